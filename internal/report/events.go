@@ -1,0 +1,235 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Start opens a run.
+type Start struct {
+	Run     string    `json:"run"`
+	Command string    `json:"command"`
+	Version string    `json:"version"`
+	Manager string    `json:"manager,omitempty"` // root URL, without user and password
+	Time    time.Time `json:"time"`
+}
+
+// Type implements [Event].
+func (Start) Type() string { return "start" }
+
+// Level implements the placing of the text.
+func (Start) Level() Level { return Detail }
+
+// Text implements [Event].
+func (s Start) Text() string {
+	return fmt.Sprintf("run %s: flsync %s %s, Manager %s", s.Run, s.Version, s.Command, orNone(s.Manager))
+}
+
+// A Stage of the pipeline, as Progress names it.
+type Stage string
+
+// The stages, in the order in which work passes through them.
+const (
+	StageTrace    Stage = "trace"
+	StageHash     Stage = "hash"
+	StageCheck    Stage = "check"
+	StageUpload   Stage = "upload"
+	StageCheckout Stage = "checkout"
+	StageSubmit   Stage = "submit"
+)
+
+// Progress is how far a stage has come. Totals grow while the stages before it still find work.
+type Progress struct {
+	Stage      Stage `json:"stage"`
+	Done       int64 `json:"done"`
+	Total      int64 `json:"total"`
+	BytesDone  int64 `json:"bytes_done"`
+	BytesTotal int64 `json:"bytes_total"`
+
+	// Of uploads only: connections in use now, and what was put off or tried again so far.
+	InFlight int   `json:"in_flight,omitempty"`
+	Deferred int64 `json:"deferred,omitempty"`
+	Retried  int64 `json:"retried,omitempty"`
+
+	Elapsed float64 `json:"elapsed_s"` // seconds since the run began
+}
+
+// Type implements [Event].
+func (Progress) Type() string { return "progress" }
+
+// Text is empty: progress is drawn by [Bars] or not at all.
+func (Progress) Text() string { return "" }
+
+// Warning is something that did not stop the run but that somebody should know.
+type Warning struct {
+	Code    string   `json:"code"`
+	Path    string   `json:"path,omitempty"`
+	Job     string   `json:"job,omitempty"`
+	Message string   `json:"message"`
+	Chain   []string `json:"chain,omitempty"` // for a missing file: who wants it, outermost first
+}
+
+// Type implements [Event].
+func (Warning) Type() string { return "warning" }
+
+// Text implements [Event].
+func (w Warning) Text() string { return "warning: " + place(w.Job, w.Path, w.Message) + chain(w.Chain) }
+
+// Error is something that failed; the run's exit code says how much of it.
+type Error struct {
+	Code    string `json:"code"`
+	Path    string `json:"path,omitempty"`
+	Job     string `json:"job,omitempty"`
+	Message string `json:"message"`
+}
+
+// Type implements [Event].
+func (Error) Type() string { return "error" }
+
+// Level implements the placing of the text.
+func (Error) Level() Level { return Failure }
+
+// Text implements [Event].
+func (e Error) Text() string { return "error: " + place(e.Job, e.Path, e.Message) }
+
+// Checkout is a checkout that the Manager made.
+type Checkout struct {
+	Requested string `json:"requested"`
+	Path      string `json:"path"` // what the Manager made of it: the one to use
+	Files     int    `json:"files"`
+	Folder    string `json:"folder,omitempty"` // where it lies on disk, when this process knows
+}
+
+// Type implements [Event].
+func (Checkout) Type() string { return "checkout" }
+
+// Level implements the placing of the text.
+func (Checkout) Level() Level { return Result }
+
+// Text implements [Event].
+func (c Checkout) Text() string {
+	s := fmt.Sprintf("checkout %s  %s", c.Path, count(c.Files, "file"))
+	if c.Folder != "" {
+		s += "\n         in " + c.Folder
+	}
+	return s
+}
+
+// Job is a job that was submitted, or skipped because it was there already.
+type Job struct {
+	Name      string `json:"name"`
+	Key       string `json:"key"`
+	ID        string `json:"id"`
+	Status    string `json:"status"`
+	Checkout  string `json:"checkout"`
+	Blendfile string `json:"blendfile"`
+	Skipped   bool   `json:"skipped"`
+	Reason    string `json:"reason,omitempty"` // why it was skipped
+	JobType   string `json:"job_type,omitempty"`
+	URL       string `json:"url,omitempty"` // the job's page in the Manager's web interface
+	DryRun    bool   `json:"dry_run,omitempty"`
+}
+
+// Type implements [Event].
+func (Job) Type() string { return "job" }
+
+// Level implements the placing of the text.
+func (Job) Level() Level { return Result }
+
+// Text implements [Event].
+func (j Job) Text() string {
+	switch {
+	case j.Skipped:
+		return fmt.Sprintf("job      %-24s skipped: %s", j.Name, j.Reason)
+	case j.DryRun:
+		return fmt.Sprintf("job      %-24s would be submitted as %s", j.Name, j.JobType)
+	}
+	return fmt.Sprintf("job      %-24s %s  %s", j.Name, j.Status, j.ID)
+}
+
+// Listening says where a server that was started can be reached.
+type Listening struct {
+	URL     string `json:"url"`
+	Storage string `json:"storage"`
+}
+
+// Type implements [Event].
+func (Listening) Type() string { return "listening" }
+
+// Level implements the placing of the text.
+func (Listening) Level() Level { return Result }
+
+// Text implements [Event].
+func (l Listening) Text() string {
+	return fmt.Sprintf("Manager at %s, storage in %s", l.URL, l.Storage)
+}
+
+// Hash is the digest of one file.
+type Hash struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"` // lower-case hex
+	BLAKE3 string `json:"blake3"` // lower-case hex
+	Cached bool   `json:"cached"`
+}
+
+// Type implements [Event].
+func (Hash) Type() string { return "hash" }
+
+// Level implements the placing of the text.
+func (Hash) Level() Level { return Result }
+
+// Text is a line that `sha256sum -c` accepts: names with a backslash, a newline or a carriage return
+// are escaped, and such a line begins with a backslash (GNU coreutils manual, "cksum output modes").
+func (h Hash) Text() string {
+	if !strings.ContainsAny(h.Path, "\\\n\r") {
+		return h.SHA256 + "  " + h.Path
+	}
+	escaped := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`).Replace(h.Path)
+	return `\` + h.SHA256 + "  " + escaped
+}
+
+// Note is a remark for people that programs may skip.
+type Note struct {
+	Message string `json:"message"`
+}
+
+// Type implements [Event].
+func (Note) Type() string { return "note" }
+
+// Text implements [Event].
+func (n Note) Text() string { return n.Message }
+
+func place(job, path, message string) string {
+	var b strings.Builder
+	if job != "" {
+		fmt.Fprintf(&b, "job %s: ", job)
+	}
+	if path != "" && !strings.Contains(message, path) {
+		fmt.Fprintf(&b, "%s: ", path)
+	}
+	b.WriteString(message)
+	return b.String()
+}
+
+func chain(links []string) string {
+	if len(links) == 0 {
+		return ""
+	}
+	return "\n         wanted by " + strings.Join(links, " > ")
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,113 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Summary closes a run; it is the last event, whatever happened before.
+type Summary struct {
+	OK        bool         `json:"ok"`
+	ExitCode  int          `json:"exit_code"`
+	Run       string       `json:"run"`
+	Duration  float64      `json:"duration_s"` // seconds
+	DryRun    bool         `json:"dry_run,omitempty"`
+	Files     FileCounts   `json:"files"`
+	Store     StoreCounts  `json:"store"`
+	Checkouts []Checkout   `json:"checkouts"`
+	Jobs      JobCounts    `json:"jobs"`
+	Stages    []StageTimes `json:"stages,omitempty"`
+}
+
+// FileCounts are about files on this machine. Hashed counts files whose contents were read, Cached
+// those whose digest came from the cache unread.
+type FileCounts struct {
+	Total       int64 `json:"total"`
+	Bytes       int64 `json:"bytes"`
+	Hashed      int64 `json:"hashed"`
+	HashedBytes int64 `json:"hashed_bytes"`
+	Cached      int64 `json:"cached"`
+	Missing     int64 `json:"missing"`
+	Failed      int64 `json:"failed"`
+	HeldBack    int64 `json:"held_back,omitempty"` // outside the project and not let through
+}
+
+// StoreCounts are about blobs in the Manager's store: one for each (digest, size).
+type StoreCounts struct {
+	Unique        int64 `json:"unique"`
+	AlreadyStored int64 `json:"already_stored"`
+	Uploaded      int64 `json:"uploaded"`
+	UploadedBytes int64 `json:"uploaded_bytes"`
+	Deferred      int64 `json:"deferred"`
+	Retried       int64 `json:"retried"`
+	Wanted        int64 `json:"wanted,omitempty"`       // of a dry run: what would be uploaded
+	WantedBytes   int64 `json:"wanted_bytes,omitempty"` // of a dry run
+}
+
+// JobCounts are about jobs of this run.
+type JobCounts struct {
+	Total     int `json:"total"`
+	Submitted int `json:"submitted"`
+	Skipped   int `json:"skipped"`
+	Failed    int `json:"failed"`
+}
+
+// StageTimes tells when a stage began and ended, in seconds since the run began.
+type StageTimes struct {
+	Stage Stage   `json:"stage"`
+	Begin float64 `json:"begin_s"`
+	End   float64 `json:"end_s"`
+}
+
+// Type implements [Event].
+func (Summary) Type() string { return "summary" }
+
+// Level implements the placing of the text.
+func (Summary) Level() Level { return Result }
+
+// Text implements [Event].
+func (s Summary) Text() string {
+	var b strings.Builder
+	took := time.Duration(s.Duration * float64(time.Second)).Round(time.Millisecond)
+	fmt.Fprintf(&b, "files    %d (%s): %d hashed (%s), %d from the cache", s.Files.Total, Bytes(s.Files.Bytes), s.Files.Hashed, Bytes(s.Files.HashedBytes), s.Files.Cached)
+	for _, c := range []struct {
+		n    int64
+		what string
+	}{{s.Files.Missing, "missing"}, {s.Files.Failed, "failed"}, {s.Files.HeldBack, "held back"}} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", c.n, c.what)
+		}
+	}
+	if s.DryRun {
+		fmt.Fprintf(&b, "\nstore    %d blobs: %d stored already, %d (%s) would be sent", s.Store.Unique, s.Store.AlreadyStored, s.Store.Wanted, Bytes(s.Store.WantedBytes))
+	} else {
+		fmt.Fprintf(&b, "\nstore    %d blobs: %d stored already, %d sent (%s)", s.Store.Unique, s.Store.AlreadyStored, s.Store.Uploaded, Bytes(s.Store.UploadedBytes))
+	}
+	if s.Store.Deferred+s.Store.Retried > 0 {
+		fmt.Fprintf(&b, ", %d deferred, %d retried", s.Store.Deferred, s.Store.Retried)
+	}
+	if s.Jobs.Total > 0 {
+		verb := "submitted"
+		if s.DryRun {
+			verb = "would be submitted"
+		}
+		fmt.Fprintf(&b, "\njobs     %d: %d %s, %d skipped, %d failed", s.Jobs.Total, s.Jobs.Submitted, verb, s.Jobs.Skipped, s.Jobs.Failed)
+	}
+	if left := s.Store.Unique - s.Store.AlreadyStored - s.Store.Uploaded; !s.OK && !s.DryRun && left > 0 {
+		fmt.Fprintf(&b, "\nleft     %d blobs not sent; what was sent stays: run the same command again", left)
+	}
+	outcome := "done"
+	switch {
+	case s.DryRun && s.OK:
+		outcome = "dry run, nothing was sent,"
+	case s.ExitCode == 3:
+		outcome = "done in part (exit 3)"
+	case s.ExitCode == 130:
+		outcome = "interrupted (exit 130)"
+	case !s.OK:
+		outcome = fmt.Sprintf("failed (exit %d)", s.ExitCode)
+	}
+	fmt.Fprintf(&b, "\n%s after %s, run %s", outcome, took, s.Run)
+	return b.String()
+}
