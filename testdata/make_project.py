@@ -1,6 +1,6 @@
 """Makes testdata/project: three shots of a small robot.
 
-    blender -b --factory-startup -P testdata/make_project.py
+    blender -b --factory-startup --python-exit-code 1 -P testdata/make_project.py
 
 The shots link one library, use a UDIM set, an image sequence, single images
 and a sound, and render in seconds with Cycles on a CPU.

@@ -2,7 +2,7 @@
 
 They run inside Blender (3.4.1 made the files in the tree), for example
 
-    blender -b --factory-startup -P testdata/make_project.py
+    blender -b --factory-startup --python-exit-code 1 -P testdata/make_project.py
 
 Media is written by hand here, so that it is small and comes out the same on
 every run. Blend files do not: Blender stores memory addresses in them.
@@ -84,3 +84,19 @@ def link(path, kind, *names, relative=True):
     with bpy.data.libraries.load(path, link=True, relative=relative) as (_, to):
         setattr(to, kind, list(names))
     return getattr(to, kind)
+
+
+def movie(path, frames=4, size=(16, 16)):
+    """Renders a short film of one colour. Leaves an empty file open."""
+    empty()
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, frames
+    strip = scene.sequence_editor_create().sequences.new_effect("c", "COLOR", 1, frame_start=1, frame_end=frames + 1)
+    strip.color = (0.8, 0.3, 0.1)
+    r = scene.render
+    r.resolution_x, r.resolution_y, r.resolution_percentage = *size, 100
+    r.image_settings.file_format = "AVI_JPEG"
+    r.use_file_extension = False
+    r.filepath = path
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    bpy.ops.render.render(animation=True)
