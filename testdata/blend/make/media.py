@@ -200,6 +200,16 @@ def strip_proxies():
     strips["off.avi"].use_proxy = False
     kit.write(v.at("proxies/off/off.avi/proxy_25.avi"), proxy)
     v.optional("proxies/off/off.avi/proxy_25.avi", "vse-proxy", "the strip has its proxies switched off")
+
+    editor = bpy.data.scenes.new("Project").sequence_editor_create()
+    editor.proxy_storage = "PROJECT"
+    editor.proxy_dir = "//project"
+    s = editor.sequences.new_movie("plain.avi", v.at("mov/plain.avi"), 1, 1)
+    s.filepath = "//mov/plain.avi"
+    s.use_proxy = True
+    s.proxy.build_25 = True
+    kit.write(v.at("project/plain.avi/proxy_25.avi"), proxy)
+    v.optional("project/plain.avi/proxy_25.avi", "vse-proxy", "in the folder of all the scene's proxies; a final render uses none", "Editing.proxy_dir")
     v.save()
     v.finish()
 

@@ -12,6 +12,7 @@ The truths are written by hand in the scripts of this folder, from what Blender 
 field. Nothing here asks a tracer.
 """
 
+import ctypes
 import json
 import os
 import shutil
@@ -133,6 +134,16 @@ def material(name, im=None, ob=None):
     if ob:
         ob.data.materials.append(mat)
     return mat, node
+
+
+def poke(struct, needle, offset, data):
+    """Writes bytes into Blender's memory: for what older files hold and the Python API does not set.
+
+    The place is given by bytes that the struct holds already, and an offset from their beginning.
+    """
+    start = struct.as_pointer()
+    here = ctypes.string_at(start, 4096).index(needle)
+    ctypes.memmove(start + here + offset, data, len(data))
 
 
 def scene_facts():
