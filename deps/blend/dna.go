@@ -1,0 +1,135 @@
+package blend
+
+import (
+	"strings"
+)
+
+// DNA describes every struct of a file: the file's own word on what its bytes
+// mean. It does not change after parsing and may be shared by goroutines.
+type DNA struct {
+	types   []Type
+	structs []*Type
+	byName  map[string]int // index in types
+}
+
+// A Type is a struct or a primitive of the file's DNA.
+type Type struct {
+	Name string
+	// Size is in bytes.
+	Size int
+	// Fields are those of a struct in the order of the file; nil for primitives.
+	Fields []Field
+	// SDNA is the index that blocks use for the struct; -1 for primitives.
+	SDNA int
+	prim primitive
+	id   int // index in DNA.types
+}
+
+// A Field is a member of a struct, or of a struct within it.
+type Field struct {
+	// Name is bare: "mat" for "**mat", "name" for "name[1024]".
+	Name string
+	Type *Type
+	// Offset is in bytes from the start of the struct it was looked up in.
+	Offset int
+	// Size is that of the whole field in bytes.
+	Size int
+	// Elems is the number of elements: the product of all dimensions, 1 when there are none.
+	Elems int
+	// Pointer says that the elements are pointers (to Type, or to more pointers to it).
+	Pointer bool
+}
+
+type primitive uint8
+
+const (
+	notPrimitive primitive = iota
+	signedInt
+	unsignedInt
+	floatingPoint
+	untyped
+)
+
+// primitives says how the types that are no structs are read; their sizes are
+// in the file. char is signed on all platforms that Blender is built for.
+var primitives = map[string]primitive{
+	"char": signedInt, "int8_t": signedInt, "short": signedInt, "int16_t": signedInt,
+	"int": signedInt, "int32_t": signedInt, "long": signedInt, "int64_t": signedInt,
+	"uchar": unsignedInt, "uint8_t": unsignedInt, "ushort": unsignedInt, "uint16_t": unsignedInt,
+	"uint": unsignedInt, "uint32_t": unsignedInt, "ulong": unsignedInt, "uint64_t": unsignedInt,
+	"bool": unsignedInt, "float": floatingPoint, "double": floatingPoint,
+	"void": untyped, "raw_data": untyped,
+}
+
+// Struct gives the struct of that name, or nil.
+func (d *DNA) Struct(name string) *Type {
+	if i, ok := d.byName[name]; ok && d.types[i].SDNA >= 0 {
+		return &d.types[i]
+	}
+	return nil
+}
+
+// Structs gives all structs by the index that blocks name them with.
+func (d *DNA) Structs() []*Type { return d.structs }
+
+// structOf gives the struct of a block; nil for raw bytes and for an index
+// that the DNA does not have.
+func (d *DNA) structOf(b *Block) *Type {
+	if b.SDNA == 0 && b.Code == CodeData || b.SDNA >= len(d.structs) {
+		return nil
+	}
+	return d.structs[b.SDNA]
+}
+
+// Field finds a field by its path: "id.name", "r.im_format.imtype". Only
+// fields that are structs themselves are looked into, pointers are not followed.
+func (t *Type) Field(path string) (Field, bool) {
+	if t == nil {
+		return Field{}, false
+	}
+	offset := 0
+	for {
+		name, rest, nested := strings.Cut(path, ".")
+		f := t.field(name)
+		if f == nil {
+			return Field{}, false
+		}
+		if !nested {
+			found := *f
+			found.Offset += offset
+			return found, true
+		}
+		if f.Pointer {
+			return Field{}, false
+		}
+		offset += f.Offset
+		t, path = f.Type, rest
+	}
+}
+
+func (t *Type) field(name string) *Field {
+	for i := range t.Fields {
+		if t.Fields[i].Name == name {
+			return &t.Fields[i]
+		}
+	}
+	return nil
+}
+
+// next finds the pointer that makes a struct an element of a linked list: its
+// field "next", or that of the struct it begins with.
+func (t *Type) next() (Field, bool) {
+	for depth := 0; t != nil && len(t.Fields) > 0 && depth < maxNesting; depth++ {
+		if f := t.field("next"); f != nil {
+			return *f, f.Pointer && f.Offset == 0
+		}
+		if t.Fields[0].Pointer {
+			break
+		}
+		t = t.Fields[0].Type
+	}
+	return Field{}, false
+}
+
+// maxNesting bounds how deep structs lie in each other; parseDNA sees to it.
+const maxNesting = 64

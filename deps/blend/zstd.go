@@ -1,0 +1,292 @@
+package blend
+
+import (
+	"container/list"
+	"encoding/binary"
+	"io"
+	"runtime"
+	"sort"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Blender writes zstd files as frames of 1 MiB each, and after them a table of
+// their sizes in a frame that decompressors skip:
+// https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md
+const (
+	seekTableFrame   = 0x184D2A5E
+	seekFooterMagic  = 0x8F92EAB1
+	seekFooterSize   = 9
+	skippableMagic   = 0x184D2A50 // the last four bits are free
+	maxFrame         = 16 << 20   // decompressed; larger frames are read as a stream
+	frameCacheSize   = 24 << 20
+	maxFramesDecoded = 8 // times the whole file, see zstdFrames.budget
+)
+
+func isSkippable(b []byte) bool {
+	return len(b) >= 4 && binary.LittleEndian.Uint32(b)&^0xf == skippableMagic
+}
+
+// A frame is a piece of the file that can be decompressed on its own.
+type frame struct {
+	off, size             int64 // decompressed
+	packedOff, packedSize int64
+
+	ready chan struct{} // closed when data or err is there; nil: not begun
+	data  []byte
+	err   error
+	used  *list.Element // in zstdFrames.recent
+}
+
+// plausible reports whether a frame is small enough to be held in memory.
+func (f *frame) plausible() bool {
+	return f.size <= maxFrame && f.packedSize <= f.size+f.size/128+1024
+}
+
+// zstdFrames reads only the frames that are asked for, each on its own, and
+// the one that comes next while its caller is busy with one.
+type zstdFrames struct {
+	r       io.ReaderAt
+	decoder *zstd.Decoder
+	frames  []frame
+	size    int64
+
+	recent  *list.List // of *frame, the last used in front
+	held    int64      // decompressed bytes in memory
+	budget  int64      // what may still be decompressed
+	spare   [][]byte   // buffers of frames that went
+	running sync.WaitGroup
+}
+
+// openZstd reads small files as a whole, and of large ones the frames that are
+// needed. Files that are one frame, as the zstd program writes them, are
+// streams.
+func openZstd(r io.ReaderAt, size int64) (source, []byte, error) {
+	frames := seekTable(r, size)
+	if frames == nil {
+		frames = scanFrames(r, size)
+	}
+	if frames == nil {
+		s := newStream(r, size, unzstd)
+		whole, err := s.whole()
+		return s, whole, err
+	}
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)),
+		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(maxFrame))
+	if err != nil {
+		return nil, nil, err
+	}
+	last := frames[len(frames)-1]
+	z := &zstdFrames{r: r, decoder: decoder, frames: frames, size: last.off + last.size, recent: list.New()}
+	z.budget = maxFramesDecoded * min(z.size, expansion(size))
+	if z.size > wholeLimit {
+		return z, nil, nil
+	}
+	whole := make([]byte, z.size)
+	n, err := readFull(z, whole, 0, z.size)
+	z.Close()
+	return nil, whole[:n], err
+}
+
+// seekTable reads the table of frames at the end of the file. It gives nil
+// when there is none or when it does not fit the file.
+func seekTable(r io.ReaderAt, size int64) []frame {
+	if size < seekFooterSize+8 {
+		return nil
+	}
+	footer := make([]byte, seekFooterSize)
+	if _, err := readFull(r, footer, size-seekFooterSize, size); err != nil ||
+		binary.LittleEndian.Uint32(footer[5:]) != seekFooterMagic {
+		return nil
+	}
+	n, entry := int64(binary.LittleEndian.Uint32(footer)), int64(8)
+	if footer[4]&0x80 != 0 {
+		entry = 12 // with a checksum
+	}
+	length := 8 + n*entry + seekFooterSize
+	if n == 0 || length > size {
+		return nil
+	}
+	table := make([]byte, length)
+	if _, err := readFull(r, table, size-length, size); err != nil ||
+		binary.LittleEndian.Uint32(table) != seekTableFrame ||
+		int64(binary.LittleEndian.Uint32(table[4:])) != length-8 {
+		return nil
+	}
+	frames := make([]frame, 0, n)
+	var off, packed int64
+	for e := table[8 : length-seekFooterSize]; len(e) > 0; e = e[entry:] {
+		f := frame{off: off, packedOff: packed,
+			packedSize: int64(binary.LittleEndian.Uint32(e)), size: int64(binary.LittleEndian.Uint32(e[4:]))}
+		if !f.plausible() {
+			return nil
+		}
+		off, packed = off+f.size, packed+f.packedSize
+		if f.size > 0 {
+			frames = append(frames, f)
+		}
+	}
+	if packed > size-length || len(frames) == 0 {
+		return nil
+	}
+	return frames
+}
+
+// scanFrames finds the frames by their own headers, without decompressing
+// them. It gives nil when a frame is too large or does not say its size.
+func scanFrames(r io.ReaderAt, size int64) []frame {
+	var frames []frame
+	var off int64
+	head := make([]byte, zstd.HeaderMaxSize)
+	for pos := int64(0); pos < size; {
+		n, err := readFull(r, head, pos, size)
+		var h zstd.Header
+		if err != nil || h.Decode(head[:n]) != nil {
+			return nil
+		}
+		if h.Skippable {
+			pos += int64(h.HeaderSize) + int64(h.SkippableSize)
+			continue
+		}
+		f := frame{off: off, packedOff: pos, size: int64(h.FrameContentSize)}
+		if !h.HasFCS || h.FrameContentSize > maxFrame {
+			return nil // a stream
+		}
+		end, ok := frameEnd(r, pos+int64(h.HeaderSize), size, h.HasCheckSum)
+		if !ok {
+			return nil
+		}
+		if f.packedSize = end - pos; !f.plausible() {
+			return nil
+		}
+		pos, off = end, off+f.size
+		if f.size > 0 {
+			frames = append(frames, f)
+		}
+	}
+	return frames
+}
+
+// frameEnd walks the blocks of a frame, of which the first is at pos.
+func frameEnd(r io.ReaderAt, pos, size int64, checksum bool) (int64, bool) {
+	var head [3]byte
+	for {
+		if n, err := readFull(r, head[:], pos, size); err != nil || n < len(head) {
+			return 0, false
+		}
+		h := uint32(head[0]) | uint32(head[1])<<8 | uint32(head[2])<<16
+		last, kind, length := h&1 != 0, h>>1&3, int64(h>>3)
+		if kind == 1 {
+			length = 1 // one byte, repeated
+		}
+		pos += int64(len(head)) + length
+		if last {
+			break
+		}
+	}
+	if checksum {
+		pos += 4
+	}
+	return pos, pos <= size
+}
+
+func (z *zstdFrames) ReadAt(b []byte, off int64) (int, error) {
+	n := 0
+	for n < len(b) {
+		at := off + int64(n)
+		if at >= z.size {
+			return n, io.EOF
+		}
+		i := sort.Search(len(z.frames), func(i int) bool { return z.frames[i].off > at }) - 1
+		f, err := z.frame(i)
+		if err != nil {
+			return n, err
+		}
+		n += copy(b[n:], f.data[at-f.off:])
+	}
+	return n, nil
+}
+
+// frame gives frame i decompressed and begins on the one after it when the
+// one before it was read too.
+func (z *zstdFrames) frame(i int) (*frame, error) {
+	f := &z.frames[i]
+	if f.ready == nil {
+		if err := z.begin(i); err != nil {
+			return nil, err
+		}
+	}
+	z.recent.MoveToFront(f.used)
+	sequential := i == 0 || z.frames[i-1].ready != nil
+	for next := i + 1; sequential && next < len(z.frames) && next <= i+runtime.GOMAXPROCS(0); next++ {
+		if z.frames[next].ready == nil && z.begin(next) != nil {
+			break // reported when it is asked for
+		}
+	}
+	<-f.ready
+	return f, f.err
+}
+
+// begin decompresses frame i in a goroutine of its own.
+func (z *zstdFrames) begin(i int) error {
+	f := &z.frames[i]
+	if z.budget < f.size {
+		return formatError(ErrLimit, f.off, "too much of it would have to be decompressed")
+	}
+	z.budget -= f.size
+	z.evict(f.size)
+	z.held += f.size
+	f.ready = make(chan struct{})
+	f.used = z.recent.PushFront(f)
+	var buf []byte
+	if n := len(z.spare); n > 0 {
+		buf, z.spare = z.spare[n-1], z.spare[:n-1]
+	}
+	z.running.Go(func() {
+		defer close(f.ready)
+		f.data, f.err = z.decompress(f, buf)
+	})
+	return nil
+}
+
+// evict makes room for size bytes: the frames go that were not used for longest.
+func (z *zstdFrames) evict(size int64) {
+	for z.held+size > frameCacheSize && z.recent.Len() > 0 {
+		f := z.recent.Remove(z.recent.Back()).(*frame)
+		<-f.ready
+		z.held -= f.size
+		if len(z.spare) < runtime.GOMAXPROCS(0) {
+			z.spare = append(z.spare, f.data)
+		}
+		f.ready, f.data, f.used = nil, nil, nil
+	}
+}
+
+func (z *zstdFrames) decompress(f *frame, buf []byte) ([]byte, error) {
+	packed := make([]byte, f.packedSize)
+	n, err := readFull(z.r, packed, f.packedOff, f.packedOff+f.packedSize)
+	if err != nil {
+		return nil, err
+	}
+	if int64(n) < f.packedSize {
+		return nil, formatError(ErrTruncated, f.off, "within a compressed frame")
+	}
+	if int64(cap(buf)) < f.size {
+		buf = make([]byte, 0, f.size)
+	}
+	data, err := z.decoder.DecodeAll(packed, buf[:0])
+	if err != nil {
+		return nil, decompressError(err, f.off)
+	}
+	if int64(len(data)) != f.size {
+		return nil, formatError(ErrCorrupt, f.off, "a compressed frame holds %d bytes, not %d", len(data), f.size)
+	}
+	return data, nil
+}
+
+func (z *zstdFrames) Close() error {
+	z.running.Wait()
+	z.decoder.Close()
+	return nil
+}
