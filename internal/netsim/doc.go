@@ -1,0 +1,29 @@
+// Package netsim puts distance and trouble between a client and a Manager, on
+// one machine, so that both can be measured and tested without a network.
+//
+// There are two instruments, and they can be put one behind the other:
+//
+//   - [Listen] starts a TCP proxy that behaves like a long or narrow line: it
+//     adds a round trip time and limits the rate. It knows nothing of HTTP.
+//   - [ListenFaulty] starts an HTTP proxy that misbehaves by a [Plan]: it
+//     resets connections, drops replies, answers errors of its own, stalls.
+//
+// To begin:
+//
+//	line, err := netsim.Listen(ctx, "127.0.0.1:8080", netsim.Link{RTT: 40 * time.Millisecond, BitsPerSecond: 1e9})
+//	...
+//	defer line.Close()
+//	client := dial("http://" + line.Addr())
+//
+// Both listen on 127.0.0.1 only.
+//
+// # Caveats
+//
+// The line delays and paces, nothing else: it loses no packets, and TCP's slow
+// start and congestion control are not modelled. Each direction has one token
+// bucket for all connections, and buffers as large as the line itself holds.
+//
+// The decisions of a plan depend on the plan's seed and on what is asked for
+// (method, path, contents, how often), never on time or on which of two
+// concurrent requests came first. See [Plan] for the one exception.
+package netsim

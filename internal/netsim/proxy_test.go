@@ -1,0 +1,270 @@
+package netsim
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// echo is a TCP server that sends back what it gets, until the end of file.
+func echo(t testing.TB) (addr string) {
+	t.Helper()
+	return serveTCP(t, func(c *net.TCPConn) { _, _ = io.Copy(c, c); _ = c.CloseWrite() })
+}
+
+func serveTCP(t testing.TB, handle func(*net.TCPConn)) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { defer c.Close(); handle(c.(*net.TCPConn)) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); running.Wait() })
+	return l.Addr().String()
+}
+
+func listen(t testing.TB, target string, link Link) *Proxy {
+	t.Helper()
+	p, err := Listen(t.Context(), target, link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if open := p.Stats().Open; open != 0 {
+			t.Errorf("%d connections open after Close", open)
+		}
+	})
+	return p
+}
+
+func dial(t testing.TB, p *Proxy) *net.TCPConn {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", p.Addr(), 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	return c.(*net.TCPConn)
+}
+
+func TestEveryByteArrives(t *testing.T) {
+	for _, link := range []Link{{}, {RTT: 200 * time.Microsecond}, {RTT: 20 * time.Millisecond, BitsPerSecond: 800e6}} {
+		t.Run(link.String(), func(t *testing.T) {
+			p := listen(t, echo(t), link)
+			const conns, size = 8, 1 << 20
+			var all sync.WaitGroup
+			for i := range conns {
+				all.Go(func() {
+					c := dial(t, p)
+					sent := bytes.Repeat([]byte(fmt.Sprintf("connection %d.", i)), size/13+1)[:size]
+					go func() { _, _ = c.Write(sent); _ = c.CloseWrite() }()
+					got, err := io.ReadAll(c)
+					if err != nil || sha256.Sum256(got) != sha256.Sum256(sent) {
+						t.Errorf("connection %d: %d of %d bytes came back, or others: %v", i, len(got), size, err)
+					}
+				})
+			}
+			all.Wait()
+			s := p.Stats()
+			if s.Connections != conns || s.MostOpen > conns || s.Up != conns*size || s.Down != conns*size {
+				t.Errorf("stats: %+v", s)
+			}
+		})
+	}
+}
+
+// Only least times are asserted: a busy machine may take longer, never less.
+func TestRoundTripsTakeTheirTime(t *testing.T) {
+	const rtt = 30 * time.Millisecond
+	p := listen(t, echo(t), Link{RTT: rtt})
+	start := time.Now()
+	c := dial(t, p)
+	buf := make([]byte, 1)
+	for trip := range 3 {
+		if _, err := c.Write(buf); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(c, buf); err != nil {
+			t.Fatal(err)
+		}
+		// One round trip for the handshake and one for each byte.
+		if got, least := time.Since(start), time.Duration(trip+2)*rtt-time.Millisecond; got < least {
+			t.Errorf("round trip %d was over after %v, before %v", trip+1, got, least)
+		}
+	}
+}
+
+func TestRateIsSharedByAllConnections(t *testing.T) {
+	p := listen(t, echo(t), Link{BitsPerSecond: 80e6}) // 10 MB/s
+	const conns, size = 4, 500_000
+	start := time.Now()
+	var all sync.WaitGroup
+	for range conns {
+		all.Go(func() {
+			c := dial(t, p)
+			go func() { _, _ = c.Write(make([]byte, size)); _ = c.CloseWrite() }()
+			if n, err := io.Copy(io.Discard, c); n != size || err != nil {
+				t.Errorf("%d bytes, %v", n, err)
+			}
+		})
+	}
+	all.Wait()
+	if got, least := time.Since(start), 195*time.Millisecond; got < least {
+		t.Errorf("%d bytes took %v at 10 MB/s, which is less than %v", conns*size, got, least)
+	}
+}
+
+func TestResetsAreCarried(t *testing.T) {
+	p := listen(t, serveTCP(t, func(c *net.TCPConn) {
+		_, _ = io.ReadFull(c, make([]byte, 1))
+		_, _ = c.Write([]byte("answer"))
+		_ = c.SetLinger(0)
+	}), Link{RTT: 5 * time.Millisecond})
+	c := dial(t, p)
+	if _, err := c.Write([]byte("?")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(c)
+	if string(got) != "answer" && len(got) != 0 { // a reset may overtake what was not read yet
+		t.Errorf("got %q", got)
+	}
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("got %v, want a reset", err)
+	}
+}
+
+func TestRefusalsAreCarried(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close() // nobody listens there now
+	p := listen(t, l.Addr().String(), Link{RTT: 5 * time.Millisecond})
+	if n, err := dial(t, p).Read(make([]byte, 1)); err == nil {
+		t.Errorf("read %d bytes from nobody", n)
+	}
+}
+
+// A server may answer and close while the client is still sending, as the
+// Manager does for a file that it has.
+func TestAnEarlyAnswerArrives(t *testing.T) {
+	p := listen(t, serveTCP(t, func(c *net.TCPConn) {
+		_, _ = io.ReadFull(c, make([]byte, 10))
+		_, _ = c.Write([]byte("208"))
+		_ = c.CloseWrite()
+		_, _ = io.Copy(io.Discard, io.LimitReader(c, 1<<20))
+	}), Link{RTT: 5 * time.Millisecond})
+	c := dial(t, p)
+	stopped := make(chan error, 1)
+	go func() {
+		block := make([]byte, 64<<10)
+		for {
+			if _, err := c.Write(block); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	got := make([]byte, 3)
+	if _, err := io.ReadFull(c, got); err != nil || string(got) != "208" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := <-stopped; errors.Is(err, syscall.ETIMEDOUT) {
+		t.Errorf("sending went on: %v", err)
+	}
+}
+
+func TestCloseEndsConnections(t *testing.T) {
+	p, err := Listen(t.Context(), echo(t), Link{RTT: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, p)
+	if _, err := c.Write([]byte("under way")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.Close(), p.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection outlived its proxy")
+	}
+	if _, err := Listen(t.Context(), "127.0.0.1:1", Link{RTT: -1}); err == nil {
+		t.Error("an impossible line was made")
+	}
+}
+
+// BenchmarkRoundTrip shows what a round trip really is: ns/op against the name.
+func BenchmarkRoundTrip(b *testing.B) {
+	for _, rtt := range []time.Duration{0, 200 * time.Microsecond, 5 * time.Millisecond} {
+		b.Run(rtt.String(), func(b *testing.B) {
+			c := dial(b, listen(b, echo(b), Link{RTT: rtt}))
+			buf := make([]byte, 1)
+			for b.Loop() {
+				_, _ = c.Write(buf)
+				if _, err := io.ReadFull(c, buf); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkThroughput shows what the proxy itself can carry.
+func BenchmarkThroughput(b *testing.B) {
+	for _, link := range []Link{{}, {RTT: 40 * time.Millisecond, BitsPerSecond: 10e9}} {
+		b.Run(link.String(), func(b *testing.B) {
+			sink := serveTCP(b, func(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) })
+			c := dial(b, listen(b, sink, link))
+			block := make([]byte, 1<<20)
+			b.SetBytes(int64(len(block)))
+			for b.Loop() {
+				if _, err := c.Write(block); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// watchedDial calls gone when the far side has closed a connection.
+func watchedDial(gone func()) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		return watchedConn{c, gone}, err
+	}
+}
+
+type watchedConn struct {
+	net.Conn
+	gone func()
+}
+
+func (c watchedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		c.gone()
+	}
+	return n, err
+}
