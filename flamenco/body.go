@@ -1,0 +1,109 @@
+package flamenco
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+)
+
+// bodySource opens the contents of an upload, once for each attempt, and remembers what was wrong with them.
+type bodySource struct {
+	open func() (io.ReadCloser, error)
+	size int64
+
+	mu  sync.Mutex
+	err error
+}
+
+func (s *bodySource) next() (io.ReadCloser, error) {
+	contents, err := s.open()
+	if err != nil {
+		s.fail(err)
+		return nil, err
+	}
+	file, _ := contents.(*os.File)
+	return &fileBody{contents: contents, file: file, left: s.size, source: s}, nil
+}
+
+func (s *bodySource) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// failure returns why the contents could not be read, nil if they could.
+func (s *bodySource) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// fileBody is the body of one request: exactly the bytes that were announced, even if the file has grown. The
+// connection recognises it and lets the kernel copy the file.
+type fileBody struct {
+	contents io.ReadCloser
+	file     *os.File // contents, when they are a file
+	left     int64    // touched by one goroutine at a time: the one that writes the request
+	source   *bodySource
+
+	mu     sync.Mutex
+	closed bool
+}
+
+func (b *fileBody) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.contents.Read(p)
+	b.left -= int64(n)
+	switch {
+	case err == io.EOF && b.left > 0:
+		err = b.fail(io.ErrUnexpectedEOF)
+	case err != nil && err != io.EOF:
+		err = b.fail(err)
+	}
+	return n, err
+}
+
+// Close may be called while Read runs: net/http does so when the reply comes early.
+func (b *fileBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	return b.contents.Close()
+}
+
+// fail notes that the contents cannot be read, unless that is because they were closed.
+func (b *fileBody) fail(err error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.source.fail(err)
+	}
+	return err
+}
+
+// unreadable finds out whose fault it is that the kernel could not copy: it tries to read where the copying stopped.
+func (b *fileBody) unreadable() bool {
+	at, err := b.file.Seek(0, io.SeekCurrent)
+	if err == nil {
+		_, err = b.file.ReadAt(make([]byte, 1), at)
+	}
+	if err == nil || errors.Is(err, os.ErrClosed) {
+		return false
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	_ = b.fail(err)
+	return true
+}

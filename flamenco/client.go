@@ -1,0 +1,365 @@
+package flamenco
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"time"
+)
+
+const (
+	apiPrefix = "/api/v3"
+	// maxReply limits what one reply may make us hold: 256 MiB is a list of 100,000 jobs.
+	maxReply = 256 << 20
+	// maxErrorReply limits the reply to a request that failed.
+	maxErrorReply = 1 << 20
+)
+
+// Client calls one Manager. It is safe for concurrent use.
+type Client struct {
+	config    Config
+	base      *url.URL // without user and password
+	header    http.Header
+	host      string // Host header when one is configured
+	secrets   secrets
+	transport *http.Transport
+}
+
+// New returns a client for the Manager at config.URL. Nothing is sent yet.
+func New(config Config) (*Client, error) { return newClient(config, nil) }
+
+func newClient(config Config, dial dialFunc) (*Client, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	config = config.withDefaults()
+	base, err := config.baseURL()
+	if err != nil {
+		return nil, err
+	}
+	transport, err := newTransport(config, dial)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{config: config, base: base, header: http.Header{}, transport: transport}
+	for name, values := range config.Header {
+		c.header[http.CanonicalHeaderKey(name)] = values
+		for _, value := range values {
+			c.keepSecret(value)
+		}
+	}
+	if user := base.User; user != nil {
+		password, _ := user.Password()
+		c.header.Set("Authorization", basicAuth(user.Username(), password))
+		c.keepSecret(password)
+		c.keepSecret(c.header.Get("Authorization"))
+		base.User = nil
+	}
+	c.host = c.header.Get("Host")
+	c.header.Del("Host")
+	c.header.Set("User-Agent", fmt.Sprintf("flsync/%s (%s; %s)", config.Version, runtime.GOOS, runtime.GOARCH))
+	return c, nil
+}
+
+// keepSecret remembers what must not be in messages. Very short values would garble them, and are in any dictionary.
+func (c *Client) keepSecret(value string) {
+	if len(value) >= 4 {
+		c.secrets = append(c.secrets, value)
+	}
+}
+
+func basicAuth(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// URL returns the Manager's root as it may be shown: without user and password.
+func (c *Client) URL() string { return redactURL(c.base) }
+
+// Close closes the connections that are kept open. Calls under way go on.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// request is one call before it is made.
+type request struct {
+	method string
+	path   []string // segments below /api/v3, not escaped yet; none of them may be empty
+	file   string   // instead of path: an address below the Manager's root
+	body   io.ReadCloser
+	again  func() (io.ReadCloser, error) // gives the body once more
+	size   int64
+	header http.Header
+	// harmless: the request may be sent again when its connection breaks before an answer, because twice does the same as once.
+	harmless bool
+	silence  time.Duration // instead of Config.Silence
+}
+
+// withJSON adds a body.
+func (r request) withJSON(data []byte) request {
+	r.again = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	r.body, _ = r.again()
+	r.size = int64(len(data))
+	r.header = http.Header{"Content-Type": {"application/json"}}
+	return r
+}
+
+// reply is an answer that is being received. The caller has to close it.
+type reply struct {
+	*http.Response
+	client *Client
+	watch  *watch
+	ctx    context.Context
+	url    string
+	method string
+}
+
+// send makes a call and returns the answer, whatever its status.
+func (c *Client) send(ctx context.Context, r request) (*reply, error) {
+	address, err := c.address(r)
+	if err != nil {
+		return nil, err
+	}
+	silence := c.config.Silence
+	if r.silence != 0 {
+		silence = r.silence
+	}
+	watched, watch := watchOver(ctx, silence)
+	req := (&http.Request{
+		Method:        r.method,
+		URL:           address,
+		Host:          c.host,
+		Header:        c.header.Clone(),
+		ContentLength: r.size,
+		Body:          r.body,
+		GetBody:       r.again,
+	}).WithContext(watched)
+	if r.size == 0 && r.body != nil {
+		// net/http takes 0 for "not known", which would be sent in chunks.
+		r.body.Close()
+		req.Body, req.GetBody = http.NoBody, nil
+	}
+	maps.Copy(req.Header, r.header)
+	if req.Header.Get("Accept") == "" {
+		req.Header.Set("Accept", "application/json")
+	}
+	if r.harmless {
+		req.Header["Idempotency-Key"] = nil // not sent; tells net/http
+	}
+
+	shown := redactURL(address)
+	response, err := c.transport.RoundTrip(req)
+	if err != nil {
+		err = c.broken(ctx, watched, watch, r.method, shown, err)
+		watch.stop()
+		return nil, err
+	}
+	return &reply{Response: response, client: c, watch: watch, ctx: watched, url: shown, method: r.method}, nil
+}
+
+// address puts the URL of a request together.
+func (c *Client) address(r request) (*url.URL, error) {
+	address := *c.base
+	if r.file != "" {
+		address.Path += r.file
+		address.RawPath = ""
+		return &address, nil
+	}
+	plain, escaped := strings.Builder{}, strings.Builder{}
+	plain.WriteString(apiPrefix)
+	escaped.WriteString(apiPrefix)
+	for _, segment := range r.path {
+		// Servers resolve "." and "..", which would make this another operation.
+		if segment == "" || segment == "." || segment == ".." {
+			return nil, fmt.Errorf("%s %s/%s: %q cannot be an id or a name", r.method, apiPrefix, strings.Join(r.path, "/"), segment)
+		}
+		plain.WriteString("/" + segment)
+		escaped.WriteString("/" + url.PathEscape(segment))
+	}
+	address.RawPath = address.EscapedPath() + escaped.String()
+	address.Path += plain.String()
+	return &address, nil
+}
+
+// broken explains a request or reply that did not get through.
+func (c *Client) broken(ctx, watched context.Context, watch *watch, method, shown string, err error) error {
+	sent, answered := watch.state()
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s %s: %w", method, shown, context.Cause(ctx))
+	}
+	if errors.Is(context.Cause(watched), ErrSilent) {
+		err = fmt.Errorf("%w for %v", ErrSilent, watch.silence)
+	} else {
+		err = explain(err, answered)
+	}
+	return &UnreachableError{Method: method, URL: shown, Sent: sent, Err: err, secrets: c.secrets}
+}
+
+// close ends a reply. Whatever was not read of it is thrown away together with its connection.
+func (r *reply) close() {
+	r.Body.Close()
+	r.watch.stop()
+}
+
+// finish reads the rest of a reply, if it is short, so that its connection can be used again.
+func (r *reply) finish() {
+	_, _ = io.CopyN(io.Discard, r.Body, 64<<10)
+	r.close()
+}
+
+// failure makes an error of a reply with a status that was not hoped for.
+func (r *reply) failure() error {
+	e := &Error{
+		Status: r.StatusCode, Method: r.method, URL: r.url,
+		RetryAfter: retryAfter(r.Header.Get("Retry-After"), time.Now()),
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxErrorReply))
+	if r.StatusCode >= 300 && r.StatusCode < 400 {
+		e.Message = "it sends on to " + r.destination() + ", which is not followed; if that is the Manager, use its address"
+		return e
+	}
+	d := describe(r.StatusCode, r.Header.Get("Content-Type"), body, err == nil)
+	e.Message, e.FromManager = r.client.secrets.hide(d.message), d.fromManager
+	switch {
+	case d.foreign:
+		e.Err = ErrNotAManager
+	case err != nil:
+		e.Err = io.ErrUnexpectedEOF
+	}
+	return e
+}
+
+// destination names where a redirect leads, without its query, which may hold a ticket.
+func (r *reply) destination() string {
+	location, err := r.Location()
+	if err != nil {
+		return "an address that cannot be read"
+	}
+	return r.client.secrets.hide(clean(redactURL(location), maxMessage))
+}
+
+// decode reads a JSON reply.
+func (r *reply) decode(into any) error {
+	limited := &io.LimitedReader{R: r.Body, N: maxReply}
+	buffered := bufio.NewReaderSize(limited, 32<<10)
+	if !startsLikeJSON(buffered) {
+		r.Body = io.NopCloser(buffered)
+		return r.failure()
+	}
+	err := json.NewDecoder(buffered).Decode(into)
+	if err == nil {
+		return nil
+	}
+	e := &Error{Status: r.StatusCode, Method: r.method, URL: r.url, Err: err}
+	var syntax *json.SyntaxError
+	switch {
+	case r.ctx.Err() != nil:
+		return context.Cause(r.ctx)
+	case limited.N <= 0:
+		e.Message = fmt.Sprintf("the reply is larger than %d MiB and was not read to its end", maxReply>>20)
+		e.Err = nil
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		e.Message = "the reply breaks off in the middle"
+		e.Err = io.ErrUnexpectedEOF
+	case errors.As(err, &syntax):
+		e.Message = "the reply is not JSON: " + clean(err.Error(), maxMessage)
+	default:
+		e.Message = "the reply is not what was expected: " + clean(err.Error(), maxMessage)
+	}
+	return e
+}
+
+// startsLikeJSON looks at the first byte that is no white space. The Content-Type is not asked: proxies lose it.
+func startsLikeJSON(r *bufio.Reader) bool {
+	for n := 1; n <= 64; n++ {
+		ahead, err := r.Peek(n)
+		if err != nil {
+			return false
+		}
+		if b := ahead[n-1]; !strings.ContainsRune(" \t\r\n", rune(b)) {
+			return strings.IndexByte(`{["-0123456789tfn`, b) >= 0
+		}
+	}
+	return false
+}
+
+// call makes a request with a JSON body, or none for a nil one, and decodes the reply into a non-nil into. It returns
+// the status.
+func (c *Client) call(ctx context.Context, r request, body, into any) (int, error) {
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return 0, fmt.Errorf("%s %s: %w", r.method, strings.Join(r.path, "/"), err)
+		}
+		header := r.header
+		r = r.withJSON(data)
+		maps.Copy(r.header, header)
+	}
+	reply, err := c.send(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	defer reply.finish()
+	switch {
+	case reply.StatusCode < 200 || reply.StatusCode > 299:
+		return reply.StatusCode, reply.failure()
+	case into == nil || reply.StatusCode == http.StatusNoContent:
+		return reply.StatusCode, nil
+	}
+	if err := reply.decode(into); err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			err = c.broken(ctx, reply.ctx, reply.watch, r.method, reply.url, err)
+		}
+		return reply.StatusCode, err
+	}
+	return reply.StatusCode, nil
+}
+
+// get fetches an object.
+func get[T any](ctx context.Context, c *Client, path ...string) (value T, err error) {
+	_, err = c.call(ctx, request{method: http.MethodGet, path: path, harmless: true}, nil, &value)
+	return value, err
+}
+
+// getMaybe fetches an object that need not be there, for which the Manager answers 204.
+func getMaybe[T any](ctx context.Context, c *Client, path ...string) (value T, ok bool, err error) {
+	status, err := c.call(ctx, request{method: http.MethodGet, path: path, harmless: true}, nil, &value)
+	return value, err == nil && status != http.StatusNoContent, err
+}
+
+// ask sends an object for an answer that changes nothing at the Manager.
+func ask[T any](ctx context.Context, c *Client, body any, path ...string) (value T, err error) {
+	_, err = c.call(ctx, request{method: http.MethodPost, path: path, harmless: true}, body, &value)
+	return value, err
+}
+
+// change sends an object, or nothing for a nil body, and expects no answer but a status.
+func (c *Client) change(ctx context.Context, method string, body any, path ...string) error {
+	_, err := c.call(ctx, request{method: method, path: path}, body, nil)
+	return err
+}
+
+// incomplete is a reply that is well-formed but lacks what it cannot lack.
+func (c *Client) incomplete(method, what string, path ...string) error {
+	address, err := c.address(request{path: path})
+	if err != nil {
+		return err
+	}
+	return &Error{Status: http.StatusOK, Method: method, URL: redactURL(address), Message: "the reply has no " + what, Err: ErrNotAManager}
+}
+
+// Do sends any request to a path below /api/v3, such as "jobs/types", and returns the JSON as it came: for fields that
+// this package does not know. A nil body sends none; a reply without content gives nil.
+func (c *Client) Do(ctx context.Context, method, path string, body any) (json.RawMessage, error) {
+	var raw json.RawMessage
+	_, err := c.call(ctx, request{method: method, path: strings.Split(strings.Trim(path, "/"), "/")}, body, &raw)
+	return raw, err
+}

@@ -1,0 +1,197 @@
+package flamenco
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// ErrNotAManager is wrapped by an [*Error] or [*UnreachableError] when something answered at the URL that is no Flamenco Manager:
+// some other web server, or none at all.
+var ErrNotAManager = errors.New("this is not a Flamenco Manager")
+
+// ErrSilent is wrapped by an [*UnreachableError] when no byte moved for too long.
+var ErrSilent = errors.New("no byte came or went")
+
+// Error is a reply that is not the one hoped for.
+type Error struct {
+	// Status is the HTTP status. It may be 200 when the reply as such makes no sense.
+	Status int
+	// Method of the request.
+	Method string
+	// URL of the request without user, password and query.
+	URL string
+	// Message is the Manager's own words, or a description of what came instead of them.
+	Message string
+	// FromManager tells whether the Message is the Manager's own.
+	FromManager bool
+	// RetryAfter is how long the Manager, or a proxy, asks to wait; 0 when it does not say.
+	RetryAfter time.Duration
+	// Err is the cause when the reply could not be understood, such as [ErrNotAManager] or io.ErrUnexpectedEOF; often nil.
+	Err error
+}
+
+func (e *Error) Error() string {
+	text := e.Method + " " + e.URL + ": "
+	if e.Status < 200 || e.Status > 299 {
+		text += fmt.Sprintf("%d %s", e.Status, statusText(e.Status))
+		if e.Message != "" {
+			text += ": "
+		}
+	}
+	text += e.Message
+	if errors.Is(e.Err, ErrNotAManager) {
+		text += "; " + ErrNotAManager.Error()
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Temporary tells whether the same request may succeed later: 408, 425, 429, every 5xx but 501, and a reply that breaks
+// off. The Manager also uses 500 for requests that can never succeed, such as a checkout of missing files; callers
+// that know the operation have to limit their attempts.
+func (e *Error) Temporary() bool {
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented:
+		return false
+	}
+	return e.Status >= 500 || errors.Is(e.Err, io.ErrUnexpectedEOF)
+}
+
+// UnreachableError is a request that got no reply, or only a part of one.
+type UnreachableError struct {
+	// Method of the request.
+	Method string
+	// URL of the request without user, password and query.
+	URL string
+	// Sent tells whether the request may have reached the Manager and taken effect.
+	Sent bool
+	// Err is what happened.
+	Err error
+
+	secrets secrets
+}
+
+func (e *UnreachableError) Error() string {
+	text := fmt.Sprintf("%s %s: ", e.Method, e.URL)
+	if !e.Sent {
+		text = fmt.Sprintf("cannot reach %s: ", e.URL)
+	}
+	return text + e.secrets.hide(clean(e.Err.Error(), maxMessage))
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Temporary tells whether another attempt may succeed: yes, unless the address or a certificate has to be changed first.
+func (e *UnreachableError) Temporary() bool {
+	var (
+		notTLS      tls.RecordHeaderError
+		certificate *tls.CertificateVerificationError
+		unknownCA   x509.UnknownAuthorityError
+		wrongHost   x509.HostnameError
+		name        *net.DNSError
+	)
+	switch {
+	case errors.Is(e.Err, ErrNotAManager), errors.As(e.Err, &notTLS), errors.As(e.Err, &certificate),
+		errors.As(e.Err, &unknownCA), errors.As(e.Err, &wrongHost):
+		return false
+	case errors.As(e.Err, &name):
+		return !name.IsNotFound
+	}
+	return true
+}
+
+// BodyError is a file that could not be read while it was uploaded. Err is io.ErrUnexpectedEOF when the file is
+// shorter than was announced: it has changed.
+type BodyError struct {
+	Name string
+	Err  error
+}
+
+func (e *BodyError) Error() string {
+	if errors.Is(e.Err, io.ErrUnexpectedEOF) {
+		return fmt.Sprintf("upload of %s: the file is shorter than it was; it changes while it is sent", e.Name)
+	}
+	return fmt.Sprintf("upload of %s: %v", e.Name, e.Err)
+}
+
+func (e *BodyError) Unwrap() error { return e.Err }
+
+// StatusRequestedError is the answer to a worker that asks for a task while it is to change its status first.
+type StatusRequestedError struct{ Status api.WorkerStatus }
+
+func (e *StatusRequestedError) Error() string {
+	return fmt.Sprintf("the Manager wants the worker to become %q before it gives out tasks", e.Status)
+}
+
+// IsTemporary tells whether err is of a kind that may go away by itself.
+func IsTemporary(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var temporary interface{ Temporary() bool }
+	return errors.As(err, &temporary) && temporary.Temporary()
+}
+
+// IsNotFound tells whether err is the Manager saying that a job, task, worker or tag does not exist. A 404 of a proxy, or of a
+// Manager that lacks the whole operation, is something else.
+func IsNotFound(err error) bool { return HasStatus(err, http.StatusNotFound) }
+
+// HasStatus tells whether err is the Manager itself answering with that HTTP status.
+func HasStatus(err error, status int) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == status && e.FromManager && !errors.Is(err, ErrNotAManager)
+}
+
+// RetryAfter returns how long the other side asks to wait before the next attempt, 0 when it does not say.
+func RetryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}
+
+// redactURL drops whatever of an URL may be secret.
+func redactURL(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
+}
+
+// statusText names a status, also those of proxies that net/http does not know.
+func statusText(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return text
+	}
+	return "unknown status"
+}
+
+// explain puts net/http's errors into words for people. answered tells whether a byte of an answer came.
+func explain(err error, answered bool) error {
+	var (
+		notTLS tls.RecordHeaderError
+		netErr net.Error
+	)
+	switch {
+	case errors.As(err, &notTLS):
+		return fmt.Errorf("the other side does not speak https; try http:// (%w)", err)
+	case errors.Is(err, io.EOF) && !answered:
+		return fmt.Errorf("the connection was closed before an answer came: %w", io.ErrUnexpectedEOF)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the answer breaks off: %w", io.ErrUnexpectedEOF)
+	case answered && !errors.As(err, &netErr):
+		return fmt.Errorf("%w: the answer is not HTTP (%w)", ErrNotAManager, err)
+	}
+	return err
+}

@@ -1,0 +1,107 @@
+package flamenco
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// Jobs returns all jobs. The Manager has no filter and no pages.
+func (c *Client) Jobs(ctx context.Context) ([]api.Job, error) {
+	result, err := get[api.JobsQueryResult](ctx, c, "jobs")
+	return result.Jobs, err
+}
+
+// Job returns one job.
+func (c *Client) Job(ctx context.Context, id string) (api.Job, error) {
+	return get[api.Job](ctx, c, "jobs", id)
+}
+
+// SubmitJob submits a job and returns it as the Manager stored it. After an [UnreachableError] that was Sent, the job may
+// exist: look for it before submitting it again. A status of 412 means that the job type has changed since TypeEtag was
+// read, 400 that the job type does not exist or its script refused the job.
+func (c *Client) SubmitJob(ctx context.Context, job api.SubmittedJob) (api.Job, error) {
+	var stored api.Job
+	_, err := c.call(ctx, request{method: http.MethodPost, path: []string{"jobs"}}, job, &stored)
+	if err == nil && stored.ID == "" {
+		err = c.incomplete(http.MethodPost, "job id", "jobs")
+	}
+	return stored, err
+}
+
+// CheckJob compiles a job without storing it. Errors are as for SubmitJob.
+func (c *Client) CheckJob(ctx context.Context, job api.SubmittedJob) error {
+	_, err := c.call(ctx, request{method: http.MethodPost, path: []string{"jobs", "check"}, harmless: true}, job, nil)
+	return err
+}
+
+// JobTypes returns all job types with their settings.
+func (c *Client) JobTypes(ctx context.Context) ([]api.AvailableJobType, error) {
+	types, err := get[api.AvailableJobTypes](ctx, c, "jobs", "types")
+	return types.JobTypes, err
+}
+
+// JobType returns one job type with its settings.
+func (c *Client) JobType(ctx context.Context, name string) (api.AvailableJobType, error) {
+	return get[api.AvailableJobType](ctx, c, "jobs", "type", name)
+}
+
+// SetJobStatus asks for another status of a job. Status 422 or 500: it cannot go there from where it is.
+func (c *Client) SetJobStatus(ctx context.Context, id string, status api.JobStatus, reason string) error {
+	return c.change(ctx, http.MethodPost, api.JobStatusChange{Status: status, Reason: reason}, "jobs", id, "setstatus")
+}
+
+// SetJobPriority changes a job's priority, 0 to 100.
+func (c *Client) SetJobPriority(ctx context.Context, id string, priority int) error {
+	return c.change(ctx, http.MethodPost, api.JobPriorityChange{Priority: priority}, "jobs", id, "setpriority")
+}
+
+// SetJobTag gives a job to the workers of a tag, named by its ID or its Name; the zero JobTagChange gives it to all.
+// Status 406: there is no such tag.
+func (c *Client) SetJobTag(ctx context.Context, id string, tag api.JobTagChange) error {
+	return c.change(ctx, http.MethodPost, tag, "jobs", id, "settag")
+}
+
+// JobTasks returns the tasks of a job in short. For a job that does not exist there are none.
+func (c *Client) JobTasks(ctx context.Context, id string) ([]api.TaskSummary, error) {
+	summary, err := get[api.JobTasksSummary](ctx, c, "jobs", id, "tasks")
+	return summary.Tasks, err
+}
+
+// JobBlocklist returns which workers may not do which tasks of a job.
+func (c *Client) JobBlocklist(ctx context.Context, id string) ([]api.JobBlocklistEntry, error) {
+	return get[api.JobBlocklist](ctx, c, "jobs", id, "blocklist")
+}
+
+// RemoveFromJobBlocklist lets workers do tasks of a job again.
+func (c *Client) RemoveFromJobBlocklist(ctx context.Context, id string, entries []api.JobBlocklistEntry) error {
+	return c.change(ctx, http.MethodDelete, entries, "jobs", id, "blocklist")
+}
+
+// JobLastRendered returns where a job's last picture lies, and false when it has none. [Client.Download] fetches it.
+func (c *Client) JobLastRendered(ctx context.Context, id string) (api.JobLastRenderedImageInfo, bool, error) {
+	return getMaybe[api.JobLastRenderedImageInfo](ctx, c, "jobs", id, "last-rendered")
+}
+
+// LastRendered returns where the farm's last picture lies, and false when there is none.
+func (c *Client) LastRendered(ctx context.Context) (api.JobLastRenderedImageInfo, bool, error) {
+	return getMaybe[api.JobLastRenderedImageInfo](ctx, c, "jobs", "last-rendered")
+}
+
+// JobDeletionInfo returns what would go together with a job.
+func (c *Client) JobDeletionInfo(ctx context.Context, id string) (api.JobDeletionInfo, error) {
+	return get[api.JobDeletionInfo](ctx, c, "jobs", id, "what-would-delete-do")
+}
+
+// DeleteJob requests the deletion of a job, which happens a little later.
+func (c *Client) DeleteJob(ctx context.Context, id string) error {
+	return c.change(ctx, http.MethodDelete, nil, "jobs", id)
+}
+
+// DeleteJobs requests the deletion of all jobs that were last updated then or earlier. The Manager rounds the moment
+// up to a full second. Status 416: no job is that old.
+func (c *Client) DeleteJobs(ctx context.Context, lastUpdated time.Time) error {
+	return c.change(ctx, http.MethodDelete, api.JobMassDeletionSelection{LastUpdatedMax: &lastUpdated}, "jobs", "mass-delete")
+}

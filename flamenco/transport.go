@@ -1,0 +1,229 @@
+package flamenco
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// writeBuffer holds the headers and the whole of a small file, which then leave in one packet train and one system call.
+	writeBuffer = 64 << 10
+	// sendChunk is how much of a file the kernel copies before the bytes are counted. Within the default Silence it
+	// lets a line of 4 KB/s pass for alive.
+	sendChunk = 256 << 10
+	// lastWords is how long a failed write waits for the reply that explains it.
+	lastWords = 5 * time.Second
+	// keepIdle: connections are closed by us before common proxies close them (75 s in nginx), so that a request seldom
+	// meets one that is about to go.
+	keepIdle = 60 * time.Second
+)
+
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// newTransport returns a transport whose connections count their bytes. HTTP/2 is off, see the package's caveats.
+func newTransport(c Config, dial dialFunc) (*http.Transport, error) {
+	tlsConfig, err := c.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: c.DialTimeout}).DialContext
+	}
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			raw, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &conn{Conn: raw, closed: make(chan struct{})}, nil
+		},
+		TLSClientConfig:       tlsConfig,
+		TLSHandshakeTimeout:   c.DialTimeout,
+		TLSNextProto:          map[string]func(string, *tls.Conn) http.RoundTripper{},
+		ExpectContinueTimeout: c.ExpectTimeout,
+		MaxIdleConns:          c.IdleConns,
+		MaxIdleConnsPerHost:   c.IdleConns,
+		IdleConnTimeout:       keepIdle,
+		WriteBufferSize:       writeBuffer,
+		DisableCompression:    true,
+		// A Manager's headers are a few hundred bytes.
+		MaxResponseHeaderBytes: 256 << 10,
+	}, nil
+}
+
+// conn counts the bytes that it moves, hands files to the kernel, and keeps a failed write from hiding the reply.
+type conn struct {
+	net.Conn
+	moved  atomic.Int64
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.moved.Add(int64(n))
+	return n, err
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.moved.Add(int64(n))
+	if err != nil {
+		c.awaitReply()
+	}
+	return n, err
+}
+
+// ReadFrom is what net/http sends a body with. A file goes from kernel to kernel, in pieces, so that progress is seen.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	tcp, isTCP := c.Conn.(*net.TCPConn)
+	limited, isLimited := r.(*io.LimitedReader)
+	if !isTCP || !isLimited {
+		return io.Copy(writerOnly{c}, r)
+	}
+	body, isFile := limited.R.(*fileBody)
+	if !isFile {
+		return io.Copy(writerOnly{c}, r)
+	}
+
+	var sent int64
+	for limited.N > 0 && body.left > 0 {
+		n, err := tcp.ReadFrom(&io.LimitedReader{R: body.file, N: min(limited.N, body.left, sendChunk)})
+		c.moved.Add(n)
+		sent += n
+		limited.N -= n
+		body.left -= n
+		if err == nil && n == 0 {
+			err = body.fail(io.ErrUnexpectedEOF)
+			return sent, err
+		}
+		if err != nil {
+			if body.unreadable() {
+				return sent, err
+			}
+			c.awaitReply()
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// awaitReply holds a failed write back until the connection is closed, which net/http does as soon as it has read the
+// reply or has learnt that there is none. A Manager that has no use for the rest of an upload replies and closes; were
+// the write error reported first, net/http would report it instead of the reply.
+func (c *conn) awaitReply() {
+	timer := time.NewTimer(lastWords)
+	defer timer.Stop()
+	select {
+	case <-c.closed:
+	case <-timer.C:
+	}
+}
+
+func (c *conn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// writerOnly hides ReadFrom, so that io.Copy does not come back to it.
+type writerOnly struct{ io.Writer }
+
+// watch ends a request when its connection has moved no byte for too long.
+type watch struct {
+	silence time.Duration
+	cancel  context.CancelCauseFunc
+
+	mu       sync.Mutex
+	conn     *conn
+	seen     progress
+	since    time.Time
+	timer    *time.Timer
+	answered bool
+	sent     bool
+	stopped  bool
+}
+
+// progress is what changes while anything moves. The queue shrinks while the kernel still sends what it took long ago.
+type progress struct {
+	conn   *conn
+	moved  int64
+	queued int
+}
+
+// watchOver returns a context that is cancelled with ErrSilent, and the watch, which the caller has to stop.
+func watchOver(ctx context.Context, silence time.Duration) (context.Context, *watch) {
+	w := &watch{silence: silence, since: time.Now()}
+	ctx, w.cancel = context.WithCancelCause(ctx)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.sent = true
+			w.conn = innermost(info.Conn)
+		},
+		GotFirstResponseByte: func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.answered = true
+		},
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(silence/4, w.look)
+	return ctx, w
+}
+
+// innermost finds the counting connection below TLS.
+func innermost(c net.Conn) *conn {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	counting, _ := c.(*conn)
+	return counting
+}
+
+// look runs four times in each span of silence that is allowed.
+func (w *watch) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return
+	}
+	now := progress{conn: w.conn}
+	if w.conn != nil {
+		now.moved = w.conn.moved.Load()
+		now.queued = queued(w.conn.Conn)
+	}
+	if now != w.seen {
+		w.seen, w.since = now, time.Now()
+	}
+	if time.Since(w.since) >= w.silence {
+		w.cancel(ErrSilent)
+		return
+	}
+	w.timer.Reset(w.silence / 4)
+}
+
+// stop ends the watch and releases its context. What is still being received for it is cut off.
+func (w *watch) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	w.timer.Stop()
+	w.cancel(nil)
+}
+
+// state tells whether a connection was had for the request, and whether a byte of an answer came.
+func (w *watch) state() (sent, answered bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sent, w.answered
+}

@@ -1,0 +1,48 @@
+package flamenco
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// Workers returns all workers in short.
+func (c *Client) Workers(ctx context.Context) ([]api.WorkerSummary, error) {
+	list, err := get[api.WorkerList](ctx, c, "worker-mgt", "workers")
+	return list.Workers, err
+}
+
+// Worker returns one worker.
+func (c *Client) Worker(ctx context.Context, id string) (api.Worker, error) {
+	return get[api.Worker](ctx, c, "worker-mgt", "workers", id)
+}
+
+// DeleteWorker removes a worker, best one that is offline. Tasks that it held go back to the queue.
+func (c *Client) DeleteWorker(ctx context.Context, id string) error {
+	return c.change(ctx, http.MethodDelete, nil, "worker-mgt", "workers", id)
+}
+
+// RequestWorkerStatus asks a worker to become awake, asleep, restart or offline; lazy lets it end its task first. Status
+// 412: the worker cannot restart itself.
+func (c *Client) RequestWorkerStatus(ctx context.Context, id string, status api.WorkerStatus, lazy bool) error {
+	return c.change(ctx, http.MethodPost, api.WorkerStatusChangeRequest{Status: status, IsLazy: lazy}, "worker-mgt", "workers", id, "setstatus")
+}
+
+// SetWorkerTags replaces the tags of a worker; none leaves it without.
+func (c *Client) SetWorkerTags(ctx context.Context, id string, tagIDs ...string) error {
+	if tagIDs == nil {
+		tagIDs = []string{} // an empty list and not null
+	}
+	return c.change(ctx, http.MethodPost, api.WorkerTagChangeRequest{TagIDs: tagIDs}, "worker-mgt", "workers", id, "settags")
+}
+
+// SleepSchedule returns when a worker sleeps, and false when it has no schedule.
+func (c *Client) SleepSchedule(ctx context.Context, id string) (api.WorkerSleepSchedule, bool, error) {
+	return getMaybe[api.WorkerSleepSchedule](ctx, c, "worker-mgt", "workers", id, "sleep-schedule")
+}
+
+// SetSleepSchedule sets when a worker sleeps. Fields that this package does not know go back as they came.
+func (c *Client) SetSleepSchedule(ctx context.Context, id string, schedule api.WorkerSleepSchedule) error {
+	return c.change(ctx, http.MethodPost, schedule, "worker-mgt", "workers", id, "sleep-schedule")
+}
