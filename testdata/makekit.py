@@ -8,9 +8,11 @@ Media is written by hand here, so that it is small and comes out the same on
 every run. Blend files do not: Blender stores memory addresses in them.
 """
 
+import gzip
 import math
 import os
 import struct
+import subprocess
 import wave
 import zlib
 
@@ -100,3 +102,15 @@ def movie(path, frames=4, size=(16, 16)):
     r.filepath = path
     os.makedirs(os.path.dirname(path), exist_ok=True)
     bpy.ops.render.render(animation=True)
+
+
+def decompressed(path):
+    """The bytes inside a blend file that Blender 3 compressed. Needs the zstd program."""
+    return subprocess.run(["zstd", "-dcq", path], check=True, stdout=subprocess.PIPE).stdout
+
+
+def gzip_in_place(path):
+    """Compresses a plain blend file as Blender 2.9 did. Later ones still read it."""
+    with open(path, "rb") as f:
+        data = f.read()
+    write(path, gzip.compress(data, 9, mtime=0))
