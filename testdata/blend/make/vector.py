@@ -74,7 +74,7 @@ class Vector:
     def finish(self, facts=True):
         for d in self.deps:
             there = os.path.lexists(self.at(d["path"]))
-            assert there == (d["status"] != "missing") or d["path"].startswith("/"), (self.name, d)
+            assert there == (d["status"] != "missing") or d["path"][0] in "/\\", (self.name, d)
         order = ["forbidden", "missing", "optional", "required"]
         self.deps.sort(key=lambda d: (order.index(d["status"]), d["path"]))
         paths = [d["path"] for d in self.deps]
