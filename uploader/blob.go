@@ -1,0 +1,138 @@
+package uploader
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+)
+
+// A Blob is some content that the Manager is to have.
+type Blob struct {
+	SHA256 string // 64 lower-case hex digits; the Manager compares them as text
+	Size   int64  // bytes
+	Name   string // for messages and the Manager's log, such as the path of the file; any text
+
+	// Open gives the content from its beginning. An *os.File is copied by the kernel, without passing through this
+	// process; content that is in memory anyway is better given as such. It is called once for each attempt,
+	// from any goroutine, never after Release. Not needed with Config.CheckOnly.
+	Open func() (io.ReadCloser, error)
+
+	// Verify says, after an attempt to upload, whether the source is still the one that was hashed, by its size and
+	// times; nil for yes. Without it, only the Manager's own comparison of digests notices a change.
+	Verify func() error
+
+	// Release is called once, when neither Open nor Verify will be called any more. It may be nil.
+	Release func()
+}
+
+// release is for a blob that never became a job.
+func (b *Blob) release() {
+	if b.Release != nil {
+		b.Release()
+	}
+}
+
+// key is what the Manager knows a blob by.
+type key struct {
+	sha  [32]byte
+	size int64
+}
+
+func (k key) shard() byte    { return k.sha[0] }
+func (k key) String() string { return hex.EncodeToString(k.sha[:]) }
+
+// parseKey reads a digest. A malformed one must not reach the Manager, whose requirements handler crashes on it.
+func parseKey(sha string, size int64) (key, error) {
+	k := key{size: size}
+	if size < 0 {
+		return k, fmt.Errorf("negative size %d", size)
+	}
+	if len(sha) != 2*len(k.sha) {
+		return k, fmt.Errorf("digest %.80q is not 64 hex digits", sha)
+	}
+	for i := range k.sha {
+		high, low := hexValue(sha[2*i]), hexValue(sha[2*i+1])
+		if high|low > 0xf {
+			return k, fmt.Errorf("digest %q has other than lower-case hex digits", sha)
+		}
+		k.sha[i] = high<<4 | low
+	}
+	return k, nil
+}
+
+// hexValue is the value of a lower-case hex digit, 0xff for anything else.
+func hexValue(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 0xff
+}
+
+// Pending is a blob on its way to the Manager.
+type Pending struct {
+	u       *Uploader     // nil for one that was settled from the beginning
+	done    chan struct{} // made by the first that waits, closed when settled
+	settled bool
+	err     error
+}
+
+// Wait returns nil when the Manager has the blob. Otherwise the error is, or wraps,
+//
+//   - [ErrChanged]: the source is no longer the one that was hashed. Hash it again and call Ensure for what it is now,
+//     or leave that to [Uploader.EnsureFresh].
+//   - a [*BlobError]: this blob could not be sent; others may have been. Ensure may be called for it again.
+//   - an [*GaveUpError]: the whole run was given up.
+//   - the cause of the end of ctx, or of the run's own context.
+//
+// With Config.CheckOnly, Wait returns nil when the Manager was asked.
+func (p *Pending) Wait(ctx context.Context) error {
+	if p.u == nil {
+		return p.err
+	}
+	p.u.mu.Lock()
+	if p.settled {
+		p.u.mu.Unlock()
+		return p.err
+	}
+	if p.done == nil {
+		p.done = make(chan struct{})
+	}
+	p.u.mu.Unlock()
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// settle is called once, under the uploader's lock.
+func (p *Pending) settle(err error) {
+	p.err, p.settled = err, true
+	if p.done != nil {
+		close(p.done)
+	}
+}
+
+// job is a blob between Ensure and its end. It is owned by whoever holds it: the list of unchecked jobs, a check, the
+// queue or an upload.
+type job struct {
+	blob    Blob
+	key     key
+	pending *Pending
+	asks    bool // ends with the Manager's answer, is not in Uploader.known, and never sent
+
+	attempts  int       // failures that count against Config.Attempts
+	deferrals int       // how often it was put off
+	due       time.Time // when it may be tried again
+	uploading bool      // somebody else is, or was, sending the same: ask before sending
+	unclear   bool      // an attempt ended without an answer: if the Manager has it, it may be from us
+
+	sent  progress // of the attempt in flight
+	moved int64    // of that, told to the observer
+}

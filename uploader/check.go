@@ -1,0 +1,189 @@
+package uploader
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+const (
+	// linger is how long a batch waits for more to come, when the Manager could be asked at once: short enough not to be
+	// noticed, long enough for a walk to find a thousand files.
+	linger = 5 * time.Millisecond
+
+	// secondBatch is how many files make a second request worthwhile while one is on its way. Each further one takes
+	// twice as many, so that a near Manager, which answers before so many have come, gets one request at a time, and a far one
+	// gets several.
+	secondBatch = 1000
+
+	// maxChecks is the most requests on their way. With batches that double, four hold 15,000 files.
+	maxChecks = 4
+
+	// checkPath stands for the path in a requirements request, where the Manager needs one but uses only the
+	// digest and the size: leaving the real one out halves the request.
+	checkPath = "-"
+)
+
+// fullBatch is how many unchecked jobs do not wait for an answer.
+func (u *Uploader) fullBatch() int { return min(secondBatch<<u.checks, u.batch) }
+
+// nextBatch takes the jobs for a requirements request that should be sent now; nil for none. The first goes out with
+// whatever is there, so that uploads start early. It is called under the lock.
+func (u *Uploader) nextBatch(now time.Time) []*job {
+	n := len(u.unchecked)
+	if n == 0 || u.checks >= maxChecks || !u.checkGate.open(now) {
+		return nil
+	}
+	full := n >= u.fullBatch()
+	ripe := u.checks == 0 && (u.stats.Checks == 0 || u.flush || u.closed || now.Sub(u.oldest) >= linger)
+	if !full && !ripe {
+		return nil
+	}
+	batch := slices.Clone(u.unchecked[:min(n, u.batch)])
+	rest := copy(u.unchecked, u.unchecked[len(batch):])
+	clear(u.unchecked[rest:])
+	u.unchecked = u.unchecked[:rest]
+	if rest == 0 {
+		u.flush = false
+	}
+	return batch
+}
+
+// startCheck is called under the lock.
+func (u *Uploader) startCheck() (probe bool) {
+	u.checks++
+	return u.checkGate.begin()
+}
+
+// check asks the Manager which blobs of a batch it lacks, and queues these.
+func (u *Uploader) check(batch []*job, probe bool) {
+	specs := make([]api.ShamanFileSpec, len(batch))
+	for i, j := range batch {
+		specs[i] = api.ShamanFileSpec{Sha: j.blob.SHA256, Size: j.blob.Size, Path: checkPath}
+	}
+	began := time.Now()
+	reply, err := u.shaman.ShamanRequirements(u.ctx, api.ShamanRequirementsRequest{Files: specs})
+	now := time.Now()
+
+	u.mu.Lock()
+	defer u.unlock()
+	u.checks--
+	if probe {
+		u.checkGate.probing = false
+	}
+	if err != nil {
+		u.checkFailed(batch, err, began, now)
+	} else {
+		u.checkGate.succeeded(now)
+		u.pace.roundTrip(now.Sub(began))
+		u.checked(batch, reply, now)
+	}
+	u.look()
+}
+
+// checked sorts a batch by what the Manager answered: it has those that the reply leaves out. The reply lists each of the
+// others once, whatever number of paths has it, and is read by digest. It is called under the lock.
+func (u *Uploader) checked(batch []*job, reply api.ShamanRequirementsResponse, now time.Time) {
+	missing := make(map[key]api.ShamanFileStatus, len(reply.Files))
+	for _, f := range reply.Files {
+		if k, err := parseKey(f.Sha, f.Size); err == nil && f.Status != api.ShamanFileStatusStored {
+			missing[k] = f.Status
+		}
+	}
+	var all, stored, lacking tally
+	for _, j := range batch {
+		status, lacks := missing[j.key]
+		if !lacks {
+			u.known[j.key] = record{job: u.known[j.key].job, seen: u.seconds(now)}
+		}
+		if j.asks {
+			if lacks {
+				u.end(j, errNotStored)
+			} else {
+				u.end(j, nil)
+			}
+			continue
+		}
+		all.add(j)
+		switch {
+		case !lacks:
+			stored.add(j)
+			u.end(j, nil)
+		case u.config.CheckOnly:
+			lacking.add(j)
+			u.end(j, nil)
+		default:
+			lacking.add(j)
+			j.uploading = status == api.ShamanFileStatusUploading
+			u.queue.push(j)
+		}
+	}
+	u.stats.Checks++
+	u.stats.Stored += stored.blobs
+	u.stats.StoredBytes += stored.bytes
+	u.stats.Missing += lacking.blobs
+	u.stats.MissingBytes += lacking.bytes
+	if all.blobs > 0 {
+		u.tell(Event{Kind: Checked, Blobs: all.blobs, Bytes: all.bytes})
+	}
+	if stored.blobs > 0 {
+		u.tell(Event{Kind: Stored, Blobs: stored.blobs, Bytes: stored.bytes})
+	}
+	if lacking.blobs > 0 {
+		u.tell(Event{Kind: Missing, Blobs: lacking.blobs, Bytes: lacking.bytes})
+	}
+}
+
+// tally counts jobs.
+type tally struct{ blobs, bytes int64 }
+
+func (t *tally) add(j *job) {
+	t.blobs++
+	t.bytes += j.blob.Size
+}
+
+// seconds since the run began, plus one.
+func (u *Uploader) seconds(now time.Time) uint32 { return uint32(now.Sub(u.began)/time.Second) + 1 }
+
+// checkFailed puts a batch back, or ends it. It is called under the lock.
+func (u *Uploader) checkFailed(batch []*job, err error, began, now time.Time) {
+	retry := false
+	switch what := judge(err); {
+	case u.ctx.Err() != nil:
+		// The run is over.
+	case tooLarge(err) && len(batch) > 1:
+		// A proxy limits bodies. Smaller ones may pass.
+		u.batch = len(batch) / 2
+		retry = true
+	case what == again || what == away:
+		closed := u.troubled(&u.checkGate, err, began, now)
+		retry = true
+		for _, j := range batch {
+			if what == again || !closed {
+				j.attempts++
+			}
+			retry = retry && j.attempts < u.config.Attempts
+		}
+	default:
+		u.refusedOnce(&u.checkGate, err)
+	}
+	if retry {
+		u.unchecked = append(batch, u.unchecked...)
+		u.stats.Retried++
+		u.tell(Event{Kind: Retried, Err: err})
+		return
+	}
+	for _, j := range batch {
+		u.end(j, err)
+	}
+}
+
+// tooLarge recognises the answer of a proxy, never of the Manager itself, that limits the size of requests.
+func tooLarge(err error) bool {
+	var reply *flamenco.Error
+	return errors.As(err, &reply) && reply.Status == http.StatusRequestEntityTooLarge
+}

@@ -1,0 +1,130 @@
+package uploader
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// Config says how an [Uploader] works. The zero value of a field means its default; the comment of each has the reason
+// for that default. Figures are of Flamenco Manager 3.9-beta1.
+type Config struct {
+	// Connections is the most small uploads at once. How many of them are used adapts to the Manager: a near one is
+	// busy with 4 to 8; with a round trip of 40 ms it takes about 100 to keep it so. Default 128: half of the 256
+	// shards, above which waiting for a free shard costs more than one more connection brings.
+	Connections int
+
+	// LargeFile is the size in bytes from which a file is large: sent in few connections, started early, and with
+	// Expect: 100-continue. Default 8 MiB: without Expect a client has sent up to 4 MiB before it sees that the
+	// Manager does not want them, so that below this size the extra round trip costs more than it saves.
+	LargeFile int64
+
+	// LargeConnections is the most large uploads at once to a near Manager; up to four times as many go to a far
+	// one, where a single connection is limited by the round trip. Default 4: 16 files of 100 MB took 6.1 s on one
+	// connection, 3.8 s on four, and no less on more.
+	LargeConnections int
+
+	// BytesInFlight bounds the bytes of all uploads at once, a large file counting as LargeFile bytes: no more than
+	// that of it is on its way. How much of it is used adapts to the Manager: two seconds' worth. Default 256 MiB:
+	// what a line of 10 Gbit/s and 150 ms holds.
+	BytesInFlight int64
+
+	// CheckBatch is the most files in one requirements request. Default 20,000: 2.5 MB, a third of a second of the
+	// Manager's time; larger ones are no cheaper for each file and give the first answer later.
+	CheckBatch int
+
+	// Backlog is the most blobs between Ensure and the end of their upload; Ensure waits when it is reached.
+	// Default 65,536: 250 for each shard, so that a free one is always found, in about 30 MB.
+	Backlog int
+
+	// Attempts is how often a request is sent that the Manager answers with a passing error. Default 10: with growing
+	// waits these take 20 seconds or more, and a fault that hits one request in three is survived but for one file in
+	// 60,000.
+	Attempts int
+
+	// Deferrals is how often an upload may be put off because somebody else is sending the same file (425), before
+	// it is sent regardless. Default 5: with growing waits about 15 seconds. After that the other may have
+	// crashed, which leaves a file in "uploading" for ever.
+	Deferrals int
+
+	// Patience is how long the Manager may fail or stay away, without any success in between, before the run is
+	// given up. Default 3 minutes: a Manager that is restarted is back within 2.
+	Patience time.Duration
+
+	// CheckedFor is how long a requirements reply that found a file stored is good for a checkout. Default 10
+	// minutes; the Manager collects garbage once a day and only what nobody asked about for 31 days.
+	CheckedFor time.Duration
+
+	// Checkouts is the most checkouts at once. Default 2: a checkout is links on the Manager's disk, and it makes them
+	// no faster on more.
+	Checkouts int
+
+	// LimitUpload is the most bytes a second over all connections. Default 0: no limit. With a limit, file contents
+	// pass through this process instead of being copied by the kernel.
+	LimitUpload int64
+
+	// CheckOnly asks the Manager what is missing and sends nothing: for a dry run. Checkout then returns ErrCheckOnly.
+	CheckOnly bool
+
+	// Reopen finds a blob again that was stored and is no longer (the Manager collected garbage between check and
+	// checkout). It may be called from several goroutines. Without it, such a checkout fails with a MissingError.
+	Reopen func(api.ShamanFileSpec) (Blob, error)
+
+	// Observer is told what happens. Default: nobody.
+	Observer Observer
+}
+
+// withDefaults fills in what was left empty.
+func (c Config) withDefaults() Config {
+	setDefault(&c.Connections, 128)
+	setDefault(&c.LargeFile, 8<<20)
+	setDefault(&c.LargeConnections, 4)
+	setDefault(&c.BytesInFlight, 256<<20)
+	setDefault(&c.CheckBatch, 20_000)
+	setDefault(&c.Backlog, 65_536)
+	setDefault(&c.Attempts, 10)
+	setDefault(&c.Deferrals, 5)
+	setDefault(&c.Patience, 3*time.Minute)
+	setDefault(&c.CheckedFor, 10*time.Minute)
+	setDefault(&c.Checkouts, 2)
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate says what is wrong with the configuration, all of it at once.
+func (c Config) Validate() error {
+	var errs []error
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"Connections", int64(c.Connections)},
+		{"LargeFile", c.LargeFile},
+		{"LargeConnections", int64(c.LargeConnections)},
+		{"BytesInFlight", c.BytesInFlight},
+		{"CheckBatch", int64(c.CheckBatch)},
+		{"Backlog", int64(c.Backlog)},
+		{"Attempts", int64(c.Attempts)},
+		{"Deferrals", int64(c.Deferrals)},
+		{"Patience", int64(c.Patience)},
+		{"CheckedFor", int64(c.CheckedFor)},
+		{"Checkouts", int64(c.Checkouts)},
+		{"LimitUpload", c.LimitUpload},
+	} {
+		if f.value < 0 {
+			errs = append(errs, fmt.Errorf("uploader: %s is negative (%d)", f.name, f.value))
+		}
+	}
+	return errors.Join(errs...)
+}

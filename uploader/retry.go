@@ -1,0 +1,149 @@
+package uploader
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/flsync/flsync/flamenco"
+)
+
+// verdict is what a failed request means for the next attempt.
+type verdict int
+
+const (
+	// refused: the same request can never succeed.
+	refused verdict = iota
+	// again: the Manager answered, with an error that passes. Config.Attempts bounds these.
+	again
+	// away: no Manager answered, so that this says nothing about the request. Config.Patience bounds these, and
+	// Config.Attempts those during which other requests succeeded.
+	away
+	// changed: the content is not what was announced.
+	changed
+	// local: the source could not be read.
+	local
+)
+
+// judge reads the error of a request.
+func judge(err error) verdict {
+	var (
+		reply       *flamenco.Error
+		unreachable *flamenco.UnreachableError
+		source      *flamenco.BodyError
+	)
+	switch {
+	case errors.Is(err, ErrChanged):
+		return changed
+	case errors.As(err, &source):
+		if errors.Is(source.Err, io.ErrUnexpectedEOF) {
+			return changed // it is shorter than it was
+		}
+		return local
+	case errors.As(err, &unreachable):
+		return away
+	case errors.As(err, &reply):
+		switch reply.Status {
+		case http.StatusExpectationFailed:
+			return changed
+		case http.StatusRequestTimeout, http.StatusTooManyRequests,
+			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			return away
+		}
+		if reply.Status < 400 && errors.Is(err, flamenco.ErrNotAManager) {
+			return away // a proxy's page of apology
+		}
+	}
+	if flamenco.IsTemporary(err) {
+		return again
+	}
+	return refused
+}
+
+// newWaits are growing, jittered waits: half to one and a half of 100 ms, 200 ms, 400 ms, … 5 s. Jitter keeps many
+// requests that failed together from coming back together. 5 s is how late a Manager's return may be noticed.
+func newWaits() backoff.ExponentialBackOff {
+	return backoff.ExponentialBackOff{
+		InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Second,
+	}
+}
+
+// newDeferWaits are the waits of an upload that was put off: 500 ms, 1 s, … 8 s, jittered.
+func newDeferWaits() backoff.ExponentialBackOff {
+	return backoff.ExponentialBackOff{
+		InitialInterval: 500 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 8 * time.Second,
+	}
+}
+
+// nth is the wait after so many failures, 1 for the first.
+func nth(waits backoff.ExponentialBackOff, failures int) time.Duration {
+	waits.Reset()
+	for range min(failures, 16) - 1 {
+		waits.NextBackOff()
+	}
+	return waits.NextBackOff()
+}
+
+// refusals is how many requests in a row may be refused for good before the run is given up: a password that
+// expired refuses all of them, and there is no use in asking a million times.
+const refusals = 32
+
+// gate holds all requests of one kind back while the Manager is away or in trouble. While it fails, one request at a time
+// goes through, with growing waits between them; the first success opens the gate again.
+//
+// All methods are called under the uploader's lock.
+type gate struct {
+	waits    backoff.ExponentialBackOff
+	until    time.Time // nothing starts before
+	heldAt   time.Time // when until was last set
+	success  time.Time // the last one
+	failing  time.Time // the first failure after it; zero: none
+	err      error     // the last failure
+	probing  bool      // the one request is on its way
+	refusals int       // in a row
+}
+
+func newGate() gate { return gate{waits: newWaits()} }
+
+// open says whether a request may start.
+func (g *gate) open(now time.Time) bool {
+	return !now.Before(g.until) && (g.failing.IsZero() || !g.probing)
+}
+
+// begin marks the start of a request, and says whether it is the one that is let through while the gate is closed.
+func (g *gate) begin() (probe bool) {
+	probe = !g.failing.IsZero()
+	g.probing = g.probing || probe
+	return probe
+}
+
+// succeeded ends a request that the Manager was able to answer.
+func (g *gate) succeeded(now time.Time) {
+	g.success, g.failing, g.err, g.refusals = now, time.Time{}, nil, 0
+	g.waits.Reset()
+}
+
+// failed ends a request, begun then, that found the Manager away or in trouble. It closes the gate, unless something else
+// succeeded meanwhile, and says so. A wait that the other side asked for is kept in any case.
+func (g *gate) failed(err error, began, now time.Time) (closed bool) {
+	if asked := now.Add(min(flamenco.RetryAfter(err), time.Minute)); asked.After(g.until) && asked.After(now) {
+		g.until = asked
+	}
+	if g.success.After(began) {
+		return false
+	}
+	g.err = err
+	if g.failing.IsZero() {
+		g.failing = now
+	}
+	if !began.Before(g.heldAt) { // once for all that were on their way together
+		g.heldAt = now
+		if until := now.Add(g.waits.NextBackOff()); until.After(g.until) {
+			g.until = until
+		}
+	}
+	return true
+}

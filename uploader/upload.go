@@ -1,0 +1,219 @@
+package uploader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http/httptrace"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/flsync/flsync/flamenco"
+)
+
+func (u *Uploader) isLarge(j *job) bool { return u.queue.isLarge(j) }
+
+// cost is what a job takes of the budget of bytes in flight.
+func (u *Uploader) cost(j *job) int64 { return min(j.blob.Size, u.config.LargeFile) }
+
+// nextUpload takes the job that should be sent now; nil for none. It is called under the lock.
+func (u *Uploader) nextUpload(now time.Time) *job {
+	if u.queue.waiting == 0 || !u.uploadGate.open(now) {
+		return nil
+	}
+	room := u.pace.bytes - u.bytes
+	if len(u.inFlight) == 0 {
+		room = math.MaxInt64 // whatever the budget, something has to go
+	}
+	if len(u.inFlight)-u.small < u.pace.large() && room >= u.config.LargeFile {
+		if j := u.queue.popLarge(); j != nil {
+			return j
+		}
+	}
+	if u.small < u.pace.limit {
+		return u.queue.popSmall(room)
+	}
+	return nil
+}
+
+// startUpload is called under the lock.
+func (u *Uploader) startUpload(j *job) (probe bool) {
+	u.inFlight[j] = struct{}{}
+	u.bytes += u.cost(j)
+	if !u.isLarge(j) {
+		u.small++
+	}
+	return u.uploadGate.begin()
+}
+
+// upload makes one attempt to send a job.
+func (u *Uploader) upload(j *job, probe bool) {
+	// Time is taken from when there is a connection: a handshake says nothing about how busy the Manager is.
+	began := time.Now()
+	var connected atomic.Int64
+	ctx := httptrace.WithClientTrace(u.ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(int64(time.Since(began))) },
+	})
+	canDefer := j.deferrals < u.config.Deferrals
+	outcome, err := u.shaman.ShamanUpload(ctx, flamenco.Upload{
+		SHA256: j.blob.SHA256, Size: j.blob.Size, Name: j.blob.Name,
+		Body:     func() (io.ReadCloser, error) { return u.open(j) },
+		CanDefer: canDefer,
+		Expect:   u.isLarge(j) || j.uploading,
+	})
+	opened := j.sent.opened()
+	j.sent.end()
+	if opened && j.blob.Verify != nil && u.ctx.Err() == nil {
+		// Also after a success: the Manager then has what was hashed, but that is no longer what is on disk.
+		if changed := j.blob.Verify(); changed != nil {
+			err = fmt.Errorf("%w: %w", ErrChanged, changed)
+		}
+	}
+	now := time.Now()
+
+	u.mu.Lock()
+	defer u.unlock()
+	inFlight := u.small
+	u.endUpload(j, probe)
+	switch {
+	case err != nil:
+		u.uploadFailed(j, err, began, now)
+	case outcome == flamenco.Deferred:
+		u.uploadGate.succeeded(now)
+		u.deferred(j, canDefer, now)
+	default:
+		u.uploadGate.succeeded(now)
+		if !u.isLarge(j) && outcome == flamenco.Stored {
+			u.pace.answered(j.blob.Size, now.Sub(began)-time.Duration(connected.Load()), inFlight, now)
+		}
+		u.uploaded(j, outcome, now)
+	}
+	u.look()
+}
+
+// endUpload undoes startUpload.
+func (u *Uploader) endUpload(j *job, probe bool) {
+	delete(u.inFlight, j)
+	u.queue.release(j)
+	u.bytes -= u.cost(j)
+	if !u.isLarge(j) {
+		u.small--
+	}
+	if probe {
+		u.uploadGate.probing = false
+	}
+	u.stats.Uploads++
+}
+
+// open opens the source of a job for one attempt.
+func (u *Uploader) open(j *job) (io.ReadCloser, error) {
+	if j.blob.Open == nil {
+		return nil, errors.New("uploader: the blob has no Open")
+	}
+	source, err := j.blob.Open()
+	if err != nil {
+		return nil, err
+	}
+	if file, ok := source.(*os.File); ok && u.limiter == nil {
+		j.sent.file.Store(file)
+		return file, nil // as it is, so that the kernel copies it
+	}
+	b := &body{ctx: u.ctx, limiter: u.limiter, source: source}
+	j.sent.body.Store(b)
+	return b, nil
+}
+
+// uploaded ends a job that the Manager has now. It is called under the lock.
+func (u *Uploader) uploaded(j *job, outcome flamenco.UploadOutcome, now time.Time) {
+	// After an attempt of ours that got no answer, the answer that it is there already is about that attempt.
+	if outcome == flamenco.Stored || j.unclear {
+		u.stats.Uploaded++
+		u.stats.UploadedBytes += j.blob.Size
+		rest := j.blob.Size - j.moved
+		u.pace.sent(rest, u.bytes+u.cost(j), now)
+		u.moved(j, rest)
+		u.tell(Event{Kind: Uploaded, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name})
+	} else {
+		u.stats.Stored++
+		u.stats.StoredBytes += j.blob.Size
+		u.moved(j, -j.moved)
+		u.tell(Event{Kind: Stored, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name})
+	}
+	u.end(j, nil)
+}
+
+// deferred puts a job off because somebody else is sending the same. It is called under the lock.
+func (u *Uploader) deferred(j *job, asked bool, now time.Time) {
+	u.moved(j, -j.moved)
+	if !asked { // the Manager was not given this choice; whoever answered is not to be trusted for ever
+		j.attempts++
+		if j.attempts >= u.config.Attempts {
+			u.end(j, errors.New("the Manager puts it off again and again (425)"))
+			return
+		}
+	}
+	j.deferrals++
+	j.uploading = true
+	u.stats.Deferred++
+	u.queue.delay(j, now.Add(nth(newDeferWaits(), j.deferrals)))
+	u.tell(Event{Kind: Deferred, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name})
+}
+
+// uploadFailed has a job tried again, or ends it. It is called under the lock.
+func (u *Uploader) uploadFailed(j *job, err error, began, now time.Time) {
+	u.moved(j, -j.moved)
+	retry := false
+	switch what := judge(err); {
+	case u.ctx.Err() != nil:
+		err = context.Cause(u.ctx)
+	case what == changed:
+		if !errors.Is(err, ErrChanged) {
+			err = fmt.Errorf("%w: %w", ErrChanged, err)
+		}
+	case what == local:
+		// The file's fault, not the Manager's.
+	case what == refused:
+		u.refusedOnce(&u.uploadGate, err)
+	default:
+		closed := u.troubled(&u.uploadGate, err, began, now)
+		u.pace.failed(began, now)
+		j.unclear = j.unclear || what == away
+		if what == again || !closed {
+			j.attempts++
+		}
+		retry = j.attempts < u.config.Attempts
+	}
+	if !retry {
+		u.end(j, err)
+		return
+	}
+	u.stats.Retried++
+	u.queue.delay(j, now.Add(nth(newWaits(), max(j.attempts, 1))))
+	u.tell(Event{Kind: Retried, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name, Err: err})
+}
+
+// moved tells the observer that more, or less, of a job has gone out.
+func (u *Uploader) moved(j *job, bytes int64) {
+	if bytes != 0 {
+		j.moved += bytes
+		u.tell(Event{Kind: Moved, Bytes: bytes})
+	}
+}
+
+// measure asks the large uploads how far they have come. It is called under the lock.
+func (u *Uploader) measure(now time.Time) {
+	if len(u.inFlight) == u.small {
+		return
+	}
+	var moved int64
+	for j := range u.inFlight {
+		if more := min(j.sent.bytes(), j.blob.Size) - j.moved; u.isLarge(j) && more > 0 {
+			moved += more
+			u.moved(j, more)
+		}
+	}
+	u.pace.sent(moved, u.bytes, now)
+}
