@@ -1,0 +1,171 @@
+package manager
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// conf is the configuration, with the keys of flamenco-manager.yaml. Most of it is kept for those who ask and steers
+// nothing here: the name, the variables, the timeouts and the two thresholds do.
+type conf struct {
+	Meta                       confMeta            `json:"_meta" yaml:"_meta"`
+	ManagerName                string              `json:"manager_name" yaml:"manager_name"`
+	Database                   string              `json:"database" yaml:"database"`
+	DatabaseCheckPeriod        duration            `json:"database_check_period" yaml:"database_check_period"`
+	Listen                     string              `json:"listen" yaml:"listen"`
+	Autodiscoverable           bool                `json:"autodiscoverable" yaml:"autodiscoverable"`
+	LocalManagerStoragePath    string              `json:"local_manager_storage_path" yaml:"local_manager_storage_path"`
+	SharedStoragePath          string              `json:"shared_storage_path" yaml:"shared_storage_path"`
+	Shaman                     confShaman          `json:"shaman" yaml:"shaman"`
+	TaskTimeout                duration            `json:"task_timeout" yaml:"task_timeout"`
+	WorkerTimeout              duration            `json:"worker_timeout" yaml:"worker_timeout"`
+	BlocklistThreshold         int                 `json:"blocklist_threshold" yaml:"blocklist_threshold"`
+	TaskFailAfterSoftFailCount int                 `json:"task_fail_after_softfail_count" yaml:"task_fail_after_softfail_count"`
+	MQTT                       confMQTT            `json:"mqtt" yaml:"mqtt"`
+	Variables                  map[string]variable `json:"variables" yaml:"variables"`
+}
+
+type confMeta struct {
+	Version int `json:"version" yaml:"version"`
+}
+
+type confShaman struct {
+	Enabled        bool `json:"enabled" yaml:"enabled"`
+	GarbageCollect struct {
+		Period duration `json:"period" yaml:"period"`
+		MaxAge duration `json:"maxAge" yaml:"maxAge"`
+	} `json:"garbageCollect" yaml:"garbageCollect"`
+}
+
+type confMQTT struct {
+	Client struct {
+		Enabled     bool   `json:"enabled" yaml:"enabled"`
+		Broker      string `json:"broker" yaml:"broker"`
+		ClientID    string `json:"clientID" yaml:"clientID"`
+		TopicPrefix string `json:"topic_prefix" yaml:"topic_prefix"`
+		Username    string `json:"username" yaml:"username"`
+		Password    string `json:"password" yaml:"password"`
+	} `json:"client" yaml:"client"`
+}
+
+func defaultConf(name, storage string) *conf {
+	c := &conf{
+		Meta: confMeta{Version: 3}, ManagerName: name, Database: "manager.db", DatabaseCheckPeriod: "10m0s",
+		LocalManagerStoragePath: "./local", SharedStoragePath: storage,
+		TaskTimeout: "10m0s", WorkerTimeout: "1m0s", BlocklistThreshold: 3, TaskFailAfterSoftFailCount: 3,
+		Variables: map[string]variable{
+			"blender":     {Values: []variableValue{{Platform: "linux", Value: "blender"}, {Platform: "windows", Value: "blender"}, {Platform: "darwin", Value: "blender"}}},
+			"blenderArgs": {Values: []variableValue{{Platform: "all", Value: "-b -y"}}},
+		},
+	}
+	c.Shaman.Enabled = true
+	c.Shaman.GarbageCollect.Period, c.Shaman.GarbageCollect.MaxAge = "24h0m0s", "744h0m0s"
+	c.MQTT.Client.ClientID, c.MQTT.Client.TopicPrefix = "flamenco", "flamenco"
+	c.normalize()
+	return c
+}
+
+// normalize gives each value of a variable an audience, and removes variables that the Manager itself defines.
+func (c *conf) normalize() {
+	delete(c.Variables, "jobs")
+	for name, v := range c.Variables {
+		v.Values = slices.Clone(v.Values)
+		for i := range v.Values {
+			if v.Values[i].Audience == "" {
+				v.Values[i].Audience = "all"
+			}
+		}
+		c.Variables[name] = v
+	}
+}
+
+// checkouts is where jobs find their files.
+func (c *conf) checkouts() string {
+	if c.SharedStoragePath == "" {
+		return ""
+	}
+	return filepath.Join(c.SharedStoragePath, "jobs")
+}
+
+// confFile is the configuration and the file that it is kept in.
+type confFile struct {
+	path string
+	mu   sync.Mutex
+	now  *conf // replaced, never changed
+}
+
+func openConfFile(path, name, storage string) (*confFile, error) {
+	f := &confFile{path: path, now: defaultConf(name, storage)}
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f, f.replace(f.now)
+	case err != nil:
+		return nil, err
+	}
+	read := *f.now
+	read.Variables = maps.Clone(f.now.Variables)
+	if err := yaml.Unmarshal(data, &read); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	read.normalize()
+	f.now = &read
+	return f, nil
+}
+
+func (f *confFile) get() *conf {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+// replace stores c, first in the file, whole or not at all.
+func (f *confFile) replace(c *conf) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	data, err := yaml.Marshal(c)
+	if err != nil {
+		return err
+	}
+	temp := f.path + "~"
+	if err := os.WriteFile(temp, data, 0o600); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	if err := os.Rename(temp, f.path); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	f.now = c
+	return nil
+}
+
+func (m *Manager) getConfiguration(q *request) error {
+	c := m.conf.get()
+	return q.reply(api.ManagerConfiguration{
+		IsFirstRun: c.SharedStoragePath == "", ShamanEnabled: true, StorageLocation: c.checkouts(),
+	})
+}
+
+func (m *Manager) getConfigurationFile(q *request) error { return q.reply(m.conf.get()) }
+
+// updateConfigurationFile replaces the whole configuration: keys that are not sent become empty.
+func (m *Manager) updateConfigurationFile(q *request) error {
+	c := new(conf)
+	if err := q.decode(c); err != nil {
+		return err
+	}
+	c.normalize()
+	if err := m.conf.replace(c); err != nil {
+		return fmt.Errorf("error saving configuration file: %w", err)
+	}
+	return q.empty(204)
+}

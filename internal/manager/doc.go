@@ -1,0 +1,34 @@
+// Package manager is a Flamenco Manager in one [http.Handler]: small enough for a test, whole enough to run a farm of
+// a few machines. It serves the tests, `flsync serve` and `--manager embedded`.
+//
+// # Basics
+//
+// [New] opens a Manager on a folder, [Manager.ServeHTTP] answers, [Manager.Close] ends it. [Manager.Serve] does the
+// same on a listener with a clean shutdown. [Manager.CheckoutDir] says where checkouts lie on disk.
+//
+//	m, err := manager.New(manager.Config{Dir: t.TempDir()})
+//	server := httptest.NewServer(m)
+//
+// It speaks the API that flamenco/api describes and behaves as Flamenco Manager 3.9 does, its oddities included: what
+// a client must live with there, it must live with here. Each measured oddity has a test in facts_test.go.
+//
+// For tests it can be told to misbehave, see [Faults], and it counts what it was asked, see [Manager.Stats].
+//
+// # Where things are
+//
+//   - manager.go, routes.go, respond.go: the way of a request
+//   - store.go, tx.go: the state, in memory and in bbolt
+//   - machine.go, schedule.go, workertask.go: what becomes of jobs and tasks
+//   - blobs.go, upload.go, checkout.go: Shaman
+//
+// # Caveats
+//
+// It has no users and no passwords (only workers have secrets), as the real one: keep it on loopback, or behind a
+// proxy that asks who is there. It refuses requests that a web page elsewhere makes a browser send.
+//
+// What it answers was written to the database before, so the state is consistent after the process is killed. Power
+// cuts are another matter: without [Config.Durable] the last second may be missing or, at worst, the database damaged.
+//
+// Where the real Manager is dangerous it differs: paths that leave a checkout are refused, only files named like
+// Blender are run to ask for their version, and the store stays below [Config.Dir] whatever the configuration says.
+package manager

@@ -1,0 +1,126 @@
+package manager
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// Jobs are deleted in two steps: a request marks the job and is answered, then a goroutine removes the checkout, the
+// logs, and last the job itself. Marks outlive a restart.
+
+func (m *Manager) deleteJob(q *request) error {
+	err := m.changeJob(q, func(x *tx, e *entry) error {
+		x.job(e).DeleteRequested = &x.now
+		return nil
+	})
+	m.wakeDeletion()
+	return err
+}
+
+func (m *Manager) whatWouldDeleteDo(q *request) error {
+	var info api.JobDeletionInfo
+	var err error
+	m.store.read(func(s *store) {
+		var e *entry
+		if e, err = s.find(q.params["job_id"]); err == nil {
+			info.ShamanCheckout = e.Checkout != ""
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return q.reply(info)
+}
+
+// deleteJobs marks every job that was last updated at the time sent, rounded up to the second, or before.
+func (m *Manager) deleteJobs(q *request) error {
+	var sent api.JobMassDeletionSelection
+	if err := q.decode(&sent); err != nil {
+		return err
+	}
+	if sent.LastUpdatedMax == nil {
+		return refuse(http.StatusBadRequest, "invalid format (no last_updated_max)")
+	}
+	limit := sent.LastUpdatedMax.Add(time.Second - 1).Truncate(time.Second)
+	err := m.update(func(x *tx) error {
+		found := false
+		for _, e := range x.s.ordered {
+			if !e.Updated.After(limit) {
+				x.job(e).DeleteRequested = &x.now
+				found = true
+			}
+		}
+		if !found {
+			return refuse(http.StatusRequestedRangeNotSatisfiable, "no jobs modified before timestamp")
+		}
+		return nil
+	})
+	m.wakeDeletion()
+	return q.ok(err)
+}
+
+func (m *Manager) wakeDeletion() {
+	select {
+	case m.deletions <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// deleteRequested removes jobs that are marked, at the start and whenever woken.
+func (m *Manager) deleteRequested(ctx context.Context) {
+	for {
+		for _, id := range m.marked() {
+			if ctx.Err() != nil {
+				return
+			}
+			if err := m.removeJob(id); err != nil {
+				m.log.Error("job could not be deleted; it is tried again at the next start or deletion", "job", id, "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.deletions:
+		}
+	}
+}
+
+func (m *Manager) marked() (ids []string) {
+	m.store.read(func(s *store) {
+		for _, e := range s.ordered {
+			if e.DeleteRequested != nil {
+				ids = append(ids, e.ID)
+			}
+		}
+	})
+	return ids
+}
+
+func (m *Manager) removeJob(id string) error {
+	var checkout string
+	m.store.read(func(s *store) {
+		if e := s.entries[id]; e != nil {
+			checkout = e.Checkout
+		}
+	})
+	if checkout != "" && validCheckoutPath(checkout) {
+		if err := m.blobs.eraseCheckout(checkout); err != nil {
+			return err
+		}
+	}
+	dir := jobDir(id)
+	if err := m.local.RemoveAll(dir); err != nil {
+		return err
+	}
+	_ = m.local.Remove(filepath.Dir(dir)) // only when no other job is in it
+	return m.update(func(x *tx) error {
+		if e := x.s.entries[id]; e != nil {
+			x.removeJob(e)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,176 @@
+package manager
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"runtime"
+
+	"github.com/google/uuid"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// submitJob stores a job and its tasks, in one change.
+func (m *Manager) submitJob(q *request) error {
+	var sent api.SubmittedJob
+	if err := q.decode(&sent); err != nil {
+		return err
+	}
+	compiled, err := m.compile(sent)
+	if err != nil {
+		return err
+	}
+	var reply jobReply
+	err = m.update(func(x *tx) error {
+		e, err := x.newJob(sent, compiled)
+		if err != nil {
+			return err
+		}
+		reply = e.reply()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return q.reply(reply)
+}
+
+// checkJob says whether submitJob would take the job, its worker tag aside.
+func (m *Manager) checkJob(q *request) error {
+	var sent api.SubmittedJob
+	if err := q.decode(&sent); err != nil {
+		return err
+	}
+	_, err := m.compile(sent)
+	return q.ok(err)
+}
+
+// compile makes the tasks of a job.
+func (m *Manager) compile(sent api.SubmittedJob) (*compiledJob, error) {
+	platform := sent.SubmitterPlatform
+	if platform == "manager" {
+		platform = runtime.GOOS
+	}
+	settings := maps.Clone(sent.Settings)
+	if settings == nil {
+		settings = api.JobSettings{}
+	}
+	twoWay := m.conf.get().variables(api.ManagerVariableAudienceWorkers, platform).twoWay()
+	for key, value := range settings {
+		if text, ok := value.(string); ok {
+			settings[key] = twoWay.replace(text)
+		}
+	}
+	metadata := maps.Clone(sent.Metadata)
+	for key, value := range metadata {
+		metadata[key] = twoWay.replace(value)
+	}
+
+	compiled, err := compileJob(m.types, sent, settings)
+	var problem *compileError
+	switch {
+	case errors.Is(err, errStaleEtag):
+		return nil, refuse(http.StatusPreconditionFailed, "rejecting job because its settings are outdated, refresh the job type")
+	case errors.As(err, &problem):
+		return nil, refuse(http.StatusBadRequest, "%s", problem.Error())
+	case err != nil:
+		return nil, err
+	}
+	compiled.metadata = metadata
+	return compiled, nil
+}
+
+// newJob adds a compiled job to the state.
+func (x *tx) newJob(sent api.SubmittedJob, compiled *compiledJob) (*entry, error) {
+	if sent.WorkerTag != "" && x.s.tags[sent.WorkerTag] == nil {
+		return nil, refuse(http.StatusInternalServerError, "error persisting job in database")
+	}
+	status := sent.InitialStatus
+	if status == "" {
+		status = api.JobStatusQueued
+	}
+	e := &entry{job: job{
+		ID: uuid.NewString(), Name: sent.Name, Type: sent.Type, Priority: sent.Priority, Status: status,
+		Created: compiled.created, Updated: compiled.created,
+		Settings: compiled.settings, Metadata: compiled.metadata, Tag: sent.WorkerTag,
+	}}
+	if sent.Storage != nil {
+		e.Checkout = sent.Storage.ShamanCheckoutID
+	}
+	commands := compiled.tasksInto(e)
+	x.addJob(e, commands)
+	return e, nil
+}
+
+func (m *Manager) fetchJobs(q *request) error {
+	reply := struct {
+		Jobs []jobReply `json:"jobs"`
+	}{}
+	m.store.read(func(s *store) {
+		reply.Jobs = make([]jobReply, len(s.ordered))
+		for i, e := range s.ordered {
+			reply.Jobs[i] = e.reply()
+		}
+	})
+	return q.reply(reply)
+}
+
+func (s *store) read(look func(*store)) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	look(s)
+}
+
+// find returns the job that a request names, or the Manager's refusal.
+func (s *store) find(id string) (*entry, error) {
+	if !validID(id) {
+		return nil, refuse(http.StatusBadRequest, "job ID not valid")
+	}
+	if e := s.entries[id]; e != nil {
+		return e, nil
+	}
+	return nil, refuse(http.StatusNotFound, "no such job")
+}
+
+func (m *Manager) fetchJob(q *request) error {
+	var reply jobReply
+	var err error
+	m.store.read(func(s *store) {
+		var e *entry
+		if e, err = s.find(q.params["job_id"]); err == nil {
+			reply = e.reply()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return q.reply(reply)
+}
+
+func (m *Manager) fetchJobTasks(q *request) error {
+	id, err := q.id("job_id", "job ID not valid")
+	if err != nil {
+		return err
+	}
+	reply := struct {
+		Tasks []api.TaskSummary `json:"tasks"`
+	}{Tasks: []api.TaskSummary{}}
+	m.store.read(func(s *store) {
+		if e := s.entries[id]; e != nil {
+			for i := range e.tasks {
+				reply.Tasks = append(reply.Tasks, e.tasks[i].summary(s.taskWorker(e.tasks[i].Worker)))
+			}
+		}
+	})
+	return q.reply(reply)
+}
+
+// taskWorker describes the worker of a task: empty without one, only its ID when it was deleted.
+func (s *store) taskWorker(id string) *api.TaskWorker {
+	described := &api.TaskWorker{ID: id}
+	if w := s.workers[id]; w != nil && !w.Deleted {
+		described.Name, described.Address = w.Name, w.Address
+	}
+	return described
+}

@@ -1,0 +1,84 @@
+package manager
+
+import (
+	"bytes"
+	"crypto/sha1"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// jobTypesJSON are the job types as a Manager 3.9 publishes them, without their etags.
+//
+//go:embed jobtypes.json
+var jobTypesJSON []byte
+
+// jobType is one job type: as it is published, and what makes tasks of its jobs.
+type jobType struct {
+	name      string
+	etag      string
+	published json.RawMessage
+	compile   compiler
+}
+
+// compilers by job type.
+func compilers() map[string]compiler {
+	return map[string]compiler{
+		"echo-sleep-test":       compileEcho,
+		"simple-blender-render": compileRender,
+	}
+}
+
+// loadJobTypes reads the job types. The etag is the SHA-1 of the published form with an empty etag, which gives the
+// same etags as the real Manager has for the same settings.
+func loadJobTypes() ([]jobType, error) {
+	var published []json.RawMessage
+	if err := json.Unmarshal(jobTypesJSON, &published); err != nil {
+		return nil, fmt.Errorf("manager: job types: %w", err)
+	}
+	known := compilers()
+	types := make([]jobType, 0, len(published))
+	for _, raw := range published {
+		var described api.AvailableJobType
+		var compact bytes.Buffer
+		if err := json.Unmarshal(raw, &described); err != nil {
+			return nil, fmt.Errorf("manager: job types: %w", err)
+		}
+		if err := json.Compact(&compact, raw); err != nil {
+			return nil, fmt.Errorf("manager: job types: %w", err)
+		}
+		if known[described.Name] == nil {
+			return nil, fmt.Errorf("manager: nothing compiles job type %q", described.Name)
+		}
+		sum := sha1.Sum(compact.Bytes())
+		etag := hex.EncodeToString(sum[:])
+		types = append(types, jobType{
+			name: described.Name, etag: etag, compile: known[described.Name],
+			published: bytes.Replace(compact.Bytes(), []byte(`"etag":""`), []byte(`"etag":"`+etag+`"`), 1),
+		})
+	}
+	return types, nil
+}
+
+func (m *Manager) getJobTypes(q *request) error {
+	reply := struct {
+		JobTypes []json.RawMessage `json:"job_types"`
+	}{}
+	for _, t := range m.types {
+		reply.JobTypes = append(reply.JobTypes, t.published)
+	}
+	return q.reply(reply)
+}
+
+func (m *Manager) getJobType(q *request) error {
+	for _, t := range m.types {
+		if t.name == q.params["typeName"] {
+			return q.reply(t.published)
+		}
+	}
+	return refuse(http.StatusNotFound, "no such job type known")
+}

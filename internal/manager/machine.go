@@ -1,0 +1,223 @@
+package manager
+
+import (
+	"fmt"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// The state machine of jobs and tasks: what a change of one status means for the others. The rules are Flamenco's.
+
+// failPercentage of a job's tasks have to fail before the job does.
+const failPercentage = 10
+
+// setTaskStatus changes a task and whatever follows from it.
+func (x *tx) setTaskStatus(ref taskRef, status api.TaskStatus) {
+	t, e := x.task(ref), ref.entry
+	before := t.Status
+	t.Status = status
+	if before != status {
+		x.log(e, t, fmt.Sprintf("task changed status %s -> %s", before, status))
+		switch status {
+		case api.TaskStatusCompleted:
+			x.setSteps(ref, t.StepsTotal)
+		case api.TaskStatusQueued:
+			x.setSteps(ref, 0)
+		}
+	}
+	x.afterTask(e, status)
+}
+
+// setSteps sets how many steps of a task are done, and sums them up in the job.
+func (x *tx) setSteps(ref taskRef, completed int) {
+	x.task(ref).StepsCompleted = completed
+	x.sumSteps(ref.entry)
+}
+
+func (x *tx) sumSteps(e *entry) {
+	j := x.job(e)
+	j.StepsCompleted, j.StepsTotal = 0, 0
+	for i := range e.tasks {
+		j.StepsCompleted += e.tasks[i].StepsCompleted
+		j.StepsTotal += e.tasks[i].StepsTotal
+	}
+}
+
+// afterTask does to the job what a task's new status asks for.
+func (x *tx) afterTask(e *entry, status api.TaskStatus) {
+	switch status {
+	case api.TaskStatusQueued:
+		x.moveJob(e, api.JobStatusCompleted, api.JobStatusRequeueing, "task was queued")
+
+	case api.TaskStatusPaused:
+		x.pauseIfDone(e, "last task got paused")
+
+	case api.TaskStatusCanceled:
+		if e.count(api.TaskStatusActive, api.TaskStatusQueued, api.TaskStatusSoftFailed) == 0 {
+			x.setJobStatus(e, api.JobStatusCanceled, "canceled task was last runnable task of job, canceling job")
+			return
+		}
+		x.pauseIfDone(e, "no more active tasks after task cancellation")
+
+	case api.TaskStatusFailed:
+		if e.count(api.TaskStatusFailed)*100/len(e.tasks) >= failPercentage {
+			x.setJobStatus(e, api.JobStatusFailed, "too many tasks failed")
+			return
+		}
+		if !x.pauseIfDone(e, "no more active tasks after task failure") {
+			x.moveJob(e, api.JobStatusQueued, api.JobStatusActive, "task failed, but not enough to fail the job")
+		}
+
+	case api.TaskStatusActive, api.TaskStatusSoftFailed:
+		if e.Status != api.JobStatusActive && e.Status != api.JobStatusCancelRequested {
+			x.setJobStatus(e, api.JobStatusActive, "task became "+string(status))
+		}
+
+	case api.TaskStatusCompleted:
+		if e.count(api.TaskStatusCompleted) == len(e.tasks) {
+			x.setJobStatus(e, api.JobStatusCompleted, "all tasks completed")
+			return
+		}
+		if !x.pauseIfDone(e, "no more active tasks after task completion") {
+			x.moveJob(e, api.JobStatusQueued, api.JobStatusActive, "no more tasks to do")
+		}
+	}
+}
+
+// moveJob takes a job from one status to another, if it is there.
+func (x *tx) moveJob(e *entry, from, to api.JobStatus, reason string) {
+	if e.Status == from {
+		x.setJobStatus(e, to, reason)
+	}
+}
+
+// pauseIfDone finishes a requested pause once nothing is active any more.
+func (x *tx) pauseIfDone(e *entry, reason string) (paused bool) {
+	if e.Status != api.JobStatusPauseRequested || e.count(api.TaskStatusActive) > 0 {
+		return false
+	}
+	x.setJobStatus(e, api.JobStatusPaused, reason)
+	return true
+}
+
+// setJobStatus changes a job, its tasks, and the job again when that follows from the tasks.
+func (x *tx) setJobStatus(e *entry, status api.JobStatus, reason string) {
+	for status != "" && status != e.Status {
+		before := e.Status
+		j := x.job(e)
+		j.Status = status
+		j.Activity = fmt.Sprintf("Changed to status %s: %s", quote(status), reason)
+		status = x.afterJob(e, before)
+	}
+}
+
+// reinforce acts as if the job had just come to its status: what a killed Manager may have left undone.
+func (x *tx) reinforce(e *entry, reason string) {
+	before := e.Status
+	x.job(e).Activity = fmt.Sprintf("Reenforcing status %s: %s", quote(e.Status), reason)
+	if next := x.afterJob(e, before); next != "" {
+		x.setJobStatus(e, next, reason)
+	}
+}
+
+// afterJob does to the tasks what the job's new status asks for, and returns the status that follows, if any.
+func (x *tx) afterJob(e *entry, before api.JobStatus) api.JobStatus {
+	switch e.Status {
+	case api.JobStatusCancelRequested, api.JobStatusFailed:
+		x.setTasks(e, api.TaskStatusCanceled,
+			fmt.Sprintf("Manager cancelled this task because the job got status %s.", quote(e.Status)),
+			api.TaskStatusActive, api.TaskStatusQueued, api.TaskStatusSoftFailed)
+		if e.Status == api.JobStatusCancelRequested {
+			return api.JobStatusCanceled
+		}
+
+	case api.JobStatusPauseRequested:
+		x.setTasks(e, api.TaskStatusPaused,
+			fmt.Sprintf("Manager paused this task because the job got status %s.", quote(e.Status)),
+			api.TaskStatusQueued, api.TaskStatusSoftFailed)
+		if e.count(api.TaskStatusActive) == 0 {
+			return api.JobStatusPaused
+		}
+
+	case api.JobStatusRequeueing:
+		return x.requeue(e, before)
+
+	case api.JobStatusQueued:
+		if e.count(api.TaskStatusCompleted) == len(e.tasks) {
+			return api.JobStatusCompleted
+		}
+	}
+	return ""
+}
+
+func (x *tx) requeue(e *entry, before api.JobStatus) api.JobStatus {
+	activity := fmt.Sprintf("Queued because job transitioned status from %s to %s", quote(before), quote(e.Status))
+	switch before {
+	case api.JobStatusUnderConstruction: // the tasks are queued already
+		return ""
+	case api.JobStatusCompleted:
+		x.setTasks(e, api.TaskStatusQueued, activity)
+	default:
+		x.setTasks(e, api.TaskStatusQueued, activity,
+			api.TaskStatusCanceled, api.TaskStatusFailed, api.TaskStatusPaused, api.TaskStatusSoftFailed)
+	}
+	for i := range e.tasks {
+		ref := taskRef{e, i}
+		switch e.tasks[i].Status {
+		case api.TaskStatusCompleted:
+			x.task(ref).StepsCompleted = e.tasks[i].StepsTotal
+		case api.TaskStatusQueued:
+			x.task(ref).StepsCompleted = 0
+		}
+	}
+	x.sumSteps(e)
+	return api.JobStatusQueued
+}
+
+// setTasks moves all tasks that are in one of the statuses, or all of them when none is named. It does not act back on
+// the job.
+func (x *tx) setTasks(e *entry, status api.TaskStatus, activity string, from ...api.TaskStatus) {
+	for i := range e.tasks {
+		if len(from) > 0 && !contains(from, e.tasks[i].Status) {
+			continue
+		}
+		t := x.task(taskRef{e, i})
+		t.Status, t.Activity = status, activity
+	}
+}
+
+// returnTasks gives the tasks of a worker back, when it goes away or may not have them any more.
+func (x *tx) returnTasks(w *worker, only *entry, status api.TaskStatus, reason string) {
+	for _, e := range x.s.ordered {
+		if only != nil && e != only {
+			continue
+		}
+		for i := range e.tasks {
+			if e.tasks[i].Worker == w.ID && e.tasks[i].Status == status {
+				x.returnTask(taskRef{e, i}, reason)
+			}
+		}
+	}
+}
+
+func (x *tx) returnTask(ref taskRef, reason string) {
+	e := ref.entry
+	target := api.TaskStatusQueued
+	if e.Status == api.JobStatusPauseRequested || e.Status == api.JobStatusPaused {
+		target = api.TaskStatusPaused
+	}
+	t := x.task(ref)
+	t.Activity = fmt.Sprintf("Task was %s by Manager because %s", target, reason)
+	x.setTaskStatus(ref, target)
+	x.log(e, t, t.Activity)
+}
+
+// unstick finishes what a Manager that was killed in the middle left behind.
+func (x *tx) unstick() {
+	for _, e := range x.s.ordered {
+		switch e.Status {
+		case api.JobStatusCancelRequested, api.JobStatusRequeueing, api.JobStatusPauseRequested:
+			x.reinforce(e, "checking stuck jobs")
+		}
+	}
+}

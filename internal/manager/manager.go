@@ -1,0 +1,192 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Manager answers the Manager's API. Use [New].
+type Manager struct {
+	cfg    Config
+	log    *slog.Logger
+	guard  guard
+	routes []*operation
+	types  []jobType
+
+	store *store
+	conf  *confFile
+	blobs *blobStore
+	local *os.Root // logs and images of jobs
+
+	faults atomic.Pointer[Faults]
+	counts *counters
+
+	images     chan renderedImage
+	deletions  chan struct{} // holds one token when a job waits for deletion
+	stop       context.CancelFunc
+	stopped    context.Context // ends with Close
+	background sync.WaitGroup
+	closeOnce  sync.Once
+	closeErr   error
+}
+
+// New opens or creates the Manager in cfg.Dir. Close it after use.
+func New(cfg Config) (*Manager, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		cfg: cfg, log: cfg.Log, guard: newGuard(cfg.AllowedHosts),
+		counts:    newCounters(cfg.CountDigests),
+		images:    make(chan renderedImage, imageQueue),
+		deletions: make(chan struct{}, 1),
+	}
+	m.SetFaults(cfg.Faults)
+	if m.routes, err = m.newRoutes(); err != nil {
+		return nil, err
+	}
+	if m.types, err = loadJobTypes(); err != nil {
+		return nil, err
+	}
+	if err := m.open(); err != nil {
+		m.closeFiles()
+		return nil, fmt.Errorf("manager: %w", err)
+	}
+	m.stopped, m.stop = context.WithCancel(context.Background())
+	m.start(m.housekeeping)
+	m.start(m.deleteRequested)
+	m.start(m.makeThumbnails)
+	return m, nil
+}
+
+// open opens what lies in cfg.Dir, the database first: its lock keeps a second Manager out of everything else.
+func (m *Manager) open() (err error) {
+	for _, dir := range []string{m.cfg.Dir, filepath.Join(m.cfg.Dir, "local")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	if m.store, err = openStore(filepath.Join(m.cfg.Dir, "manager.db"), m.cfg.Durable); err != nil {
+		return err
+	}
+	m.store.full = func() bool { return m.fault().DiskFull }
+	if m.local, err = os.OpenRoot(filepath.Join(m.cfg.Dir, "local")); err != nil {
+		return err
+	}
+	if m.conf, err = openConfFile(filepath.Join(m.cfg.Dir, "flamenco-manager.yaml"), m.cfg.Name, m.StorageDir()); err != nil {
+		return err
+	}
+	m.blobs, err = openBlobStore(m.StorageDir(), m.fault)
+	return err
+}
+
+func (m *Manager) start(run func(context.Context)) {
+	m.background.Go(func() { run(m.stopped) })
+}
+
+// Close ends background work and closes the database. Requests that still run fail.
+func (m *Manager) Close() error {
+	m.closeOnce.Do(func() {
+		m.stop()
+		m.background.Wait()
+		m.closeErr = m.closeFiles()
+	})
+	return m.closeErr
+}
+
+func (m *Manager) closeFiles() error {
+	var errs []error
+	if m.blobs != nil {
+		errs = append(errs, m.blobs.close())
+	}
+	if m.local != nil {
+		errs = append(errs, m.local.Close())
+	}
+	if m.store != nil {
+		errs = append(errs, m.store.close())
+	}
+	return errors.Join(errs...)
+}
+
+// StorageDir is the shared storage on disk: blobs in file-store, checkouts in jobs.
+func (m *Manager) StorageDir() string { return filepath.Join(m.cfg.Dir, "storage") }
+
+// CheckoutDir is where checkouts lie on disk; what the variable {jobs} stands for.
+func (m *Manager) CheckoutDir() string { return filepath.Join(m.StorageDir(), "jobs") }
+
+// Serve answers on listener until ctx ends, lets requests that run finish for a few seconds, and returns nil. It
+// closes the listener, not the Manager.
+func (m *Manager) Serve(ctx context.Context, listener net.Listener) error {
+	const (
+		headerTimeout = 10 * time.Second // a header is small; slower than this is an attack or a broken network
+		idleTimeout   = 2 * time.Minute  // longer than the client keeps idle connections, so that it closes them first
+		grace         = 5 * time.Second  // for requests that run when ctx ends
+	)
+	server := &http.Server{
+		Handler: m, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("manager: serve: %w", err)
+	case <-ctx.Done():
+	}
+	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := server.Shutdown(graceCtx)
+	if err != nil {
+		err = server.Close()
+	}
+	<-ended
+	return err
+}
+
+// ServeHTTP implements http.Handler.
+func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := m.guard.check(r); err != nil {
+		m.log.Warn("request refused", "reason", err, "host", r.Host, "origin", r.Header.Get("Origin"))
+		writeError(w, &apiError{status: http.StatusForbidden, message: err.Error(), bare: true})
+		return
+	}
+	if name, ok := strings.CutPrefix(r.URL.Path, jobFilesPrefix+"/"); ok {
+		m.serveJobFile(w, r, name)
+		return
+	}
+	op, params, known := route(m.routes, r)
+	switch {
+	case op != nil:
+		m.perform(w, r, op, params)
+	case known:
+		writeError(w, &apiError{status: http.StatusNotFound, message: "method not allowed", bare: true})
+	case r.URL.Path == "/":
+		fmt.Fprintf(w, "%s, a Flamenco Manager embedded in flsync. Its API is below /api/v3/.\n", m.cfg.Name)
+	default:
+		writeError(w, &apiError{status: http.StatusNotFound, message: "Not Found", bare: true})
+	}
+}
+
+// perform lets the faults act, then answers.
+func (m *Manager) perform(w http.ResponseWriter, r *http.Request, op *operation, params map[string]string) {
+	q := &request{m: m, w: &statusWriter{ResponseWriter: w}, r: r, op: op, params: params}
+	call := m.counts.begin(op.id, params["checksum"])
+	defer func() { call.end(q.w.status, q.received) }()
+	if m.misbehave(q, call) {
+		return
+	}
+	if err := op.handle(q); err != nil {
+		m.fail(q, err)
+	}
+}

@@ -1,0 +1,179 @@
+package manager
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/google/uuid"
+)
+
+// request is one request on its way.
+type request struct {
+	m        *Manager
+	w        *statusWriter
+	r        *http.Request
+	op       *operation
+	params   map[string]string
+	received int64 // body bytes read
+}
+
+// statusWriter remembers the status that was sent.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap serves http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// apiError is a failure as the Manager words it.
+type apiError struct {
+	status  int
+	message string
+	bare    bool // without "code": what comes from in front of the operations (routing, validation, authentication)
+}
+
+func (e *apiError) Error() string { return e.message }
+
+// refuse makes the error of a request that cannot be granted.
+func refuse(status int, format string, args ...any) error {
+	return &apiError{status: status, message: fmt.Sprintf(format, args...)}
+}
+
+// fail answers with err.
+func (m *Manager) fail(q *request, err error) {
+	var known *apiError
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &known):
+	case errors.As(err, &tooLarge):
+		known = &apiError{status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("request body is larger than %d bytes", tooLarge.Limit)}
+	case isDiskFull(err):
+		known = &apiError{status: http.StatusInsufficientStorage, message: "the Manager's disk is full: " + err.Error()}
+	default:
+		known = &apiError{status: http.StatusInternalServerError, message: "unexpected error: " + err.Error()}
+	}
+	if known.status >= 500 && q.r.Context().Err() == nil {
+		m.log.Error("request failed", "operation", q.op.id, "path", q.r.URL.Path, "error", err)
+	}
+	writeError(q.w, known)
+}
+
+func writeError(w http.ResponseWriter, e *apiError) {
+	body := struct {
+		Code    int    `json:"code,omitempty"`
+		Message string `json:"message"`
+	}{e.status, e.message}
+	if e.bare {
+		body.Code = 0
+	}
+	writeJSON(w, e.status, body)
+}
+
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	var body bytes.Buffer
+	if err := json.NewEncoder(&body).Encode(value); err != nil {
+		status = http.StatusInternalServerError
+		body.Reset()
+		body.WriteString(`{"code":500,"message":"reply cannot be encoded"}` + "\n")
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // the client is gone; nobody is left to tell
+}
+
+// reply answers 200 with value as JSON.
+func (q *request) reply(value any) error {
+	writeJSON(q.w, http.StatusOK, value)
+	return nil
+}
+
+// empty answers with a status and no body.
+func (q *request) empty(status int) error {
+	q.w.WriteHeader(status)
+	return nil
+}
+
+// ok answers 204 when err is nil.
+func (q *request) ok(err error) error {
+	if err != nil {
+		return err
+	}
+	return q.empty(http.StatusNoContent)
+}
+
+// id returns the UUID in a path parameter, or a 400 with the message that the real Manager has for it.
+func (q *request) id(param, message string) (string, error) {
+	id := q.params[param]
+	if !validID(id) {
+		return "", refuse(http.StatusBadRequest, "%s", message)
+	}
+	return id, nil
+}
+
+func validID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
+
+// decode reads the JSON body into value, checked against the API document: the same checks, with the same words, as
+// the real Manager makes.
+func (q *request) decode(value any) error {
+	data, err := q.body()
+	if err != nil {
+		return err
+	}
+	if data, err = q.check(data); err != nil {
+		return err
+	}
+	if len(data) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(data, value); err != nil {
+		return refuse(http.StatusBadRequest, "invalid format")
+	}
+	return nil
+}
+
+// body reads the whole body, up to Config.MaxBody.
+func (q *request) body() ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(q.w, q.r.Body, q.m.cfg.MaxBody))
+	q.received += int64(len(data))
+	if err != nil && !errors.As(err, new(*http.MaxBytesError)) {
+		err = refuse(http.StatusBadRequest, "reading the request body: %v", err)
+	}
+	return data, err
+}
+
+// check holds data against the API document and returns it with defaults filled in.
+func (q *request) check(data []byte) ([]byte, error) {
+	copied := q.r.Clone(context.WithoutCancel(q.r.Context()))
+	copied.Body, copied.GetBody = io.NopCloser(bytes.NewReader(data)), nil
+	input := &openapi3filter.RequestValidationInput{Request: copied}
+	if err := openapi3filter.ValidateRequestBody(copied.Context(), input, q.op.body); err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n") // the lines after it repeat the whole schema
+		return nil, &apiError{status: http.StatusBadRequest, message: first, bare: true}
+	}
+	return io.ReadAll(copied.Body)
+}

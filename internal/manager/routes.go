@@ -1,0 +1,176 @@
+package manager
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// handler answers one operation. An error that it returns becomes the reply; see [Manager.fail].
+type handler func(*request) error
+
+// operation is one operation of the API document with what answers it.
+type operation struct {
+	id       string
+	method   string
+	segments []string // of the path; a parameter is "{name}"
+	body     *openapi3.RequestBody
+	handle   handler
+}
+
+// handlers maps each operationId of the API document to what answers it.
+func (m *Manager) handlers() map[string]handler {
+	return map[string]handler{
+		"getVersion":               m.getVersion,
+		"getFarmStatus":            m.getFarmStatus,
+		"getOpenAPI":               m.getOpenAPI,
+		"getConfiguration":         m.getConfiguration,
+		"getConfigurationFile":     m.getConfigurationFile,
+		"updateConfigurationFile":  m.updateConfigurationFile,
+		"getSharedStorage":         m.getSharedStorage,
+		"getVariables":             m.getVariables,
+		"findBlenderExePath":       m.findBlender,
+		"checkBlenderExePath":      m.checkBlender,
+		"checkSharedStoragePath":   m.checkSharedStorage,
+		"saveSetupAssistantConfig": m.saveSetup,
+
+		"getJobTypes":                 m.getJobTypes,
+		"getJobType":                  m.getJobType,
+		"fetchJobs":                   m.fetchJobs,
+		"submitJob":                   m.submitJob,
+		"submitJobCheck":              m.checkJob,
+		"fetchJob":                    m.fetchJob,
+		"deleteJob":                   m.deleteJob,
+		"deleteJobMass":               m.deleteJobs,
+		"deleteJobWhatWouldItDo":      m.whatWouldDeleteDo,
+		"setJobStatus":                m.setJobStatus,
+		"setJobPriority":              m.setJobPriority,
+		"setJobTag":                   m.setJobTag,
+		"fetchJobTasks":               m.fetchJobTasks,
+		"fetchJobBlocklist":           m.fetchBlocklist,
+		"removeJobBlocklist":          m.removeBlocklist,
+		"fetchJobLastRenderedInfo":    m.fetchLastRendered,
+		"fetchGlobalLastRenderedInfo": m.fetchGlobalLastRendered,
+
+		"fetchTask":        m.fetchTask,
+		"setTaskStatus":    m.setTaskStatus,
+		"fetchTaskLogInfo": m.fetchTaskLogInfo,
+		"fetchTaskLogTail": m.fetchTaskLogTail,
+
+		"fetchWorkers":              m.fetchWorkers,
+		"fetchWorker":               m.fetchWorker,
+		"deleteWorker":              m.deleteWorker,
+		"requestWorkerStatusChange": m.requestWorkerStatus,
+		"setWorkerTags":             m.setWorkerTags,
+		"fetchWorkerSleepSchedule":  m.fetchSleepSchedule,
+		"setWorkerSleepSchedule":    m.setSleepSchedule,
+		"fetchWorkerTags":           m.fetchTags,
+		"createWorkerTag":           m.createTag,
+		"fetchWorkerTag":            m.fetchTag,
+		"updateWorkerTag":           m.updateTag,
+		"deleteWorkerTag":           m.deleteTag,
+
+		"shamanFileStoreCheck":       m.fileStatus,
+		"shamanFileStore":            m.upload,
+		"shamanCheckoutRequirements": m.requirements,
+		"shamanCheckout":             m.checkout,
+
+		"registerWorker":     m.registerWorker,
+		"signOn":             m.asWorker(m.signOn),
+		"signOff":            m.asWorker(m.signOff),
+		"workerState":        m.asWorker(m.workerState),
+		"workerStateChanged": m.asWorker(m.workerStateChanged),
+		"scheduleTask":       m.asWorker(m.scheduleTask),
+		"taskUpdate":         m.asWorker(m.taskUpdate),
+		"mayWorkerRun":       m.asWorker(m.mayWorkerRun),
+		"taskOutputProduced": m.asWorker(m.outputProduced),
+	}
+}
+
+// document parses the API document once a process; it takes longer than most tests, and nobody changes it.
+var document = sync.OnceValues(func() (*openapi3.T, error) {
+	return openapi3.NewLoader().LoadFromData(api.Document())
+})
+
+// newRoutes joins each operation of the API document to its handler. Both must be complete.
+func (m *Manager) newRoutes() ([]*operation, error) {
+	doc, err := document()
+	if err != nil {
+		return nil, fmt.Errorf("manager: API document: %w", err)
+	}
+	handlers := m.handlers()
+	var routes []*operation
+	for path, item := range doc.Paths.Map() {
+		for method, described := range item.Operations() {
+			handle, ok := handlers[described.OperationID]
+			if !ok {
+				return nil, fmt.Errorf("manager: nothing answers operation %q", described.OperationID)
+			}
+			delete(handlers, described.OperationID)
+			op := &operation{id: described.OperationID, method: method, segments: strings.Split(path, "/"), handle: handle}
+			if described.RequestBody != nil {
+				op.body = described.RequestBody.Value
+			}
+			routes = append(routes, op)
+		}
+	}
+	for id := range handlers {
+		return nil, fmt.Errorf("manager: the API document has no operation %q", id)
+	}
+	return routes, nil
+}
+
+// route finds the operation for a request and the values of its path parameters. A path whose parts are all fixed
+// wins over one with a parameter in the same place. knownPath says whether the path exists with another method.
+func route(routes []*operation, r *http.Request) (op *operation, params map[string]string, knownPath bool) {
+	parts := strings.Split(r.URL.EscapedPath(), "/")
+	fixed := -1
+	for _, candidate := range routes {
+		n, ok := candidate.matches(parts)
+		if !ok || n < fixed {
+			continue
+		}
+		if n > fixed {
+			fixed, op, knownPath = n, nil, true
+		}
+		if candidate.method == r.Method {
+			op = candidate
+		}
+	}
+	if op == nil {
+		return nil, nil, knownPath
+	}
+	params = make(map[string]string, 2)
+	for i, segment := range op.segments {
+		if strings.HasPrefix(segment, "{") {
+			value, err := url.PathUnescape(parts[i])
+			if err != nil {
+				return nil, nil, false
+			}
+			params[strings.Trim(segment, "{}")] = value
+		}
+	}
+	return op, params, true
+}
+
+// matches says whether parts are a path of op, and how many of them are fixed parts.
+func (op *operation) matches(parts []string) (fixed int, ok bool) {
+	if len(parts) != len(op.segments) {
+		return 0, false
+	}
+	for i, segment := range op.segments {
+		switch {
+		case segment == parts[i]:
+			fixed++
+		case !strings.HasPrefix(segment, "{") || parts[i] == "":
+			return 0, false
+		}
+	}
+	return fixed, true
+}

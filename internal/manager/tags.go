@@ -1,0 +1,143 @@
+package manager
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+func (t *tag) reply() api.WorkerTag {
+	reply := api.WorkerTag{ID: t.ID, Name: t.Name}
+	if t.Description != "" {
+		description := t.Description
+		reply.Description = &description
+	}
+	return reply
+}
+
+func (s *store) findTag(id string) (*tag, error) {
+	if !validID(id) {
+		return nil, refuse(http.StatusBadRequest, "not a valid UUID")
+	}
+	if t := s.tags[id]; t != nil {
+		return t, nil
+	}
+	return nil, refuse(http.StatusNotFound, "worker tag %q not found", id)
+}
+
+// nameTaken says whether a tag other than t has the name.
+func (s *store) nameTaken(name string, t *tag) bool {
+	for _, other := range s.tags {
+		if other != t && other.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Manager) fetchTags(q *request) error {
+	reply := struct {
+		Tags []api.WorkerTag `json:"tags"`
+	}{Tags: []api.WorkerTag{}}
+	m.store.read(func(s *store) {
+		var list []*tag
+		for _, t := range s.tags {
+			list = append(list, t)
+		}
+		slices.SortFunc(list, func(a, b *tag) int { return int(int64(a.Seq) - int64(b.Seq)) })
+		for _, t := range list {
+			reply.Tags = append(reply.Tags, t.reply())
+		}
+	})
+	return q.reply(reply)
+}
+
+func (m *Manager) createTag(q *request) error {
+	var sent api.WorkerTag
+	if err := q.decode(&sent); err != nil {
+		return err
+	}
+	t := &tag{ID: sent.ID, Name: sent.Name}
+	if t.ID == "" {
+		t.ID = uuid.NewString()
+	}
+	if sent.Description != nil {
+		t.Description = *sent.Description
+	}
+	err := m.update(func(x *tx) error {
+		if x.s.tags[t.ID] != nil || x.s.nameTaken(t.Name, nil) {
+			return refuse(http.StatusInternalServerError, "error creating worker tag")
+		}
+		x.addTag(t)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return q.reply(t.reply())
+}
+
+func (m *Manager) fetchTag(q *request) error {
+	var reply api.WorkerTag
+	var err error
+	m.store.read(func(s *store) {
+		var t *tag
+		if t, err = s.findTag(q.params["tag_id"]); err == nil {
+			reply = t.reply()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return q.reply(reply)
+}
+
+// updateTag changes the name, and the description when there is one.
+func (m *Manager) updateTag(q *request) error {
+	var sent api.WorkerTag
+	if err := q.decode(&sent); err != nil {
+		return err
+	}
+	return q.ok(m.update(func(x *tx) error {
+		t, err := x.s.findTag(q.params["tag_id"])
+		if err != nil {
+			return err
+		}
+		if x.s.nameTaken(sent.Name, t) {
+			return refuse(http.StatusInternalServerError, "error saving worker tag")
+		}
+		changed := x.tag(t)
+		changed.Name = sent.Name
+		if sent.Description != nil {
+			changed.Description = *sent.Description
+		}
+		return nil
+	}))
+}
+
+// deleteTag takes the tag away from workers and jobs, too.
+func (m *Manager) deleteTag(q *request) error {
+	return q.ok(m.update(func(x *tx) error {
+		t, err := x.s.findTag(q.params["tag_id"])
+		if err != nil {
+			return err
+		}
+		for _, w := range x.s.workers {
+			if contains(w.Tags, t.ID) {
+				x.worker(w).Tags = slices.DeleteFunc(slices.Clone(w.Tags), func(id string) bool { return id == t.ID })
+			}
+		}
+		for _, e := range x.s.ordered {
+			if e.Tag == t.ID {
+				updated := e.Updated
+				j := x.job(e)
+				j.Tag, j.Updated = "", updated
+			}
+		}
+		x.removeTag(t)
+		return nil
+	}))
+}
