@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"time"
 )
 
 // A Blob is some content that the Manager is to have.
@@ -117,22 +116,4 @@ func (p *Pending) settle(err error) {
 	if p.done != nil {
 		close(p.done)
 	}
-}
-
-// job is a blob between Ensure and its end. It is owned by whoever holds it: the list of unchecked jobs, a check, the
-// queue or an upload.
-type job struct {
-	blob    Blob
-	key     key
-	pending *Pending
-	asks    bool // ends with the Manager's answer, is not in Uploader.known, and never sent
-
-	attempts  int       // failures that count against Config.Attempts
-	deferrals int       // how often it was put off
-	due       time.Time // when it may be tried again
-	uploading bool      // somebody else is, or was, sending the same: ask before sending
-	unclear   bool      // an attempt ended without an answer: if the Manager has it, it may be from us
-
-	sent  progress // of the attempt in flight
-	moved int64    // of that, told to the observer
 }

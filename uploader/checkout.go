@@ -226,6 +226,10 @@ func (u *Uploader) ask(ctx context.Context, f api.ShamanFileSpec, k key) *Pendin
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.ctx.Err() != nil {
+		<-u.backlog
+		return &Pending{err: context.Cause(u.ctx)}
+	}
 	u.enqueue(j)
 	return j.pending
 }

@@ -2,6 +2,7 @@ package uploader
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -146,4 +147,31 @@ func (g *gate) failed(err error, began, now time.Time) (closed bool) {
 		}
 	}
 	return true
+}
+
+// troubled tells the gate of a request that failed, and gives the run up when that has gone on for too long. It is called
+// under the lock.
+func (u *Uploader) troubled(g *gate, err error, began, now time.Time) (closed bool) {
+	closed = g.failed(err, began, now)
+	if closed && now.Sub(g.failing) >= u.config.Patience {
+		u.giveUp(u.gaveUp(err, now.Sub(g.failing)))
+	}
+	return closed
+}
+
+// refusedOnce tells the gate of a request that was refused for good, and gives the run up when all of them are. It is
+// called under the lock.
+func (u *Uploader) refusedOnce(g *gate, err error) {
+	g.refusals++
+	if g.refusals >= refusals {
+		u.giveUp(u.gaveUp(fmt.Errorf("it refused %d requests in a row: %w", g.refusals, err), 0))
+	}
+}
+
+func (u *Uploader) gaveUp(err error, failing time.Duration) error {
+	s := u.stats
+	return &GaveUpError{
+		Done: s.Stored + s.Uploaded, DoneBytes: s.StoredBytes + s.UploadedBytes,
+		Left: int64(u.jobs), LeftBytes: s.LeftBytes, Failing: failing, Err: err,
+	}
 }

@@ -1,7 +1,6 @@
 package uploader
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -168,7 +167,7 @@ func (u *Uploader) uploadFailed(j *job, err error, began, now time.Time) {
 	retry := false
 	switch what := judge(err); {
 	case u.ctx.Err() != nil:
-		err = context.Cause(u.ctx)
+		// The run is over.
 	case what == changed:
 		if !errors.Is(err, ErrChanged) {
 			err = fmt.Errorf("%w: %w", ErrChanged, err)

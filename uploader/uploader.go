@@ -2,7 +2,6 @@ package uploader
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -79,14 +78,6 @@ func (u *Uploader) unlock() {
 
 // tell is called under the lock.
 func (u *Uploader) tell(e Event) { u.news = append(u.news, e) }
-
-// record is what is known of a blob.
-type record struct {
-	job *job // on its way; nil: the Manager has it
-	// seen is when a requirements reply last left it out, as it does with stored files: seconds since the run
-	// began, plus one. 0: never.
-	seen uint32
-}
 
 // New starts an uploader, which runs until Close, or until ctx ends.
 func New(ctx context.Context, shaman Shaman, config Config) (*Uploader, error) {
@@ -202,138 +193,6 @@ func (u *Uploader) Ensure(ctx context.Context, b Blob) *Pending {
 		b.release()
 	}
 	return p
-}
-
-// admit waits until there is room for one more job.
-func (u *Uploader) admit(ctx context.Context) error {
-	select {
-	case u.backlog <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-u.ctx.Done():
-		return context.Cause(u.ctx)
-	}
-}
-
-// lookUp returns the pending of a blob that is known, nil for others.
-func (u *Uploader) lookUp(k key) *Pending {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	r, ok := u.known[k]
-	switch {
-	case !ok:
-		return nil
-	case r.job == nil:
-		return &u.there
-	}
-	return r.job.pending
-}
-
-// add takes a job in, unless its blob became known meanwhile.
-func (u *Uploader) add(j *job) (p *Pending, added bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	switch r, ok := u.known[j.key]; {
-	case ok && r.job == nil:
-		return &u.there, false
-	case ok:
-		return r.job.pending, false
-	case u.ctx.Err() != nil:
-		return &Pending{err: context.Cause(u.ctx)}, false
-	case u.closed:
-		return &Pending{err: ErrClosed}, false
-	}
-	u.known[j.key] = record{job: j}
-	u.stats.Unique++
-	u.stats.UniqueBytes += j.blob.Size
-	u.stats.LeftBytes += j.blob.Size
-	u.enqueue(j)
-	return j.pending, true
-}
-
-// enqueue has the Manager asked about a job. It is called under the lock.
-func (u *Uploader) enqueue(j *job) {
-	u.jobs++
-	if len(u.unchecked) == 0 {
-		u.oldest = time.Now()
-	}
-	u.unchecked = append(u.unchecked, j)
-	if n := len(u.unchecked); n == 1 || n == u.fullBatch() {
-		u.look()
-	}
-}
-
-// end settles a job, under the lock.
-func (u *Uploader) end(j *job, err error) {
-	switch r := u.known[j.key]; {
-	case j.asks && err == errNotStored && r.job == nil:
-		delete(u.known, j.key) // the Manager lost it
-	case j.asks:
-	case err == nil:
-		u.known[j.key] = record{seen: r.seen}
-		u.stats.LeftBytes -= j.blob.Size
-	case u.ctx.Err() != nil: // whatever it was, the run is over
-		err = context.Cause(u.ctx)
-		u.stats.Left++
-		delete(u.known, j.key)
-	default:
-		err = &BlobError{Name: j.blob.Name, SHA256: j.blob.SHA256, Size: j.blob.Size, Attempts: j.attempts, Err: err}
-		u.stats.Failed++
-		u.stats.LeftBytes -= j.blob.Size
-		delete(u.known, j.key) // whoever wants it again may have better luck
-		u.tell(Event{Kind: Failed, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name, Err: err})
-	}
-	j.pending.settle(err)
-	if j.blob.Release != nil {
-		u.freed = append(u.freed, j.blob.Release)
-	}
-	<-u.backlog
-	u.jobs--
-	if u.jobs == 0 {
-		if u.idle != nil {
-			close(u.idle)
-			u.idle = nil
-		}
-		u.look()
-	}
-}
-
-// abandon ends all jobs that nobody works on, after the run's end.
-func (u *Uploader) abandon() {
-	u.mu.Lock()
-	defer u.unlock()
-	for _, j := range append(u.queue.drain(), u.unchecked...) {
-		u.end(j, u.ctx.Err())
-	}
-	u.unchecked = nil
-}
-
-// troubled tells the gate of a request that failed, and gives the run up when that has gone on for too long. It is called
-// under the lock.
-func (u *Uploader) troubled(g *gate, err error, began, now time.Time) (closed bool) {
-	closed = g.failed(err, began, now)
-	if closed && now.Sub(g.failing) >= u.config.Patience {
-		u.giveUp(u.gaveUp(err, now.Sub(g.failing)))
-	}
-	return closed
-}
-
-// refusedOnce tells the gate of a request that was refused for good, and gives the run up when all of them are. It is
-// called under the lock.
-func (u *Uploader) refusedOnce(g *gate, err error) {
-	g.refusals++
-	if g.refusals >= refusals {
-		u.giveUp(u.gaveUp(fmt.Errorf("it refused %d requests in a row: %w", g.refusals, err), 0))
-	}
-}
-
-func (u *Uploader) gaveUp(err error, failing time.Duration) error {
-	s := u.stats
-	return &GaveUpError{
-		Done: s.Stored + s.Uploaded, DoneBytes: s.StoredBytes + s.UploadedBytes,
-		Left: int64(u.jobs), LeftBytes: s.LeftBytes, Failing: failing, Err: err,
-	}
 }
 
 // Flush has the Manager asked about everything that was given to Ensure, without waiting for more, and returns when
