@@ -1,0 +1,207 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"time"
+
+	"github.com/flsync/flsync/internal/netsim"
+)
+
+// Lab runs scenarios.
+type Lab struct {
+	Flsync  string        // the program that is measured
+	Self    string        // this program, which also is the baselines' and the line's
+	Dir     string        // where trees and stores are made; removed afterwards
+	Manager ManagerSource // where Managers come from
+	Reps    int           // samples of each contender
+	Budget  float64       // megabytes that flsync may have in memory in any scenario
+	Only    *regexp.Regexp
+	Quick   bool // figures do not matter: nothing is done for their sake
+	Log     func(format string, args ...any)
+}
+
+// Validate says what is wrong with the lab.
+func (l *Lab) Validate() error {
+	switch {
+	case l.Flsync == "" || l.Self == "" || l.Dir == "":
+		return errors.New("bench: the lab lacks flsync, itself or a folder")
+	case l.Reps < 1:
+		return errors.New("bench: the lab takes no samples")
+	case l.Log == nil:
+		return errors.New("bench: the lab has no log")
+	}
+	_, err := exec.LookPath(l.Flsync)
+	return err
+}
+
+// Run measures the scenarios one after the other. A scenario that fails is
+// told in its result, and the others go on; when the context ends, the results
+// so far are given with its cause.
+func (l *Lab) Run(ctx context.Context, scenarios []Scenario) (*Results, error) {
+	if err := l.Validate(); err != nil {
+		return nil, err
+	}
+	results := &Results{Environment: environment(l)}
+	began := time.Now()
+	for _, s := range scenarios {
+		if l.Only != nil && !l.Only.MatchString(s.Name) {
+			continue
+		}
+		l.Log("%s: %s", s.Name, s.Title)
+		result, err := l.scenario(ctx, s, results)
+		if err != nil {
+			if ctx.Err() != nil {
+				return results, context.Cause(ctx)
+			}
+			l.Log("%s failed: %v", s.Name, err)
+			result.Error = err.Error()
+		}
+		results.Scenarios = append(results.Scenarios, result)
+	}
+	results.Scenarios = append(results.Scenarios, results.memory(l.Budget))
+	results.Environment.Minutes = time.Since(began).Minutes()
+	return results, nil
+}
+
+// Site is where one scenario happens.
+type Site struct {
+	*Lab
+	Scenario Scenario
+	Dir      string // of this scenario, with room for whatever contenders need
+	Tree     string // the tree that is measured
+	URL      string // the Manager, at the near end of the line if there is one
+
+	seed     uint64
+	services []*service
+	rsync    string // the daemon's URL, once it runs
+}
+
+// Seed gives a number that was never given before, in this run or another:
+// contents made from it are in no Manager's store.
+func (s *Site) Seed() uint64 {
+	s.seed++
+	return s.seed
+}
+
+// anotherTime gives a time in the past that was never given before.
+func (s *Site) anotherTime() time.Time {
+	return time.Unix(1_500_000_000+int64(s.Seed()%100_000_000), 0)
+}
+
+// Path is a place in the scenario's folder.
+func (s *Site) Path(name string) string { return filepath.Join(s.Dir, name) }
+
+func (l *Lab) scenario(ctx context.Context, s Scenario, results *Results) (Result, error) {
+	result := Result{Name: s.Name, Title: s.Title, Chart: s.Chart}
+	result.Files, result.Bytes = s.Tree.Totals()
+	dir, err := os.MkdirTemp(l.Dir, "flsync-bench-"+s.Name+"-")
+	if err != nil {
+		return result, err
+	}
+	defer os.RemoveAll(dir)
+	site := &Site{Lab: l, Scenario: s, Dir: dir, Tree: filepath.Join(dir, "tree"), seed: uint64(time.Now().UnixNano())}
+	defer site.close()
+	if err := site.open(ctx, results); err != nil {
+		return result, err
+	}
+	err = site.sample(ctx, &result)
+	for _, goal := range s.Goals {
+		result.Goals = append(result.Goals, goal.judge(&result))
+	}
+	return result, err
+}
+
+// open makes the tree, starts the Manager and the line, and sets up.
+func (s *Site) open(ctx context.Context, results *Results) error {
+	if len(s.Scenario.Tree.Groups) > 0 {
+		if err := s.Scenario.Tree.Create(ctx, s.Tree, s.Seed()); err != nil {
+			return err
+		}
+	}
+	if s.Scenario.Manager {
+		server, url, err := s.Manager.start(ctx, s.Flsync, s.Dir)
+		if err != nil {
+			return err
+		}
+		s.services = append(s.services, server)
+		s.URL = url
+		if results.Environment.Manager == "" {
+			if results.Environment.Manager, err = managerVersion(ctx, url); err != nil {
+				return err
+			}
+		}
+		if s.Scenario.Link != (netsim.Link{}) {
+			line, url, err := s.startLine(ctx, url, s.Scenario.Link)
+			if err != nil {
+				return err
+			}
+			s.services = append(s.services, line)
+			s.URL = url
+		}
+	}
+	if s.Scenario.Setup != nil {
+		return s.Scenario.Setup(ctx, s)
+	}
+	return nil
+}
+
+func (s *Site) close() {
+	for i := len(s.services) - 1; i >= 0; i-- {
+		s.services[i].stop()
+	}
+}
+
+// sample takes the samples in turn, so that whatever changes on the machine
+// meanwhile meets all contenders alike.
+func (s *Site) sample(ctx context.Context, result *Result) error {
+	reps := s.Reps
+	if s.Scenario.Reps > 0 {
+		reps = min(reps, s.Scenario.Reps)
+	}
+	for _, c := range s.Scenario.Contenders {
+		m := Measured{Name: c.Name, Group: c.Group}
+		if c.Needs != "" {
+			if _, err := exec.LookPath(c.Needs); err != nil {
+				m.Skipped = c.Needs + " is not installed"
+				s.Log("  %s is left out: %s", c.Name, m.Skipped)
+			}
+		}
+		result.Contenders = append(result.Contenders, m)
+	}
+	for rep := range reps {
+		for i, c := range s.Scenario.Contenders {
+			m := &result.Contenders[i]
+			if m.Skipped != "" || c.Once && rep > 0 {
+				continue
+			}
+			sample, err := s.one(ctx, c)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.Name, err)
+			}
+			s.Log("  %d/%d  %9.3f s  %s", rep+1, reps, sample.Wall, c.Name)
+			m.Samples = append(m.Samples, sample)
+			m.Median = median(m.Samples)
+		}
+	}
+	return nil
+}
+
+func (s *Site) one(ctx context.Context, c Contender) (Sample, error) {
+	if c.Prepare != nil {
+		if err := c.Prepare(ctx, s); err != nil {
+			return Sample{}, err
+		}
+	}
+	if !s.Quick {
+		flushDisk()
+		runtime.GC() // ours, now and not beside the one that is measured
+	}
+	return c.Run(ctx, s)
+}

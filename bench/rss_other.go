@@ -1,0 +1,9 @@
+//go:build !linux && !darwin
+
+package bench
+
+import "os"
+
+func maxRSS(*os.ProcessState) int64 { return 0 }
+
+func flushDisk() {}

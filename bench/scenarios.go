@@ -1,0 +1,267 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/flsync/flsync/bench/baseline"
+	"github.com/flsync/flsync/bench/workload"
+	"github.com/flsync/flsync/internal/netsim"
+)
+
+// Scale says how large the workloads are.
+type Scale struct {
+	SmallFiles  int
+	Textures    int
+	Caches      int
+	CacheBytes  int64
+	Film        float64 // 1: about 1 GB
+	Shots       int
+	FarFiles    int
+	Far         netsim.Link // of the goal
+	Connections []int       // of upper bounds
+	Distances   []netsim.Link
+	Walk        []int // sizes of trees of empty files; the goals are for the last
+	Growth      []int // sizes of trees that are synced
+}
+
+// Full is the scale of the goals.
+func Full() Scale {
+	return Scale{
+		SmallFiles: 20_000, Textures: 2_000, Caches: 16, CacheBytes: 100e6, Film: 1, Shots: 200,
+		FarFiles: 2_000, Far: netsim.Link{RTT: 40 * time.Millisecond, BitsPerSecond: 1e9},
+		Connections: []int{1, 4, 16, 64},
+		Distances: []netsim.Link{
+			{RTT: 200 * time.Microsecond, BitsPerSecond: 10e9},
+			{RTT: 5 * time.Millisecond, BitsPerSecond: 1e9},
+			{RTT: 40 * time.Millisecond, BitsPerSecond: 1e9},
+			{RTT: 40 * time.Millisecond, BitsPerSecond: 100e6},
+			{RTT: 150 * time.Millisecond, BitsPerSecond: 100e6},
+			{RTT: 150 * time.Millisecond, BitsPerSecond: 10e6},
+		},
+		Walk:   []int{1_000, 10_000, 100_000, 1_000_000},
+		Growth: []int{1_000, 10_000, 100_000},
+	}
+}
+
+// Smoke only shows that everything runs, in seconds.
+func Smoke() Scale {
+	return Scale{
+		SmallFiles: 200, Textures: 20, Caches: 2, CacheBytes: 2e6, Film: 0.005, Shots: 3,
+		FarFiles: 20, Far: netsim.Link{RTT: 5 * time.Millisecond, BitsPerSecond: 1e9},
+		Connections: []int{4},
+		Distances:   []netsim.Link{{RTT: 200 * time.Microsecond, BitsPerSecond: 10e9}},
+		Walk:        []int{500, 1_000},
+		Growth:      []int{100, 200},
+	}
+}
+
+// Scenarios is the table of what is measured.
+func Scenarios(scale Scale) []Scenario {
+	var (
+		small = workload.SmallFiles(scale.SmallFiles)
+		large = workload.Caches(scale.Caches, scale.CacheBytes)
+		film  = workload.Film(scale.Film)
+		cores = runtime.NumCPU()
+	)
+	all := []Scenario{
+		{
+			Name: "first-small", Title: fmt.Sprintf("first sync, %d small files", scale.SmallFiles),
+			Tree: small, Manager: true,
+			Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), rsyncFirst(), serialFirst()),
+			Goals:      []Goal{slower("first sync of small files against the upper bound", "flsync", upperBound, 1.10)},
+		},
+		{
+			Name: "first-large", Title: fmt.Sprintf("first sync, %d files of %d MB", scale.Caches, scale.CacheBytes/1e6),
+			Tree: large, Manager: true,
+			Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), rsyncFirst(), serialFirst()),
+			Goals:      []Goal{slower("first sync of large files against the upper bound", "flsync", upperBound, 1.10)},
+		},
+		{
+			Name: "first-textures", Title: fmt.Sprintf("first sync, %d textures", scale.Textures),
+			Tree: workload.Textures(scale.Textures), Manager: true,
+			Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), rsyncFirst(), serialFirst()),
+		},
+		{
+			Name: "first-film", Title: "first sync, a film project",
+			Tree: film, Manager: true,
+			Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), rsyncFirst(), serialFirst()),
+		},
+		{
+			Name: "warm-small", Title: fmt.Sprintf("warm sync, %d small files", scale.SmallFiles),
+			Tree: small, Manager: true, Setup: inOrder(primed, listed),
+			Contenders: slices.Concat(
+				flsyncWarm("flsync", "--checkout", "bench/warm"),
+				upperWarm("requirements and checkout alone", true),
+				flsyncWarm("flsync, no checkout", "--no-checkout"),
+				upperWarm("requirements alone", false),
+				flsyncHash("flsync hash, warm", nil),
+				find(), rsyncWarm(),
+			),
+			Goals: []Goal{
+				slower("warm sync against requirements and checkout alone", "flsync", "requirements and checkout alone", 1.2),
+				slower("warm walk, stat and lookup against find -printf", "flsync hash, warm", "find -printf", 2),
+				ownPart("client's own part of a warm sync, by subtraction, against find -printf", 2),
+				slower("warm sync without checkout against rsync -a", "flsync, no checkout", "rsync -a", 1),
+			},
+		},
+		{
+			Name: "warm-film", Title: "warm sync, a film project",
+			Tree: film, Manager: true, Setup: inOrder(primed, listed),
+			Contenders: slices.Concat(
+				flsyncWarm("flsync", "--checkout", "bench/warm"),
+				upperWarm("requirements and checkout alone", true),
+				find(), rsyncWarm(),
+			),
+		},
+		{
+			Name: "hash-cold", Title: "hash only, nothing known, files in memory",
+			Tree: large,
+			Contenders: slices.Concat(
+				flsyncHash("flsync hash", func(_ context.Context, s *Site) error { return s.forget() }),
+				hashPass("one pass, blocks of 64 KiB", onePass, baseline.HashPass{Digests: both, Threads: 1, Block: 64 << 10}),
+				hashPass("one pass, blocks of 1 MiB", onePass, baseline.HashPass{Digests: both, Threads: 1, Block: 1 << 20}),
+				hashPass("one pass over memory", "", baseline.HashPass{Digests: both, Threads: 1, Block: 64 << 10, Memory: true}),
+				hashPass("SHA-256 alone, all cores", "", baseline.HashPass{Digests: both[:1], Threads: cores, Block: 256 << 10}),
+				tool("sha256sum", "sha256sum", `find "$1" -type f -print0 | xargs -0 sha256sum`),
+				tool("openssl dgst", "openssl", `find "$1" -type f -print0 | xargs -0 openssl dgst -sha256`),
+				tool("cp to nowhere", "cp", `find "$1" -type f -exec cp {} /dev/null \;`),
+			),
+			Goals: []Goal{
+				faster(fmt.Sprintf("hashing against %d cores × one SHA-256 and BLAKE3 pass over the files", cores), "flsync hash", onePass, 0.9*float64(cores)),
+				faster(fmt.Sprintf("hashing against %d cores × one such pass over memory", cores), "flsync hash", "one pass over memory", 0.9*float64(cores)),
+			},
+		},
+		touched("touched", "touched tree: new times, same contents", film, 1.8),
+		touched("touched-nosha", "touched tree, SHA instructions switched off", film, 4, "GODEBUG=cpu.sha=off"),
+		{
+			Name: "copied", Title: "a copy of a known tree in another place",
+			Tree: film, Setup: copied,
+			Contenders: slices.Concat(
+				flsyncCopied(),
+				hashPass("SHA-256 alone, all cores", "", baseline.HashPass{Digests: both[:1], Threads: cores, Block: 256 << 10}),
+			),
+		},
+		batch(workload.Batch{Shots: scale.Shots}),
+		{
+			Name: "far", Title: fmt.Sprintf("first sync of %d files of 5 KB, %v away", scale.FarFiles, scale.Far.RTT),
+			Tree: workload.SmallFiles(scale.FarFiles), Manager: true,
+			Link:       scale.Far,
+			Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), serialFirst()),
+			Goals:      []Goal{faster("first sync from far away against the serial client", "flsync", "serial client", 20)},
+		},
+	}
+	for _, link := range scale.Distances {
+		all = append(all, distance(link, workload.SmallFiles(scale.FarFiles), scale.Connections))
+	}
+	for _, n := range scale.Walk {
+		all = append(all, walk(n, n == scale.Walk[len(scale.Walk)-1]))
+	}
+	for _, n := range scale.Growth {
+		all = append(all, growth(n))
+	}
+	return all
+}
+
+var both = []string{"sha256", "blake3"}
+
+const onePass = "one pass"
+
+func touched(name, title string, tree workload.Spec, limit float64, env ...string) Scenario {
+	const sha = "SHA-256 alone, all cores"
+	return Scenario{
+		Name: name, Title: title, Tree: tree, Setup: hashed,
+		Contenders: slices.Concat(
+			flsyncHash("flsync hash", func(ctx context.Context, s *Site) error { return workload.Touch(ctx, s.Tree, s.anotherTime()) }, env...),
+			hashPass(sha, "", baseline.HashPass{Digests: both[:1], Threads: runtime.NumCPU(), Block: 256 << 10}, env...),
+			tool("sha256sum", "sha256sum", `find "$1" -type f -print0 | xargs -0 sha256sum`),
+		),
+		Goals: []Goal{faster(title+", against SHA-256 of it", "flsync hash", sha, limit)},
+	}
+}
+
+func batch(b workload.Batch) Scenario {
+	return Scenario{
+		Name: "batch", Title: fmt.Sprintf("%d shots that share 500 textures, all stored", b.Shots),
+		Manager: true, Setup: batchReady(b),
+		Contenders: slices.Concat(flsyncBatch(b), managersTime(1, 4, 16)),
+		Goals:      []Goal{slower("a warm batch against the Manager's own time", "flsync", managerAlone, 1.2)},
+	}
+}
+
+func distance(link netsim.Link, tree workload.Spec, connections []int) Scenario {
+	return Scenario{
+		Name:  fmt.Sprintf("distance-%v-%.0fM", link.RTT, link.BitsPerSecond/1e6),
+		Title: "first sync over a line of " + link.String(),
+		Tree:  tree, Manager: true, Link: link, Reps: 3,
+		Contenders: slices.Concat(flsyncFirst(), upperFirst(connections...)),
+		Chart:      ChartPoint{Chart: "distance", Label: link.String(), Per: 1},
+	}
+}
+
+// walk measures names, times and lookups: there is nothing in the files.
+func walk(n int, goals bool) Scenario {
+	s := Scenario{
+		Name: fmt.Sprintf("walk-%d", n), Title: fmt.Sprintf("walk, stat and lookup of %d empty files", n),
+		Tree: workload.Empty(n), Setup: hashed, Reps: 3,
+		Contenders: slices.Concat(flsyncHash("flsync hash, warm", nil), find()),
+		Chart:      ChartPoint{Chart: "walk", Label: count(n), Per: float64(n)},
+	}
+	if goals {
+		s.Goals = []Goal{
+			slower(s.Title+" against find -printf", "flsync hash, warm", "find -printf", 2),
+			memory(s.Title+", memory", "flsync hash, warm", 300),
+		}
+	}
+	return s
+}
+
+// growth measures whole syncs of more and more files.
+func growth(n int) Scenario {
+	tree := workload.SmallFiles(n)
+	return Scenario{
+		Name: fmt.Sprintf("growth-%d", n), Title: fmt.Sprintf("first and warm sync of %d files", n),
+		Tree: tree, Manager: true, Reps: 1,
+		Contenders: slices.Concat(
+			flsyncFirst(),
+			flsyncWarm("flsync, nothing changed", "--checkout", "bench/warm"),
+		),
+		Chart: ChartPoint{Chart: "growth", Label: count(n), Per: float64(n)},
+	}
+}
+
+// ownPart compares what a warm sync adds to the Manager's part with find. It
+// is a small difference of two large numbers, and as noisy.
+func ownPart(text string, limit float64) Goal {
+	return Goal{Text: text, Limit: limit, Unit: "×", Value: func(r *Result) (float64, bool) {
+		whole, ok1 := r.Wall("flsync")
+		manager, ok2 := r.Wall("requirements and checkout alone")
+		tool, ok3 := r.Wall("find -printf")
+		return max(0, whole-manager) / tool, ok1 && ok2 && ok3
+	}}
+}
+
+func count(n int) string {
+	switch {
+	case n >= 1_000_000 && n%1_000_000 == 0:
+		return fmt.Sprintf("%d M", n/1_000_000)
+	case n >= 1_000 && n%1_000 == 0:
+		return fmt.Sprintf("%d k", n/1_000)
+	}
+	return fmt.Sprint(n)
+}
+
+// inOrder is a setup of several steps.
+func inOrder(steps ...func(context.Context, *Site) error) func(context.Context, *Site) error {
+	return func(ctx context.Context, s *Site) error {
+		for _, step := range steps {
+			if err := step(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
