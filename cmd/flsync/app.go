@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/internal/config"
+	"github.com/flsync/flsync/internal/report"
+)
+
+// app is what all commands share: the world outside, and the flags that every command has.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	interactive    bool // standard input is a terminal: somebody can be asked
+	terminal       bool // standard error is one: bars may be drawn
+	getenv         func(string) string
+	userConfigDir  func() (string, error)
+	userCacheDir   func() (string, error)
+	version        string
+
+	flags      config.Flags
+	configFile string
+	json       bool
+	quiet      bool
+	verbose    bool
+}
+
+// main runs one command line and returns the exit code.
+func (a *app) main(ctx context.Context, args []string) int {
+	root := a.rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var told *toldError
+	if err != nil && !errors.As(err, &told) {
+		a.sink().Emit(report.Error{Code: codeName(err), Message: err.Error()})
+	}
+	return exitCode(ctx, err)
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "flsync",
+		Short: "Send a night's work to a Flamenco render farm",
+		Long: `flsync finds every file that a set of Blender files needs, sends the farm only
+what it lacks, and submits the jobs. It is safe to run again.
+
+Exit codes: 0 all done, 1 failed, 2 wrong usage or configuration, 3 done in part,
+4 the Manager could not be reached, 130 interrupted.`,
+		Example: `  flsync submit --manager http://farm:8080 shots/*.blend
+  flsync submit night.yaml --dry-run
+  flsync jobs list --status active`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+	})
+	f := root.PersistentFlags()
+	f.StringVar(&a.flags.Manager, "manager", "", "the Manager's root `URL`, a name from the config file, or \"embedded\" (env "+config.EnvManager+")")
+	f.StringArrayVar(&a.flags.Headers, "header", nil, "'Name: value' sent with every request, may be repeated (env "+config.EnvHeader+")")
+	f.StringVar(&a.flags.HeaderFile, "header-file", "", "`FILE` with such headers, one a line: keeps them out of the process list")
+	f.StringVar(&a.configFile, "config", "", "YAML configuration `FILE` (env "+config.EnvConfig+")")
+	f.StringVar(&a.flags.Cache, "cache", "", "the hash cache's `FILE` (env "+config.EnvCache+")")
+	f.BoolVar(&a.json, "json", false, "standard output carries JSON Lines only")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "only failures on standard error")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "more on standard error")
+	root.MarkFlagsMutuallyExclusive("quiet", "verbose")
+
+	root.AddCommand(
+		a.syncCommand(), a.hashCommand(), a.cacheCommand(),
+		a.jobsCommand(), a.tasksCommand(), a.workersCommand(), a.tagsCommand(), a.farmCommand(),
+		a.serveCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// sink is where a command's events go.
+func (a *app) sink() report.Sink {
+	text := report.NewText(a.stdout, a.stderr, a.verbosity())
+	if a.json {
+		return report.Tee(report.NewJSONLines(a.stdout), report.Remarks(text))
+	}
+	return text
+}
+
+func (a *app) verbosity() report.Verbosity {
+	switch {
+	case a.quiet:
+		return report.Quiet
+	case a.verbose:
+		return report.Verbose
+	}
+	return report.Normal
+}
+
+// loadConfig reads the configuration with the command line's flags over it.
+func (a *app) loadConfig() (*config.Config, error) {
+	c, err := config.Load(config.Source{File: a.configFile, Getenv: a.getenv, UserConfigDir: a.userConfigDir})
+	if err != nil {
+		return nil, err
+	}
+	return c, c.Override(a.flags)
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// named is something that can be chosen by id, shortened id or name.
+type named struct{ id, name string }
+
+// chooser finds what the words of a command line mean.
+type chooser struct {
+	kind string                  // "job", for messages
+	all  func() ([]named, error) // asked at most once, and only when a word is no whole id
+}
+
+// choose returns the ids that words mean, each once: whole ids, ids shortened to what is unique, names
+// where they are unique, globs on names, and - for words from standard input, one a line.
+func (a *app) choose(words []string, c chooser) ([]named, error) {
+	words, err := a.expandStdin(words)
+	if err != nil {
+		return nil, err
+	}
+	if len(words) == 0 {
+		return nil, usagef("no %s was named", c.kind)
+	}
+	var known []named
+	if !allUUIDs(words) {
+		if known, err = c.all(); err != nil {
+			return nil, err
+		}
+	}
+	var chosen []named
+	for _, word := range words {
+		matches, err := c.match(word, known)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range matches {
+			if !slices.ContainsFunc(chosen, func(n named) bool { return n.id == m.id }) {
+				chosen = append(chosen, m)
+			}
+		}
+	}
+	return chosen, nil
+}
+
+// chooseOne is choose for commands that take a single thing.
+func (a *app) chooseOne(word string, c chooser) (named, error) {
+	chosen, err := a.choose([]string{word}, c)
+	if err != nil {
+		return named{}, err
+	}
+	if len(chosen) != 1 {
+		return named{}, usagef("%q means %d %ss; this command takes one", word, len(chosen), c.kind)
+	}
+	return chosen[0], nil
+}
+
+func (c chooser) match(word string, known []named) ([]named, error) {
+	lower := strings.ToLower(word)
+	if i := slices.IndexFunc(known, func(n named) bool { return n.id == lower }); i >= 0 {
+		return known[i : i+1], nil
+	}
+	if isUUID(word) {
+		return []named{{id: lower}}, nil // the Manager says if there is none
+	}
+	isGlob := strings.ContainsAny(word, "*?[")
+	var byName, byID []named
+	for _, n := range known {
+		matches := n.name == word
+		if isGlob {
+			var err error
+			if matches, err = path.Match(word, n.name); err != nil {
+				return nil, usagef("%q is no valid glob: %w", word, err)
+			}
+		}
+		if matches {
+			byName = append(byName, n)
+		}
+		if strings.HasPrefix(n.id, lower) {
+			byID = append(byID, n)
+		}
+	}
+	matches := byName
+	if len(matches) == 0 {
+		matches = byID
+	}
+	switch {
+	case len(matches) == 0:
+		return nil, usagef("there is no %s %q", c.kind, word)
+	case len(matches) > 1 && !isGlob:
+		return nil, usagef("%q could be any of %d %ss: %s", word, len(matches), c.kind, listSome(matches))
+	}
+	return matches, nil
+}
+
+func listSome(all []named) string {
+	const most = 5
+	var parts []string
+	for _, n := range all[:min(most, len(all))] {
+		parts = append(parts, fmt.Sprintf("%s (%s)", n.id, n.name))
+	}
+	if len(all) > most {
+		parts = append(parts, "…")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// expandStdin replaces - by the lines of standard input.
+func (a *app) expandStdin(words []string) ([]string, error) {
+	i := slices.Index(words, "-")
+	if i < 0 {
+		return words, nil
+	}
+	var lines []string
+	in := bufio.NewScanner(io.LimitReader(a.stdin, 64<<20))
+	for in.Scan() {
+		if line := strings.TrimSpace(in.Text()); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if err := in.Err(); err != nil {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	return slices.Replace(slices.Clone(words), i, i+1, lines...), nil
+}
+
+func allUUIDs(words []string) bool {
+	return !slices.ContainsFunc(words, func(w string) bool { return !isUUID(w) })
+}
+
+func isUUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }

@@ -1,0 +1,358 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/config"
+	"github.com/flsync/flsync/internal/report"
+)
+
+// finding is one line of the doctor's: what was looked at, how it is, and what to do about it.
+type finding struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // ok, warning or failure
+	Detail string `json:"detail"`
+	Advice string `json:"advice,omitempty"`
+}
+
+func (finding) Type() string        { return "check" }
+func (finding) Level() report.Level { return report.Result }
+func (f finding) Text() string {
+	s := fmt.Sprintf("%-8s %-14s %s", f.Status, f.Name, f.Detail)
+	if f.Advice != "" {
+		s += fmt.Sprintf("\n%24s-> %s", "", f.Advice)
+	}
+	return s
+}
+
+func ok(detail string, args ...any) finding {
+	return finding{Status: "ok", Detail: fmt.Sprintf(detail, args...)}
+}
+
+func warning(advice, detail string, args ...any) finding {
+	return finding{Status: "warning", Detail: fmt.Sprintf(detail, args...), Advice: advice}
+}
+
+func failure(advice, detail string, args ...any) finding {
+	return finding{Status: "failure", Detail: fmt.Sprintf(detail, args...), Advice: advice}
+}
+
+// doctor looks at one farm.
+type doctor struct {
+	*app
+	*link
+	config *config.Config
+}
+
+func (a *app) farmDoctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "Tell whether an overnight batch will work from here", Args: cobra.NoArgs,
+		Long: `Looks at everything that a batch needs, from the Manager's version to the hash cache, and says of
+each thing whether it is fine and what to do if not. Exit code 1 when something would make a
+batch fail, 4 when the Manager cannot be reached.
+
+It sends a probe of 1 MiB, which stays in the Manager's store until that cleans up.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			m, err := a.connect(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			d := &doctor{app: a, link: m, config: c}
+			return errors.Join(d.examine(cmd.Context()), m.Close())
+		},
+	}
+}
+
+// examine makes every check in turn. The first one decides whether there is a Manager to ask at all.
+func (d *doctor) examine(ctx context.Context) error {
+	sink := d.sink()
+	failures := 0
+	tell := func(name string, f finding) {
+		f.Name = name
+		if f.Status == "failure" {
+			failures++
+		}
+		sink.Emit(f)
+	}
+	version, err := d.Version(ctx)
+	if err != nil {
+		tell("manager", failure("check the address, that the Manager runs, and what lies between", "%v", err))
+		tell("hash cache", d.cache(ctx))
+		return &toldError{err}
+	}
+	tell("manager", ok("%s, Flamenco %s at %s", version.Name, version.Version, d.URL()))
+	for _, check := range []struct {
+		name string
+		look func(context.Context) finding
+	}{
+		{"distance", d.distance}, {"clock", d.clock}, {"API", d.description}, {"storage", d.storage}, {"job types", d.jobTypes},
+		{"workers", d.workers}, {"upload", d.upload}, {"hash cache", d.cache},
+	} {
+		tell(check.name, check.look(ctx))
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	if failures > 0 {
+		return &toldError{fmt.Errorf("%d checks failed", failures)}
+	}
+	return nil
+}
+
+// distance is the median of some round trips.
+func (d *doctor) distance(ctx context.Context) finding {
+	const tries = 7
+	times := make([]time.Duration, tries)
+	for i := range times {
+		began := time.Now()
+		if _, err := d.Version(ctx); err != nil {
+			return warning("see whether the connection is stable", "request %d of %d failed: %v", i+1, tries, err)
+		}
+		times[i] = time.Since(began)
+	}
+	slices.Sort(times)
+	median := times[tries/2].Round(10 * time.Microsecond)
+	if median > 250*time.Millisecond {
+		return warning("uploads of many small files will take long; run flsync nearer to the Manager", "a round trip takes %v", median)
+	}
+	return ok("a round trip takes %v", median)
+}
+
+// clock compares the Manager's clock with ours.
+func (d *doctor) clock(ctx context.Context) finding {
+	const tolerated = 30 * time.Second
+	difference, err := d.ClockDifference(ctx)
+	switch {
+	case err != nil:
+		return warning("", "not known: %v", err)
+	case difference.Abs() > tolerated:
+		return warning("set both clocks by NTP: ages, schedules and --older-than go by the Manager's clock", "the Manager's clock is off by %v", difference.Round(time.Second))
+	}
+	return ok("agrees with this machine's within a second or so")
+}
+
+// description compares the Manager's own description of its API with ours.
+func (d *doctor) description(ctx context.Context) finding {
+	theirs, err := d.OpenAPI(ctx)
+	if err != nil {
+		return warning("", "the Manager does not describe its API: %v", err)
+	}
+	diff, err := compareAPI(api.Document(), theirs)
+	switch {
+	case err != nil:
+		return warning("", "the Manager's description cannot be read: %v", err)
+	case len(diff.goneOperations) > 0:
+		return failure("this Manager is older or newer than flsync knows; commands that need these will fail", "operations gone: %s", strings.Join(diff.goneOperations, ", "))
+	case len(diff.goneFields)+len(diff.changedFields) > 0:
+		return warning("look at flsync's release notes for this version of Flamenco", "fields gone or different: %s", strings.Join(append(diff.goneFields, diff.changedFields...), ", "))
+	case len(diff.newOperations)+len(diff.newFields) > 0:
+		return ok("as flsync knows it, and new: %s", strings.Join(append(diff.newOperations, diff.newFields...), ", "))
+	}
+	return ok("as flsync knows it")
+}
+
+func (d *doctor) storage(ctx context.Context) finding {
+	c, err := d.Configuration(ctx)
+	switch {
+	case err != nil:
+		return failure("", "%v", err)
+	case c.IsFirstRun:
+		return failure("run its setup assistant, or flsync farm setup", "the Manager is not set up yet")
+	case !c.ShamanEnabled:
+		return failure("set shaman.enabled in flamenco-manager.yaml (flsync farm config file, put) and restart the Manager", "Shaman is off: the Manager takes no uploads")
+	case c.StorageLocation == "":
+		return failure("set shared_storage_path in flamenco-manager.yaml", "the Manager has no shared storage")
+	}
+	seen := "not visible from here, which is fine"
+	if _, err := os.Stat(c.StorageLocation); err == nil {
+		seen = "visible from here"
+	}
+	return ok("Shaman is on; checkouts lie in %s (%s)", c.StorageLocation, seen)
+}
+
+func (d *doctor) jobTypes(ctx context.Context) finding {
+	types, err := d.JobTypes(ctx)
+	if err != nil {
+		return failure("", "%v", err)
+	}
+	if len(types) == 0 {
+		return failure("see the Manager's log for scripts that it could not load", "the Manager has no job types")
+	}
+	var list []string
+	for _, t := range types {
+		list = append(list, t.Name)
+	}
+	return ok("%s", strings.Join(list, ", "))
+}
+
+// usualTaskTypes are what Flamenco's own job types make. The API does not tell; of other job types,
+// earlier jobs show it.
+var usualTaskTypes = map[string][]string{
+	"simple-blender-render": {"blender", "ffmpeg"},
+	"echo-sleep-test":       {"misc"},
+}
+
+func (d *doctor) workers(ctx context.Context) finding {
+	workers, err := d.Workers(ctx)
+	if err != nil {
+		return failure("", "%v", err)
+	}
+	awake, asleep := 0, 0
+	can := make(map[string]bool)
+	for _, w := range workers {
+		switch w.Status {
+		case api.WorkerStatusAwake:
+			awake++
+		case api.WorkerStatusAsleep:
+			asleep++
+			continue
+		default:
+			continue
+		}
+		whole, err := d.Worker(ctx, w.ID)
+		if err != nil {
+			return failure("", "%v", err)
+		}
+		for _, t := range whole.SupportedTaskTypes {
+			can[t] = true
+		}
+	}
+	switch {
+	case len(workers) == 0:
+		return failure("start flamenco-worker on a machine", "no worker has ever signed on")
+	case awake == 0 && asleep > 0:
+		return warning("flsync workers wake --all, or see their schedules", "no worker is awake, %d asleep", asleep)
+	case awake == 0:
+		return failure("start flamenco-worker on a machine", "none of %d workers is awake or asleep", len(workers))
+	}
+	lacking, err := d.lackingTaskTypes(ctx, can)
+	if err != nil {
+		return failure("", "%v", err)
+	}
+	if len(lacking) > 0 {
+		return warning("enable these task types on a worker", "%d of %d awake, but none does: %s", awake, len(workers), strings.Join(lacking, ", "))
+	}
+	return ok("%d of %d awake; task types: %s", awake, len(workers), strings.Join(sortedKeys(can), ", "))
+}
+
+// lackingTaskTypes are those that job types need and no awake worker does, as "type (of job type)".
+func (d *doctor) lackingTaskTypes(ctx context.Context, can map[string]bool) ([]string, error) {
+	jobs, err := d.Jobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	types, err := d.JobTypes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lacking []string
+	for _, t := range types {
+		needed := slices.Clone(usualTaskTypes[t.Name])
+		if i := slices.IndexFunc(jobs, func(j api.Job) bool { return j.Type == t.Name }); i >= 0 && len(needed) == 0 {
+			tasks, err := d.JobTasks(ctx, jobs[i].ID)
+			if err != nil {
+				return nil, err
+			}
+			for _, task := range tasks {
+				needed = append(needed, task.TaskType)
+			}
+		}
+		slices.Sort(needed)
+		for _, n := range slices.Compact(needed) {
+			if !can[n] {
+				lacking = append(lacking, fmt.Sprintf("%s (of %s)", n, t.Name))
+			}
+		}
+	}
+	return lacking, nil
+}
+
+// probeSize is more than any proxy's default limit for bodies lets through: nginx's is 1 MiB.
+const probeSize = 1<<20 + 1
+
+// upload sends a probe the whole way. The second time, the Manager knows the probe and says so before
+// the first byte is sent, unless a proxy between takes all of it first.
+func (d *doctor) upload(ctx context.Context) finding {
+	content := bytes.Repeat([]byte("flsync upload probe\n"), probeSize/20+1)[:probeSize]
+	digest := sha256.Sum256(content)
+	var sent atomic.Int64
+	probe := flamenco.Upload{
+		SHA256: hex.EncodeToString(digest[:]), Size: probeSize, Name: "flsync upload probe", Expect: true,
+		Body: func() (io.ReadCloser, error) {
+			return io.NopCloser(&countingReader{bytes.NewReader(content), &sent}), nil
+		},
+	}
+	const tooLarge = "a proxy between flsync and the Manager limits bodies (nginx: client_max_body_size 0; in the Manager's location)"
+	began := time.Now()
+	if _, err := d.ShamanUpload(ctx, probe); err != nil {
+		if flamenco.HasStatus(err, http.StatusRequestEntityTooLarge) {
+			return failure(tooLarge, "a probe of 1 MiB was refused: %v", err)
+		}
+		return failure("see what lies between flsync and the Manager, and the Manager's log", "a probe of 1 MiB failed: %v", err)
+	}
+	took := time.Since(began)
+	first := sent.Swap(0)
+	outcome, err := d.ShamanUpload(ctx, probe)
+	switch {
+	case err != nil:
+		return failure("", "the probe could be sent once, but not again: %v", err)
+	case outcome == flamenco.AlreadyStored && sent.Load() > 0:
+		return warning("switch request buffering off (nginx: proxy_request_buffering off;): files are sent whole before the Manager can say that it has them",
+			"a proxy between flsync and the Manager buffers uploads")
+	case first == 0:
+		return ok("a probe of 1 MiB was stored already, and the Manager said so before it was sent")
+	}
+	return ok("a probe of 1 MiB took %v", took.Round(time.Millisecond))
+}
+
+type countingReader struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n.Add(int64(n))
+	return n, err
+}
+
+func (d *doctor) cache(ctx context.Context) finding {
+	paths, err := d.config.Paths(d.userCacheDir)
+	if err != nil {
+		return failure("", "%v", err)
+	}
+	var warned []string
+	cache, err := hashcache.Open(paths.Cache, hashcache.Config{Warn: func(w hashcache.Warning) { warned = append(warned, w.Message) }})
+	if err != nil {
+		return warning("flsync works without it, but reads every file each time", "%v", err)
+	}
+	stats, err := cache.Stats(ctx)
+	if err = errors.Join(err, cache.Close()); err != nil {
+		warned = append(warned, err.Error())
+	}
+	if len(warned) > 0 {
+		return warning("flsync works without it, but reads every file each time", "%s", strings.Join(warned, "; "))
+	}
+	return ok("%d files in %s (%s)", stats.Files, paths.Cache, report.Bytes(stats.FileBytes))
+}

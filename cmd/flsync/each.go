@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/internal/report"
+)
+
+// atOnce is how many requests of one command are under way: enough to hide a round trip, few enough to
+// leave the Manager's database to others.
+const atOnce = 8
+
+// each does something to every target, several at once, and goes on past failures. Each failure is told
+// when it happens. The error is the failure itself for a single target, and wraps
+// [pipeline.ErrPartial] when some of several failed.
+func (a *app) each(ctx context.Context, targets []named, do func(context.Context, named) error) error {
+	if len(targets) == 1 {
+		if err := do(ctx, targets[0]); err != nil {
+			return fmt.Errorf("%s: %w", label(targets[0]), err)
+		}
+		return nil
+	}
+	errs := make([]error, len(targets))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, t := range targets {
+		group.Go(func() error {
+			if errs[i] = ctx.Err(); errs[i] == nil {
+				errs[i] = do(ctx, t)
+			}
+			return nil
+		})
+	}
+	group.Wait() // the errors are in errs
+	failed := 0
+	var last error
+	for i, err := range errs {
+		if err == nil {
+			continue
+		}
+		failed, last = failed+1, err
+		a.sink().Emit(report.Error{Code: codeName(err), Message: label(targets[i]) + ": " + err.Error()})
+	}
+	switch failed {
+	case 0:
+		return nil
+	case len(targets):
+		return &toldError{last}
+	}
+	return &toldError{fmt.Errorf("%w: %d of %d failed", pipeline.ErrPartial, failed, len(targets))}
+}
+
+func label(n named) string {
+	if n.name == "" {
+		return n.id
+	}
+	return fmt.Sprintf("%s (%s)", n.name, short(n.id))
+}
+
+// did tells people what was done to a target.
+func (a *app) did(format string, args ...any) {
+	if !a.json && !a.quiet {
+		fmt.Fprintf(a.stdout, format+"\n", args...)
+	}
+}
+
+// confirm asks a person before something that cannot be undone. Without --yes and without a terminal to
+// ask on, it refuses.
+func (a *app) confirm(yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	if !a.interactive {
+		return usagef("%s: nobody is here to ask; add --yes", question)
+	}
+	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
+	var answer string
+	fmt.Fscanln(a.stdin, &answer) // an empty line is a no
+	if answer != "y" && answer != "Y" && answer != "yes" {
+		return usagef("%s: not confirmed, nothing was done", question)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/internal/walk"
+)
+
+func (a *app) hashCommand() *cobra.Command {
+	var verify bool
+	var exclude []string
+	cmd := &cobra.Command{
+		Use: "hash PATH…", Short: "Print SHA-256 digests of files, from the cache where they have not changed",
+		Long:    "Prints lines that sha256sum -c accepts. Folders are walked as sync walks them.",
+		Example: "  flsync hash textures > textures.sha256\n  sha256sum -c textures.sha256",
+		RunE: a.inSession("hash", func(ctx context.Context, s *session, args []string) error {
+			if len(args) == 0 {
+				return usagef("name files or folders to hash")
+			}
+			s.start("", true)
+			cache, err := s.openCache(hashcache.Config{Verify: verify}, false)
+			if err != nil {
+				return err
+			}
+			h := hasher{session: s, cache: cache}
+			for _, root := range args {
+				if err := h.tree(ctx, root, exclude); err != nil {
+					return err
+				}
+			}
+			if s.summary.Files.Failed > 0 {
+				return fmt.Errorf("%w: %d files could not be read", pipeline.ErrPartial, s.summary.Files.Failed)
+			}
+			return nil
+		}),
+	}
+	cmd.Flags().BoolVar(&verify, "verify", false, "trust no time stamp: read every file")
+	cmd.Flags().StringArrayVar(&exclude, "exclude", nil, "leave out what matches this `GLOB`; may be repeated")
+	return cmd
+}
+
+// hasher hashes trees and prints digests in the order in which they come.
+type hasher struct {
+	*session
+	cache *hashcache.Cache
+}
+
+type hashed struct {
+	name string
+	sum  hashcache.Sum
+	err  error
+}
+
+func (h *hasher) tree(ctx context.Context, root string, exclude []string) error {
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	group, working := errgroup.WithContext(ctx)
+	queue := make(chan walk.File, 64)
+	results := make(chan hashed, 64)
+	group.Go(func() error {
+		defer close(queue)
+		return walk.Walk(working, walk.Options{Root: abs, Exclude: exclude, Warn: func(w walk.Warning) {
+			h.sink.Emit(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message})
+		}}, func(f walk.File) error {
+			select {
+			case queue <- f:
+				return nil
+			case <-working.Done():
+				return context.Cause(working)
+			}
+		})
+	})
+	var workers errgroup.Group
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() error {
+			for f := range queue {
+				sum, err := h.cache.Sum(working, f.Path, f.Info)
+				select {
+				case results <- hashed{shownPath(root, abs, f.Path), sum, err}:
+				case <-working.Done():
+					return context.Cause(working)
+				}
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		defer close(results)
+		return workers.Wait()
+	})
+	for r := range results {
+		h.print(r)
+	}
+	return group.Wait()
+}
+
+func (h *hasher) print(r hashed) {
+	files := &h.summary.Files
+	files.Total++
+	if r.err != nil {
+		files.Failed++
+		h.sink.Emit(report.Error{Code: "unreadable", Path: r.name, Message: r.err.Error()})
+		return
+	}
+	files.Bytes += r.sum.Size
+	if r.sum.Source.Read() {
+		files.Hashed++
+		files.HashedBytes += r.sum.Size
+	} else {
+		files.Cached++
+	}
+	h.sink.Emit(report.Hash{
+		Path: r.name, Size: r.sum.Size, Cached: !r.sum.Source.Read(),
+		SHA256: hex.EncodeToString(r.sum.SHA256[:]), BLAKE3: hex.EncodeToString(r.sum.BLAKE3[:]),
+	})
+}
+
+// shownPath names a file the way its root was named, so that sha256sum -c finds it.
+func shownPath(root, abs, path string) string {
+	rel, err := filepath.Rel(abs, path)
+	if err != nil || filepath.IsAbs(root) {
+		return path
+	}
+	return filepath.Join(root, rel)
+}

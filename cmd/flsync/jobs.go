@@ -1,0 +1,290 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+func (a *app) jobsCommand() *cobra.Command {
+	jobs := &cobra.Command{
+		Use:   "jobs",
+		Short: "Look at jobs and change them",
+		Long: `Jobs are named by id, by an id shortened to what is unique, or by name. Commands that
+take several also take globs on names, and "-" for a list on standard input.`,
+		Example: `  flsync jobs list --status failed --age 1d
+  flsync jobs list --name 'sq020*' --quiet | flsync jobs requeue - --reason "new rig"
+  flsync jobs watch sh010`,
+	}
+	jobs.AddCommand(
+		a.jobsListCommand(), a.jobsShowCommand(), a.jobsTasksCommand(), a.jobsBlocklistCommand(),
+		a.jobsTypesCommand(), a.jobsTypeCommand(), a.jobsWatchCommand(), a.jobsLastRenderedCommand(),
+		a.jobStatusCommand("pause", "Let running tasks end and start no others", api.JobStatusPauseRequested),
+		a.jobStatusCommand("cancel", "Stop jobs for good", api.JobStatusCancelRequested),
+		a.jobStatusCommand("requeue", "Run all tasks of jobs again", api.JobStatusRequeueing),
+		a.jobStatusCommand("resume", "Go on with paused jobs", api.JobStatusQueued),
+		a.jobsPriorityCommand(), a.jobsTagCommand(), a.jobsDeleteCommand(),
+	)
+	return jobs
+}
+
+// jobs gets all jobs; the Manager has neither filters nor pages.
+func fetchJobs(ctx context.Context, m *link) ([]object[api.Job], error) {
+	return fetchList[api.Job](ctx, m, "jobs", "jobs")
+}
+
+func jobChooser(ctx context.Context, m *link) chooser {
+	return chooser{kind: "job", all: func() ([]named, error) {
+		jobs, err := fetchJobs(ctx, m)
+		return names(jobs, func(j api.Job) named { return named{j.ID, j.Name} }), err
+	}}
+}
+
+func names[T any](list []object[T], name func(T) named) []named {
+	all := make([]named, len(list))
+	for i, o := range list {
+		all[i] = name(o.v)
+	}
+	return all
+}
+
+func jobColumns() []column[api.Job] {
+	return []column[api.Job]{
+		{title: "id", cell: func(j api.Job) string { return short(j.ID) }},
+		{title: "name", cell: func(j api.Job) string { return j.Name }, gives: true},
+		{title: "status", cell: func(j api.Job) string { return string(j.Status) }},
+		{title: "done", cell: func(j api.Job) string { return percent(j.StepsCompleted, j.StepsTotal) }, right: true},
+		{title: "prio", cell: func(j api.Job) string { return fmt.Sprint(j.Priority) }, right: true},
+		{title: "type", cell: func(j api.Job) string { return j.Type }, gives: true},
+		{title: "updated", cell: func(j api.Job) string { return ago(j.Updated) }, right: true},
+		{title: "activity", cell: func(j api.Job) string { return j.Activity }, gives: true},
+	}
+}
+
+// jobFilter is what `jobs list` can be asked for.
+type jobFilter struct {
+	statuses, types, metadata []string
+	name, tag                 string
+	age, olderThan            string
+	sortBy                    string
+	reverse                   bool
+	limit                     int
+}
+
+func (a *app) jobsListCommand() *cobra.Command {
+	var f jobFilter
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List jobs",
+		Example: `  flsync jobs list --status active,queued --sort priority
+  flsync jobs list --metadata project=sprite --age 12h --limit 20`,
+		Args: cobra.NoArgs,
+		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
+			jobs, err := fetchJobs(ctx, m)
+			if err != nil {
+				return err
+			}
+			if jobs, err = f.apply(jobs, time.Now()); err != nil {
+				return err
+			}
+			return printList(a, jobs, func(j api.Job) string { return j.ID }, jobColumns())
+		}),
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.statuses, "status", nil, "only jobs of these statuses")
+	flags.StringSliceVar(&f.types, "type", nil, "only jobs of these types")
+	flags.StringVar(&f.name, "name", "", "only jobs whose name matches this `GLOB`")
+	flags.StringVar(&f.tag, "tag", "", "only jobs of this worker tag `ID`")
+	flags.StringArrayVar(&f.metadata, "metadata", nil, "only jobs with this `KEY=VALUE`, or with this key; may be repeated")
+	flags.StringVar(&f.age, "age", "", "only jobs made within this `TIME`, such as 90m, 12h or 30d")
+	flags.StringVar(&f.olderThan, "older-than", "", "only jobs not updated for this `TIME`")
+	flags.StringVar(&f.sortBy, "sort", "created", "by `FIELD`: created, updated, name, status, priority, type")
+	flags.BoolVar(&f.reverse, "reverse", false, "the other way round")
+	flags.IntVar(&f.limit, "limit", 0, "at most `N` jobs")
+	return cmd
+}
+
+// jobOrder sorts by each field as people expect: newest and most urgent first, words from a to z.
+var jobOrder = map[string]func(a, b api.Job) int{
+	"created":  func(a, b api.Job) int { return b.Created.Compare(a.Created) },
+	"updated":  func(a, b api.Job) int { return b.Updated.Compare(a.Updated) },
+	"name":     func(a, b api.Job) int { return cmp.Compare(a.Name, b.Name) },
+	"status":   func(a, b api.Job) int { return cmp.Compare(a.Status, b.Status) },
+	"priority": func(a, b api.Job) int { return cmp.Compare(b.Priority, a.Priority) },
+	"type":     func(a, b api.Job) int { return cmp.Compare(a.Type, b.Type) },
+}
+
+func (f jobFilter) apply(jobs []object[api.Job], now time.Time) ([]object[api.Job], error) {
+	order, ok := jobOrder[f.sortBy]
+	if !ok {
+		return nil, usagef("--sort %q: sort by created, updated, name, status, priority or type", f.sortBy)
+	}
+	if _, err := path.Match(f.name, ""); err != nil {
+		return nil, usagef("--name %q: %w", f.name, err)
+	}
+	young, err := parseAge(f.age)
+	if err != nil {
+		return nil, err
+	}
+	old, err := parseAge(f.olderThan)
+	if err != nil {
+		return nil, err
+	}
+	jobs = slices.DeleteFunc(jobs, func(o object[api.Job]) bool {
+		j := o.v
+		byName, _ := path.Match(f.name, j.Name)
+		switch {
+		case len(f.statuses) > 0 && !slices.Contains(f.statuses, string(j.Status)),
+			len(f.types) > 0 && !slices.Contains(f.types, j.Type),
+			f.name != "" && !byName,
+			f.tag != "" && j.WorkerTag != f.tag,
+			young > 0 && now.Sub(j.Created) > young,
+			old > 0 && now.Sub(j.Updated) < old:
+			return true
+		}
+		return slices.ContainsFunc(f.metadata, func(want string) bool {
+			key, value, hasValue := strings.Cut(want, "=")
+			got, ok := j.Metadata[key]
+			return !ok || hasValue && got != value
+		})
+	})
+	slices.SortStableFunc(jobs, func(a, b object[api.Job]) int { return order(a.v, b.v) })
+	if f.reverse {
+		slices.Reverse(jobs)
+	}
+	if f.limit > 0 && len(jobs) > f.limit {
+		jobs = jobs[:f.limit]
+	}
+	return jobs, nil
+}
+
+// parseAge reads a duration that may also count days and weeks: 90m, 12h, 30d, 2w. Empty is 0.
+func parseAge(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		if number, ok := strings.CutSuffix(text, unit); ok {
+			hours, err := time.ParseDuration(number + "h")
+			if err == nil && hours >= 0 {
+				return time.Duration(hours.Hours() * float64(length)), nil
+			}
+		}
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, usagef("%q is no time such as 90m, 12h, 30d or 2w", text)
+	}
+	return d, nil
+}
+
+func (a *app) jobsShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show JOB", Short: "Show all that is known of a job", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeJobs,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			chosen, err := a.chooseOne(args[0], jobChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			job, err := fetch[api.Job](ctx, m, "jobs", chosen.id)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printRaw(job.raw)
+			}
+			return a.printFields(jobFields(m, job.v))
+		}),
+	}
+}
+
+func jobFields(m *link, j api.Job) []field {
+	fields := []field{
+		{"id", j.ID}, {"name", j.Name}, {"type", j.Type}, {"status", string(j.Status)}, {"activity", j.Activity},
+		{"progress", fmt.Sprintf("%d of %d steps  %s", j.StepsCompleted, j.StepsTotal, percent(j.StepsCompleted, j.StepsTotal))},
+		{"priority", fmt.Sprint(j.Priority)}, {"worker tag", j.WorkerTag},
+		{"created", stamp(j.Created)}, {"updated", stamp(j.Updated)}, {"page", m.webURL("jobs", j.ID)},
+	}
+	if j.Storage != nil {
+		fields = append(fields, field{"checkout", j.Storage.ShamanCheckoutID})
+	}
+	if j.DeleteRequestedAt != nil {
+		fields = append(fields, field{"deletion", "requested " + stamp(*j.DeleteRequestedAt)})
+	}
+	for _, k := range sortedKeys(j.Settings) {
+		fields = append(fields, field{"setting " + k, fmt.Sprint(j.Settings[k])})
+	}
+	for _, k := range sortedKeys(j.Metadata) {
+		fields = append(fields, field{"metadata " + k, j.Metadata[k]})
+	}
+	return fields
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05") + "  " + ago(t) + " ago"
+}
+
+func sortedKeys[M ~map[string]V, V any](m M) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (a *app) jobsTasksCommand() *cobra.Command {
+	var statuses []string
+	cmd := &cobra.Command{
+		Use: "tasks JOB", Short: "List the tasks of a job", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeJobs,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			chosen, err := a.chooseOne(args[0], jobChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			tasks, err := fetchList[api.TaskSummary](ctx, m, "tasks", "jobs", chosen.id, "tasks")
+			if err != nil {
+				return err
+			}
+			if len(statuses) > 0 {
+				tasks = slices.DeleteFunc(tasks, func(t object[api.TaskSummary]) bool {
+					return !slices.Contains(statuses, string(t.v.Status))
+				})
+			}
+			return printList(a, tasks, func(t api.TaskSummary) string { return t.ID }, taskColumns())
+		}),
+	}
+	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only tasks of these statuses")
+	return cmd
+}
+
+func taskColumns() []column[api.TaskSummary] {
+	return []column[api.TaskSummary]{
+		{title: "no", cell: func(t api.TaskSummary) string { return fmt.Sprint(t.IndexInJob) }, right: true},
+		{title: "id", cell: func(t api.TaskSummary) string { return short(t.ID) }},
+		{title: "name", cell: func(t api.TaskSummary) string { return t.Name }, gives: true},
+		{title: "type", cell: func(t api.TaskSummary) string { return t.TaskType }},
+		{title: "status", cell: func(t api.TaskSummary) string { return string(t.Status) }},
+		{title: "done", cell: func(t api.TaskSummary) string { return percent(t.StepsCompleted, t.StepsTotal) }, right: true},
+		{title: "worker", cell: func(t api.TaskSummary) string {
+			if t.Worker == nil {
+				return ""
+			}
+			return t.Worker.Name
+		}, gives: true},
+		{title: "updated", cell: func(t api.TaskSummary) string { return ago(t.Updated) }, right: true},
+	}
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/pipeline"
+)
+
+// changeJobs does something to each of the jobs that words mean, and shows what became of them.
+func (a *app) changeJobs(ctx context.Context, m *link, words []string, do func(context.Context, named) error) error {
+	chosen, err := a.choose(words, jobChooser(ctx, m))
+	if err != nil {
+		return err
+	}
+	return a.each(ctx, chosen, func(ctx context.Context, n named) error {
+		if err := do(ctx, n); err != nil {
+			return err
+		}
+		return a.showJob(ctx, m, n.id)
+	})
+}
+
+// showJob tells of a job's state after a change: the Manager's object, or one line.
+func (a *app) showJob(ctx context.Context, m *link, id string) error {
+	job, err := fetch[api.Job](ctx, m, "jobs", id)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printRaw(job.raw)
+	}
+	a.did("%s  %-16s %s", short(job.v.ID), job.v.Status, job.v.Name)
+	return nil
+}
+
+func (a *app) jobStatusCommand(verb, what string, status api.JobStatus) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: verb + " JOB…", Short: what, Args: cobra.MinimumNArgs(1),
+		ValidArgsFunction: a.completeJobs,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			return a.changeJobs(ctx, m, args, func(ctx context.Context, n named) error {
+				return m.SetJobStatus(ctx, n.id, status, reason)
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", verb+" with flsync", "`TEXT` that the Manager keeps as the job's activity")
+	return cmd
+}
+
+func (a *app) jobsPriorityCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "priority JOB… N", Short: "Set the priority of jobs: 0 to 100, more is sooner", Args: cobra.MinimumNArgs(2),
+		Example:           "  flsync jobs priority 'sq020*' 80",
+		ValidArgsFunction: a.completeJobs,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			last := len(args) - 1
+			priority, err := strconv.Atoi(args[last])
+			if err != nil || priority < 0 || priority > 100 {
+				return usagef("priority %q: a number from 0 to 100 is wanted", args[last])
+			}
+			return a.changeJobs(ctx, m, args[:last], func(ctx context.Context, n named) error {
+				return m.SetJobPriority(ctx, n.id, priority)
+			})
+		}),
+	}
+}
+
+func (a *app) jobsTagCommand() *cobra.Command {
+	var none bool
+	cmd := &cobra.Command{
+		Use: "tag JOB… TAG", Short: "Let only workers of a tag run jobs, or all with --none", Args: cobra.MinimumNArgs(1),
+		Example:           "  flsync jobs tag sh010 sh020 GPU\n  flsync jobs tag sh010 --none",
+		ValidArgsFunction: a.completeJobs,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			var change api.JobTagChange
+			if !none {
+				if len(args) < 2 {
+					return usagef("name a tag after the jobs, or give --none")
+				}
+				last := len(args) - 1
+				tag, err := a.chooseOne(args[last], tagChooser(ctx, m))
+				if err != nil {
+					return err
+				}
+				args, change.ID = args[:last], tag.id
+			}
+			return a.changeJobs(ctx, m, args, func(ctx context.Context, n named) error {
+				return m.SetJobTag(ctx, n.id, change)
+			})
+		}),
+	}
+	cmd.Flags().BoolVar(&none, "none", false, "take the tag away")
+	return cmd
+}
+
+func (a *app) jobsBlocklistCommand() *cobra.Command {
+	var remove []string
+	cmd := &cobra.Command{
+		Use: "blocklist JOB", Short: "Show which workers may not run which tasks of a job, or allow them again", Args: cobra.ExactArgs(1),
+		Example:           "  flsync jobs blocklist sh010\n  flsync jobs blocklist sh010 --remove node07:blender",
+		ValidArgsFunction: a.completeJobs,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			chosen, err := a.chooseOne(args[0], jobChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			if err := a.unblock(ctx, m, chosen.id, remove); err != nil {
+				return err
+			}
+			list, err := fetchList[api.JobBlocklistEntry](ctx, m, "", "jobs", chosen.id, "blocklist")
+			if err != nil {
+				return err
+			}
+			return printList(a, list, func(e api.JobBlocklistEntry) string { return e.WorkerID + ":" + e.TaskType }, []column[api.JobBlocklistEntry]{
+				{title: "worker", cell: func(e api.JobBlocklistEntry) string { return e.WorkerName }, gives: true},
+				{title: "id", cell: func(e api.JobBlocklistEntry) string { return e.WorkerID }},
+				{title: "task type", cell: func(e api.JobBlocklistEntry) string { return e.TaskType }},
+			})
+		}),
+	}
+	cmd.Flags().StringArrayVar(&remove, "remove", nil, "allow this `WORKER:TASKTYPE` again; may be repeated")
+	return cmd
+}
+
+func (a *app) unblock(ctx context.Context, m *link, job string, pairs []string) error {
+	var entries []api.JobBlocklistEntry
+	for _, pair := range pairs {
+		i := strings.LastIndexByte(pair, ':')
+		if i <= 0 || i == len(pair)-1 {
+			return usagef("--remove %q is not of the form WORKER:TASKTYPE", pair)
+		}
+		worker, err := a.chooseOne(pair[:i], workerChooser(ctx, m))
+		if err != nil {
+			return err
+		}
+		entries = append(entries, api.JobBlocklistEntry{WorkerID: worker.id, TaskType: pair[i+1:]})
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return m.RemoveFromJobBlocklist(ctx, job, entries)
+}
+
+func (a *app) jobsDeleteCommand() *cobra.Command {
+	var yes bool
+	var olderThan string
+	cmd := &cobra.Command{
+		Use: "delete [JOB…]", Short: "Delete jobs, with their tasks, logs and checkouts",
+		Long: `Says first what would go; with --yes it goes. The Manager deletes in the background.
+--older-than deletes all jobs that were last updated longer ago, in one request.`,
+		Example:           "  flsync jobs delete 'test *' --yes\n  flsync jobs delete --older-than 30d --yes",
+		ValidArgsFunction: a.completeJobs,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			if olderThan != "" {
+				if len(args) > 0 {
+					return usagef("name jobs or give --older-than, not both")
+				}
+				return a.deleteOld(ctx, m, olderThan, yes)
+			}
+			chosen, err := a.choose(args, jobChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			err = a.each(ctx, chosen, func(ctx context.Context, n named) error {
+				info, err := m.JobDeletionInfo(ctx, n.id)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stderr, "would delete %s: its tasks and logs%s\n", label(n), andCheckout(info))
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if err := a.confirm(yes, fmt.Sprintf("delete %d jobs", len(chosen))); err != nil {
+				return err
+			}
+			return a.each(ctx, chosen, func(ctx context.Context, n named) error {
+				if err := m.DeleteJob(ctx, n.id); err != nil {
+					return err
+				}
+				if a.json { // the Manager may be done with it already
+					if job, err := fetch[api.Job](ctx, m, "jobs", n.id); err == nil {
+						return a.printRaw(job.raw)
+					} else if !flamenco.IsNotFound(err) {
+						return err
+					}
+					return a.printValue(map[string]string{"id": n.id})
+				}
+				a.did("%s  deletion requested  %s", short(n.id), n.name)
+				return nil
+			})
+		}),
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().StringVar(&olderThan, "older-than", "", "delete all jobs not updated for this `TIME`, such as 30d")
+	return cmd
+}
+
+func andCheckout(info api.JobDeletionInfo) string {
+	if info.ShamanCheckout {
+		return ", and its checkout"
+	}
+	return "; no checkout"
+}
+
+func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes bool) error {
+	age, err := parseAge(olderThan)
+	if err != nil {
+		return err
+	}
+	if age <= 0 {
+		return usagef("--older-than %q would delete everything", olderThan)
+	}
+	limit := time.Now().Add(-age)
+	jobs, err := fetchJobs(ctx, m)
+	if err != nil {
+		return err
+	}
+	jobs = slices.DeleteFunc(jobs, func(j object[api.Job]) bool { return j.v.Updated.After(limit) })
+	if err := printList(a, jobs, func(j api.Job) string { return j.ID }, jobColumns()); err != nil {
+		return err
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	if err := a.confirm(yes, fmt.Sprintf("delete %d jobs that were last updated before %s", len(jobs), limit.Format(time.DateTime))); err != nil {
+		return err
+	}
+	err = m.DeleteJobs(ctx, limit)
+	if flamenco.HasStatus(err, http.StatusRequestedRangeNotSatisfiable) { // somebody else was faster
+		return nil
+	}
+	if err == nil {
+		a.did("deletion of %d jobs requested", len(jobs))
+	}
+	return err
+}
+
+// outcome is nil when every job was completed; it tells of the others.
+func outcome(jobs []api.Job) error {
+	var bad []error
+	for _, j := range jobs {
+		if j.Status != api.JobStatusCompleted {
+			bad = append(bad, fmt.Errorf("job %s (%s) ended as %s: %s", j.Name, short(j.ID), j.Status, j.Activity))
+		}
+	}
+	if len(bad) > 0 && len(bad) < len(jobs) {
+		bad = append(bad, fmt.Errorf("%w: %d of %d jobs were not completed", pipeline.ErrPartial, len(bad), len(jobs)))
+	}
+	return errors.Join(bad...)
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+func (a *app) jobsTypesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "types", Short: "List the job types that the Manager has", Args: cobra.NoArgs,
+		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
+			types, err := fetchList[api.AvailableJobType](ctx, m, "job_types", "jobs", "types")
+			if err != nil {
+				return err
+			}
+			return printList(a, types, func(t api.AvailableJobType) string { return t.Name }, []column[api.AvailableJobType]{
+				{title: "name", cell: func(t api.AvailableJobType) string { return t.Name }},
+				{title: "label", cell: func(t api.AvailableJobType) string { return t.Label }, gives: true},
+				{title: "settings", cell: func(t api.AvailableJobType) string { return fmt.Sprint(len(t.Settings)) }, right: true},
+				{title: "description", cell: func(t api.AvailableJobType) string { return t.Description }, gives: true},
+			})
+		}),
+	}
+}
+
+func (a *app) jobsTypeCommand() *cobra.Command {
+	var skeleton bool
+	cmd := &cobra.Command{
+		Use: "type NAME", Short: "Show the settings of a job type, and a manifest to start from", Args: cobra.ExactArgs(1),
+		Example:           "  flsync jobs type simple-blender-render\n  flsync jobs type simple-blender-render --manifest > night.yaml",
+		ValidArgsFunction: a.completeTypes,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			t, err := fetch[api.AvailableJobType](ctx, m, "jobs", "type", args[0])
+			if err != nil {
+				return err
+			}
+			switch {
+			case a.json:
+				return a.printRaw(t.raw)
+			case skeleton:
+				return writeSkeleton(a.stdout, t.v)
+			}
+			fmt.Fprintf(a.stdout, "%s: %s\n%s\n\n", t.v.Name, t.v.Label, t.v.Description)
+			if err := printTable(a, t.v.Settings, settingColumns()); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stdout, "\nA manifest to start from (also: --manifest):\n\n")
+			return writeSkeleton(a.stdout, t.v)
+		}),
+	}
+	cmd.Flags().BoolVar(&skeleton, "manifest", false, "only a manifest to start from")
+	return cmd
+}
+
+func settingColumns() []column[api.AvailableJobSetting] {
+	return []column[api.AvailableJobSetting]{
+		{title: "setting", cell: func(s api.AvailableJobSetting) string { return s.Key }},
+		{title: "type", cell: func(s api.AvailableJobSetting) string { return string(s.Type) }},
+		{title: "needed", cell: needed},
+		{title: "default", cell: func(s api.AvailableJobSetting) string { return compact(s.Default) }, gives: true},
+		{title: "choices", cell: func(s api.AvailableJobSetting) string { return strings.Join(s.Choices, " ") }, gives: true},
+		{title: "description", cell: func(s api.AvailableJobSetting) string { return s.Description }, gives: true},
+	}
+}
+
+// needed tells who has to give a setting.
+func needed(s api.AvailableJobSetting) string {
+	switch {
+	case s.Eval != "":
+		return "from the scene"
+	case s.Required && s.Default == nil:
+		return "yes"
+	}
+	return "no"
+}
+
+func compact(v any) string {
+	if v == nil {
+		return ""
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(text)
+}
+
+// writeSkeleton writes a manifest in which everything that a person has to give stands ready, and the
+// rest as remarks.
+func writeSkeleton(w io.Writer, t api.AvailableJobType) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "version: 1\nproject: .\ndefaults:\n  type: %s\n  settings:\n", t.Name)
+	hasBlend := false
+	for _, s := range t.Settings {
+		hasBlend = hasBlend || s.Key == "blendfile"
+		value, err := yaml.Marshal(s.Default)
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("%s: %s", s.Key, strings.TrimSpace(string(value)))
+		switch needed(s) {
+		case "yes":
+			fmt.Fprintf(&b, "    %s: # needed, %s: %s\n", s.Key, s.Type, oneLine(s.Description))
+		case "no":
+			fmt.Fprintf(&b, "    # %s\n", oneLine(line))
+		default:
+			fmt.Fprintf(&b, "    # %s: from the scene: %s\n", s.Key, oneLine(s.Eval))
+		}
+	}
+	if hasBlend {
+		b.WriteString("jobs:\n  - glob: shots/*.blend\n")
+	} else {
+		b.WriteString("jobs:\n  - name: a job\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

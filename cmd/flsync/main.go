@@ -1,0 +1,52 @@
+// Command flsync moves a night's work to a Flamenco render farm: it finds every file that a set of
+// Blender files needs, sends the farm only what it lacks, and submits the jobs.
+//
+// This package has one file a command; exit.go maps errors to exit codes, app.go holds what all
+// commands share. What a command does lies in internal/pipeline.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// version is set by the linker for released programs.
+var version string
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	// The first signal asks for a clean stop; after it, a second one ends the process as usual.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	defer stop()
+
+	a := &app{
+		stdin:         os.Stdin,
+		stdout:        os.Stdout,
+		stderr:        os.Stderr,
+		interactive:   term.IsTerminal(int(os.Stdin.Fd())),
+		terminal:      term.IsTerminal(int(os.Stderr.Fd())),
+		getenv:        os.Getenv,
+		userConfigDir: os.UserConfigDir,
+		userCacheDir:  os.UserCacheDir,
+		version:       buildVersion(),
+	}
+	return a.main(ctx, os.Args[1:])
+}
+
+// buildVersion is the linker's, else what the Go tool recorded of the module.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/internal/config"
+	"github.com/flsync/flsync/internal/report"
+)
+
+// A session is one run of a command that works on files or jobs. It opens with a Start event and closes
+// with a Summary, whatever happens between, and a log of it stays for `flsync report`.
+type session struct {
+	*app
+	id      string
+	command string
+	began   time.Time
+	config  *config.Config
+	manager *link // nil until the run has one
+	paths   config.Paths
+	sink    report.Sink
+
+	// Summary is what the command's body counted; the session fills in the rest.
+	summary report.Summary
+	closers []func() error
+}
+
+// inSession turns a command's body into cobra's form. A body that talks to a Manager calls connect; one
+// that writes nothing anywhere (a dry run) sets unlogged.
+func (a *app) inSession(command string, body func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		ctx := cmd.Context()
+		s := &session{app: a, id: newRunID(time.Now()), command: command, began: time.Now()}
+		s.summary.Checkouts = []report.Checkout{}
+		var bars *report.Bars
+		s.sink = a.sink()
+		if a.terminal && !a.json && !a.quiet {
+			bars = report.NewBars(a.stderr, s.sink)
+			s.sink = bars
+		}
+		err := s.open()
+		if err == nil {
+			err = body(ctx, s, args)
+		}
+		if bars != nil {
+			bars.Close()
+		}
+		return s.close(ctx, err)
+	}
+}
+
+func (s *session) open() (err error) {
+	if s.config, err = s.loadConfig(); err != nil {
+		return err
+	}
+	s.paths, err = s.config.Paths(s.userCacheDir)
+	return err
+}
+
+// start tells that the run begins, and keeps a log of it from here on, unless it is to write nothing.
+func (s *session) start(manager string, dryRun bool) {
+	if !dryRun {
+		log, err := report.CreateLog(s.paths.Runs, s.id)
+		if err != nil {
+			s.sink.Emit(report.Warning{Code: "run-log", Message: err.Error()})
+		} else {
+			s.sink = report.Tee(s.sink, log)
+			s.closers = append(s.closers, log.Close)
+		}
+	}
+	s.summary.DryRun = dryRun
+	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Manager: manager, Time: s.began})
+}
+
+// close tells how the run ended and ends what it opened.
+func (s *session) close(ctx context.Context, err error) error {
+	var told *toldError
+	if err != nil && !errors.As(err, &told) {
+		for _, e := range flatten(err) {
+			s.sink.Emit(report.Error{Code: codeName(e), Message: e.Error()})
+		}
+		err = &toldError{err}
+	}
+	s.summary.OK = err == nil
+	s.summary.ExitCode = exitCode(ctx, err)
+	s.summary.Run = s.id
+	s.summary.Duration = time.Since(s.began).Seconds()
+	s.sink.Emit(s.summary)
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		if cerr := s.closers[i](); cerr != nil {
+			report.NewText(s.stdout, s.stderr, s.verbosity()).Emit(report.Warning{Code: "close", Message: cerr.Error()})
+		}
+	}
+	return err
+}
+
+// flatten gives each error of an errors.Join its own message.
+func flatten(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	var lines []string
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+		lines = append(lines, e.Error())
+	}
+	if err.Error() != strings.Join(lines, "\n") { // several %w in one sentence
+		return []error{err}
+	}
+	return all
+}
+
+// newRunID names a run so that names sort by time.
+func newRunID(now time.Time) string {
+	var random [3]byte
+	rand.Read(random[:]) // never fails (crypto/rand)
+	return fmt.Sprintf("%s-%s", now.UTC().Format("20060102-150405"), hex.EncodeToString(random[:]))
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/config"
+	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/internal/report"
+)
+
+// transfer are the flags of commands that send files.
+type transfer struct {
+	dryRun  bool
+	workers int
+	limit   string
+	verify  bool
+}
+
+func (t *transfer) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&t.dryRun, "dry-run", false, "say what would be done, and write nothing anywhere")
+	f.IntVar(&t.workers, "workers", 0, "read and hash `N` files at once (default: one a core)")
+	f.StringVar(&t.limit, "limit-upload", "", "send at most this `RATE`: bytes a second, such as 20MiB or 500k")
+	f.BoolVar(&t.verify, "verify", false, "trust no time stamp: compare the contents of every file")
+}
+
+// environment opens what a run works with: Manager, hash cache, and the choices of the command line.
+// The session closes it.
+func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, error) {
+	limit, err := config.ParseRate(orElse(t.limit, s.config.LimitUpload))
+	if err != nil {
+		return pipeline.Env{}, usageError(err)
+	}
+	if t.workers < 0 {
+		return pipeline.Env{}, usagef("--workers %d: a number of files at once is wanted", t.workers)
+	}
+	m, err := s.connect(ctx, s.config)
+	if err != nil {
+		return pipeline.Env{}, err
+	}
+	s.closers = append(s.closers, m.Close)
+	s.manager = m
+	s.start(m.URL(), t.dryRun)
+
+	cache, err := s.openCache(hashcache.Config{Verify: t.verify}, t.dryRun)
+	if err != nil {
+		return pipeline.Env{}, err
+	}
+	env := pipeline.Env{
+		Manager: m.Client, Cache: cache, Sink: s.sink, HashWorkers: t.workers, DryRun: t.dryRun,
+		Folder: m.checkoutFolder,
+	}
+	env.Upload.LimitUpload = limit
+	return env, nil
+}
+
+// openCache opens the hash cache, whose warnings become the run's.
+func (s *session) openCache(c hashcache.Config, readOnly bool) (*hashcache.Cache, error) {
+	c.Warn = func(w hashcache.Warning) { s.sink.Emit(report.Warning{Code: w.Code, Message: w.Message}) }
+	cache, err := hashcache.Open(s.paths.Cache, c)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, cache.Close)
+	return cache, nil
+}
+
+func (a *app) syncCommand() *cobra.Command {
+	var t transfer
+	var opt pipeline.SyncOptions
+	cmd := &cobra.Command{
+		Use:   "sync PATH…",
+		Short: "Send folders and files to the Manager's store and make one checkout of them",
+		Long: `Walks the paths, hashes what has changed, sends what the Manager lacks, and has it make one
+checkout. Of a single folder, what is in it keeps its path below the folder; of several paths,
+each keeps its path below the folder that they have in common.
+
+Left out are version control, Blender's backups (*.blend1), litter of operating systems, what
+--exclude names, and what a .flsyncignore file names (with the rules of .gitignore).`,
+		Example: `  flsync sync ~/projects/sprite --manager http://farm:8080
+  flsync sync . --exclude 'renders/**' --no-checkout
+  flsync sync shots lib --dry-run`,
+		Args: cobra.ArbitraryArgs,
+	}
+	cmd.RunE = a.inSession("sync", func(ctx context.Context, s *session, args []string) error {
+		if len(args) == 0 {
+			return usagef("name a folder or files to sync; see flsync sync --help")
+		}
+		env, err := s.environment(ctx, t)
+		if err != nil {
+			return err
+		}
+		opt.Paths = args
+		s.summary, err = pipeline.Sync(ctx, env, opt)
+		s.summary.DryRun = t.dryRun
+		if errors.Is(err, pipeline.ErrNothing) {
+			return usageError(err)
+		}
+		return err
+	})
+	t.flags(cmd)
+	cmd.Flags().StringVar(&opt.Checkout, "checkout", "", "`NAME` of the checkout; a suffix that makes it unique is added")
+	cmd.Flags().BoolVar(&opt.NoCheckout, "no-checkout", false, "only fill the store")
+	cmd.Flags().StringArrayVar(&opt.Exclude, "exclude", nil, "leave out what matches this `GLOB`; may be repeated")
+	cmd.MarkFlagsMutuallyExclusive("checkout", "no-checkout")
+	return cmd
+}
+
+func orElse(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

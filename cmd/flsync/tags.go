@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+func (a *app) tagsCommand() *cobra.Command {
+	tags := &cobra.Command{Use: "tags", Short: "Look at worker tags and change them"}
+	tags.AddCommand(a.tagsListCommand(), a.tagsCreateCommand(), a.tagsShowCommand(), a.tagsUpdateCommand(), a.tagsDeleteCommand())
+	return tags
+}
+
+func fetchTags(ctx context.Context, m *link) ([]object[api.WorkerTag], error) {
+	return fetchList[api.WorkerTag](ctx, m, "tags", "worker-mgt", "tags")
+}
+
+func tagChooser(ctx context.Context, m *link) chooser {
+	return chooser{kind: "tag", all: func() ([]named, error) {
+		tags, err := fetchTags(ctx, m)
+		return names(tags, func(t api.WorkerTag) named { return named{t.ID, t.Name} }), err
+	}}
+}
+
+func tagColumns() []column[api.WorkerTag] {
+	return []column[api.WorkerTag]{
+		{title: "id", cell: func(t api.WorkerTag) string { return t.ID }},
+		{title: "name", cell: func(t api.WorkerTag) string { return t.Name }, gives: true},
+		{title: "description", cell: func(t api.WorkerTag) string {
+			if t.Description == nil {
+				return ""
+			}
+			return *t.Description
+		}, gives: true},
+	}
+}
+
+func (a *app) tagsListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List tags", Args: cobra.NoArgs,
+		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
+			tags, err := fetchTags(ctx, m)
+			if err != nil {
+				return err
+			}
+			return printList(a, tags, func(t api.WorkerTag) string { return t.ID }, tagColumns())
+		}),
+	}
+}
+
+func (a *app) showTag(ctx context.Context, m *link, id string) error {
+	tag, err := fetch[api.WorkerTag](ctx, m, "worker-mgt", "tag", id)
+	if err != nil {
+		return err
+	}
+	return printList(a, []object[api.WorkerTag]{tag}, func(t api.WorkerTag) string { return t.ID }, tagColumns())
+}
+
+func (a *app) tagsCreateCommand() *cobra.Command {
+	var description string
+	cmd := &cobra.Command{
+		Use: "create NAME", Short: "Create a tag", Args: cobra.ExactArgs(1),
+		Example: "  flsync tags create GPU --description 'nodes with a GPU'",
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			tag := api.WorkerTag{Name: args[0]}
+			if description != "" {
+				tag.Description = &description
+			}
+			made, err := m.CreateTag(ctx, tag)
+			if err != nil {
+				return err
+			}
+			return a.showTag(ctx, m, made.ID)
+		}),
+	}
+	cmd.Flags().StringVar(&description, "description", "", "`TEXT` for people")
+	return cmd
+}
+
+func (a *app) tagsShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show TAG", Short: "Show a tag", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeTags,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			chosen, err := a.chooseOne(args[0], tagChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			return a.showTag(ctx, m, chosen.id)
+		}),
+	}
+}
+
+func (a *app) tagsUpdateCommand() *cobra.Command {
+	var name, description string
+	cmd := &cobra.Command{
+		Use: "update TAG", Short: "Change a tag's name or description", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeTags,
+		Example: "  flsync tags update GPU --name GPU-Cycles",
+	}
+	cmd.RunE = a.withManager(func(ctx context.Context, m *link, args []string) error {
+		chosen, err := a.chooseOne(args[0], tagChooser(ctx, m))
+		if err != nil {
+			return err
+		}
+		tag, err := m.Tag(ctx, chosen.id) // with fields that flsync does not know, which go back as they came
+		if err != nil {
+			return err
+		}
+		if !cmd.Flags().Changed("name") && !cmd.Flags().Changed("description") {
+			return usagef("nothing to change: give --name or --description")
+		}
+		if cmd.Flags().Changed("name") {
+			tag.Name = name
+		}
+		if cmd.Flags().Changed("description") {
+			tag.Description = &description
+		}
+		tag.ID = chosen.id
+		if err := m.UpdateTag(ctx, tag); err != nil {
+			return err
+		}
+		return a.showTag(ctx, m, chosen.id)
+	})
+	cmd.Flags().StringVar(&name, "name", "", "new `NAME`")
+	cmd.Flags().StringVar(&description, "description", "", "new `TEXT` for people")
+	return cmd
+}
+
+func (a *app) tagsDeleteCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete TAG…", Short: "Delete tags, and take them from their workers", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeTags,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			chosen, err := a.choose(args, tagChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			if err := a.confirm(yes, "delete "+plural(len(chosen), "tag")+": "+listSome(chosen)); err != nil {
+				return err
+			}
+			return a.deleteEach(ctx, chosen, m.DeleteTag)
+		}),
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}

@@ -1,0 +1,334 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+func (a *app) workersCommand() *cobra.Command {
+	workers := &cobra.Command{
+		Use:   "workers",
+		Short: "Look at workers and steer them",
+		Example: `  flsync workers list --status asleep
+  flsync workers wake --all
+  flsync workers sleep 'node*' --lazy
+  flsync workers schedule node07 --set days='mo tu we th fr' --set start=09:00 --set end=18:00 --set active=true`,
+	}
+	workers.AddCommand(
+		a.workersListCommand(), a.workersShowCommand(),
+		a.workerStatusCommand("wake", "Wake workers up", api.WorkerStatusAwake),
+		a.workerStatusCommand("sleep", "Send workers to sleep", api.WorkerStatusAsleep),
+		a.workerStatusCommand("restart", "Restart workers", api.WorkerStatusRestart),
+		a.workerStatusCommand("shutdown", "Shut workers down", api.WorkerStatusOffline),
+		a.workersTagsCommand(), a.workersScheduleCommand(), a.workersDeleteCommand(),
+	)
+	return workers
+}
+
+func fetchWorkers(ctx context.Context, m *link) ([]object[api.WorkerSummary], error) {
+	return fetchList[api.WorkerSummary](ctx, m, "workers", "worker-mgt", "workers")
+}
+
+func workerChooser(ctx context.Context, m *link) chooser {
+	return chooser{kind: "worker", all: func() ([]named, error) {
+		workers, err := fetchWorkers(ctx, m)
+		return names(workers, func(w api.WorkerSummary) named { return named{w.ID, w.Name} }), err
+	}}
+}
+
+func workerColumns() []column[api.WorkerSummary] {
+	return []column[api.WorkerSummary]{
+		{title: "id", cell: func(w api.WorkerSummary) string { return short(w.ID) }},
+		{title: "name", cell: func(w api.WorkerSummary) string { return w.Name }, gives: true},
+		{title: "status", cell: func(w api.WorkerSummary) string { return string(w.Status) }},
+		{title: "asked to", cell: func(w api.WorkerSummary) string { return asked(w.StatusChange) }},
+		{title: "seen", cell: func(w api.WorkerSummary) string { return agoPtr(w.LastSeen) }, right: true},
+		{title: "version", cell: func(w api.WorkerSummary) string { return w.Version }, gives: true},
+	}
+}
+
+func asked(change *api.WorkerStatusChangeRequest) string {
+	switch {
+	case change == nil:
+		return ""
+	case change.IsLazy:
+		return string(change.Status) + " (lazy)"
+	}
+	return string(change.Status)
+}
+
+func (a *app) workersListCommand() *cobra.Command {
+	var statuses []string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List workers", Args: cobra.NoArgs,
+		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
+			workers, err := fetchWorkers(ctx, m)
+			if err != nil {
+				return err
+			}
+			if len(statuses) > 0 {
+				workers = slices.DeleteFunc(workers, func(w object[api.WorkerSummary]) bool {
+					return !slices.Contains(statuses, string(w.v.Status))
+				})
+			}
+			return printList(a, workers, func(w api.WorkerSummary) string { return w.ID }, workerColumns())
+		}),
+	}
+	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only workers of these statuses")
+	return cmd
+}
+
+func (a *app) workersShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show WORKER", Short: "Show all that is known of a worker", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeWorkers,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			chosen, err := a.chooseOne(args[0], workerChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			return a.showWorker(ctx, m, chosen.id)
+		}),
+	}
+}
+
+func (a *app) showWorker(ctx context.Context, m *link, id string) error {
+	worker, err := fetch[api.Worker](ctx, m, "worker-mgt", "workers", id)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printRaw(worker.raw)
+	}
+	w := worker.v
+	fields := []field{
+		{"id", w.ID}, {"name", w.Name}, {"status", string(w.Status)}, {"asked to be", asked(w.StatusChange)},
+		{"seen", agoPtr(w.LastSeen)}, {"address", w.IPAddress}, {"platform", w.Platform}, {"version", w.Version},
+		{"can restart", strconv.FormatBool(w.CanRestart)}, {"task types", strings.Join(w.SupportedTaskTypes, " ")},
+		{"GPUs", strings.Join(w.GPUs, ", ")},
+	}
+	for _, t := range w.Tags {
+		fields = append(fields, field{"tag", t.Name})
+	}
+	if w.Task != nil {
+		fields = append(fields, field{"task", fmt.Sprintf("%s (%s) of job %s: %s", w.Task.Name, short(w.Task.ID), short(w.Task.JobID), w.Task.Status)})
+	}
+	return a.printFields(fields)
+}
+
+func (a *app) workerStatusCommand(verb, what string, status api.WorkerStatus) *cobra.Command {
+	var lazy, all bool
+	var tag string
+	cmd := &cobra.Command{
+		Use: verb + " WORKER…", Short: what, ValidArgsFunction: a.completeWorkers,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			chosen, err := a.chooseWorkers(ctx, m, args, tag, all)
+			if err != nil {
+				return err
+			}
+			return a.each(ctx, chosen, func(ctx context.Context, n named) error {
+				if err := m.RequestWorkerStatus(ctx, n.id, status, lazy); err != nil {
+					return err
+				}
+				if a.json {
+					return a.showWorker(ctx, m, n.id)
+				}
+				a.did("%s  asked to be %s  %s", short(n.id), asked(&api.WorkerStatusChangeRequest{Status: status, IsLazy: lazy}), n.name)
+				return nil
+			})
+		}),
+	}
+	cmd.Flags().BoolVar(&lazy, "lazy", false, "only after the task that it is at")
+	cmd.Flags().BoolVar(&all, "all", false, "all workers")
+	cmd.Flags().StringVar(&tag, "tag", "", "all workers of this `TAG`")
+	return cmd
+}
+
+// chooseWorkers is choose, with --all and --tag.
+func (a *app) chooseWorkers(ctx context.Context, m *link, words []string, tag string, all bool) ([]named, error) {
+	if !all && tag == "" {
+		return a.choose(words, workerChooser(ctx, m))
+	}
+	if len(words) > 0 || all && tag != "" {
+		return nil, usagef("name workers, or give --all, or --tag")
+	}
+	known, err := workerChooser(ctx, m).all()
+	if err != nil || all {
+		return known, err
+	}
+	wanted, err := a.chooseOne(tag, tagChooser(ctx, m))
+	if err != nil {
+		return nil, err
+	}
+	var chosen []named
+	for _, n := range known {
+		w, err := m.Worker(ctx, n.id)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(w.Tags, func(t api.WorkerTag) bool { return t.ID == wanted.id }) {
+			chosen = append(chosen, n)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("no worker has the tag %s", wanted.name)
+	}
+	return chosen, nil
+}
+
+func (a *app) workersTagsCommand() *cobra.Command {
+	var none bool
+	cmd := &cobra.Command{
+		Use: "tags WORKER [TAG…]", Short: "Set which tags a worker has, or show them", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeWorkers,
+		Example: "  flsync workers tags node07 GPU Eevee\n  flsync workers tags node07 --none",
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			worker, err := a.chooseOne(args[0], workerChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			var ids []string
+			if len(args) > 1 {
+				tags, err := a.choose(args[1:], tagChooser(ctx, m))
+				if err != nil {
+					return err
+				}
+				for _, t := range tags {
+					ids = append(ids, t.id)
+				}
+			}
+			if none && len(ids) > 0 {
+				return usagef("name tags or give --none, not both")
+			}
+			if none || len(ids) > 0 {
+				if err := m.SetWorkerTags(ctx, worker.id, ids...); err != nil {
+					return err
+				}
+			}
+			w, err := fetch[struct {
+				Tags []object[api.WorkerTag] `json:"tags"`
+			}](ctx, m, "worker-mgt", "workers", worker.id)
+			if err != nil {
+				return err
+			}
+			return printList(a, w.v.Tags, func(t api.WorkerTag) string { return t.ID }, tagColumns())
+		}),
+	}
+	cmd.Flags().BoolVar(&none, "none", false, "take all tags away")
+	return cmd
+}
+
+func (a *app) workersScheduleCommand() *cobra.Command {
+	var set []string
+	cmd := &cobra.Command{
+		Use: "schedule WORKER", Short: "Show or set when a worker sleeps", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeWorkers,
+		Long: `A worker with an active schedule sleeps from start to end on the named days (mo tu we th
+fr sa su; none means every day). What --set does not name stays as it is.`,
+		Example: "  flsync workers schedule node07 --set active=true --set days='mo tu we th fr' --set start=09:00 --set end=18:00",
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			worker, err := a.chooseOne(args[0], workerChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			if len(set) > 0 {
+				schedule, _, err := m.SleepSchedule(ctx, worker.id)
+				if err != nil {
+					return err
+				}
+				if err := setSchedule(&schedule, set); err != nil {
+					return err
+				}
+				if err := m.SetSleepSchedule(ctx, worker.id, schedule); err != nil {
+					return err
+				}
+			}
+			s, err := fetch[api.WorkerSleepSchedule](ctx, m, "worker-mgt", "workers", worker.id, "sleep-schedule")
+			switch {
+			case err != nil:
+				return err
+			case s.raw == nil:
+				fmt.Fprintln(a.stderr, "no schedule")
+				return nil
+			case a.json:
+				return a.printRaw(s.raw)
+			}
+			return a.printFields([]field{
+				{"active", strconv.FormatBool(s.v.IsActive)}, {"days", s.v.DaysOfWeek}, {"start", s.v.StartTime}, {"end", s.v.EndTime},
+			})
+		}),
+	}
+	cmd.Flags().StringArrayVar(&set, "set", nil, "`KEY=VALUE` with the key active, days, start or end; may be repeated")
+	return cmd
+}
+
+func setSchedule(s *api.WorkerSleepSchedule, pairs []string) error {
+	for _, pair := range pairs {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return usagef("--set %q is not of the form KEY=VALUE", pair)
+		}
+		var err error
+		switch key {
+		case "active":
+			s.IsActive, err = strconv.ParseBool(value)
+		case "days":
+			s.DaysOfWeek = strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' }), " ")
+		case "start":
+			s.StartTime = value
+		case "end":
+			s.EndTime = value
+		default:
+			return usagef("--set %q: the key is active, days, start or end", pair)
+		}
+		if err != nil {
+			return usagef("--set %q: true or false is wanted", pair)
+		}
+	}
+	return nil
+}
+
+func (a *app) workersDeleteCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete WORKER…", Short: "Remove workers from the Manager's list", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeWorkers,
+		Long: "Best for workers that are offline. Tasks that they hold go back to the queue.",
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			chosen, err := a.choose(args, workerChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			if err := a.confirm(yes, "delete "+plural(len(chosen), "worker")+": "+listSome(chosen)); err != nil {
+				return err
+			}
+			return a.deleteEach(ctx, chosen, m.DeleteWorker)
+		}),
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+// deleteEach deletes things that are gone when the Manager has answered.
+func (a *app) deleteEach(ctx context.Context, chosen []named, del func(context.Context, string) error) error {
+	return a.each(ctx, chosen, func(ctx context.Context, n named) error {
+		if err := del(ctx, n.id); err != nil {
+			return err
+		}
+		if a.json {
+			return a.printValue(map[string]string{"id": n.id})
+		}
+		a.did("%s  deleted  %s", short(n.id), n.name)
+		return nil
+	})
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,119 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/uploader"
+)
+
+// ErrPartial says that some jobs or files failed and the others were done. What failed was told to the
+// Sink, one event each.
+var ErrPartial = errors.New("done in part")
+
+// Env is what a run works with. The caller opens and closes it.
+type Env struct {
+	Manager *flamenco.Client
+	Cache   *hashcache.Cache
+	Sink    report.Sink
+
+	// HashWorkers is how many files are read and hashed at once. Default: one a core, since hashing is
+	// what a core can be full of.
+	HashWorkers int
+
+	// Upload is how the uploader works; its zero value has good defaults.
+	Upload uploader.Config
+
+	// DryRun sends nothing and makes nothing: it tells what would be done.
+	DryRun bool
+
+	// Folder tells where a checkout lies on this machine, or "" where that is not known. It may be nil.
+	Folder func(checkout string) string
+}
+
+func (e Env) hashWorkers() int {
+	if e.HashWorkers > 0 {
+		return e.HashWorkers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// run is one run of the pipeline.
+type run struct {
+	Env
+	sender
+	meter     meter
+	checkouts checkoutList
+}
+
+// checkoutList collects what the summary lists.
+type checkoutList struct {
+	mu   sync.Mutex
+	list []report.Checkout
+}
+
+func (l *checkoutList) add(c report.Checkout) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, c)
+}
+
+// start opens an uploader and calls body while progress is told; it returns when all of both has ended.
+func start(ctx context.Context, env Env, body func(context.Context, *run) error) (report.Summary, error) {
+	r := &run{Env: env}
+	r.meter.began = time.Now()
+	config := env.Upload
+	config.CheckOnly = env.DryRun
+	config.Observer = &r.meter
+	up, err := uploader.New(ctx, env.Manager, config)
+	if err != nil {
+		return report.Summary{}, err
+	}
+	r.sender = sender{cache: env.Cache, up: up, meter: &r.meter}
+
+	watching, stop := context.WithCancel(ctx)
+	told := make(chan []report.StageTimes, 1)
+	go func() { told <- r.meter.watch(watching, env.Sink) }()
+
+	err = body(ctx, r)
+	if cerr := up.Close(); err == nil {
+		err = cerr
+	}
+	stop()
+	stages := <-told
+	if err == nil && r.meter.failed.Load()+r.meter.broken.Load()+r.meter.heldBack.Load() > 0 {
+		err = ErrPartial
+	}
+	summary := r.meter.summary()
+	summary.Stages = stages
+	summary.Checkouts = append(summary.Checkouts, r.checkouts.list...)
+	return summary, err
+}
+
+// checkout makes a checkout of specs and tells of it.
+func (r *run) checkout(ctx context.Context, requested string, files []*file) (string, error) {
+	r.meter.toCheckout.Add(1)
+	specs := make([]api.ShamanFileSpec, len(files))
+	for i, f := range files {
+		specs[i] = f.spec()
+	}
+	path, err := r.up.Checkout(ctx, requested, specs)
+	if err != nil {
+		return "", err
+	}
+	r.meter.checkouts.Add(1)
+	c := report.Checkout{Requested: requested, Path: path, Files: len(files)}
+	if r.Folder != nil {
+		c.Folder = r.Folder(path)
+	}
+	r.checkouts.add(c)
+	r.Sink.Emit(c)
+	return path, nil
+}

@@ -1,0 +1,158 @@
+package pipeline
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/uploader"
+)
+
+// meter counts what a run does. Stages add to it from any goroutine; it is read for progress while
+// they work and for the summary after they ended.
+type meter struct {
+	began time.Time
+
+	traced, toTrace                  atomic.Int64
+	found, foundBytes                atomic.Int64 // files handed to hashing
+	hashed, hashedBytes              atomic.Int64 // contents read
+	cached, cachedBytes              atomic.Int64
+	missing, failed, heldBack        atomic.Int64
+	unique, uniqueBytes              atomic.Int64 // blobs handed to the uploader
+	checked                          atomic.Int64
+	stored                           atomic.Int64 // were there already
+	wanted, wantedBytes              atomic.Int64 // are to be sent
+	uploaded, uploadedBytes          atomic.Int64
+	movedBytes                       atomic.Int64 // also of uploads that failed later
+	inFlight, deferred, retried      atomic.Int64
+	checkouts, toCheckout            atomic.Int64
+	jobs, submitted, skipped, broken atomic.Int64
+}
+
+// foundFile counts a file that is to be hashed.
+func (m *meter) foundFile(size int64) {
+	m.found.Add(1)
+	m.foundBytes.Add(size)
+}
+
+// hashedFile counts a file whose digest is known now.
+func (m *meter) hashedFile(sum hashcache.Sum) {
+	if sum.Source == hashcache.Cached {
+		m.cached.Add(1)
+		m.cachedBytes.Add(sum.Size)
+		return
+	}
+	m.hashed.Add(1)
+	m.hashedBytes.Add(sum.Size)
+}
+
+// Observe implements [uploader.Observer].
+func (m *meter) Observe(e uploader.Event) {
+	switch e.Kind {
+	case uploader.Checked:
+		m.checked.Add(e.Blobs)
+	case uploader.Stored:
+		m.stored.Add(e.Blobs)
+	case uploader.Missing:
+		m.wanted.Add(e.Blobs)
+		m.wantedBytes.Add(e.Bytes)
+	case uploader.Moved:
+		m.movedBytes.Add(e.Bytes)
+	case uploader.Uploaded:
+		m.uploaded.Add(e.Blobs)
+		m.uploadedBytes.Add(e.Bytes)
+	case uploader.Deferred:
+		m.deferred.Add(e.Blobs)
+	case uploader.Retried:
+		m.retried.Add(1)
+	}
+}
+
+// progress is the state of each stage that has begun.
+func (m *meter) progress() []report.Progress {
+	elapsed := time.Since(m.began).Seconds()
+	all := []report.Progress{
+		{Stage: report.StageTrace, Done: m.traced.Load(), Total: m.toTrace.Load()},
+		{Stage: report.StageHash,
+			Done: m.hashed.Load() + m.cached.Load() + m.failed.Load(), Total: m.found.Load(),
+			BytesDone: m.hashedBytes.Load() + m.cachedBytes.Load(), BytesTotal: m.foundBytes.Load()},
+		{Stage: report.StageCheck, Done: m.checked.Load(), Total: m.unique.Load()},
+		{Stage: report.StageUpload,
+			Done: m.uploaded.Load(), Total: m.wanted.Load(),
+			BytesDone: min(m.movedBytes.Load(), m.wantedBytes.Load()), BytesTotal: m.wantedBytes.Load(),
+			InFlight: int(m.inFlight.Load()), Deferred: m.deferred.Load(), Retried: m.retried.Load()},
+		{Stage: report.StageCheckout, Done: m.checkouts.Load(), Total: m.toCheckout.Load()},
+		{Stage: report.StageSubmit, Done: m.submitted.Load() + m.skipped.Load() + m.broken.Load(), Total: m.jobs.Load()},
+	}
+	begun := all[:0]
+	for _, p := range all {
+		if p.Total > 0 {
+			p.Elapsed = elapsed
+			begun = append(begun, p)
+		}
+	}
+	return begun
+}
+
+// tick is how often progress is told: often enough for a smooth line, seldom enough to cost nothing.
+const tick = 200 * time.Millisecond
+
+// watch tells sink of progress until ctx ends, each stage only when it moved. It returns when each stage
+// began and ended.
+func (m *meter) watch(ctx context.Context, sink report.Sink) []report.StageTimes {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	last := make(map[report.Stage]report.Progress)
+	var times []report.StageTimes
+	at := make(map[report.Stage]int)
+	tell := func() {
+		for _, p := range m.progress() {
+			before := last[p.Stage]
+			before.Elapsed = p.Elapsed
+			if before == p {
+				continue
+			}
+			last[p.Stage] = p
+			if i, ok := at[p.Stage]; ok {
+				times[i].End = p.Elapsed
+			} else {
+				at[p.Stage] = len(times)
+				times = append(times, report.StageTimes{Stage: p.Stage, Begin: max(0, p.Elapsed-tick.Seconds()), End: p.Elapsed})
+			}
+			sink.Emit(p)
+		}
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			tell()
+			return times
+		case <-ticker.C:
+			tell()
+		}
+	}
+}
+
+// summary is the counts as the last event of a run shows them; checkouts are the caller's to add.
+func (m *meter) summary() report.Summary {
+	return report.Summary{
+		Duration: time.Since(m.began).Seconds(),
+		Files: report.FileCounts{
+			Total: m.found.Load(), Bytes: m.foundBytes.Load(),
+			Hashed: m.hashed.Load(), HashedBytes: m.hashedBytes.Load(), Cached: m.cached.Load(),
+			Missing: m.missing.Load(), Failed: m.failed.Load(), HeldBack: m.heldBack.Load(),
+		},
+		Store: report.StoreCounts{
+			Unique: m.unique.Load(), AlreadyStored: m.stored.Load(),
+			Uploaded: m.uploaded.Load(), UploadedBytes: m.uploadedBytes.Load(),
+			Deferred: m.deferred.Load(), Retried: m.retried.Load(),
+		},
+		Checkouts: []report.Checkout{},
+		Jobs: report.JobCounts{
+			Total: int(m.jobs.Load()), Submitted: int(m.submitted.Load()),
+			Skipped: int(m.skipped.Load()), Failed: int(m.broken.Load()),
+		},
+	}
+}

@@ -1,0 +1,109 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"sync/atomic"
+
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/uploader"
+)
+
+// A file on its way into the store.
+type file struct {
+	source string // absolute path on this machine
+	path   string // slash path inside the checkout
+
+	sum     [32]byte // SHA-256, once hashed
+	size    int64
+	pending *uploader.Pending
+}
+
+// spec is how the Manager is told of f.
+func (f *file) spec() api.ShamanFileSpec {
+	return api.ShamanFileSpec{Sha: hex.EncodeToString(f.sum[:]), Size: f.size, Path: f.path}
+}
+
+// sender carries files from disk into the store: it joins the hash cache to the uploader.
+type sender struct {
+	cache *hashcache.Cache
+	up    *uploader.Uploader
+	meter *meter
+	kept  atomic.Int64 // bytes of contents that wait in memory for their upload
+}
+
+// Small files stay in memory between hashing and sending, so that they are read once; the budget bounds
+// what waits there. Larger ones are read from the system's cache by the kernel itself while it sends.
+const (
+	keepFile   = 256 << 10
+	keepBudget = 64 << 20
+)
+
+// changeTries is how often a file that changes under our hands is taken again (design promise 2).
+const changeTries = 3
+
+// hash takes f's digest, from the cache where that can be trusted, and hands its content to the
+// uploader. It does not wait for the upload; settle does.
+func (s *sender) hash(ctx context.Context, f *file, info fs.FileInfo) error {
+	limit := int64(keepFile)
+	if s.kept.Load() > keepBudget {
+		limit = 0
+	}
+	sum, content, err := s.cache.SumKeep(ctx, f.source, info, limit)
+	if err != nil {
+		return err
+	}
+	s.meter.hashedFile(sum)
+	f.sum, f.size = sum.SHA256, sum.Size
+	f.pending = s.up.Ensure(ctx, s.blob(f.source, sum, content))
+	return nil
+}
+
+// blob is a file's content as the uploader takes it: from memory where it was kept, else from disk.
+func (s *sender) blob(source string, sum hashcache.Sum, content *hashcache.Content) uploader.Blob {
+	b := uploader.Blob{SHA256: hex.EncodeToString(sum.SHA256[:]), Size: sum.Size, Name: source}
+	if content == nil {
+		b.Open = func() (io.ReadCloser, error) { return os.Open(source) }
+		b.Verify = func() error { return unchanged(source, sum.Stamp) }
+		return b
+	}
+	s.kept.Add(sum.Size)
+	b.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil }
+	b.Release = func() {
+		content.Release()
+		s.kept.Add(-sum.Size)
+	}
+	return b
+}
+
+// settle waits until the Manager has f. A file that changed while it was sent is hashed and sent again.
+func (s *sender) settle(ctx context.Context, f *file) error {
+	for try := 1; ; try++ {
+		err := f.pending.Wait(ctx)
+		if !errors.Is(err, uploader.ErrChanged) || try == changeTries {
+			return err
+		}
+		info, err := os.Stat(f.source)
+		if err != nil {
+			return err
+		}
+		if err := s.hash(ctx, f, info); err != nil {
+			return err
+		}
+	}
+}
+
+// unchanged compares a file with what it was when it was hashed.
+func unchanged(path string, before hashcache.Stamp) error {
+	now, err := os.Stat(path)
+	if err == nil && hashcache.StampOf(now) != before {
+		err = uploader.ErrChanged
+	}
+	return err
+}
