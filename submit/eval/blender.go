@@ -1,0 +1,196 @@
+package eval
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+//go:embed blender_eval.py
+var blenderScript string
+
+// BlenderConfig says how to run Blender.
+type BlenderConfig struct {
+	// Path of the program; a bare name is looked up in PATH.
+	Path string
+	// Args go before the file, for example --factory-startup. The default runs
+	// with the user's preferences, because expressions may use what add-ons
+	// define. Scripts inside of blend files never run.
+	Args []string
+	// Timeout ends one run of Blender. Zero means two minutes: large files take
+	// tens of seconds to open.
+	Timeout time.Duration
+	// Parallel is how many run side by side. Zero means half of the processors,
+	// at most four: each holds a whole file in memory.
+	Parallel int
+}
+
+// Blender evaluates expressions in a background Blender, one run a file. It is
+// safe for use by several goroutines.
+//
+// An expression is a program that the Manager sent and that Blender runs without
+// any bounds, exactly as its add-on would: use it only with a Manager you trust.
+type Blender struct {
+	config BlenderConfig
+	slots  chan struct{}
+}
+
+// NewBlender returns an error when the program is not there.
+func NewBlender(config BlenderConfig) (*Blender, error) {
+	path, err := exec.LookPath(config.Path)
+	if err != nil {
+		return nil, fmt.Errorf("finding Blender: %w", err)
+	}
+	config.Path = path
+	if config.Timeout == 0 {
+		config.Timeout = 2 * time.Minute
+	}
+	if config.Parallel == 0 {
+		config.Parallel = min(max(runtime.NumCPU()/2, 1), 4)
+	}
+	return &Blender{config: config, slots: make(chan struct{}, config.Parallel)}, nil
+}
+
+// Request is what is to be evaluated over one file.
+type Request struct {
+	BlendFile string // absolute path
+	Scene     string // the file's active scene when empty
+	JobName   string
+	// Settings are the values that settings.NAME has.
+	Settings map[string]any
+	// Expressions by any key of the caller's, usually the setting.
+	Expressions map[string]string
+}
+
+// Outcome of one expression: a value as Eval gives it, or the *Exception that
+// Blender's Python raised.
+type Outcome struct {
+	Value any
+	Err   error
+}
+
+// Eval opens the file and evaluates all expressions. The error says that Blender
+// failed as a whole; what a single expression raised is in its Outcome.
+func (b *Blender) Eval(ctx context.Context, r Request) (map[string]Outcome, error) {
+	select {
+	case b.slots <- struct{}{}:
+		defer func() { <-b.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, b.config.Timeout, fmt.Errorf("Blender took longer than %v", b.config.Timeout))
+	defer cancel()
+
+	// Files can print; only a marker that they cannot know is believed.
+	marker := "flsync-" + rand.Text()
+	request, err := json.Marshal(map[string]any{
+		"marker": marker, "scene": r.Scene, "jobname": r.JobName, "settings": r.Settings, "expressions": r.Expressions,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing the request for Blender: %w", err)
+	}
+	args := append([]string{"--background", "--disable-autoexec"}, b.config.Args...)
+	args = append(args, r.BlendFile, "--python-exit-code", "3", "--python-expr", blenderScript)
+
+	cmd := exec.CommandContext(ctx, b.config.Path, args...)
+	// In the environment, because other users can read a command line.
+	cmd.Env = append(os.Environ(), "FLSYNC_EVAL="+string(request))
+	cmd.WaitDelay = 5 * time.Second // a child of Blender's may keep the pipe open
+	var stdout, stderr tail
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	runErr := cmd.Run()
+
+	_, rest, _ := bytes.Cut(stdout.data, []byte(marker))
+	answer, _, found := bytes.Cut(rest, []byte(marker))
+	if !found {
+		if ctx.Err() != nil {
+			runErr = context.Cause(ctx)
+		} else if runErr == nil {
+			runErr = errors.New("it ended without an answer")
+		}
+		return nil, fmt.Errorf("running Blender on %s: %w%s", r.BlendFile, runErr, lastWords(stdout.data, stderr.data))
+	}
+	return readAnswer(answer)
+}
+
+func readAnswer(answer []byte) (map[string]Outcome, error) {
+	var results map[string]struct {
+		Value         any
+		Type, Message string
+	}
+	decoder := json.NewDecoder(bytes.NewReader(answer))
+	decoder.UseNumber()
+	if err := decoder.Decode(&results); err != nil {
+		return nil, fmt.Errorf("reading the answer of Blender: %w", err)
+	}
+	outcomes := make(map[string]Outcome, len(results))
+	for key, r := range results {
+		if r.Type != "" {
+			outcomes[key] = Outcome{Err: &Exception{Type: r.Type, Message: r.Message}}
+			continue
+		}
+		value, err := fromJSON(r.Value)
+		outcomes[key] = Outcome{Value: value, Err: err}
+	}
+	return outcomes, nil
+}
+
+// fromJSON keeps Python's difference between 24 and 24.0.
+func fromJSON(v any) (any, error) {
+	switch v := v.(type) {
+	case json.Number:
+		if strings.ContainsAny(v.String(), ".eE") {
+			return v.Float64()
+		}
+		n, err := v.Int64()
+		if err != nil {
+			return nil, raise("OverflowError", "the result does not fit into 64 bits")
+		}
+		return n, nil
+	case []any:
+		for i := range v {
+			var err error
+			if v[i], err = fromJSON(v[i]); err != nil {
+				return nil, err
+			}
+		}
+	case map[string]any:
+		for key := range v {
+			var err error
+			if v[key], err = fromJSON(v[key]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return v, nil
+}
+
+// lastWords are the last lines that Blender printed, for an error message.
+func lastWords(stdout, stderr []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(stdout)+"\n"+string(stderr)), "\n")
+	if lines = lines[max(len(lines)-5, 0):]; strings.Join(lines, "") == "" {
+		return ""
+	}
+	return "; its last words:\n    " + strings.Join(lines, "\n    ")
+}
+
+// tail keeps the last megabytes of what is written to it.
+type tail struct{ data []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	const most = 4 << 20
+	t.data = append(t.data, p...)
+	if len(t.data) > 2*most {
+		t.data = append([]byte(nil), t.data[len(t.data)-most:]...)
+	}
+	return len(p), nil
+}
