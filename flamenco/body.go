@@ -17,8 +17,11 @@ type bodySource struct {
 }
 
 func (s *bodySource) next() (io.ReadCloser, error) {
+	if err := s.failure(); err != nil {
+		return nil, err // another attempt would not be better
+	}
 	contents, err := s.open()
-	if err != nil {
+	if err != nil { // a retry of net/http's may call this, and would hide the error
 		s.fail(err)
 		return nil, err
 	}

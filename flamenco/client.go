@@ -3,6 +3,7 @@ package flamenco
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -19,10 +20,14 @@ import (
 
 const (
 	apiPrefix = "/api/v3"
-	// maxReply limits what one reply may make us hold: 256 MiB is a list of 100,000 jobs.
-	maxReply = 256 << 20
+	// maxReply limits what one reply may make us hold.
+	maxReply = 16 << 20
+	// maxListReply is the same for lists that grow with the farm: 256 MiB is 100,000 jobs.
+	maxListReply = 256 << 20
 	// maxErrorReply limits the reply to a request that failed.
 	maxErrorReply = 1 << 20
+	// maxStale is how many closed connections one request may meet.
+	maxStale = 3
 )
 
 // Client calls one Manager. It is safe for concurrent use.
@@ -91,23 +96,26 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // request is one call before it is made.
 type request struct {
 	method string
-	path   []string // segments below /api/v3, not escaped yet; none of them may be empty
-	file   string   // instead of path: an address below the Manager's root
-	body   io.ReadCloser
-	again  func() (io.ReadCloser, error) // gives the body once more
-	size   int64
+	path   []string                      // segments below /api/v3, not escaped yet; none of them may be empty
+	file   string                        // instead of path: an address below the Manager's root
+	open   func() (io.ReadCloser, error) // gives the body, once for each attempt; nil for none
+	size   int64                         // of the body
 	header http.Header
-	// harmless: the request may be sent again when its connection breaks before an answer, because twice does the same as once.
+	// harmless: to send it twice does the same as to send it once.
 	harmless bool
 	silence  time.Duration // instead of Config.Silence
+	limit    int64         // of the reply in bytes, instead of maxReply
 }
 
-// withJSON adds a body.
-func (r request) withJSON(data []byte) request {
-	r.again = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
-	r.body, _ = r.again()
+// withBody adds a body that is in memory.
+func (r request) withBody(contentType string, data []byte) request {
+	r.open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 	r.size = int64(len(data))
-	r.header = http.Header{"Content-Type": {"application/json"}}
+	r.header = maps.Clone(r.header)
+	if r.header == nil {
+		r.header = http.Header{}
+	}
+	r.header.Set("Content-Type", contentType)
 	return r
 }
 
@@ -119,33 +127,29 @@ type reply struct {
 	ctx    context.Context
 	url    string
 	method string
+	limit  int64
 }
 
-// send makes a call and returns the answer, whatever its status.
+// send makes a call and returns the answer, whatever its status. A harmless request is made again when it met a
+// connection that had been kept open and turns out to be closed at the other end. net/http does that too, but not when
+// it has begun to send a body.
 func (c *Client) send(ctx context.Context, r request) (*reply, error) {
 	address, err := c.address(r)
 	if err != nil {
 		return nil, err
 	}
-	silence := c.config.Silence
-	if r.silence != 0 {
-		silence = r.silence
+	for attempt := 1; ; attempt++ {
+		reply, stale, err := c.once(ctx, r, address)
+		if err == nil || !stale || !r.harmless || attempt == maxStale {
+			return reply, err
+		}
 	}
-	watched, watch := watchOver(ctx, silence)
-	req := (&http.Request{
-		Method:        r.method,
-		URL:           address,
-		Host:          c.host,
-		Header:        c.header.Clone(),
-		ContentLength: r.size,
-		Body:          r.body,
-		GetBody:       r.again,
-	}).WithContext(watched)
-	if r.size == 0 && r.body != nil {
-		// net/http takes 0 for "not known", which would be sent in chunks.
-		r.body.Close()
-		req.Body, req.GetBody = http.NoBody, nil
-	}
+}
+
+// once makes one attempt. stale tells whether an old connection may be all that is wrong.
+func (c *Client) once(ctx context.Context, r request, address *url.URL) (_ *reply, stale bool, err error) {
+	watched, watch := watchOver(ctx, cmp.Or(r.silence, c.config.Silence))
+	req := (&http.Request{Method: r.method, URL: address, Host: c.host, Header: c.header.Clone()}).WithContext(watched)
 	maps.Copy(req.Header, r.header)
 	if req.Header.Get("Accept") == "" {
 		req.Header.Set("Accept", "application/json")
@@ -153,15 +157,30 @@ func (c *Client) send(ctx context.Context, r request) (*reply, error) {
 	if r.harmless {
 		req.Header["Idempotency-Key"] = nil // not sent; tells net/http
 	}
+	if r.open != nil {
+		if req.Body, err = r.open(); err != nil {
+			watch.stop()
+			return nil, false, err
+		}
+		req.GetBody, req.ContentLength = r.open, r.size
+		if r.size == 0 { // which net/http takes for "not known" and would send in chunks
+			req.Body.Close()
+			req.Body, req.GetBody = http.NoBody, nil
+		}
+	}
 
 	shown := redactURL(address)
 	response, err := c.transport.RoundTrip(req)
 	if err != nil {
+		stale = watch.stale()
 		err = c.broken(ctx, watched, watch, r.method, shown, err)
 		watch.stop()
-		return nil, err
+		return nil, stale, err
 	}
-	return &reply{Response: response, client: c, watch: watch, ctx: watched, url: shown, method: r.method}, nil
+	return &reply{
+		Response: response, client: c, watch: watch, ctx: watched,
+		url: shown, method: r.method, limit: cmp.Or(r.limit, maxReply),
+	}, false, nil
 }
 
 // address puts the URL of a request together.
@@ -230,7 +249,7 @@ func (r *reply) failure() error {
 	switch {
 	case d.foreign:
 		e.Err = ErrNotAManager
-	case err != nil:
+	case err != nil || len(body) == 0 && r.StatusCode < 300:
 		e.Err = io.ErrUnexpectedEOF
 	}
 	return e
@@ -247,7 +266,7 @@ func (r *reply) destination() string {
 
 // decode reads a JSON reply.
 func (r *reply) decode(into any) error {
-	limited := &io.LimitedReader{R: r.Body, N: maxReply}
+	limited := &io.LimitedReader{R: r.Body, N: r.limit}
 	buffered := bufio.NewReaderSize(limited, 32<<10)
 	if !startsLikeJSON(buffered) {
 		r.Body = io.NopCloser(buffered)
@@ -263,7 +282,7 @@ func (r *reply) decode(into any) error {
 	case r.ctx.Err() != nil:
 		return context.Cause(r.ctx)
 	case limited.N <= 0:
-		e.Message = fmt.Sprintf("the reply is larger than %d MiB and was not read to its end", maxReply>>20)
+		e.Message = fmt.Sprintf("the reply is larger than %d MiB and was not read to its end", r.limit>>20)
 		e.Err = nil
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.Message = "the reply breaks off in the middle"
@@ -298,9 +317,7 @@ func (c *Client) call(ctx context.Context, r request, body, into any) (int, erro
 		if err != nil {
 			return 0, fmt.Errorf("%s %s: %w", r.method, strings.Join(r.path, "/"), err)
 		}
-		header := r.header
-		r = r.withJSON(data)
-		maps.Copy(r.header, header)
+		r = r.withBody("application/json", data)
 	}
 	reply, err := c.send(ctx, r)
 	if err != nil {
@@ -326,6 +343,12 @@ func (c *Client) call(ctx context.Context, r request, body, into any) (int, erro
 // get fetches an object.
 func get[T any](ctx context.Context, c *Client, path ...string) (value T, err error) {
 	_, err = c.call(ctx, request{method: http.MethodGet, path: path, harmless: true}, nil, &value)
+	return value, err
+}
+
+// list fetches something that may be large.
+func list[T any](ctx context.Context, c *Client, path ...string) (value T, err error) {
+	_, err = c.call(ctx, request{method: http.MethodGet, path: path, harmless: true, limit: maxListReply}, nil, &value)
 	return value, err
 }
 
@@ -360,6 +383,6 @@ func (c *Client) incomplete(method, what string, path ...string) error {
 // this package does not know. A nil body sends none; a reply without content gives nil.
 func (c *Client) Do(ctx context.Context, method, path string, body any) (json.RawMessage, error) {
 	var raw json.RawMessage
-	_, err := c.call(ctx, request{method: method, path: strings.Split(strings.Trim(path, "/"), "/")}, body, &raw)
+	_, err := c.call(ctx, request{method: method, path: strings.Split(strings.Trim(path, "/"), "/"), limit: maxListReply}, body, &raw)
 	return raw, err
 }

@@ -10,7 +10,7 @@ import (
 
 // Jobs returns all jobs. The Manager has no filter and no pages.
 func (c *Client) Jobs(ctx context.Context) ([]api.Job, error) {
-	result, err := get[api.JobsQueryResult](ctx, c, "jobs")
+	result, err := list[api.JobsQueryResult](ctx, c, "jobs")
 	return result.Jobs, err
 }
 
@@ -66,7 +66,7 @@ func (c *Client) SetJobTag(ctx context.Context, id string, tag api.JobTagChange)
 
 // JobTasks returns the tasks of a job in short. For a job that does not exist there are none.
 func (c *Client) JobTasks(ctx context.Context, id string) ([]api.TaskSummary, error) {
-	summary, err := get[api.JobTasksSummary](ctx, c, "jobs", id, "tasks")
+	summary, err := list[api.JobTasksSummary](ctx, c, "jobs", id, "tasks")
 	return summary.Tasks, err
 }
 

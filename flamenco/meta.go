@@ -3,6 +3,7 @@ package flamenco
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/flsync/flsync/flamenco/api"
@@ -12,8 +13,12 @@ import (
 // error that wraps [ErrNotAManager].
 func (c *Client) Version(ctx context.Context) (api.FlamencoVersion, error) {
 	version, err := get[api.FlamencoVersion](ctx, c, "version")
-	if err == nil && version.Version == "" {
+	var failure *Error
+	switch {
+	case err == nil && version.Version == "":
 		err = c.incomplete(http.MethodGet, "version", "version")
+	case errors.As(err, &failure) && failure.Status == http.StatusNotFound:
+		failure.Err = ErrNotAManager // every Manager has this one
 	}
 	return version, err
 }

@@ -18,8 +18,8 @@ type Upload struct {
 	Size int64
 	// Name for the Manager's log; any string, it is made safe. Empty sends none.
 	Name string
-	// Body opens the contents at their beginning. Hand out an *os.File and the kernel copies it. It is called a second
-	// time when the first connection turns out to be closed; what it returns is closed each time.
+	// Body opens the contents at their beginning. Hand out an *os.File and the kernel copies it. It is called again when
+	// a connection turns out to be closed; what it returns is closed each time.
 	Body func() (io.ReadCloser, error)
 	// CanDefer says that other files can go first; the Manager then answers Deferred while somebody else sends this one.
 	CanDefer bool
@@ -63,14 +63,11 @@ func (c *Client) ShamanUpload(ctx context.Context, u Upload) (UploadOutcome, err
 		return 0, fmt.Errorf("upload of %s: a size of %d is impossible", u.Name, u.Size)
 	}
 	source := &bodySource{open: u.Body, size: u.Size}
-	body, err := source.next()
-	if err != nil {
-		return 0, &BodyError{Name: u.Name, Err: err}
-	}
 	reply, err := c.send(ctx, request{
 		method: http.MethodPost,
 		path:   []string{"shaman", "files", u.SHA256, strconv.FormatInt(u.Size, 10)},
-		body:   body, again: source.next, size: u.Size,
+		open:   source.next,
+		size:   u.Size,
 		header:   uploadHeader(u),
 		harmless: true,
 	})
@@ -80,15 +77,18 @@ func (c *Client) ShamanUpload(ctx context.Context, u Upload) (UploadOutcome, err
 		}
 		return 0, err
 	}
-	defer reply.finish()
 	switch reply.StatusCode {
 	case http.StatusOK, http.StatusNoContent:
+		reply.finish()
 		return Stored, nil
 	case http.StatusAlreadyReported:
+		reply.close() // these two say all with their status; the connection mostly ends with them
 		return AlreadyStored, nil
 	case http.StatusTooEarly:
+		reply.close()
 		return Deferred, nil
 	}
+	defer reply.finish()
 	return 0, reply.failure()
 }
 
@@ -126,7 +126,7 @@ func (c *Client) ShamanRequirements(ctx context.Context, wanted api.ShamanRequir
 	var missing struct {
 		Files *[]api.ShamanFileSpecWithStatus `json:"files"`
 	}
-	r := request{method: http.MethodPost, path: path, harmless: true}.withJSON(appendRequirements(nil, wanted.Files))
+	r := request{method: http.MethodPost, path: path, harmless: true, limit: maxListReply}.withBody("application/json", appendRequirements(nil, wanted.Files))
 	if _, err := c.call(ctx, r, nil, &missing); err != nil {
 		return api.ShamanRequirementsResponse{}, err
 	}
@@ -145,7 +145,7 @@ func (c *Client) ShamanCheckout(ctx context.Context, checkout api.ShamanCheckout
 	if err := checkCheckout(checkout); err != nil {
 		return "", fmt.Errorf("checkout %q: %w", checkout.CheckoutPath, err)
 	}
-	r := request{method: http.MethodPost, path: segments, silence: c.config.CheckoutSilence}.withJSON(appendCheckout(nil, checkout))
+	r := request{method: http.MethodPost, path: segments, silence: c.config.CheckoutSilence}.withBody("application/json", appendCheckout(nil, checkout))
 	var result api.ShamanCheckoutResult
 	if _, err := c.call(ctx, r, nil, &result); err != nil {
 		return "", err

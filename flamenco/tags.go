@@ -9,8 +9,8 @@ import (
 
 // Tags returns all worker tags.
 func (c *Client) Tags(ctx context.Context) ([]api.WorkerTag, error) {
-	list, err := get[api.WorkerTagList](ctx, c, "worker-mgt", "tags")
-	return list.Tags, err
+	known, err := list[api.WorkerTagList](ctx, c, "worker-mgt", "tags")
+	return known.Tags, err
 }
 
 // Tag returns one worker tag.

@@ -89,8 +89,8 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	if !isTCP || !isLimited {
 		return io.Copy(writerOnly{c}, r)
 	}
-	body, isFile := limited.R.(*fileBody)
-	if !isFile {
+	body, isBody := limited.R.(*fileBody)
+	if !isBody || body.file == nil {
 		return io.Copy(writerOnly{c}, r)
 	}
 
@@ -139,6 +139,7 @@ type writerOnly struct{ io.Writer }
 // watch ends a request when its connection has moved no byte for too long.
 type watch struct {
 	silence time.Duration
+	ctx     context.Context
 	cancel  context.CancelCauseFunc
 
 	mu       sync.Mutex
@@ -146,8 +147,9 @@ type watch struct {
 	seen     progress
 	since    time.Time
 	timer    *time.Timer
-	answered bool
-	sent     bool
+	sent     bool // a connection was had
+	reused   bool // it had been used before
+	answered bool // a byte of an answer came
 	stopped  bool
 }
 
@@ -161,12 +163,12 @@ type progress struct {
 // watchOver returns a context that is cancelled with ErrSilent, and the watch, which the caller has to stop.
 func watchOver(ctx context.Context, silence time.Duration) (context.Context, *watch) {
 	w := &watch{silence: silence, since: time.Now()}
-	ctx, w.cancel = context.WithCancelCause(ctx)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	ctx = httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.sent = true
+			w.sent, w.reused = true, info.Reused
 			w.conn = innermost(info.Conn)
 		},
 		GotFirstResponseByte: func() {
@@ -226,4 +228,11 @@ func (w *watch) state() (sent, answered bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.sent, w.answered
+}
+
+// stale tells whether the request went out on a connection from before and nothing came back, although nobody gave up.
+func (w *watch) stale() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reused && !w.answered && w.ctx.Err() == nil
 }

@@ -9,8 +9,8 @@ import (
 
 // Workers returns all workers in short.
 func (c *Client) Workers(ctx context.Context) ([]api.WorkerSummary, error) {
-	list, err := get[api.WorkerList](ctx, c, "worker-mgt", "workers")
-	return list.Workers, err
+	known, err := list[api.WorkerList](ctx, c, "worker-mgt", "workers")
+	return known.Workers, err
 }
 
 // Worker returns one worker.

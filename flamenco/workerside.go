@@ -107,9 +107,10 @@ func (w *WorkerSession) MayRun(ctx context.Context, taskID string) (api.MayKeepR
 // OutputProduced sends the picture that a task has just rendered; contentType is image/png or image/jpeg. Status 429 means
 // that this picture was one too many.
 func (w *WorkerSession) OutputProduced(ctx context.Context, taskID, contentType string, picture []byte) error {
-	r := request{method: http.MethodPost, path: []string{"worker", "task", taskID, "output-produced"}}.withJSON(picture)
-	r.header = http.Header{"Authorization": {w.auth}, "Content-Type": {contentType}}
-	reply, err := w.client.send(ctx, r)
+	reply, err := w.client.send(ctx, request{
+		method: http.MethodPost, path: []string{"worker", "task", taskID, "output-produced"},
+		header: http.Header{"Authorization": {w.auth}},
+	}.withBody(contentType, picture))
 	if err != nil {
 		return err
 	}
