@@ -1,0 +1,217 @@
+package pack
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// outsideFolder is where in a checkout files go that lie outside of the
+// project.
+const outsideFolder = "_outside_project"
+
+// A layout gives each file its place in the checkout. In the project that is
+// the path it has there. Outside it is its whole path below outsideFolder, so
+// that all that lay side by side still does.
+type layout struct {
+	root, realRoot string
+	outside        string            // outsideFolder, or another name where the project has one
+	layers         map[string]string // of files whose names some file systems take for those of others: see settle
+	reals          map[string]string // folders without links
+}
+
+func newLayout(project string) *layout {
+	l := &layout{root: path.Clean(project), outside: outsideFolder, reals: map[string]string{}}
+	l.realRoot = l.realDir(l.root)
+	return l
+}
+
+// realDir is a folder without links in its path; the path itself where it
+// cannot be had.
+func (l *layout) realDir(dir string) string {
+	if real, known := l.reals[dir]; known {
+		return real
+	}
+	real := dir
+	if resolved, err := filepath.EvalSymlinks(filepath.FromSlash(dir)); err == nil {
+		real = slash(resolved)
+	}
+	l.reals[dir] = real
+	return real
+}
+
+// real is a file without links in its path.
+func (l *layout) real(file string) string {
+	if resolved, err := filepath.EvalSymlinks(filepath.FromSlash(file)); err == nil {
+		return slash(resolved)
+	}
+	return file
+}
+
+// isReallyInside reports whether a file's contents come from the project,
+// whatever links lead to it.
+func (l *layout) isReallyInside(file string) bool { return within(l.realRoot, l.real(file)) }
+
+// inside gives the path in the project of a folder, also of one that is named
+// by way of links: as the link's target, or through another link.
+func (l *layout) inside(dir string) (rel string, ok bool) {
+	if rel, ok := below(l.root, dir); ok {
+		return rel, true
+	}
+	return below(l.realRoot, l.realDir(dir))
+}
+
+// place is where a file goes.
+func (l *layout) place(file string) string {
+	return path.Join(l.folder(path.Dir(file), l.layers[file]), sendable(path.Base(file)))
+}
+
+// folder is where what is in a folder goes; layer is that of one of its files.
+func (l *layout) folder(dir, layer string) string {
+	if rel, ok := l.inside(dir); ok {
+		return path.Clean(sendable(rel))
+	}
+	return path.Join(l.outside, layer, sendable(outsideName(dir)))
+}
+
+// settle sees to it that no two files of the checkout have names which differ
+// only in case or Unicode form, as far as they come from outside. groups are
+// files that have to keep their places to each other; where a group gets in the
+// way of another, the whole of it goes one layer deeper: _outside_project/~1.
+func (l *layout) settle(groups [][]string) {
+	l.layers = map[string]string{}
+	files := map[string]bool{}
+	for _, g := range groups {
+		for _, f := range g {
+			files[f] = true
+			// A project may hold such a folder from an earlier pack.
+			for place := l.place(f); strings.HasPrefix(fold(place)+"/", fold(l.outside)+"/") && l.isIn(f); {
+				l.outside = l.outside + "_"
+			}
+		}
+	}
+	outside := make([]string, 0, len(files))
+	taken := places{}
+	clash := false
+	for f := range files {
+		if !l.isIn(f) {
+			outside = append(outside, f)
+		}
+	}
+	slices.Sort(outside)
+	for _, f := range outside {
+		clash = !taken.take(l.place(f)) || clash
+	}
+	if !clash {
+		return
+	}
+	taken = places{}
+	for _, g := range together(outside, groups) {
+		for n := 0; ; n++ {
+			for _, f := range g {
+				if n > 0 {
+					l.layers[f] = "~" + strconv.Itoa(n)
+				}
+			}
+			if n > len(outside) || taken.takeAll(g, l.place) {
+				break
+			}
+		}
+	}
+}
+
+func (l *layout) isIn(file string) bool {
+	_, ok := l.inside(path.Dir(file))
+	return ok
+}
+
+// together joins groups that share a file. The result is in the order of files.
+func together(files []string, groups [][]string) [][]string {
+	leader := make(map[string]string, len(files))
+	for _, f := range files {
+		leader[f] = f
+	}
+	var find func(f string) string
+	find = func(f string) string {
+		for leader[f] != f {
+			leader[f] = leader[leader[f]]
+			f = leader[f]
+		}
+		return f
+	}
+	for _, g := range groups {
+		first := ""
+		for _, f := range g {
+			if _, ok := leader[f]; !ok {
+				continue
+			}
+			if first == "" {
+				first = find(f)
+			} else if other := find(f); other != first {
+				first, other = min(first, other), max(first, other)
+				leader[other] = first
+			}
+		}
+	}
+	var joined [][]string
+	index := map[string]int{}
+	for _, f := range files {
+		lead := find(f)
+		i, ok := index[lead]
+		if !ok {
+			i = len(joined)
+			index[lead] = i
+			joined = append(joined, nil)
+		}
+		joined[i] = append(joined[i], f)
+	}
+	return joined
+}
+
+// places are those that are taken, folders too, by what they are for a file
+// system that knows no case.
+type places map[string]string
+
+// take takes a place. It reports false when it, or one of the folders above
+// it, is there already under another spelling.
+func (t places) take(place string) bool {
+	ok := true
+	for p := place; p != "."; p = path.Dir(p) {
+		key := fold(p)
+		kind := p + "/"
+		if p == place {
+			kind = p
+		}
+		if was, there := t[key]; !there {
+			t[key] = kind
+		} else if was != kind {
+			ok = false
+		} else if p != place {
+			break // and so are the folders above it
+		}
+	}
+	return ok
+}
+
+// takeAll takes all places or none.
+func (t places) takeAll(files []string, place func(string) string) bool {
+	trial := places{}
+	for _, f := range files {
+		p := place(f)
+		if !trial.take(p) {
+			return len(files) > 0 && fmt.Sprint(t) == "" // never: the group clashes with itself
+		}
+	}
+	for key, kind := range trial {
+		if was, there := t[key]; there && was != kind {
+			return false
+		}
+	}
+	for key, kind := range trial {
+		t[key] = kind
+	}
+	return true
+}

@@ -1,0 +1,201 @@
+package pack
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Rewrite writes a copy of the blend file src to dst in which only the fields
+// of edits differ. A compressed file is compressed again in the same way:
+//
+//   - plain: all other bytes are copied by the system where it can.
+//   - zstd with a table of frames, as Blender writes it: only frames with an
+//     edit are compressed anew, and the table is written for them.
+//   - zstd without one: frames of 1 MiB and a table, as Blender writes it.
+//   - gzip: one stream at level 1, as Blender up to 2.9x wrote it.
+//
+// Memory does not grow with the file. dst must be empty, and is of no use after
+// an error: a [*TooLongError], [ErrChanged], or one of reading and writing.
+func Rewrite(ctx context.Context, dst, src *os.File, edits []Edit) error {
+	info, err := src.Stat()
+	if err == nil {
+		err = rewrite(ctx, dst, src, info.Size(), edits)
+	}
+	if long, ok := errors.AsType[*TooLongError](err); ok {
+		long.Blend = src.Name()
+		return long
+	}
+	if err != nil {
+		return fmt.Errorf("rewriting %s: %w", src.Name(), err)
+	}
+	return nil
+}
+
+var (
+	gzipMagic = []byte{0x1f, 0x8b}
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+)
+
+// rewrite writes the whole file only after all fields of a plain file, or those
+// up to where it is, were seen to hold what they should.
+func rewrite(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, edits []Edit) error {
+	head := make([]byte, headerSize)
+	n, _ := r.ReadAt(head, 0)
+	switch head = head[:n]; {
+	case bytes.HasPrefix(head, gzipMagic):
+		return rewriteGzip(ctx, w, io.NewSectionReader(r, 0, size), edits)
+	case bytes.HasPrefix(head, zstdMagic), n >= 4 && binary.LittleEndian.Uint32(head)&^0xf == tableFrame&^0xf:
+		return rewriteZstd(ctx, w, r, size, edits)
+	}
+	list, err := patches(head, edits)
+	if err != nil {
+		return err
+	}
+	return rewritePlain(ctx, w, r, size, list)
+}
+
+func rewritePlain(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, list []patch) error {
+	fields := make([][]byte, len(list))
+	sameSize := true
+	for i, p := range list {
+		if p.end() > size {
+			return fmt.Errorf("it ends at %d, before a field at %d: %w", size, p.off, ErrChanged)
+		}
+		old := make([]byte, p.size)
+		if err := readAll(r, old, p.off); err != nil {
+			return err
+		}
+		var err error
+		if fields[i], err = p.apply(old); err != nil {
+			return err
+		}
+		sameSize = sameSize && len(fields[i]) == len(old)
+	}
+	if dst, ok := w.(io.WriterAt); ok && sameSize {
+		// One copy from start to end is what file systems that share blocks
+		// between files can do without copying.
+		if err := copyPiece(ctx, w, r, 0, size); err != nil {
+			return err
+		}
+		for i, p := range list {
+			if _, err := dst.WriteAt(fields[i], p.off); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	at := int64(0)
+	for i, p := range list {
+		if err := copyPiece(ctx, w, r, at, p.off-at); err != nil {
+			return err
+		}
+		if _, err := w.Write(fields[i]); err != nil {
+			return err
+		}
+		at = p.end()
+	}
+	return copyPiece(ctx, w, r, at, size-at)
+}
+
+// copyPiece copies n bytes from off. Between files the system does it.
+func copyPiece(ctx context.Context, w io.Writer, r io.ReaderAt, off, n int64) error {
+	var from io.Reader = io.NewSectionReader(r, off, n)
+	if file, ok := r.(*os.File); ok {
+		if _, err := file.Seek(off, io.SeekStart); err != nil {
+			return err
+		}
+		from = file
+	}
+	for n > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		done, err := io.CopyN(w, from, min(n, 256<<20))
+		if n -= done; err == io.EOF {
+			return io.ErrUnexpectedEOF
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func rewriteGzip(ctx context.Context, w io.Writer, r io.Reader, edits []Edit) error {
+	in, err := gzip.NewReader(r)
+	if err != nil {
+		return err
+	}
+	out, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	if err := stream(ctx, out, in, edits); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+func rewriteZstd(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, edits []Edit) error {
+	in, err := zstd.NewReader(io.NewSectionReader(r, 0, size), zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderMaxMemory(maxExpanded), zstd.WithDecoderMaxWindow(32<<20))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := newFrameWriter(w)
+	if err != nil {
+		return err
+	}
+	if frames := readTable(r, size); frames != nil {
+		head := make([]byte, headerSize)
+		if _, err := io.ReadFull(in, head); err != nil {
+			return err
+		}
+		list, err := patches(head, edits)
+		if err != nil {
+			return err
+		}
+		return rewriteFrames(ctx, out, r, frames, list)
+	}
+	if err := stream(ctx, out, in, edits); err != nil {
+		return err
+	}
+	return out.finish()
+}
+
+// stream reads a decompressed file from start to end and writes it with the edits.
+func stream(ctx context.Context, w io.Writer, r io.Reader, edits []Edit) error {
+	buf := make([]byte, 256<<10)
+	n, err := io.ReadFull(r, buf[:headerSize])
+	if err != nil {
+		return err
+	}
+	list, err := patches(buf[:n], edits)
+	if err != nil {
+		return err
+	}
+	s := splicer{w: w, patches: list}
+	for {
+		if _, err := s.Write(buf[:n]); err != nil {
+			return err
+		}
+		if err == io.EOF || errors.Is(err, gzip.ErrHeader) { // what follows gzip's data, zlib ignores
+			return s.finish()
+		}
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err = r.Read(buf)
+	}
+}

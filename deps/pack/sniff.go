@@ -1,0 +1,373 @@
+package pack
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// A class is a set of sorts of files that a blend file may need.
+type class uint16
+
+const (
+	image class = 1 << iota
+	movie
+	sound
+	font
+	cache
+	volume
+	blendFile
+	script // plain text that a render reads: light profiles, shaders, Python
+)
+
+// sniffLen is how many of a file's first bytes are looked at.
+const sniffLen = 4096
+
+// looksAs reports whether a file is of the class that its name claims. head is
+// its beginning, up to sniffLen bytes of it; tail the last 26 bytes; size is
+// that of the whole file. An empty file is nothing.
+func looksAs(name string, head, tail []byte, size int64) bool {
+	ext := extension(name)
+	claimed := claimedBy(ext)
+	if claimed == 0 || len(head) == 0 {
+		return false
+	}
+	if signed(head)&claimed != 0 {
+		return true
+	}
+	// Formats without a signature are told by what is in them.
+	switch ext {
+	case "tga", "targa":
+		return isTarga(head, tail)
+	case "mp3", "mp2":
+		return isMPEGAudio(head)
+	case "aac":
+		return len(head) > 1 && head[0] == 0xFF && head[1]&0xF6 == 0xF0
+	case "ts", "mts", "m2ts":
+		return isTransportStream(head)
+	case "mdd":
+		return isMDD(head, size)
+	case "stl":
+		return len(head) >= 84 && size == 84+50*int64(binary.LittleEndian.Uint32(head[80:]))
+	case "uni", "bobj.gz":
+		return isMantaflow(ext, head)
+	case "blend":
+		return isPackedBlend(head)
+	case "pfa":
+		return bytes.HasPrefix(head, []byte("%!PS-AdobeFont")) || bytes.HasPrefix(head, []byte("%!FontType"))
+	case "usda", "obj", "ies", "osl", "oso", "py":
+		return isPlainText(ext, head, size)
+	}
+	return false
+}
+
+// extension is what stands behind the last dot of a file's name, in lower case.
+func extension(name string) string {
+	name = strings.ToLower(path.Base(name))
+	if strings.HasSuffix(name, ".bobj.gz") {
+		return "bobj.gz"
+	}
+	return strings.TrimPrefix(path.Ext(name), ".")
+}
+
+// claimedBy says what a file with the extension pretends to be; 0 for what no
+// blend file needs.
+func claimedBy(ext string) class {
+	switch ext {
+	case "png", "jpg", "jpeg", "jpe", "bmp", "sgi", "rgb", "rgba", "bw", "tga", "targa", "tif", "tiff", "tx", "exr", "sxr",
+		"hdr", "pic", "dds", "dpx", "cin", "psd", "psb", "pdd", "jp2", "j2c", "j2k", "jpf", "webp", "gif", "avif", "heic":
+		return image
+	case "avi", "mov", "mp4", "m4v", "mkv", "webm", "mpg", "mpeg", "mpe", "m2v", "vob", "ts", "mts", "m2ts", "ogv", "flv", "wmv",
+		"divx", "xvid", "dv", "mxf", "3gp":
+		return movie
+	case "wav", "flac", "mp3", "mp2", "oga", "opus", "aif", "aiff", "aifc", "m4a", "aac", "ac3", "au", "snd", "wma", "mka", "w64":
+		return sound
+	case "ogg":
+		return movie | sound
+	case "ttf", "otf", "ttc", "woff", "woff2", "pfb", "pfa":
+		return font
+	case "abc", "usd", "usda", "usdc", "usdz", "bphys", "mdd", "pc2", "uni", "bobj.gz", "btx", "ply", "stl", "obj", "blen_tc":
+		return cache
+	case "vdb", "nvdb":
+		return volume
+	case "blend":
+		return blendFile
+	case "ies", "osl", "oso", "py":
+		return script
+	}
+	return 0
+}
+
+// signatures are the first bytes of formats that have some.
+func signatures() []struct {
+	class class
+	start string
+} {
+	return []struct {
+		class class
+		start string
+	}{
+		{image, "\x89PNG\r\n\x1a\n"},
+		{image, "\xff\xd8\xff"}, // JPEG
+		{image, "GIF87a"}, {image, "GIF89a"},
+		{image, "\x76\x2f\x31\x01"}, // OpenEXR
+		{image, "#?RADIANCE"}, {image, "#?RGBE"},
+		{image, "II*\x00"}, {image, "MM\x00*"}, {image, "II+\x00"}, {image, "MM\x00+"}, // TIFF, BigTIFF
+		{image, "SDPX"}, {image, "XPDS"}, // DPX
+		{image, "\x80\x2a\x5f\xd7"}, {image, "\xd7\x5f\x2a\x80"}, // Cineon
+		{image, "8BPS"}, // Photoshop
+		{image, "DDS "},
+		{image, "\x01\xda"},                                                      // IRIS
+		{image, "\x00\x00\x00\x0cjP  \r\n\x87\n"}, {image, "\xff\x4f\xff\x51"}, // JPEG 2000
+		{movie | sound, "\x1a\x45\xdf\xa3"}, // Matroska, WebM
+		{movie | sound, "OggS"},
+		{movie | sound, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"},            // ASF
+		{movie, "\x00\x00\x01\xba"}, {movie, "\x00\x00\x01\xb3"},       // MPEG
+		{movie, "FLV\x01"}, {movie, "\x06\x0e\x2b\x34\x02\x05\x01\x01"}, // MXF
+		{movie, "\x1f\x07\x00"}, // DV
+		{sound, "fLaC"}, {sound, "ID3"}, {sound, "\x0b\x77"}, {sound, ".snd"}, {sound, "riff\x2e\x91\xcf\x11"},
+		{font, "\x00\x01\x00\x00"}, {font, "true\x00"}, {font, "typ1"}, {font, "OTTO"}, {font, "ttcf"}, {font, "wOFF"}, {font, "wOF2"},
+		{font, "\x80\x01"}, // Type 1; the text follows after four bytes of length
+		{cache, "Ogawa"}, {cache, "\x89HDF\r\n\x1a\n"}, // Alembic
+		{cache, "#usda "}, {cache, "PXR-USDC"}, {cache, "PK\x03\x04"}, // USD; USDZ is a Zip file
+		{cache, "BPHYSICS"}, {cache, "POINTCACHE2\x00"}, {cache, "BCDF"}, {cache, "ply\n"}, {cache, "ply\r"},
+		{cache, "BlenMIdx"}, // timecode of proxies
+		{volume, " BDV\x00\x00\x00\x00"}, {volume, "NanoVDB"},
+		{blendFile, "BLENDER_"}, {blendFile, "BLENDER-"}, {blendFile, "BLENDER17-"},
+	}
+}
+
+// signed says what a file is by its first bytes; 0 when they say nothing.
+func signed(head []byte) class {
+	if len(head) >= 12 {
+		switch string(head[:4]) {
+		case "RIFF", "RIFX", "RF64":
+			switch string(head[8:12]) {
+			case "WEBP":
+				return image
+			case "AVI ":
+				return movie
+			case "WAVE":
+				return sound
+			}
+			return 0
+		case "FORM":
+			if s := string(head[8:12]); s == "AIFF" || s == "AIFC" {
+				return sound
+			}
+			return 0
+		}
+		switch string(head[4:8]) {
+		case "ftyp":
+			switch string(head[8:12]) {
+			case "avif", "avis", "heic", "heix", "mif1":
+				return image
+			}
+			return movie | sound
+		case "moov", "mdat", "wide":
+			return movie | sound
+		}
+	}
+	if isBitmap(head) {
+		return image
+	}
+	for _, s := range signatures() {
+		if strings.HasPrefix(string(head[:min(len(head), 16)]), s.start) {
+			if s.start == "\x80\x01" && !bytes.Contains(head[:min(len(head), 64)], []byte("%!")) {
+				return 0
+			}
+			return s.class
+		}
+	}
+	return 0
+}
+
+// isBitmap tells a Windows bitmap, whose signature of two letters is weak.
+func isBitmap(head []byte) bool {
+	if len(head) < 18 || head[0] != 'B' || head[1] != 'M' {
+		return false
+	}
+	switch binary.LittleEndian.Uint32(head[14:]) { // size of the second header
+	case 12, 16, 40, 52, 56, 64, 108, 124:
+		return true
+	}
+	return false
+}
+
+// isTarga tells a Targa image by the footer of version 2, or by a header that
+// makes sense.
+func isTarga(head, tail []byte) bool {
+	if bytes.HasSuffix(tail, []byte("TRUEVISION-XFILE.\x00")) {
+		return true
+	}
+	if len(head) < 18 || head[1] > 1 {
+		return false
+	}
+	switch head[2] { // kind of picture
+	case 1, 9:
+		if head[1] != 1 {
+			return false
+		}
+	case 2, 3, 10, 11:
+	default:
+		return false
+	}
+	switch head[16] { // bits of a pixel
+	case 8, 15, 16, 24, 32:
+	default:
+		return false
+	}
+	return binary.LittleEndian.Uint16(head[12:]) > 0 && binary.LittleEndian.Uint16(head[14:]) > 0 && head[17]&0xC0 == 0
+}
+
+// isMPEGAudio tells a frame header of MPEG audio without an ID3 tag before it.
+func isMPEGAudio(head []byte) bool {
+	return len(head) >= 4 && head[0] == 0xFF && head[1]&0xE0 == 0xE0 &&
+		head[1]&0x18 != 0x08 && head[1]&0x06 != 0 && // version and layer
+		head[2]&0xF0 != 0xF0 && head[2]&0x0C != 0x0C // bit rate and sample rate
+}
+
+func isTransportStream(head []byte) bool {
+	for _, at := range []int{0, 4} { // m2ts has four bytes before each packet
+		step := 188 + at
+		if len(head) > at+step && head[at] == 0x47 && head[at+step] == 0x47 {
+			return true
+		}
+	}
+	return false
+}
+
+// isMDD tells a cache of vertices by its length, which follows from its header.
+func isMDD(head []byte, size int64) bool {
+	if len(head) < 8 {
+		return false
+	}
+	frames, points := int64(binary.BigEndian.Uint32(head)), int64(binary.BigEndian.Uint32(head[4:]))
+	return frames > 0 && points > 0 && frames < 1<<24 && points < 1<<31 && size == 8+4*frames+12*frames*points
+}
+
+// isMantaflow tells a file of a fluid cache, which is gzip.
+func isMantaflow(ext string, head []byte) bool {
+	if !bytes.HasPrefix(head, gzipMagic) {
+		return false
+	}
+	start := unpackedStart(head)
+	if ext == "bobj.gz" {
+		return len(start) >= 4 // a count of vertices comes first
+	}
+	for _, magic := range []string{"MNT", "M4T", "PB0", "DDF"} {
+		if bytes.HasPrefix(start, []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isPackedBlend tells a compressed blend file.
+func isPackedBlend(head []byte) bool {
+	return signed(unpackedStart(head))&blendFile != 0
+}
+
+// unpackedStart decompresses the first bytes of what begins as gzip or zstd.
+func unpackedStart(head []byte) []byte {
+	start := make([]byte, 16)
+	var r io.Reader
+	switch {
+	case bytes.HasPrefix(head, gzipMagic):
+		z, err := gzip.NewReader(bytes.NewReader(head))
+		if err != nil {
+			return nil
+		}
+		r = z
+	case bytes.HasPrefix(head, zstdMagic):
+		z, err := zstd.NewReader(bytes.NewReader(head), zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderMaxWindow(32<<20), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return nil
+		}
+		defer z.Close()
+		r = z
+	default:
+		return nil
+	}
+	n, _ := io.ReadFull(r, start)
+	return start[:n]
+}
+
+// isPlainText tells the few text files that a render reads. Text has no
+// signature; what is asked for is UTF-8 without control characters, and a
+// word that files of the kind begin with or hold.
+func isPlainText(ext string, head []byte, size int64) bool {
+	if size > 16<<20 || !isText(head, size) {
+		return false
+	}
+	text := string(head)
+	switch ext {
+	case "usda":
+		return strings.HasPrefix(text, "#usda")
+	case "ies":
+		return strings.HasPrefix(strings.TrimSpace(text), "IESNA") || strings.Contains(text, "TILT=")
+	case "oso":
+		return strings.HasPrefix(text, "OpenShadingLanguage")
+	case "osl":
+		return containsWord(text, "shader", "surface", "displacement", "volume") && strings.Contains(text, "(")
+	case "obj":
+		return firstWordIn(text, "v", "vn", "vt", "vp", "f", "o", "g", "s", "mtllib", "usemtl")
+	case "py":
+		return true
+	}
+	return false
+}
+
+// isText reports whether what there is of a file is UTF-8 without control
+// characters. The last character may be cut off.
+func isText(head []byte, size int64) bool {
+	if int64(len(head)) < size {
+		for i := 0; i < utf8.UTFMax && len(head) > 0 && !utf8.Valid(head); i++ {
+			head = head[:len(head)-1]
+		}
+	}
+	if !utf8.Valid(head) {
+		return false
+	}
+	for _, c := range head {
+		if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' {
+			return false
+		}
+	}
+	return true
+}
+
+func containsWord(text string, words ...string) bool {
+	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+		for _, w := range words {
+			if field == w {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// firstWordIn looks at the first line that is no comment.
+func firstWordIn(text string, words ...string) bool {
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		for _, w := range words {
+			if fields[0] == w {
+				return true
+			}
+		}
+		return false
+	}
+	return false
+}

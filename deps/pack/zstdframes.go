@@ -1,0 +1,217 @@
+package pack
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Blender writes zstd files as frames of up to 1 MiB each, and behind them a
+// table of their sizes in a frame that decompressors skip:
+// https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md
+const (
+	tableFrame  = 0x184D2A5E
+	tableMagic  = 0x8F92EAB1
+	footerSize  = 9
+	frameLimit  = 1 << 20
+	maxFrame    = 64 << 20 // larger ones in a table are not believed
+	maxExpanded = 1 << 60
+)
+
+// A frame is a piece of a compressed file that can be decompressed on its own.
+type frame struct {
+	off, size       int64 // decompressed
+	packed, packedN int64
+}
+
+// readTable reads the table of frames at the end of a file. It gives nil when
+// there is none, or none that accounts for every byte of the file.
+func readTable(r io.ReaderAt, size int64) []frame {
+	footer := make([]byte, footerSize)
+	if size < footerSize+8 || readAll(r, footer, size-footerSize) != nil ||
+		binary.LittleEndian.Uint32(footer[5:]) != tableMagic || footer[4] != 0 {
+		return nil // also one with checksums, which Blender does not write
+	}
+	n := int64(binary.LittleEndian.Uint32(footer))
+	length := 8 + 8*n + footerSize
+	if n == 0 || length > size {
+		return nil
+	}
+	table := make([]byte, length)
+	if readAll(r, table, size-length) != nil ||
+		binary.LittleEndian.Uint32(table) != tableFrame ||
+		int64(binary.LittleEndian.Uint32(table[4:])) != length-8 {
+		return nil
+	}
+	frames := make([]frame, 0, n)
+	var next frame
+	for e := table[8 : length-footerSize]; len(e) > 0; e = e[8:] {
+		next.packedN, next.size = int64(binary.LittleEndian.Uint32(e)), int64(binary.LittleEndian.Uint32(e[4:]))
+		if next.size > maxFrame || next.packedN > size {
+			return nil
+		}
+		frames = append(frames, next)
+		next.off, next.packed = next.off+next.size, next.packed+next.packedN
+	}
+	if next.packed != size-length {
+		return nil
+	}
+	return frames
+}
+
+func readAll(r io.ReaderAt, b []byte, off int64) error {
+	n, err := r.ReadAt(b, off)
+	if n == len(b) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// A frameWriter compresses what is written to it into frames, and keeps the
+// table of all.
+type frameWriter struct {
+	w       io.Writer
+	encoder *zstd.Encoder
+	pending []byte
+	packed  []byte // reused
+	table   []byte // entries of 8 bytes
+}
+
+func newFrameWriter(w io.Writer) (*frameWriter, error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+	if err != nil {
+		return nil, err
+	}
+	return &frameWriter{w: w, encoder: encoder}, nil
+}
+
+func (z *frameWriter) Write(b []byte) (int, error) {
+	n := len(b)
+	for len(b) > 0 {
+		take := min(len(b), frameLimit-len(z.pending))
+		z.pending, b = append(z.pending, b[:take]...), b[take:]
+		if len(z.pending) == frameLimit {
+			if err := z.endFrame(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// endFrame compresses what is pending.
+func (z *frameWriter) endFrame() error {
+	if len(z.pending) == 0 {
+		return nil
+	}
+	z.packed = z.encoder.EncodeAll(z.pending, z.packed[:0])
+	z.entry(len(z.packed), len(z.pending))
+	z.pending = z.pending[:0]
+	_, err := z.w.Write(z.packed)
+	return err
+}
+
+func (z *frameWriter) entry(packed, size int) {
+	z.table = binary.LittleEndian.AppendUint32(z.table, uint32(packed))
+	z.table = binary.LittleEndian.AppendUint32(z.table, uint32(size))
+}
+
+// finish writes the table.
+func (z *frameWriter) finish() error {
+	if err := z.endFrame(); err != nil {
+		return err
+	}
+	n := len(z.table)
+	table := binary.LittleEndian.AppendUint32(nil, tableFrame)
+	table = binary.LittleEndian.AppendUint32(table, uint32(n+footerSize))
+	table = append(table, z.table...)
+	table = binary.LittleEndian.AppendUint32(table, uint32(n/8))
+	table = append(table, 0) // no checksums
+	table = binary.LittleEndian.AppendUint32(table, tableMagic)
+	_, err := z.w.Write(table)
+	return err
+}
+
+// rewriteFrames copies a file frame by frame: those without a patch as they
+// are, the others decompressed and compressed again.
+func rewriteFrames(ctx context.Context, out *frameWriter, r io.ReaderAt, frames []frame, list []patch) error {
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxFrame))
+	if err != nil {
+		return err
+	}
+	defer decoder.Close()
+	s := splicer{w: out, patches: list}
+	var packed, data []byte
+	for i := 0; i < len(frames); {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		f := &frames[i]
+		if !s.touches(f) {
+			last := i + 1
+			for last < len(frames) && !s.touches(&frames[last]) {
+				last++
+			}
+			if err := out.copyFrames(ctx, r, frames[i:last]); err != nil {
+				return err
+			}
+			s.pos, i = frames[last-1].off+frames[last-1].size, last
+			continue
+		}
+		packed = grow(packed, f.packedN)
+		if err := readAll(r, packed, f.packed); err != nil {
+			return err
+		}
+		if data, err = decoder.DecodeAll(packed, data[:0]); err != nil {
+			return fmt.Errorf("frame at %d: %w", f.packed, err)
+		}
+		if int64(len(data)) != f.size {
+			return fmt.Errorf("frame at %d: it holds %d bytes, not %d", f.packed, len(data), f.size)
+		}
+		if _, err := s.Write(data); err != nil {
+			return err
+		}
+		i++
+	}
+	if err := s.finish(); err != nil {
+		return err
+	}
+	return out.finish()
+}
+
+// copyFrames writes frames as they are.
+func (z *frameWriter) copyFrames(ctx context.Context, r io.ReaderAt, frames []frame) error {
+	if err := z.endFrame(); err != nil {
+		return err
+	}
+	start, end := frames[0], frames[len(frames)-1]
+	for _, f := range frames {
+		z.entry(int(f.packedN), int(f.size))
+	}
+	return copyPiece(ctx, z.w, r, start.packed, end.packed+end.packedN-start.packed)
+}
+
+// touches reports whether a patch that is still to come has bytes in f.
+func (s *splicer) touches(f *frame) bool {
+	for i := range s.patches {
+		if p := &s.patches[i]; p.off >= f.off+f.size {
+			return false
+		} else if p.end() > f.off {
+			return true
+		}
+	}
+	return false
+}
+
+func grow(b []byte, n int64) []byte {
+	if int64(cap(b)) < n {
+		return make([]byte, n)
+	}
+	return b[:n]
+}
