@@ -23,7 +23,7 @@ func (m *Manager) checkout(q *request) error {
 	}
 	for _, file := range sent.Files {
 		if !safeFilePath(file.Path) {
-			return refuse(http.StatusBadRequest, "file path %q leaves the checkout", file.Path)
+			return refuse(http.StatusBadRequest, "file path %q is not inside the checkout", file.Path)
 		}
 	}
 	used, err := m.blobs.checkout(sent)

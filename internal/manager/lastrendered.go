@@ -48,34 +48,23 @@ type renderedImage struct {
 
 // outputProduced queues an image that a worker rendered.
 func (m *Manager) outputProduced(q *request, w *worker) error {
-	err := m.updateWorker(w, func(*tx, *worker) error { return nil })
+	data, err := q.image()
 	if err != nil {
 		return err
 	}
-	switch length := q.r.ContentLength; {
-	case length <= 0:
-		return refuse(http.StatusLengthRequired, "Content-Length header required")
-	case length > maxImage:
-		return refuse(http.StatusRequestEntityTooLarge, "image too large; should be max %d bytes", maxImage)
-	}
 	var jobID string
-	m.store.read(func(s *store) {
-		if ref, ok := s.tasks[q.params["task_id"]]; ok {
+	err = m.updateWorker(w, func(x *tx, _ *worker) error {
+		if ref, ok := x.s.tasks[q.params["task_id"]]; ok {
 			jobID = ref.entry.ID
 		}
+		return nil
 	})
-	if jobID == "" {
-		return refuse(http.StatusNotFound, "Task does not exist")
-	}
-	data, err := io.ReadAll(http.MaxBytesReader(q.w, q.r.Body, maxImage))
-	q.received += int64(len(data))
-	if err != nil {
-		return refuse(http.StatusBadRequest, "error reading request body: %v", err)
-	}
-	switch kind := q.r.Header.Get("Content-Type"); kind {
-	case "image/png", "image/jpeg":
-	default:
-		return refuse(http.StatusUnsupportedMediaType, "unsupported mime type %q", kind)
+	switch {
+	case err != nil:
+		return err
+	case jobID == "":
+		writeJSON(q.w, http.StatusNotFound, "Task does not exist") // no object: the real Manager's slip
+		return nil
 	}
 	select {
 	case m.images <- renderedImage{jobID, data}:
@@ -83,6 +72,25 @@ func (m *Manager) outputProduced(q *request, w *worker) error {
 	default:
 		return refuse(http.StatusTooManyRequests, "image processing queue is full")
 	}
+}
+
+// image reads the body of a request that has to be an image.
+func (q *request) image() ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(q.w, q.r.Body, maxImage))
+	q.received += int64(len(data))
+	kind := q.r.Header.Get("Content-Type")
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return nil, refuse(http.StatusRequestEntityTooLarge, "image too large; should be max %d bytes", maxImage)
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, "error reading request body: %v", err)
+	case len(data) == 0:
+		return nil, &apiError{status: http.StatusBadRequest, bare: true, message: "request body has an error: value is required but missing"}
+	case kind != "image/png" && kind != "image/jpeg":
+		return nil, &apiError{status: http.StatusBadRequest, bare: true,
+			message: fmt.Sprintf("request body has an error: header Content-Type has unexpected value %q", kind)}
+	}
+	return data, nil
 }
 
 // makeThumbnails works off the queue.

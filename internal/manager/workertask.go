@@ -163,14 +163,14 @@ func (x *tx) taskFailed(ref taskRef, w *worker, conf *conf) {
 	}
 	switch limit := conf.TaskFailAfterSoftFailCount; {
 	case failed >= limit:
-		x.log(e, t, fmt.Sprintf("Task failed by %s, Manager will mark it as hard failure", plural(failed, "worker")))
+		x.log(e, t, fmt.Sprintf("Task failed by %d %s, Manager will mark it as hard failure", failed, plural(failed, "worker")))
 		x.setTaskStatus(ref, api.TaskStatusFailed)
 	case x.s.workersLeft(e, t) <= 1:
 		x.failJob(ref, w)
 	default:
 		left := limit - failed
-		x.log(e, t, fmt.Sprintf("Task failed by %s, Manager will mark it as soft failure. %s more will cause hard failure.",
-			plural(failed, "worker"), plural(left, "failure")))
+		x.log(e, t, fmt.Sprintf("Task failed by %d %s, Manager will mark it as soft failure. %d more %s will cause hard failure.",
+			failed, plural(failed, "worker"), left, plural(left, "failure")))
 		x.setTaskStatus(ref, api.TaskStatusSoftFailed)
 	}
 }
@@ -195,9 +195,10 @@ func (x *tx) failJob(ref taskRef, w *worker) {
 	x.setJobStatus(e, api.JobStatusFailed, fmt.Sprintf("no more workers left to run tasks of type %q", t.Type))
 }
 
+// plural is a noun as it stands after n.
 func plural(n int, noun string) string {
 	if n == 1 {
-		return "1 " + noun
+		return noun
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return noun + "s"
 }

@@ -1,0 +1,202 @@
+package managertest
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+func (s *suite) testVersion(t *testing.T) {
+	version, err := s.client.Version(t.Context())
+	if err != nil || version.Version == "" || version.Shortversion == "" || version.Name == "" {
+		t.Errorf("version: %+v, %v", version, err)
+	}
+	status, err := s.client.Status(t.Context())
+	if err != nil || !status.Valid() {
+		t.Errorf("status: %v, %v", status, err)
+	}
+}
+
+// testStorage: the storage that clients are told of, {jobs}, and the shared storage are one place.
+func (s *suite) testStorage(t *testing.T) {
+	config, err := s.client.Configuration(t.Context())
+	if err != nil || config.IsFirstRun || filepath.Base(config.StorageLocation) != "jobs" {
+		t.Errorf("configuration: %+v, %v", config, err)
+	}
+	for _, audience := range []api.ManagerVariableAudience{api.ManagerVariableAudienceUsers, api.ManagerVariableAudienceWorkers} {
+		variables, err := s.client.Variables(t.Context(), audience, "linux")
+		must(t, err)
+		wantDiff(t, api.ManagerVariable{Value: config.StorageLocation}, variables["jobs"])
+		if args := variables["blenderArgs"]; args.IsTwoway || args.Value == "" {
+			t.Errorf("blenderArgs for %s: %+v", audience, args)
+		}
+		storage, err := s.client.SharedStorage(t.Context(), audience, "linux")
+		must(t, err)
+		wantDiff(t, api.SharedStorageLocation{
+			Audience: audience, Platform: "linux", ShamanEnabled: true, Location: config.StorageLocation,
+		}, storage)
+	}
+	if status, reply := s.raw(t, http.MethodGet, "/api/v3/configuration/variables/nobody/linux", "", ""); status != 200 || strings.TrimSpace(reply) != "{}" {
+		t.Errorf("variables of an unknown audience: %d %s", status, reply)
+	}
+}
+
+func (s *suite) testChecks(t *testing.T) {
+	if !s.local {
+		t.Skip("the Manager is on another machine")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	for path, want := range map[string]api.PathCheckResult{
+		dir:                           {IsUsable: true, Cause: "Directory checked successfully"},
+		file:                          {Cause: "The given path is not a directory. Choose an existing directory."},
+		filepath.Join(dir, "nothing"): {Cause: "This path does not exist. Choose an existing directory."},
+		"":                            {Cause: "An empty path is not suitable as shared storage"},
+	} {
+		want.Path = path
+		got, err := s.client.CheckSharedStorage(t.Context(), path)
+		must(t, err)
+		wantDiff(t, want, got)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("the check left %v behind, %v", left, err)
+	}
+
+	missing := filepath.Join(dir, "blender")
+	got, err := s.client.CheckBlender(t.Context(), missing)
+	if err != nil || got.IsUsable || got.Input != missing || !strings.HasPrefix(got.Cause, "There was an error running the command: ") {
+		t.Errorf("Blender that is not there: %+v, %v", got, err)
+	}
+	got, err = s.client.CheckBlender(t.Context(), "no-such-command")
+	if err != nil || got.IsUsable || got.Cause != "Blender could not be found" {
+		t.Errorf("command that is not there: %+v, %v", got, err)
+	}
+	s.checkFakeBlender(t, dir)
+	if _, err := s.client.FindBlender(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// checkFakeBlender checks a program that says that it is Blender, and one that does not.
+func (s *suite) checkFakeBlender(t *testing.T, dir string) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	for name, test := range map[string]struct {
+		script string
+		usable bool
+		cause  string
+	}{
+		"blender-fake":  {"#!/bin/sh\necho 'Blender 9.9.9'\n", true, "Found Blender 9.9.9"},
+		"blender-other": {"#!/bin/sh\necho hello\n", false, "not a Blender executable"},
+		"other":         {"#!/bin/sh\necho hello\n", false, "not a Blender executable"},
+	} {
+		path := filepath.Join(dir, name)
+		must(t, os.WriteFile(path, []byte(test.script), 0o700))
+		got, err := s.client.CheckBlender(t.Context(), path)
+		if err != nil || got.IsUsable != test.usable || !strings.HasSuffix(got.Cause, test.cause) || got.Source != api.BlenderPathSourceInputPath {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// testDocument: the Manager describes every operation that we know.
+func (s *suite) testDocument(t *testing.T) {
+	raw, err := s.client.OpenAPI(t.Context())
+	must(t, err)
+	theirs, err := openapi3.NewLoader().LoadFromData(raw)
+	must(t, err)
+	ours, err := openapi3.NewLoader().LoadFromData(api.Document())
+	must(t, err)
+	const unlisted = "GET /api/v3/openapi3.json" // which the Manager serves without listing it
+	known := operations(theirs)
+	for _, id := range operations(ours) {
+		if id != unlisted && !slices.Contains(known, id) {
+			t.Errorf("the Manager's document has no operation %q", id)
+		}
+	}
+}
+
+// operations lists methods and paths. The real Manager writes operationIds with a capital letter.
+func operations(doc *openapi3.T) (list []string) {
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			list = append(list, method+" "+path)
+		}
+	}
+	return list
+}
+
+// testConfigurationFile changes the Manager's name and changes it back. What it does not know of stays as it was.
+func (s *suite) testConfigurationFile(t *testing.T) {
+	before, err := s.client.ConfigurationFile(t.Context())
+	must(t, err)
+	var config map[string]json.RawMessage
+	must(t, json.Unmarshal(before, &config))
+	for _, key := range []string{
+		"_meta", "manager_name", "shared_storage_path", "shaman", "task_timeout", "worker_timeout", "blocklist_threshold",
+		"task_fail_after_softfail_count", "variables",
+	} {
+		if config[key] == nil {
+			t.Errorf("no key %q", key)
+		}
+	}
+	restore := func() {
+		ctx, cancel := cleanupContext(t)
+		defer cancel()
+		must(t, s.client.UpdateConfigurationFile(ctx, before))
+	}
+	t.Cleanup(restore)
+	config["manager_name"], err = json.Marshal(s.run)
+	must(t, err)
+	changed, err := json.Marshal(config)
+	must(t, err)
+	must(t, s.client.UpdateConfigurationFile(t.Context(), changed))
+	if version, err := s.client.Version(t.Context()); err != nil || version.Name != s.run {
+		t.Errorf("name after the change: %+v, %v", version, err)
+	}
+	restore()
+	after, err := s.client.ConfigurationFile(t.Context())
+	must(t, err)
+	wantDiff(t, string(before), string(after))
+}
+
+// jobTypes are as a Manager 3.9 publishes them.
+const jobTypesFile = "testdata/jobtypes.json"
+
+func (s *suite) testJobTypes(t *testing.T) {
+	vector, err := os.ReadFile(jobTypesFile)
+	must(t, err)
+	var want map[string]any
+	must(t, json.Unmarshal(vector, &want))
+	status, reply := s.raw(t, http.MethodGet, "/api/v3/jobs/types", "", "")
+	var got map[string]any
+	must(t, json.Unmarshal([]byte(reply), &got))
+	if status != 200 {
+		t.Fatalf("%d %s", status, reply)
+	}
+	got["job_types"] = slices.DeleteFunc(got["job_types"].([]any), func(jobType any) bool { // a farm may have more
+		return !strings.Contains("echo-sleep-test simple-blender-render", jobType.(map[string]any)["name"].(string))
+	})
+	wantDiff(t, want, got)
+
+	single, err := s.client.JobType(t.Context(), "simple-blender-render")
+	must(t, err)
+	all, err := s.client.JobTypes(t.Context())
+	must(t, err)
+	for _, jobType := range all {
+		if jobType.Name == single.Name {
+			wantDiff(t, jobType, single)
+		}
+	}
+}

@@ -1,0 +1,427 @@
+package managertest
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	_ "image/jpeg" // what the Manager makes of pictures
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/simworker"
+)
+
+// crew starts workers with a tag of their own. Jobs with that tag are run by nobody else, and their priority lets the
+// workers take nothing else while such a job has tasks.
+func (s *suite) crew(t *testing.T, n int, change ...func(*simworker.Config)) (tag string, workers []*simworker.Worker) {
+	t.Helper()
+	tag = s.tag(t).ID
+	for range n {
+		w := s.worker(t, change...)
+		must(t, s.client.SetWorkerTags(t.Context(), w.ID(), tag))
+		workers = append(workers, w)
+	}
+	return tag, workers
+}
+
+// works lets a worker do n tasks.
+func works(t *testing.T, w *simworker.Worker, n int) {
+	t.Helper()
+	for i := range n {
+		worked, err := w.Work(t.Context())
+		must(t, err)
+		if !worked {
+			t.Fatalf("no task after %d", i)
+		}
+	}
+}
+
+func (s *suite) want(t *testing.T, id string, status api.JobStatus, tasks string) {
+	t.Helper()
+	if got := s.job(t, id); got.Status != status {
+		t.Errorf("job is %s (%s), want %s", got.Status, got.Activity, status)
+	}
+	if got := s.statuses(t, id); got != tasks {
+		t.Errorf("tasks are %s, want %s", got, tasks)
+	}
+}
+
+// testEchoJob drives the smallest job to its end and looks at everything that is left of it.
+func (s *suite) testEchoJob(t *testing.T) {
+	tag, crew := s.crew(t, 1)
+	w := crew[0]
+	submitted := echo(s.name("echo"))
+	submitted.WorkerTag = tag
+	submitted.Settings["sleep_repeats"], submitted.Settings["sleep_duration_seconds"] = 2, 0
+	id := s.submit(t, submitted).ID
+	tasks := s.tasks(t, id)
+	s.want(t, id, api.JobStatusQueued, "queued queued queued")
+	if _, has, err := s.client.TaskLogInfo(t.Context(), tasks[0].ID); err != nil || has {
+		t.Errorf("log before the task began: %v, %v", has, err)
+	}
+	if tail, err := s.client.TaskLogTail(t.Context(), tasks[0].ID); err != nil || tail != "" {
+		t.Errorf("log tail before the task began: %q, %v", tail, err)
+	}
+
+	works(t, w, 1)
+	s.want(t, id, api.JobStatusActive, "completed queued queued")
+	works(t, w, 2)
+	s.want(t, id, api.JobStatusCompleted, "completed completed completed")
+	job := s.job(t, id)
+	if job.StepsCompleted != 3 || job.StepsTotal != 3 || job.Activity != `Changed to status "completed": all tasks completed` {
+		t.Errorf("job at its end: %d of %d, %s", job.StepsCompleted, job.StepsTotal, job.Activity)
+	}
+
+	task, err := s.client.Task(t.Context(), tasks[0].ID)
+	must(t, err)
+	if task.Activity != "Simulated" || task.StepsCompleted != 1 || task.LastTouched == nil || task.Worker == nil || task.Worker.ID != w.ID() {
+		t.Errorf("task at its end: %+v", task)
+	}
+	if worker := s.fetchWorker(t, w.ID()); worker.Task == nil || worker.Task.JobID != id || worker.Task.Status != api.TaskStatusCompleted {
+		t.Errorf("the worker's last task: %+v", worker.Task)
+	}
+	s.wantLog(t, tasks[0].ID, []string{
+		"Task assigned to worker", "task changed status queued -> active", "simulated worker takes task echo", "would run echo",
+		"done", "task changed status active -> completed",
+	})
+	must(t, s.client.SetJobStatus(t.Context(), id, api.JobStatusRequeueing, "again"))
+	s.want(t, id, api.JobStatusQueued, "queued queued queued")
+	if job := s.job(t, id); job.StepsCompleted != 0 {
+		t.Errorf("%d steps after requeueing", job.StepsCompleted)
+	}
+}
+
+// wantLog looks for texts, in this order, in a task's log and in the file that its URL leads to.
+func (s *suite) wantLog(t *testing.T, task string, texts []string) {
+	t.Helper()
+	tail, err := s.client.TaskLogTail(t.Context(), task)
+	must(t, err)
+	info, has, err := s.client.TaskLogInfo(t.Context(), task)
+	if err != nil || !has {
+		t.Fatalf("log info: %v, %v", has, err)
+	}
+	file, _, err := s.client.Download(t.Context(), info.URL)
+	must(t, err)
+	defer file.Close()
+	whole, err := io.ReadAll(file)
+	must(t, err)
+	if info.Size != int64(len(whole)) || info.TaskID != task {
+		t.Errorf("log info %+v for %d bytes", info, len(whole))
+	}
+	if !strings.HasSuffix(string(whole), tail) {
+		t.Errorf("tail %q is not the end of the log %q", tail, whole)
+	}
+	rest := string(whole)
+	for _, text := range texts {
+		_, after, found := strings.Cut(rest, text)
+		if !found {
+			t.Errorf("%q is not where it should be in the log:\n%s", text, whole)
+			return
+		}
+		rest = after
+	}
+}
+
+// testRenderJob drives a render job with two workers: frames in parallel, the video last.
+func (s *suite) testRenderJob(t *testing.T) {
+	tag, crew := s.crew(t, 2)
+	submitted := render(s.name("render"))
+	submitted.WorkerTag, submitted.InitialStatus = tag, ""
+	id := s.submit(t, submitted).ID
+	works(t, crew[0], 1)
+	s.want(t, id, api.JobStatusActive, "completed queued queued")
+	if job := s.job(t, id); job.StepsCompleted != 2 || job.StepsTotal != 5 {
+		t.Errorf("%d of %d steps, want 2 of 5", job.StepsCompleted, job.StepsTotal)
+	}
+	works(t, crew[1], 1)
+	s.want(t, id, api.JobStatusActive, "completed completed queued")
+	works(t, crew[0], 1)
+	s.want(t, id, api.JobStatusCompleted, "completed completed completed")
+}
+
+// testScheduling: variables are filled in for the worker, a task stays with its worker until it is done, tasks wait
+// for others, and the highest priority goes first.
+func (s *suite) testScheduling(t *testing.T) {
+	tag, crew := s.crew(t, 2)
+	first, second := crew[0].Session(), crew[1].Session()
+	low := render(s.name("low"))
+	low.WorkerTag, low.InitialStatus, low.Priority = tag, "", priority+1
+	low.Settings["chunk_size"] = 4
+	high := echo(s.name("high"))
+	high.WorkerTag, high.Priority = tag, priority+2
+	high.Settings["sleep_repeats"] = 1
+	lowID, highID := s.submit(t, low).ID, s.submit(t, high).ID
+
+	schedule := func(session *flamenco.WorkerSession) api.AssignedTask {
+		t.Helper()
+		task, found, err := session.ScheduleTask(t.Context())
+		if err != nil || !found {
+			t.Fatalf("no task: %v", err)
+		}
+		return task
+	}
+	task := schedule(first)
+	if task.Job != highID || task.Name != "echo" || task.Status != api.TaskStatusActive || task.JobPriority != priority+2 {
+		t.Fatalf("first task: %+v", task)
+	}
+	if again := schedule(first); again.UUID != task.UUID {
+		t.Errorf("asking again gave another task: %+v", again)
+	}
+	other := schedule(second) // "sleep" has to wait for "echo"
+	if other.Job != lowID || other.Name != "render-1-4" {
+		t.Fatalf("second task: %+v", other)
+	}
+	parameters := other.Commands[0].Parameters
+	blender := s.variable(t, "blender")
+	if parameters["exe"] != blender || parameters["blendfile"] != s.storage+"/project/shot.flamenco.blend" {
+		t.Errorf("parameters: %v", parameters)
+	}
+	must(t, first.UpdateTask(t.Context(), task.UUID, api.TaskUpdate{TaskStatus: ptr(api.TaskStatusCompleted)}))
+	if next := schedule(first); next.Job != highID || next.Name != "sleep" {
+		t.Errorf("next task: %+v", next)
+	}
+
+	// Updates that are not the worker's to make.
+	wantStatus(t, second.UpdateTask(t.Context(), task.UUID, api.TaskUpdate{Activity: ptr("mine")}),
+		http.StatusConflict, fmt.Sprintf("task %s is not assigned to you", task.UUID))
+	wantStatus(t, second.UpdateTask(t.Context(), s.tasks(t, lowID)[1].ID, api.TaskUpdate{Activity: ptr("mine")}),
+		http.StatusConflict, "is not assigned to any worker, so also not to you")
+	wantStatus(t, second.UpdateTask(t.Context(), other.UUID, api.TaskUpdate{TaskStatus: ptr(api.TaskStatusSoftFailed)}),
+		http.StatusBadRequest, "task status soft-failed not allowed to be sent by Worker")
+	wantStatus(t, second.UpdateTask(t.Context(), "00000000-0000-4000-8000-000000000000", api.TaskUpdate{}),
+		http.StatusNotFound, "not found")
+	wantStatus(t, second.UpdateTask(t.Context(), "x", api.TaskUpdate{}), http.StatusBadRequest, "task ID not valid")
+}
+
+func ptr[T any](value T) *T { return &value }
+
+func (s *suite) variable(t *testing.T, name string) string {
+	t.Helper()
+	variables, err := s.client.Variables(t.Context(), api.ManagerVariableAudienceWorkers, "linux")
+	must(t, err)
+	return variables[name].Value
+}
+
+// testMayRun: the answers to a worker that asks whether it may go on.
+func (s *suite) testMayRun(t *testing.T) {
+	tag, crew := s.crew(t, 2)
+	w, session := crew[0], crew[0].Session()
+	job := echo(s.name("may run"))
+	job.WorkerTag = tag
+	id := s.submit(t, job).ID
+	task, found, err := session.ScheduleTask(t.Context())
+	if err != nil || !found {
+		t.Fatal(found, err)
+	}
+	want := func(session *flamenco.WorkerSession, task string, answer api.MayKeepRunning) {
+		t.Helper()
+		got, err := session.MayRun(t.Context(), task)
+		must(t, err)
+		wantDiff(t, answer, got)
+	}
+	want(session, task.UUID, api.MayKeepRunning{MayKeepRunning: true})
+	want(crew[1].Session(), task.UUID, api.MayKeepRunning{Reason: "task not assigned to this worker"})
+	want(session, "00000000-0000-4000-8000-000000000000", api.MayKeepRunning{Reason: "Task not found"})
+	must(t, s.client.RequestWorkerStatus(t.Context(), w.ID(), api.WorkerStatusAsleep, true))
+	want(session, task.UUID, api.MayKeepRunning{MayKeepRunning: true})
+	must(t, s.client.RequestWorkerStatus(t.Context(), w.ID(), api.WorkerStatusAsleep, false))
+	want(session, task.UUID, api.MayKeepRunning{Reason: "worker status change requested", StatusChangeRequested: true})
+	must(t, s.client.RequestWorkerStatus(t.Context(), w.ID(), api.WorkerStatusAwake, false))
+	must(t, s.client.SetJobStatus(t.Context(), id, api.JobStatusCancelRequested, "contract"))
+	s.want(t, id, api.JobStatusCanceled, "canceled")
+	want(session, task.UUID, api.MayKeepRunning{Reason: `task is in non-runnable status "canceled"`})
+}
+
+// testPauseWhileRunning: a pause waits for what is active.
+func (s *suite) testPauseWhileRunning(t *testing.T) {
+	tag, crew := s.crew(t, 1)
+	session := crew[0].Session()
+	job := render(s.name("pause"))
+	job.WorkerTag, job.InitialStatus = tag, ""
+	id := s.submit(t, job).ID
+	task, found, err := session.ScheduleTask(t.Context())
+	if err != nil || !found {
+		t.Fatal(found, err)
+	}
+	must(t, s.client.SetJobStatus(t.Context(), id, api.JobStatusPauseRequested, "contract"))
+	s.want(t, id, api.JobStatusPauseRequested, "active paused paused")
+	must(t, session.UpdateTask(t.Context(), task.UUID, api.TaskUpdate{TaskStatus: ptr(api.TaskStatusCompleted)}))
+	s.want(t, id, api.JobStatusPaused, "completed paused paused")
+	must(t, s.client.SetJobStatus(t.Context(), id, api.JobStatusRequeueing, "contract"))
+	s.want(t, id, api.JobStatusQueued, "completed queued queued")
+}
+
+// testSignOffReturnsTask: a worker that goes away gives its task back.
+func (s *suite) testSignOffReturnsTask(t *testing.T) {
+	tag, crew := s.crew(t, 3)
+	job := render(s.name("sign off"))
+	job.WorkerTag, job.InitialStatus = tag, ""
+	job.Settings["frames"], job.Settings["chunk_size"] = "1-3", 1
+	id := s.submit(t, job).ID
+	for _, w := range crew {
+		if _, found, err := w.Session().ScheduleTask(t.Context()); err != nil || !found {
+			t.Fatal(found, err)
+		}
+	}
+	s.want(t, id, api.JobStatusActive, "active active active queued")
+	must(t, crew[0].Session().SignOff(t.Context()))
+	s.want(t, id, api.JobStatusActive, "queued active active queued")
+	must(t, crew[1].Session().StateChanged(t.Context(), api.WorkerStatusAsleep))
+	s.want(t, id, api.JobStatusActive, "queued queued active queued")
+	must(t, s.client.DeleteWorker(t.Context(), crew[2].ID()))
+	s.want(t, id, api.JobStatusActive, "queued queued queued queued")
+	task, err := s.client.Task(t.Context(), s.tasks(t, id)[0].ID)
+	if err != nil || task.Activity != "Task was queued by Manager because worker signed off" {
+		t.Errorf("activity: %q, %v", task.Activity, err)
+	}
+}
+
+func failing(cfg *simworker.Config) {
+	cfg.Fail = func(api.AssignedTask) string { return "out of memory" }
+}
+
+// testFailures: a task goes to other workers until three have failed it; a job fails when nobody is left.
+func (s *suite) testFailures(t *testing.T) {
+	tag, crew := s.crew(t, 4, failing)
+	job := render(s.name("failing"))
+	job.WorkerTag, job.InitialStatus = tag, ""
+	job.Settings["frames"], job.Settings["chunk_size"] = "1-20", 1
+	id := s.submit(t, job).ID
+	first := s.tasks(t, id)[0].ID
+	for i, want := range []api.TaskStatus{api.TaskStatusSoftFailed, api.TaskStatusSoftFailed, api.TaskStatusFailed} {
+		works(t, crew[i], 1)
+		task, err := s.client.Task(t.Context(), first)
+		must(t, err)
+		if task.Status != want || len(task.FailedByWorkers) != i+1 || task.Activity != "out of memory" {
+			t.Errorf("after %d failures the task is %s, failed by %d, %s", i+1, task.Status, len(task.FailedByWorkers), task.Activity)
+		}
+	}
+	if got := s.job(t, id); got.Status != api.JobStatusActive { // one of 21 is less than a tenth
+		t.Errorf("job is %s (%s)", got.Status, got.Activity)
+	}
+	s.wantLog(t, first, []string{
+		"Task failed by 1 worker, Manager will mark it as soft failure. 2 more failures will cause hard failure.",
+		"Task failed by 2 workers, Manager will mark it as soft failure. 1 more failure will cause hard failure.",
+		"Task failed by 3 workers, Manager will mark it as hard failure",
+	})
+	must(t, s.client.SetTaskStatus(t.Context(), first, api.TaskStatusQueued, "again"))
+	if task, err := s.client.Task(t.Context(), first); err != nil || len(task.FailedByWorkers) != 0 {
+		t.Errorf("after queueing the task has failed by %d workers, %v", len(task.FailedByWorkers), err)
+	}
+
+	lonely, alone := s.crew(t, 1, failing)
+	small := echo(s.name("nobody left"))
+	small.WorkerTag = lonely
+	small.Settings["sleep_repeats"] = 1
+	id = s.submit(t, small).ID
+	works(t, alone[0], 1)
+	s.want(t, id, api.JobStatusFailed, "failed canceled")
+	if got := s.job(t, id); got.Activity != `Changed to status "failed": too many tasks failed` {
+		t.Errorf("activity: %s", got.Activity)
+	}
+}
+
+// testBlocklist: a worker that fails too often is kept from such tasks, until somebody lets it again.
+func (s *suite) testBlocklist(t *testing.T) {
+	tag, crew := s.crew(t, 4, failing)
+	bad := crew[0]
+	job := render(s.name("blocked"))
+	job.WorkerTag, job.InitialStatus = tag, ""
+	job.Settings["frames"], job.Settings["chunk_size"] = "1-40", 1
+	id := s.submit(t, job).ID
+	list, err := s.client.JobBlocklist(t.Context(), id)
+	if err != nil || len(list) > 0 {
+		t.Fatalf("blocklist at the beginning: %v, %v", list, err)
+	}
+	for failures := 0; len(list) == 0; failures++ {
+		if failures > 10 {
+			t.Fatal("not blocked after 10 failures")
+		}
+		works(t, bad, 1)
+		list, err = s.client.JobBlocklist(t.Context(), id)
+		must(t, err)
+	}
+	wantDiff(t, []api.JobBlocklistEntry{{WorkerID: bad.ID(), WorkerName: s.fetchWorker(t, bad.ID()).Name, TaskType: "blender"}}, list)
+	must(t, s.client.RemoveFromJobBlocklist(t.Context(), id, []api.JobBlocklistEntry{
+		{WorkerID: bad.ID(), TaskType: "ffmpeg"}, // not there, and no error
+	}))
+	must(t, s.client.RemoveFromJobBlocklist(t.Context(), id, list))
+	if list, err := s.client.JobBlocklist(t.Context(), id); err != nil || len(list) > 0 {
+		t.Errorf("blocklist after removal: %v, %v", list, err)
+	}
+}
+
+// testPictures: what a worker rendered last, of a job and of all.
+func (s *suite) testPictures(t *testing.T) {
+	tag, crew := s.crew(t, 1)
+	job := render(s.name("pictures"))
+	job.WorkerTag, job.InitialStatus = tag, ""
+	id := s.submit(t, job).ID
+	if _, has, err := s.client.JobLastRendered(t.Context(), id); err != nil || has {
+		t.Errorf("picture at the beginning: %v, %v", has, err)
+	}
+	session := crew[0].Session()
+	task, found, err := session.ScheduleTask(t.Context())
+	if err != nil || !found {
+		t.Fatal(found, err)
+	}
+	picture, err := simworker.Picture("contract")
+	must(t, err)
+	wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/webp", picture), http.StatusBadRequest,
+		`request body has an error: header Content-Type has unexpected value "image/webp"`)
+	wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/png", nil), http.StatusBadRequest,
+		"request body has an error: value is required but missing")
+	wantStatus(t, session.OutputProduced(t.Context(), "00000000-0000-4000-8000-000000000000", "image/png", picture), http.StatusNotFound, "")
+	wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/png", make([]byte, 25<<20+1)), http.StatusRequestEntityTooLarge,
+		"image too large; should be max 26214400 bytes")
+	s.sendPicture(t, session, task.UUID, picture)
+
+	var info api.JobLastRenderedImageInfo
+	eventually(t, "the picture is there", func() bool {
+		var has bool
+		info, has, err = s.client.JobLastRendered(t.Context(), id)
+		must(t, err)
+		return has
+	})
+	wantDiff(t, api.JobLastRenderedImageInfo{
+		Base:     "/job-files/job-" + id[:4] + "/" + id,
+		Suffixes: []string{"last-rendered.jpg", "last-rendered-small.jpg", "last-rendered-tiny.jpg"},
+	}, info)
+	for suffix, want := range map[string]image.Point{
+		"last-rendered.jpg": {X: 320, Y: 180}, "last-rendered-small.jpg": {X: 320, Y: 180}, "last-rendered-tiny.jpg": {X: 199, Y: 112},
+	} {
+		file, _, err := s.client.Download(t.Context(), info.Base+"/"+suffix)
+		must(t, err)
+		data, err := io.ReadAll(file)
+		must(t, err)
+		file.Close()
+		decoded, format, err := image.Decode(bytes.NewReader(data))
+		if err != nil || format != "jpeg" {
+			t.Fatalf("%s: %s, %v", suffix, format, err)
+		}
+		if size := decoded.Bounds().Size(); size != want {
+			t.Errorf("%s is %v, want %v", suffix, size, want)
+		}
+	}
+	eventually(t, "the picture is the last of all", func() bool {
+		last, has, err := s.client.LastRendered(t.Context())
+		must(t, err)
+		return has && last.Base == info.Base
+	})
+}
+
+// sendPicture waits while the Manager has enough pictures to work on.
+func (s *suite) sendPicture(t *testing.T, session *flamenco.WorkerSession, task string, picture []byte) {
+	t.Helper()
+	err := session.OutputProduced(t.Context(), task, "image/png", picture)
+	for flamenco.HasStatus(err, http.StatusTooManyRequests) {
+		time.Sleep(50 * time.Millisecond)
+		err = session.OutputProduced(t.Context(), task, "image/png", picture)
+	}
+	must(t, err)
+}
