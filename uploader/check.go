@@ -94,22 +94,21 @@ func (u *Uploader) checked(batch []*job, reply api.ShamanRequirementsResponse, n
 			missing[k] = f.Status
 		}
 	}
-	var all, stored, lacking tally
+	var stored, lacking tally
 	for _, j := range batch {
 		status, lacks := missing[j.key]
 		if !lacks {
 			u.known[j.key] = record{job: u.known[j.key].job, seen: u.seconds(now)}
 		}
-		if j.asks {
-			if lacks {
-				u.end(j, errNotStored)
-			} else {
-				u.end(j, nil)
-			}
-			continue
-		}
-		all.add(j)
 		switch {
+		case j.asks && lacks:
+			u.end(j, errNotStored)
+		case j.asks:
+			u.end(j, nil)
+		case j.claimed && lacks:
+			u.claimedFalsely(j, now)
+		case j.claimed:
+			u.finish(j, j.unclear, now)
 		case !lacks:
 			stored.add(j)
 			u.end(j, nil)
@@ -127,15 +126,9 @@ func (u *Uploader) checked(batch []*job, reply api.ShamanRequirementsResponse, n
 	u.stats.StoredBytes += stored.bytes
 	u.stats.Missing += lacking.blobs
 	u.stats.MissingBytes += lacking.bytes
-	if all.blobs > 0 {
-		u.tell(Event{Kind: Checked, Blobs: all.blobs, Bytes: all.bytes})
-	}
-	if stored.blobs > 0 {
-		u.tell(Event{Kind: Stored, Blobs: stored.blobs, Bytes: stored.bytes})
-	}
-	if lacking.blobs > 0 {
-		u.tell(Event{Kind: Missing, Blobs: lacking.blobs, Bytes: lacking.bytes})
-	}
+	u.tellTally(Checked, tally{stored.blobs + lacking.blobs, stored.bytes + lacking.bytes})
+	u.tellTally(Stored, stored)
+	u.tellTally(Missing, lacking)
 }
 
 // tally counts jobs.
@@ -144,6 +137,12 @@ type tally struct{ blobs, bytes int64 }
 func (t *tally) add(j *job) {
 	t.blobs++
 	t.bytes += j.blob.Size
+}
+
+func (u *Uploader) tellTally(kind Kind, t tally) {
+	if t.blobs > 0 {
+		u.tell(Event{Kind: kind, Blobs: t.blobs, Bytes: t.bytes})
+	}
 }
 
 // seconds since the run began, plus one.

@@ -281,7 +281,7 @@ func TestEverythingIsRefused(t *testing.T) {
 		if !errors.As(err, new(*GaveUpError)) || !errors.As(err, &reply) || reply.Status != 401 {
 			t.Errorf("Close: %v", err)
 		}
-		if len(f.order) > refusals+8 {
+		if len(f.order) > refusals+32 {
 			t.Errorf("%d uploads were tried", len(f.order))
 		}
 	})
@@ -360,6 +360,30 @@ func TestUnclearUploadCountsAsOurs(t *testing.T) {
 		if s := u.Stats(); s.Uploaded != 3 || s.Stored != 0 {
 			t.Errorf("%d uploaded, %d stored already", s.Uploaded, s.Stored)
 		}
+	})
+}
+
+// A Manager answers 208 to all uploads of a file when one of them ends, also when that one failed.
+func TestFalseAlreadyStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		lie := 1
+		f.Script = func(n int, up flamenco.Upload) (flamenco.UploadOutcome, error) {
+			if n <= lie {
+				return flamenco.AlreadyStored, nil
+			}
+			return 0, nil
+		}
+		u := start(t, f, Config{})
+		ensureAll(t, u, numbered(3))
+		if s := u.Stats(); s.Uploaded != 3 || s.Stored != 0 || s.Missing != 3 || len(f.stored) != 3 {
+			t.Errorf("%d files are stored, stats: %+v", len(f.stored), s)
+		}
+		lie = 1000
+		if err := u.Ensure(t.Context(), blob("lies for ever")).Wait(t.Context()); !errors.As(err, new(*BlobError)) {
+			t.Errorf("got %v", err)
+		}
+		closeIt(t, u)
 	})
 }
 
@@ -476,31 +500,37 @@ func TestMovedBytesAddUp(t *testing.T) {
 				return 0, cut(true)
 			}
 			if up.Name == "theirs" {
+				f.mu.Lock()
+				f.stored[up.SHA256] = true
+				f.mu.Unlock()
 				return flamenco.AlreadyStored, nil
 			}
 			return 0, nil
 		}
 		events := &recorder{}
 		u := start(t, f, Config{LargeFile: 1000, Observer: events})
+		moved := func() int64 {
+			synctest.Wait()
+			events.mu.Lock()
+			defer events.mu.Unlock()
+			return events.bytes[Moved]
+		}
 		p := u.Ensure(t.Context(), large("ours", 10_000))
 		time.Sleep(3500 * time.Millisecond)
-		synctest.Wait()
-		events.mu.Lock()
-		if got := events.bytes[Moved]; got != 3000 {
+		if got := moved(); got != 3000 {
 			t.Errorf("after 3 s, %d bytes are said to have gone out, want 3000", got)
 		}
-		events.mu.Unlock()
 		if err := p.Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := events.bytes[Moved]; got != 10_000 {
+		if got := moved(); got != 10_000 {
 			t.Errorf("in the end, %d bytes are said to have gone out, want 10000", got)
 		}
 		f.mu.Lock()
 		f.sent[large("theirs", 10_000).SHA256] = 1
 		f.mu.Unlock()
 		ensureAll(t, u, []Blob{large("theirs", 10_000)})
-		if got := events.bytes[Moved]; got != 10_000 {
+		if got := moved(); got != 10_000 {
 			t.Errorf("bytes that were not needed count: %d", got)
 		}
 		closeIt(t, u)
@@ -513,6 +543,9 @@ func TestSourceIsLeftAloneAfterTheAnswer(t *testing.T) {
 	var late io.ReadCloser
 	f.Script = func(_ int, up flamenco.Upload) (flamenco.UploadOutcome, error) {
 		late, _ = up.Body()
+		f.mu.Lock()
+		f.stored[up.SHA256] = true
+		f.mu.Unlock()
 		return flamenco.AlreadyStored, nil
 	}
 	u := start(t, f, Config{})

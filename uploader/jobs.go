@@ -18,6 +18,7 @@ type job struct {
 	due       time.Time // when it may be tried again
 	uploading bool      // somebody else is, or was, sending the same: ask before sending
 	unclear   bool      // an attempt ended without an answer: if the Manager has it, it may be from us
+	claimed   bool      // the Manager answered to an upload that it has it already
 
 	sent  progress // of the attempt in flight
 	moved int64    // of that, told to the observer
@@ -79,9 +80,14 @@ func (u *Uploader) add(j *job) (p *Pending, added bool) {
 	return j.pending, true
 }
 
-// enqueue has the Manager asked about a job. It is called under the lock.
+// enqueue takes a job in. It is called under the lock.
 func (u *Uploader) enqueue(j *job) {
 	u.jobs++
+	u.askAbout(j)
+}
+
+// askAbout has the Manager asked, in the next requirements request, whether it has a job's blob. It is called under the lock.
+func (u *Uploader) askAbout(j *job) {
 	if len(u.unchecked) == 0 {
 		u.oldest = time.Now()
 	}
@@ -93,6 +99,10 @@ func (u *Uploader) enqueue(j *job) {
 
 // end settles a job, under the lock.
 func (u *Uploader) end(j *job, err error) {
+	over := u.ctx.Err() != nil
+	if over && err != nil {
+		err = context.Cause(u.ctx) // whatever it was
+	}
 	switch r := u.known[j.key]; {
 	case j.asks && err == errNotStored && r.job == nil:
 		delete(u.known, j.key) // the Manager lost it
@@ -100,8 +110,7 @@ func (u *Uploader) end(j *job, err error) {
 	case err == nil:
 		u.known[j.key] = record{seen: r.seen}
 		u.stats.LeftBytes -= j.blob.Size
-	case u.ctx.Err() != nil: // whatever it was, the run is over
-		err = context.Cause(u.ctx)
+	case over:
 		u.stats.Left++
 		delete(u.known, j.key)
 	default:

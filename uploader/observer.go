@@ -1,7 +1,8 @@
 package uploader
 
 // An Observer is told what happens to blobs, from any goroutine. Its method must be quick and must not call the
-// uploader: requests wait for it.
+// uploader: requests wait for it. What it hears may be a moment older than what Pending.Wait and Stats say; when Close
+// returns, it has heard everything.
 type Observer interface {
 	Observe(Event)
 }

@@ -83,12 +83,15 @@ func (u *Uploader) upload(j *job, probe bool) {
 	case outcome == flamenco.Deferred:
 		u.uploadGate.succeeded(now)
 		u.deferred(j, canDefer, now)
+	case outcome == flamenco.AlreadyStored:
+		u.uploadGate.succeeded(now)
+		u.claimed(j)
 	default:
 		u.uploadGate.succeeded(now)
-		if !u.isLarge(j) && outcome == flamenco.Stored {
+		if !u.isLarge(j) {
 			u.pace.answered(j.blob.Size, now.Sub(began)-time.Duration(connected.Load()), inFlight, now)
 		}
-		u.uploaded(j, outcome, now)
+		u.finish(j, true, now)
 	}
 	u.look()
 }
@@ -125,37 +128,63 @@ func (u *Uploader) open(j *job) (io.ReadCloser, error) {
 	return b, nil
 }
 
-// uploaded ends a job that the Manager has now. It is called under the lock.
-func (u *Uploader) uploaded(j *job, outcome flamenco.UploadOutcome, now time.Time) {
-	// After an attempt of ours that got no answer, the answer that it is there already is about that attempt.
-	if outcome == flamenco.Stored || j.unclear {
+// finish ends a job that the Manager has now, from us or from somebody else. It is called under the lock.
+func (u *Uploader) finish(j *job, ours bool, now time.Time) {
+	e := Event{Kind: Stored, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name}
+	if ours {
+		e.Kind = Uploaded
 		u.stats.Uploaded++
 		u.stats.UploadedBytes += j.blob.Size
 		rest := j.blob.Size - j.moved
 		u.pace.sent(rest, u.bytes+u.cost(j), now)
 		u.moved(j, rest)
-		u.tell(Event{Kind: Uploaded, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name})
 	} else {
 		u.stats.Stored++
 		u.stats.StoredBytes += j.blob.Size
-		u.moved(j, -j.moved)
-		u.tell(Event{Kind: Stored, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name})
 	}
+	u.tell(e)
 	u.end(j, nil)
+}
+
+// claimed has the Manager asked once more about a job of which it says that it has it already: it says so to all who
+// upload a file when one of them ends, and that one may have failed. It is called under the lock.
+func (u *Uploader) claimed(j *job) {
+	u.moved(j, -j.moved)
+	j.claimed = true
+	u.askAbout(j)
+}
+
+// claimedFalsely is the answer that it does not have it. After an attempt of ours that got no answer, it was about
+// that one. It is called under the lock.
+func (u *Uploader) claimedFalsely(j *job, now time.Time) {
+	j.claimed, j.unclear = false, false
+	u.again(j, errors.New("the Manager answers to each upload that it has the file, and then that it does not"), true, now)
+}
+
+// again has a job tried again, unless this counts against its attempts and was the last of them. It is called under
+// the lock.
+func (u *Uploader) again(j *job, err error, counts bool, now time.Time) {
+	if counts {
+		j.attempts++
+		if j.attempts >= u.config.Attempts {
+			u.end(j, err)
+			return
+		}
+	}
+	u.stats.Retried++
+	u.queue.delay(j, now.Add(nth(newWaits(), max(j.attempts, 1))))
+	u.tell(Event{Kind: Retried, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name, Err: err})
 }
 
 // deferred puts a job off because somebody else is sending the same. It is called under the lock.
 func (u *Uploader) deferred(j *job, asked bool, now time.Time) {
 	u.moved(j, -j.moved)
-	if !asked { // the Manager was not given this choice; whoever answered is not to be trusted for ever
-		j.attempts++
-		if j.attempts >= u.config.Attempts {
-			u.end(j, errors.New("the Manager puts it off again and again (425)"))
-			return
-		}
+	j.uploading = true
+	if !asked { // the Manager was not given this choice, so that this was somebody else
+		u.again(j, errors.New("the upload is put off again and again (425)"), true, now)
+		return
 	}
 	j.deferrals++
-	j.uploading = true
 	u.stats.Deferred++
 	u.queue.delay(j, now.Add(nth(newDeferWaits(), j.deferrals)))
 	u.tell(Event{Kind: Deferred, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name})
@@ -164,34 +193,24 @@ func (u *Uploader) deferred(j *job, asked bool, now time.Time) {
 // uploadFailed has a job tried again, or ends it. It is called under the lock.
 func (u *Uploader) uploadFailed(j *job, err error, began, now time.Time) {
 	u.moved(j, -j.moved)
-	retry := false
 	switch what := judge(err); {
-	case u.ctx.Err() != nil:
-		// The run is over.
+	case u.ctx.Err() != nil, what == local:
+		// The run is over, or it is the file's fault and not the Manager's.
+		u.end(j, err)
 	case what == changed:
 		if !errors.Is(err, ErrChanged) {
 			err = fmt.Errorf("%w: %w", ErrChanged, err)
 		}
-	case what == local:
-		// The file's fault, not the Manager's.
+		u.end(j, err)
 	case what == refused:
 		u.refusedOnce(&u.uploadGate, err)
+		u.end(j, err)
 	default:
 		closed := u.troubled(&u.uploadGate, err, began, now)
 		u.pace.failed(began, now)
 		j.unclear = j.unclear || what == away
-		if what == again || !closed {
-			j.attempts++
-		}
-		retry = j.attempts < u.config.Attempts
+		u.again(j, err, what == again || !closed, now)
 	}
-	if !retry {
-		u.end(j, err)
-		return
-	}
-	u.stats.Retried++
-	u.queue.delay(j, now.Add(nth(newWaits(), max(j.attempts, 1))))
-	u.tell(Event{Kind: Retried, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name, Err: err})
 }
 
 // moved tells the observer that more, or less, of a job has gone out.

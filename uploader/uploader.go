@@ -77,7 +77,12 @@ func (u *Uploader) unlock() {
 }
 
 // tell is called under the lock.
-func (u *Uploader) tell(e Event) { u.news = append(u.news, e) }
+func (u *Uploader) tell(e Event) {
+	if u.news == nil {
+		u.news = make([]Event, 0, 4) // mostly enough for what happens at once
+	}
+	u.news = append(u.news, e)
+}
 
 // New starts an uploader, which runs until Close, or until ctx ends.
 func New(ctx context.Context, shaman Shaman, config Config) (*Uploader, error) {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -256,17 +258,20 @@ func TestLargeFiles(t *testing.T) {
 		closeIt(t, u)
 
 		var order []string
-		last := 0
-		for i, name := range f.order {
-			if len(name) > 5 && name[:5] == "large" {
+		for _, name := range f.order {
+			if strings.HasPrefix(name, "large") {
 				order = append(order, name)
-				last = i
 			}
 		}
-		_ = last
-		want := []string{"large 7", "large 6", "large 5", "large 4", "large 3", "large 2", "large 1", "large 0"}
-		if diff := cmp.Diff(want, order); diff != "" {
-			t.Errorf("order of large files (-want +got):\n%s", diff)
+		for i, name := range order {
+			// Two begin at the same moment, in either order.
+			if want := fmt.Sprintf("large %d", 7-i); name != want && order[i^1] != want {
+				t.Errorf("large files went in the order %v, want the largest first", order)
+				break
+			}
+		}
+		if len(order) != 8 {
+			t.Errorf("%d large files went", len(order))
 		}
 	})
 }
@@ -277,19 +282,19 @@ func TestBackpressure(t *testing.T) {
 		f.RTT = 10 * time.Millisecond
 		f.uploading[digest("file 000000")] = true // the first is put off, and must not block the rest
 		u := start(t, f, Config{Backlog: 10})
-		went := 0
+		var went atomic.Int64
 		go func() {
 			for _, b := range numbered(200) {
 				u.Ensure(t.Context(), b)
-				went++
+				went.Add(1)
 			}
 			u.Close()
 		}()
 		synctest.Wait()
-		if went > 10 {
-			t.Errorf("Ensure took %d blobs with a backlog of 10", went)
+		if n := went.Load(); n > 10 {
+			t.Errorf("Ensure took %d blobs with a backlog of 10", n)
 		}
-		closeItLater(t, u, func() bool { return went == 200 })
+		closeItLater(t, u, func() bool { return went.Load() == 200 })
 		if s := u.Stats(); s.Uploaded != 200 || s.Left != 0 {
 			t.Errorf("%d uploaded, %d left", s.Uploaded, s.Left)
 		}
