@@ -1,0 +1,212 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var when = time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
+
+func entries() []Entry {
+	return []Entry{
+		{Time: when, Step: CheckingOut, Key: "k1", Name: "sh010", Checkout: "asked"},
+		{Time: when, Step: CheckedOut, Key: "k1", Checkout: "made-1"},
+		{Time: when, Step: Posting, Key: "k1", Fingerprint: "f"},
+		{Time: when, Step: Posted, Key: "k1", Job: "id-1"},
+		{Time: when, Step: CheckingOut, Key: "k2", Name: "sh020\nwith a line break", Checkout: "asked"},
+		{Time: when, Step: CheckedOut, Key: "k2", Checkout: "made-2"},
+		{Time: when, Step: Ended, ExitCode: 3},
+	}
+}
+
+func write(t *testing.T, dir, run string, list []Entry) string {
+	t.Helper()
+	r, err := Create(dir, Head{Run: run, Manager: "http://m", Project: "/p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if err := r.Record(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, run+suffix)
+}
+
+func TestListTellsWhatWasDone(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "20260301-1", entries())
+	write(t, dir, "20260302-1", nil)
+	runs, err := List(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(runs) != 2 || runs[0].Run != "20260302-1" || !runs[0].Ended.IsZero() {
+		t.Fatalf("runs: %+v, want the newest first, and it not ended", runs)
+	}
+	want := []Job{
+		{Key: "k1", Name: "sh010", Fingerprint: "f", Step: Posted, Checkout: "made-1", ID: "id-1", Time: when},
+		{Key: "k2", Name: "sh020\nwith a line break", Step: CheckedOut, Checkout: "made-2", Time: when},
+	}
+	if diff := cmp.Diff(want, runs[1].Jobs); diff != "" {
+		t.Error(diff)
+	}
+	if runs[1].ExitCode != 3 || !runs[1].Ended.Equal(when) {
+		t.Errorf("end: %v, exit code %d", runs[1].Ended, runs[1].ExitCode)
+	}
+	if runs[1].Jobs[0].Orphan() || !runs[1].Jobs[1].Orphan() {
+		t.Error("the checkout without a job is to be the orphan, and no other")
+	}
+	info, err := os.Stat(filepath.Join(dir, "20260301-1"+suffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("mode %v: others can read it", info.Mode())
+	}
+}
+
+// A crash may leave any beginning of the file, and any bytes in the last write.
+func TestCutOffAnywhere(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, dir, "run", entries())
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := parse(whole)
+	if len(all) != len(entries())+1 {
+		t.Fatalf("%d entries were read of %d", len(all), len(entries())+1)
+	}
+	for cut := range len(whole) {
+		got := parse(whole[:cut])
+		if want := strings.Count(string(whole[:cut]), "\n"); len(got) != want {
+			t.Fatalf("cut at byte %d: %d entries, want %d", cut, len(got), want)
+		}
+		if diff := cmp.Diff(all[:len(got)], got, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("cut at byte %d: %s", cut, diff)
+		}
+		torn := append(append([]byte(nil), whole[:cut]...), make([]byte, 64)...) // zeros, as after a power cut
+		if got := parse(torn); len(got) > len(all) || !cmp.Equal(all[:len(got)], got, cmpopts.EquateEmpty()) {
+			t.Fatalf("zeros from byte %d: read something that was never written: %v", cut, got)
+		}
+	}
+	for i := range whole { // a flipped bit ends the reading, and is never believed
+		bad := append([]byte(nil), whole...)
+		bad[i] ^= 4
+		if got := parse(bad); !cmp.Equal(all[:len(got)], got, cmpopts.EquateEmpty()) {
+			t.Fatalf("flipped bit in byte %d was believed", i)
+		}
+	}
+}
+
+func TestRecordsSideBySide(t *testing.T) {
+	dir := t.TempDir()
+	r, err := Create(dir, Head{Run: "run"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			if err := r.Record(t.Context(), Entry{Step: Posted, Key: fmt.Sprint(i)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	r.Close()
+	runs, err := List(dir, 1)
+	if err != nil || len(runs) != 1 || len(runs[0].Jobs) != 200 {
+		t.Errorf("runs %v, error %v, want one run of 200 jobs", len(runs), err)
+	}
+}
+
+func TestNothingIsRecordedAfterAFailure(t *testing.T) {
+	r, err := Create(t.TempDir(), Head{Run: "run"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.file.Close()
+	for range 2 {
+		if err := r.Record(t.Context(), Entry{Step: Posting}); err == nil {
+			t.Error("a record that cannot be written was taken for written")
+		}
+	}
+}
+
+func TestLock(t *testing.T) {
+	if dir := os.Getenv("JOURNAL_LOCK_DIR"); dir != "" { // the other process
+		if _, err := Lock(dir, "m", "p", "other"); err != nil {
+			fmt.Print(err)
+			os.Exit(7)
+		}
+		os.Exit(0)
+	}
+	dir := t.TempDir()
+	held, err := Lock(dir, "m", "p", "mine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other, err := Lock(dir, "m", "another project", "x"); err != nil {
+		t.Errorf("another project: %v", err)
+	} else {
+		other.Unlock()
+	}
+	attempt := func() (string, error) {
+		cmd := exec.Command(os.Args[0], "-test.run", "^TestLock$")
+		cmd.Env = append(os.Environ(), "JOURNAL_LOCK_DIR="+dir)
+		out, err := cmd.Output()
+		return string(out), err
+	}
+	out, err := attempt()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 7 || !strings.Contains(out, fmt.Sprintf("run mine, process %d", os.Getpid())) {
+		t.Errorf("the other process got %v: %q, want to be told who holds the lock", err, out)
+	}
+	held.Unlock()
+	if out, err := attempt(); err != nil {
+		t.Errorf("after Unlock: %v: %s", err, out)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	line, err := entries()[0].line()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(line)
+	f.Add([]byte("00000000 {}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		tell(parse(text))
+	})
+}
+
+func BenchmarkRecord(b *testing.B) {
+	r, err := Create(b.TempDir(), Head{Run: "run"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	b.SetParallelism(4)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := r.Record(b.Context(), Entry{Step: Posting, Key: "k"}); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,342 @@
+package once
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/submit/journal"
+)
+
+// fake is a Manager in memory that can act and then drop its answer, or fail without acting.
+type fake struct {
+	mu    sync.Mutex
+	jobs  []api.Job
+	trips int // requests of any kind
+
+	// trouble says what happens to a request to submit; it is asked with the number of the attempt, from 1.
+	trouble func(attempt int) trouble
+	posts   int
+}
+
+type trouble int
+
+const (
+	none    trouble = iota
+	dropped         // acts, and the answer is lost
+	cut             // the connection breaks before it acts
+	refused         // 400
+	stale           // 412
+	broken          // 500 without acting
+	away            // connection refused
+	gateway         // 502 after acting
+)
+
+func (f *fake) Jobs(context.Context) ([]api.Job, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.jobs), nil
+}
+
+func (f *fake) Job(_ context.Context, id string) (api.Job, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, j := range f.jobs {
+		if j.ID == id {
+			return j, nil
+		}
+	}
+	return api.Job{}, &flamenco.Error{Status: http.StatusNotFound, FromManager: true}
+}
+
+func (f *fake) SubmitJob(ctx context.Context, s api.SubmittedJob) (api.Job, error) {
+	if err := ctx.Err(); err != nil {
+		return api.Job{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.posts++
+	what := none
+	if f.trouble != nil {
+		what = f.trouble(f.posts)
+	}
+	lost := &flamenco.UnreachableError{Method: "POST", Sent: true, Err: io.ErrUnexpectedEOF}
+	switch what {
+	case cut:
+		return api.Job{}, lost
+	case away:
+		return api.Job{}, &flamenco.UnreachableError{Method: "POST", Err: errors.New("connection refused")}
+	case refused:
+		return api.Job{}, &flamenco.Error{Status: http.StatusBadRequest, Message: "job type unknown", FromManager: true}
+	case stale:
+		return api.Job{}, &flamenco.Error{Status: http.StatusPreconditionFailed, FromManager: true}
+	case broken:
+		return api.Job{}, &flamenco.Error{Status: http.StatusInternalServerError, FromManager: true}
+	}
+	status := s.InitialStatus
+	if status == "" {
+		status = api.JobStatusQueued
+	}
+	j := api.Job{ID: fmt.Sprint("id-", len(f.jobs)+1), Name: s.Name, Metadata: s.Metadata, Status: status, Created: time.Unix(int64(len(f.jobs)), 0)}
+	f.jobs = append(f.jobs, j)
+	switch what {
+	case dropped:
+		return api.Job{}, lost
+	case gateway:
+		return api.Job{}, &flamenco.Error{Status: http.StatusBadGateway}
+	}
+	return j, nil
+}
+
+func (f *fake) SetJobStatus(_ context.Context, id string, status api.JobStatus, _ string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.jobs {
+		if f.jobs[i].ID == id {
+			f.jobs[i].Status = status
+			return nil
+		}
+	}
+	return &flamenco.Error{Status: http.StatusNotFound, FromManager: true}
+}
+
+// memory is a journal that keeps entries.
+type memory struct {
+	mu      sync.Mutex
+	entries []journal.Entry
+	fail    error
+}
+
+func (m *memory) Record(_ context.Context, e journal.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail == nil {
+		m.entries = append(m.entries, e)
+	}
+	return m.fail
+}
+
+func (m *memory) steps() (steps []journal.Step) {
+	for _, e := range m.entries {
+		steps = append(steps, e.Step)
+	}
+	return steps
+}
+
+func TestPostIsThereOnce(t *testing.T) {
+	always := func(what trouble) func(int) trouble { return func(int) trouble { return what } }
+	first := func(list ...trouble) func(int) trouble {
+		return func(attempt int) trouble {
+			if attempt <= len(list) {
+				return list[attempt-1]
+			}
+			return none
+		}
+	}
+	tests := []struct {
+		name    string
+		trouble func(int) trouble
+		jobs    int // at the Manager afterwards
+		fails   bool
+		refused bool
+		posts   int // 0: any number
+	}{
+		{name: "nothing goes wrong", jobs: 1, posts: 1},
+		{name: "the answer is lost", trouble: first(dropped), jobs: 1, posts: 1},
+		{name: "a gateway answers for a Manager that acted", trouble: first(gateway), jobs: 1, posts: 1},
+		{name: "the connection breaks before", trouble: first(cut, cut), jobs: 1, posts: 3},
+		{name: "lost, after it broke before", trouble: first(cut, dropped), jobs: 1, posts: 2},
+		{name: "the Manager is away for a while", trouble: first(away, away, away), jobs: 1, posts: 4},
+		{name: "refused", trouble: always(refused), fails: true, refused: true, posts: 1},
+		{name: "stale etag", trouble: always(stale), fails: true, refused: true, posts: 1},
+		{name: "an internal error that passes", trouble: first(broken, broken), jobs: 1, posts: 3},
+		{name: "an internal error that stays", trouble: always(broken), fails: true, refused: true, posts: internalErrors},
+		{name: "the Manager stays away", trouble: always(away), fails: true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := &fake{trouble: test.trouble}
+				log := new(memory)
+				p := New(m, log, Config{Run: "r1"})
+				job, err := p.Post(t.Context(), Request{Job: api.SubmittedJob{Name: "sh010"}, Key: "k", Fingerprint: "f"})
+				if (err != nil) != test.fails {
+					t.Fatalf("error %v, want one: %v", err, test.fails)
+				}
+				var no *RefusedError
+				if errors.As(err, &no) != test.refused {
+					t.Errorf("error %v, refused should be %v", err, test.refused)
+				}
+				if len(m.jobs) != test.jobs {
+					t.Errorf("%d jobs at the Manager, want %d", len(m.jobs), test.jobs)
+				}
+				if test.posts != 0 && m.posts != test.posts {
+					t.Errorf("%d requests to submit, want %d", m.posts, test.posts)
+				}
+				want := []journal.Step{journal.Posting, journal.Posted}
+				switch {
+				case test.refused:
+					want[1] = journal.Refused
+				case test.fails:
+					want = want[:1]
+				default:
+					if job.Metadata[MetaKey] != "k" || job.Metadata[MetaFingerprint] != "f" || job.Metadata[MetaRun] != "r1" {
+						t.Errorf("metadata %v lacks key, fingerprint or run", job.Metadata)
+					}
+				}
+				if !slices.Equal(log.steps(), want) {
+					t.Errorf("journal %v, want %v", log.steps(), want)
+				}
+			})
+		})
+	}
+}
+
+func TestNothingIsSentWithoutARecord(t *testing.T) {
+	m := new(fake)
+	p := New(m, &memory{fail: errors.New("disk full")}, Config{Run: "r"})
+	if _, err := p.Post(t.Context(), Request{Key: "k"}); err == nil || m.posts > 0 {
+		t.Errorf("error %v and %d posts, want an error and none", err, m.posts)
+	}
+}
+
+func TestFind(t *testing.T) {
+	deleted := time.Now()
+	m := &fake{jobs: []api.Job{
+		{ID: "old", Status: api.JobStatusCompleted, Created: time.Unix(1, 0), Metadata: api.JobMetadata{MetaKey: "k"}},
+		{ID: "new", Status: api.JobStatusActive, Created: time.Unix(2, 0), Metadata: api.JobMetadata{MetaKey: "k"}},
+		{ID: "failed", Status: api.JobStatusFailed, Created: time.Unix(3, 0), Metadata: api.JobMetadata{MetaKey: "k"}},
+		{ID: "going", Status: api.JobStatusQueued, Created: time.Unix(4, 0), Metadata: api.JobMetadata{MetaKey: "k"}, DeleteRequestedAt: &deleted},
+		{ID: "canceled", Status: api.JobStatusCanceled, Metadata: api.JobMetadata{MetaKey: "gone"}},
+		{ID: "odd", Status: "never-heard-of", Metadata: api.JobMetadata{MetaKey: "odd"}},
+	}}
+	p := New(m, new(memory), Config{Run: "r"})
+	for key, want := range map[string]string{"k": "new", "gone": "", "odd": "odd", "none": ""} {
+		job, found, err := p.Find(t.Context(), key)
+		if err != nil || found != (want != "") || job.ID != want {
+			t.Errorf("Find(%q) = %q, %v, %v, want %q", key, job.ID, found, err, want)
+		}
+	}
+}
+
+func TestHoldAndRelease(t *testing.T) {
+	m := new(fake)
+	log := new(memory)
+	p := New(m, log, Config{Run: "r"})
+	for i, initial := range []api.JobStatus{"", api.JobStatusPaused, ""} {
+		r := Request{Job: api.SubmittedJob{Name: fmt.Sprint(i), InitialStatus: initial}, Key: fmt.Sprint(i), Hold: true}
+		if _, err := p.Post(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	statuses := func() (s []api.JobStatus) {
+		for _, j := range m.jobs {
+			s = append(s, j.Status)
+		}
+		return s
+	}
+	if want := []api.JobStatus{"paused", "paused", "paused"}; !slices.Equal(statuses(), want) || p.Held() != 2 {
+		t.Errorf("before: %v with %d held, want %v and 2", statuses(), p.Held(), want)
+	}
+	if err := p.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := []api.JobStatus{"queued", "paused", "queued"}; !slices.Equal(statuses(), want) {
+		t.Errorf("after: %v, want %v", statuses(), want)
+	}
+}
+
+func TestReplaceCancelsTheOldJob(t *testing.T) {
+	m := &fake{jobs: []api.Job{{ID: "old", Status: api.JobStatusActive}}}
+	p := New(m, new(memory), Config{Run: "r"})
+	if _, err := p.Post(t.Context(), Request{Key: "k", Replaces: "old"}); err != nil {
+		t.Fatal(err)
+	}
+	if m.jobs[0].Status != api.JobStatusCancelRequested || len(m.jobs) != 2 {
+		t.Errorf("jobs %v, want the old one asked to end and a new one", m.jobs)
+	}
+	if _, err := p.Post(t.Context(), Request{Key: "k2", Replaces: "deleted meanwhile"}); err != nil {
+		t.Errorf("a job that is gone needs no cancelling: %v", err)
+	}
+}
+
+// A hundred jobs, in runs that end at any moment, with answers that get lost: each is there once.
+func TestKilledAtRandom(t *testing.T) {
+	const jobs, seeds = 100, 20
+	for seed := range uint64(seeds) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		m := &fake{trouble: func(int) trouble {
+			if random.IntN(4) == 0 {
+				return []trouble{dropped, cut, gateway, away}[random.IntN(4)]
+			}
+			return none
+		}}
+		synctest.Test(t, func(t *testing.T) {
+			for run := 0; ; run++ {
+				ctx, kill := context.WithCancel(t.Context())
+				after := random.IntN(40)
+				log := &killing{after: after, kill: kill}
+				p := New(m, log, Config{Run: fmt.Sprint("run", run)})
+				done := submitAll(ctx, p, jobs)
+				kill()
+				if done {
+					break
+				}
+			}
+		})
+		keys := make(map[string]int)
+		for _, j := range m.jobs {
+			keys[j.Metadata[MetaKey]]++
+		}
+		for key, n := range keys {
+			if n != 1 {
+				t.Errorf("seed %d: job %s is there %d times", seed, key, n)
+			}
+		}
+		if len(keys) != jobs {
+			t.Errorf("seed %d: %d jobs, want %d", seed, len(keys), jobs)
+		}
+	}
+}
+
+func submitAll(ctx context.Context, p *Poster, jobs int) bool {
+	for i := range jobs {
+		key := fmt.Sprint(i)
+		if _, found, err := p.Find(ctx, key); err != nil {
+			return false
+		} else if found {
+			continue
+		}
+		if _, err := p.Post(ctx, Request{Key: key}); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// killing ends the run after some entries.
+type killing struct {
+	memory
+	after int
+	kill  func()
+}
+
+func (k *killing) Record(ctx context.Context, e journal.Entry) error {
+	if k.after--; k.after < 0 {
+		k.kill()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return k.memory.Record(ctx, e)
+}
