@@ -1,5 +1,7 @@
 package blend
 
+import "io"
+
 // Struct gives the ID itself.
 func (d *DataBlock) Struct() Struct { return d.Array(&d.Block).At(0) }
 
@@ -28,16 +30,29 @@ func (d *DataBlock) Array(b *Block) Array {
 // Find gives the contents of the DATA block that had the old address; nothing
 // when the address is null or leads out of the data-block.
 func (d *DataBlock) Find(old uint64) Array {
+	if b := d.FindBlock(old); b != nil {
+		return d.Array(b)
+	}
+	return Array{}
+}
+
+// Reader reads the bytes of a block, for one that may be too large for Array.
+func (d *DataBlock) Reader(b *Block) *io.SectionReader {
+	return io.NewSectionReader(d.f, b.Body, b.Len)
+}
+
+// FindBlock is Find without reading the block; nil where there is none.
+func (d *DataBlock) FindBlock(old uint64) *Block {
 	if d == nil || old == 0 {
-		return Array{}
+		return nil
 	}
 	if len(d.Data) <= few {
 		for i := range d.Data {
 			if d.Data[i].Old == old {
-				return d.Array(&d.Data[i])
+				return &d.Data[i]
 			}
 		}
-		return Array{}
+		return nil
 	}
 	if !d.mapped {
 		d.mapped = true
@@ -52,7 +67,7 @@ func (d *DataBlock) Find(old uint64) Array {
 		}
 	}
 	if i, ok := d.byOld[old]; ok {
-		return d.Array(&d.Data[i])
+		return &d.Data[i]
 	}
-	return Array{}
+	return nil
 }

@@ -36,8 +36,10 @@ type Field struct {
 	Size int
 	// Elems is the number of elements: the product of all dimensions, 1 when there are none.
 	Elems int
-	// Pointer says that the elements are pointers (to Type, or to more pointers to it).
+	// Pointer says that the elements are pointers: to Type, or to an array of
+	// pointers to Type when Stars is 2.
 	Pointer bool
+	Stars   int
 }
 
 type primitive uint8
@@ -51,9 +53,9 @@ const (
 )
 
 // primitives says how the types that are no structs are read; their sizes are
-// in the file. char is signed on all platforms that Blender is built for.
+// in the file. Blender is compiled with unsigned char on all platforms.
 var primitives = map[string]primitive{
-	"char": signedInt, "int8_t": signedInt, "short": signedInt, "int16_t": signedInt,
+	"char": unsignedInt, "int8_t": signedInt, "short": signedInt, "int16_t": signedInt,
 	"int": signedInt, "int32_t": signedInt, "long": signedInt, "int64_t": signedInt,
 	"uchar": unsignedInt, "uint8_t": unsignedInt, "ushort": unsignedInt, "uint16_t": unsignedInt,
 	"uint": unsignedInt, "uint32_t": unsignedInt, "ulong": unsignedInt, "uint64_t": unsignedInt,

@@ -39,9 +39,9 @@ func parseDNA(body []byte, l *layout, offset int64) (*DNA, error) {
 
 // dnaName is what the name of a field says of its type.
 type dnaName struct {
-	bare    string
-	pointer bool
-	elems   int
+	bare  string
+	stars int
+	elems int
 }
 
 type dnaParser struct {
@@ -123,7 +123,9 @@ func (p *dnaParser) names(full []string) []dnaName {
 		n := dnaName{elems: 1}
 		start := 0
 		for start < len(s) && (s[start] == '*' || s[start] == '(') {
-			n.pointer = n.pointer || s[start] == '*'
+			if s[start] == '*' {
+				n.stars++
+			}
 			start++
 		}
 		end := start
@@ -181,7 +183,7 @@ func (p *dnaParser) fields(d *DNA, t *Type, names []dnaName) {
 			return
 		}
 		n := &names[name]
-		f := Field{Name: n.bare, Type: &d.types[typ], Offset: offset, Elems: n.elems, Pointer: n.pointer}
+		f := Field{Name: n.bare, Type: &d.types[typ], Offset: offset, Elems: n.elems, Pointer: n.stars > 0, Stars: n.stars}
 		f.Size = f.Type.Size
 		if f.Pointer {
 			f.Size = p.l.pointerSize

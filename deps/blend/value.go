@@ -2,9 +2,11 @@ package blend
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"iter"
 	"math"
+	"slices"
 )
 
 // A Struct is one struct in the file. Its accessors take a field's path as in
@@ -22,6 +24,24 @@ type Struct struct {
 
 // Valid reports whether there is a struct at all.
 func (s Struct) Valid() bool { return s.Type != nil }
+
+// Old is the address that the struct had, when it is the first of its block;
+// else 0.
+func (s Struct) Old() uint64 {
+	if s.d == nil {
+		return 0
+	}
+	if s.Offset == s.d.Body {
+		return s.d.Old
+	}
+	i, ok := slices.BinarySearchFunc(s.d.Data, s.Offset, func(b Block, offset int64) int {
+		return cmp.Compare(b.Body, offset)
+	})
+	if !ok {
+		return 0
+	}
+	return s.d.Data[i].Old
+}
 
 // Has reports whether the struct has the field.
 func (s Struct) Has(path string) bool {
@@ -105,6 +125,9 @@ func (s Struct) PointerAt(offset int) uint64 {
 	return s.d.f.layout.pointer(s.data[offset:])
 }
 
+// ByteOrder is that of the file's numbers.
+func (s Struct) ByteOrder() binary.ByteOrder { return s.d.f.layout.order }
+
 // Sub gives a struct that is a field of this one.
 func (s Struct) Sub(path string) Struct {
 	f, ok := s.Type.Field(path)
@@ -127,6 +150,9 @@ func (s Struct) FollowArray(path string) Array {
 	}
 	return s.d.Find(s.Pointer(path))
 }
+
+// Find gives the block of the same data-block that had an old address.
+func (s Struct) Find(old uint64) Array { return s.d.Find(old) }
 
 // List walks the linked list that a ListBase field holds.
 func (s Struct) List(path string) iter.Seq[Struct] {

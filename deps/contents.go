@@ -1,0 +1,317 @@
+package deps
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/flsync/flsync/deps/blend"
+)
+
+// Contents is what a blend file says of other files and of its scenes. It
+// depends on the file's bytes only, so it may be kept under their digest.
+type Contents struct {
+	Version     string // as Blender shows it: "3.4"
+	Subversion  int
+	Compression blend.Compression
+	// ActiveScene is the name of the scene that is rendered by default.
+	ActiveScene string
+	Scenes      []Scene
+	Libraries   []Library
+	// IDs are the data-blocks that matter: those with references and those
+	// linked from libraries. With HasGraph they are all that are not part of
+	// the user interface.
+	IDs  []ID
+	Refs []Reference
+	// HasGraph says that the Uses of all IDs are filled in.
+	HasGraph bool
+}
+
+// Library is a blend file that data is linked from.
+type Library struct {
+	// Ref is the index in Refs of the reference to it.
+	Ref int
+	// Linked and Stored count data-blocks of the library: those that are read
+	// from it, and those that were packed into this file when they were linked.
+	// A library of which all is stored need not be there.
+	Linked, Stored int
+	// Packed is the library itself, when it is packed into this file.
+	Packed *Contents
+}
+
+// Needed reports whether the library has to be on disk.
+func (l *Library) Needed() bool { return l.Packed == nil && (l.Linked > 0 || l.Stored == 0) }
+
+// ID is a data-block.
+type ID struct {
+	// Name has the two letters of its kind in front: "OBCube".
+	Name string
+	// Library is the index of the library that it is read from; -1 for data
+	// that this file holds itself.
+	Library int
+	// FirstRef and NumRefs are its part of Contents.Refs.
+	FirstRef, NumRefs int
+	// Uses are the indices of the data-blocks that it points to.
+	Uses []int32
+}
+
+func (i *ID) isScene() bool { return strings.HasPrefix(i.Name, "SC") }
+
+// refs gives the references that a data-block holds.
+func (c *Contents) refs(id int) []Reference {
+	i := &c.IDs[id]
+	return c.Refs[i.FirstRef : i.FirstRef+i.NumRefs]
+}
+
+// ErrTooMany is wrapped by the error for a blend file that names more files
+// than any real one, and was made to use up memory.
+var ErrTooMany = errors.New("names too many files")
+
+// maxRefs bounds what one blend file may refer to: image strips of ten hours.
+const maxRefs = 1 << 20
+
+// maxPackedDepth bounds how often a blend file is packed into one that is
+// packed itself.
+const maxPackedDepth = 2
+
+// readContents reads a blend file. graph asks for the Uses of its data-blocks;
+// depth is how often the file is packed into another.
+func readContents(f *blend.File, plans *planCache, graph bool, depth int) (*Contents, error) {
+	c := collector{
+		depth:     depth,
+		Contents:  &Contents{Compression: f.Compression, HasGraph: graph},
+		plans:     plans,
+		plan:      plans.of(f.DNA()),
+		ids:       map[uint64]int32{},
+		libraries: map[uint64]int{},
+		refLib:    map[int]uint64{},
+	}
+	for d, err := range f.DataBlocks() {
+		if err != nil {
+			return nil, err
+		}
+		c.read(d)
+		if len(c.Refs) > maxRefs {
+			return nil, fmt.Errorf("%w: %d by byte %d", ErrTooMany, len(c.Refs), d.Offset)
+		}
+	}
+	if err := c.nameObjects(f); err != nil {
+		return nil, err
+	}
+	c.Version, c.Subversion = f.Version.String(), f.Version.Sub
+	c.finish()
+	return c.Contents, nil
+}
+
+// nameObjects walks the file once more in the rare case that a scene looks
+// through an object that is no camera.
+func (c *collector) nameObjects(f *blend.File) error {
+	missing := c.scenes.unnamed(c)
+	if len(missing) == 0 {
+		return nil
+	}
+	for d, err := range f.DataBlocks() {
+		if err != nil {
+			return err
+		}
+		if d.Code == blend.MakeCode("OB") && missing[d.Old] {
+			c.d = d
+			c.scenes.name(c)
+		}
+	}
+	return nil
+}
+
+// A collector gathers the contents of one blend file, data-block after
+// data-block. What takes knowing all of them is put right in finish.
+type collector struct {
+	*Contents
+	plan  *plan
+	plans *planCache
+	depth int
+
+	// The data-block being read.
+	d    *blend.DataBlock
+	id   blend.Struct
+	base Base
+
+	ids       map[uint64]int32 // old address of an ID: index in IDs
+	idLibs    []uint64         // of IDs: the old address of the library it is linked from
+	libraries map[uint64]int   // old address of a library: index in Libraries
+	refLib    map[int]uint64   // index in Refs: old address of the library that is its base
+	uses      useCollector
+	nodes     nodeCollector
+	scenes    sceneCollector
+}
+
+// skipped are the kinds of data-blocks that are about the user interface.
+func skipped(c blend.Code) bool {
+	switch c.String() {
+	case "WM", "WS", "SR", "SN": // window manager, workspaces, screens in two spellings
+		return true
+	}
+	return false
+}
+
+// read takes in one data-block.
+func (c *collector) read(d *blend.DataBlock) {
+	c.d, c.id, c.base = d, blend.Struct{}, BaseSelf
+	switch {
+	case !d.Code.IsID():
+		c.scenes.readFile(c)
+	case d.Code == blend.CodeLink:
+		c.addID(d.Struct().Pointer("lib"))
+	case d.Code == blend.CodeLib:
+		c.readLibrary()
+	case !skipped(d.Code):
+		c.readID()
+	}
+}
+
+// readID takes in a data-block that the file holds itself.
+func (c *collector) readID() {
+	first := len(c.Refs)
+	c.id = c.d.Struct()
+	stored := c.id.Pointer("id.lib")
+	if stored != 0 {
+		c.base = BaseLibrary
+	}
+	c.readBlock(&c.d.Block)
+	for i := range c.d.Data {
+		c.readBlock(&c.d.Data[i])
+	}
+	c.nodes.finishID(c)
+	c.scenes.readID(c)
+	if stored != 0 {
+		for i := first; i < len(c.Refs); i++ {
+			c.refLib[i] = stored
+		}
+		c.scenes.stored = append(c.scenes.stored, stored)
+	}
+	if len(c.Refs) == first && !c.HasGraph {
+		return
+	}
+	i := c.addID(0)
+	c.IDs[i].FirstRef, c.IDs[i].NumRefs = first, len(c.Refs)-first
+	c.uses.finishID(i)
+}
+
+// readBlock takes in one block, if structs of its kind may name files or
+// data-blocks.
+func (c *collector) readBlock(b *blend.Block) {
+	t := c.d.TypeOf(b)
+	if t == nil {
+		return
+	}
+	rows := c.plan.rows[t.SDNA]
+	var pointers []idPointer
+	if c.HasGraph {
+		pointers = c.plan.pointers[t.SDNA]
+	}
+	if len(rows) == 0 && len(pointers) == 0 {
+		return
+	}
+	a := c.d.Array(b)
+	for i := range a.Len() {
+		s := a.At(i)
+		for _, r := range rows {
+			r.read(c, s)
+		}
+		if len(pointers) > 0 {
+			c.uses.add(s, pointers)
+		}
+	}
+}
+
+// addID makes an entry for the data-block that is being read; lib is the old
+// address of the library that it has to be read from, if any.
+func (c *collector) addID(lib uint64) int {
+	i := len(c.IDs)
+	c.IDs = append(c.IDs, ID{Name: c.idName(), Library: -1})
+	c.idLibs = append(c.idLibs, lib)
+	c.ids[c.d.Old] = int32(i)
+	return i
+}
+
+// idName is the name of the data-block that is being read.
+func (c *collector) idName() string {
+	s := c.d.Struct()
+	if s.Has("id.name") {
+		return string(s.Bytes("id.name"))
+	}
+	return string(s.Bytes("name")) // the stand-in of a linked one is an ID and nothing more
+}
+
+// add takes in a reference that the data-block being read holds.
+func (c *collector) add(r Reference) {
+	if r.Path == "" && r.Form != FormDiskCache || len(c.Refs) > maxRefs {
+		return
+	}
+	r.ID = c.idName()
+	if r.Base == BaseSelf {
+		r.Base = c.base
+	}
+	c.Refs = append(c.Refs, r)
+}
+
+// readLibrary takes in a library.
+func (c *collector) readLibrary() {
+	s := c.d.Struct()
+	lib := Library{Ref: len(c.Refs)}
+	c.Refs = append(c.Refs, Reference{
+		ID: c.idName(), Field: "Library.name", Kind: KindLibrary,
+		Path:  string(s.Bytes("name")),
+		Parts: []Part{pathPart(s, "name", RolePath)},
+	})
+	if packed := s.Follow("packedfile"); packed.Valid() {
+		lib.Packed = c.readPacked(packed)
+	}
+	c.libraries[c.d.Old] = len(c.Libraries)
+	c.Libraries = append(c.Libraries, lib)
+}
+
+// readPacked reads a blend file that is packed into this one. Damage in it is no
+// reason to refuse the file around it: it counts as empty then.
+func (c *collector) readPacked(packed blend.Struct) *Contents {
+	data := c.d.FindBlock(packed.Pointer("data"))
+	empty := &Contents{HasGraph: true}
+	if data == nil || c.depth >= maxPackedDepth {
+		return empty
+	}
+	f, err := blend.NewReader(c.d.Reader(data), data.Len, blend.Options{})
+	if err != nil {
+		return empty
+	}
+	defer f.Close()
+	inner, err := readContents(f, c.plans, true, c.depth+1)
+	if err != nil {
+		return empty
+	}
+	for i := range inner.Refs {
+		inner.Refs[i].Parts = nil // their offsets are not those of this file
+	}
+	return inner
+}
+
+// finish resolves what refers to other data-blocks.
+func (c *collector) finish() {
+	for i, old := range c.idLibs {
+		if lib, ok := c.libraries[old]; ok && old != 0 {
+			c.IDs[i].Library = lib
+			c.Libraries[lib].Linked++
+		}
+	}
+	for _, old := range c.scenes.stored {
+		if lib, ok := c.libraries[old]; ok {
+			c.Libraries[lib].Stored++
+		}
+	}
+	for i, old := range c.refLib {
+		c.Refs[i].Library = c.libraries[old]
+	}
+	c.nodes.finish(c)
+	if c.HasGraph {
+		c.uses.finish(c)
+	}
+	c.scenes.finish(c)
+}

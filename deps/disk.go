@@ -1,0 +1,127 @@
+package deps
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// presence is what is found at a path.
+type presence uint8
+
+const (
+	absent presence = iota
+	isFile
+	isFolder
+)
+
+// A disk remembers what it saw, so that what many shots share is looked at
+// once in a run. All paths are absolute and have slashes.
+type disk struct {
+	mu      sync.Mutex
+	found   map[string]presence
+	folders map[string][]entry
+	real    map[string]string
+}
+
+// An entry is one name in a folder.
+type entry struct {
+	name   string
+	folder bool
+}
+
+func newDisk() *disk {
+	return &disk{found: map[string]presence{}, folders: map[string][]entry{}, real: map[string]string{}}
+}
+
+// stat tells what is at a path, links followed. What cannot be looked at is absent.
+func (d *disk) stat(p string) presence {
+	if isShare(p) {
+		return absent
+	}
+	d.mu.Lock()
+	known, ok := d.found[p]
+	d.mu.Unlock()
+	if ok {
+		return known
+	}
+	seen := absent
+	if info, err := os.Stat(filepath.FromSlash(p)); err == nil {
+		seen = isFile
+		if info.IsDir() {
+			seen = isFolder
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.found[p] = seen
+	return seen
+}
+
+// list gives the names in a folder, in order. A folder that is not there, or
+// cannot be read, has none.
+func (d *disk) list(folder string) []entry {
+	d.mu.Lock()
+	known, ok := d.folders[folder]
+	d.mu.Unlock()
+	if ok {
+		return known
+	}
+	var list []entry
+	dirEntries, _ := os.ReadDir(filepath.FromSlash(folder)) // gives what it could read
+	for _, e := range dirEntries {
+		is := e.IsDir()
+		if e.Type()&os.ModeSymlink != 0 {
+			is = d.stat(folder+"/"+e.Name()) == isFolder
+		}
+		list = append(list, entry{e.Name(), is})
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.folders[folder] = list
+	return list
+}
+
+// clean takes .. and . out of a path. Where .. comes after a link to a folder,
+// the system follows the link first, and so do we.
+func (d *disk) clean(p string) string {
+	if isShare(p) {
+		return p
+	}
+	lexical := path.Clean(p)
+	if !strings.Contains(p, "/../") {
+		return lexical
+	}
+	i := strings.LastIndex(p, "/../") + len("/..")
+	before, after := p[:i], p[i:]
+	d.mu.Lock()
+	real, ok := d.real[before]
+	d.mu.Unlock()
+	if !ok {
+		real = realFolder(before)
+		d.mu.Lock()
+		d.real[before] = real
+		d.mu.Unlock()
+	}
+	return path.Clean(real + "/" + after)
+}
+
+// realFolder gives the folder that p, which has .. in it, leads to: by its
+// words if that is the same folder, else with all links resolved.
+func realFolder(p string) string {
+	lexical := path.Clean(p)
+	system, err := os.Stat(filepath.FromSlash(p))
+	if err != nil {
+		return lexical
+	}
+	if plain, err := os.Stat(filepath.FromSlash(lexical)); err == nil && os.SameFile(system, plain) {
+		return lexical
+	}
+	resolved, err := filepath.EvalSymlinks(p) // keeps to the system's meaning of .., as it does not clean first
+	if err != nil {
+		return lexical
+	}
+	return filepath.ToSlash(resolved)
+}

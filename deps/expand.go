@@ -1,0 +1,207 @@
+package deps
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// An expander finds the files that references lead to.
+type expander struct {
+	disk    *disk
+	windows bool // what paths mean, see blenderPath
+}
+
+// A place is where a reference stands: the blend files that its path may be
+// relative to. All are absolute, with slashes.
+type place struct {
+	self, main string
+	library    string // with BaseLibrary
+}
+
+// base is the blend file that a reference's path is relative to.
+func (p place) base(b Base) string {
+	switch b {
+	case BaseMain:
+		return p.main
+	case BaseLibrary:
+		return p.library
+	}
+	return p.self
+}
+
+// An expansion is what a reference comes to.
+type expansion struct {
+	kind Kind
+	// files exist.
+	files []string
+	// missing do not, and should. One that stands for many is the path as it is in
+	// the blend file, or a folder.
+	missing []string
+	// wrong is the code of what is wrong with a missing path beyond that; "" when
+	// there is just nothing there.
+	wrong string
+}
+
+const (
+	// WrongFolder: a folder stands where a file should be.
+	WrongFolder = "is-folder"
+	// WrongFile: a file stands where a folder should be.
+	WrongFile = "is-file"
+)
+
+// expand finds the files of a reference.
+func (x *expander) expand(r *Reference, at place) expansion {
+	base := at.base(r.Base)
+	folder := path.Dir(base)
+	var target string
+	if r.Form == FormDiskCache {
+		target = folder + "/blendcache_" + stem(base)
+	} else if target = blenderPath(r.Path, folder, x.windows); target == "" {
+		if r.Form < FormPointCache || !strings.HasPrefix(strings.ReplaceAll(r.Path, `\`, "/"), "//") {
+			return expansion{}
+		}
+		target = folder // a folder may be just //
+	}
+	if r.Kind == KindLibrary {
+		target = path.Clean(target) // Blender does so for libraries, and for nothing else
+	} else {
+		target = x.disk.clean(target)
+	}
+	if target == folder && r.Form < FormPointCache {
+		return expansion{} // "//." and the like name nothing
+	}
+	e := expansion{kind: r.Kind}
+	switch r.Form {
+	case FormSequence:
+		x.sequence(&e, target, lastNumber)
+	case FormFrames:
+		x.sequence(&e, target, frameNumber)
+	case FormTiles:
+		x.tiles(&e, target, r.Tiles)
+	case FormPointCache, FormDiskCache:
+		x.folder(&e, target, func(name string) bool { return cacheFrame(name, r.Name, r.Stack) })
+	case FormOcean:
+		x.folder(&e, target, oceanFrame.MatchString)
+	case FormFluid:
+		x.folders(&e, target, "config", "data", "guiding", "mesh", "noise", "particles", "script")
+	case FormBake:
+		x.folders(&e, target, "meta", "blobs", "bdata")
+	case FormProxies:
+		x.everything(&e, target, maxProxyDepth)
+	case FormElbeem:
+		prefix := ""
+		if !strings.HasSuffix(r.Path, "/") && !strings.HasSuffix(r.Path, `\`) {
+			target, prefix = path.Dir(target), path.Base(target)
+		}
+		x.folder(&e, target, func(name string) bool { return strings.HasPrefix(name, prefix+"fluidsurface_") })
+	default:
+		x.file(&e, target)
+	}
+	if r.Optional {
+		e.missing, e.wrong = nil, ""
+	}
+	return e
+}
+
+// oceanFrame is the name of a file of a baked ocean.
+var oceanFrame = regexp.MustCompile(`^(disp|foam|normal|spray|spray_inverse)_[0-9]{4,}\.exr$`)
+
+// maxProxyDepth is how deep proxies lie below the folder of what they are of.
+const maxProxyDepth = 3
+
+// file adds one file.
+func (x *expander) file(e *expansion, target string) {
+	switch x.disk.stat(target) {
+	case isFile:
+		e.files = append(e.files, target)
+	case isFolder:
+		e.missing, e.wrong = append(e.missing, target), WrongFolder
+	default:
+		e.missing = append(e.missing, target)
+	}
+}
+
+// sequence adds all files that have another number where target has its own.
+// Which of them a render opens depends on its frames, which a job may change.
+func (x *expander) sequence(e *expansion, target string, number func(string) (numbering, bool)) {
+	folder, name := path.Split(target)
+	n, ok := number(name)
+	if !ok {
+		x.file(e, target)
+		return
+	}
+	folder = path.Clean(folder)
+	for _, entry := range x.disk.list(folder) {
+		if _, ok := n.match(entry.name); ok && !entry.folder {
+			e.files = append(e.files, path.Join(folder, entry.name))
+		}
+	}
+	if len(e.files) == 0 {
+		x.file(e, target)
+	}
+}
+
+// tiles adds the files of a tiled image's tiles.
+func (x *expander) tiles(e *expansion, target string, tiles []int) {
+	folder, name := path.Split(target)
+	for _, tile := range tiles {
+		x.file(e, folder+tileName(name, tile))
+	}
+	if len(e.files) == 0 && hasTileToken(name) {
+		e.missing, e.wrong = []string{target}, ""
+	}
+}
+
+// folder adds the files in a folder that match.
+func (x *expander) folder(e *expansion, target string, match func(name string) bool) {
+	for _, entry := range x.disk.list(target) {
+		if !entry.folder && match(entry.name) {
+			e.files = append(e.files, path.Join(target, entry.name))
+		}
+	}
+	x.needFolder(e, target)
+}
+
+// folders adds the files in some folders of a folder.
+func (x *expander) folders(e *expansion, target string, names ...string) {
+	for _, name := range names {
+		x.everything(e, path.Join(target, name), 1)
+	}
+	x.needFolder(e, target)
+}
+
+// everything adds all files in a folder, down to a depth of folders in it.
+func (x *expander) everything(e *expansion, target string, depth int) {
+	for _, entry := range x.disk.list(target) {
+		switch {
+		case !entry.folder:
+			e.files = append(e.files, path.Join(target, entry.name))
+		case depth > 1:
+			x.everything(e, path.Join(target, entry.name), depth-1)
+		}
+	}
+}
+
+// needFolder says that the folder is missing if nothing was found in it.
+func (x *expander) needFolder(e *expansion, target string) {
+	if len(e.files) > 0 {
+		return
+	}
+	e.missing = append(e.missing, target)
+	if x.disk.stat(target) == isFile {
+		e.wrong = WrongFile
+	}
+}
+
+// explain says for people what is wrong at a missing path.
+func explain(wrong, path string) string {
+	switch wrong {
+	case WrongFolder:
+		return fmt.Sprintf("%s is a folder, a file is needed", path)
+	case WrongFile:
+		return fmt.Sprintf("%s is a file, a folder is needed", path)
+	}
+	return fmt.Sprintf("%s does not exist", path)
+}

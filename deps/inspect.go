@@ -1,0 +1,68 @@
+package deps
+
+import (
+	"context"
+	"slices"
+)
+
+// inspect gives the facts about a file, and about scenes that it links.
+func (t *Tracer) inspect(ctx context.Context, f *tracedFile) (*Blend, error) {
+	b := &Blend{
+		Path: native(f.path), Version: f.Version, Compression: f.Compression,
+		ActiveScene: f.ActiveScene, Scenes: append([]Scene{}, f.Scenes...),
+	}
+	var linked []sceneLink
+	for i := range f.IDs {
+		if f.IDs[i].isScene() && f.IDs[i].Library >= 0 {
+			linked = append(linked, sceneLink{f, int32(i)})
+		}
+	}
+	for i := 0; i < len(linked); i++ { // it grows: scenes have other scenes as background
+		from, id := linked[i].file, &linked[i].file.IDs[linked[i].id]
+		lib, err := t.load(ctx, from.libraryPath(&t.expand, id.Library), true)
+		if isCancelled(err) {
+			return nil, err
+		}
+		if err != nil {
+			continue // Trace tells
+		}
+		root, ok := lib.find(id.Name)
+		if !ok {
+			continue
+		}
+		for _, id := range lib.walk([]int32{root}) {
+			switch {
+			case !lib.IDs[id].isScene():
+			case lib.IDs[id].Library >= 0:
+				linked = add(linked, sceneLink{lib, id})
+			default:
+				b.addLinked(lib.Scenes, bareName(lib.IDs[id].Name))
+			}
+		}
+	}
+	return b, nil
+}
+
+// A sceneLink is the stand-in for a scene of a library.
+type sceneLink struct {
+	file *tracedFile
+	id   int32
+}
+
+func add[T comparable](list []T, item T) []T {
+	if slices.Contains(list, item) {
+		return list
+	}
+	return append(list, item)
+}
+
+// addLinked adds the scene of that name in a library, once.
+func (b *Blend) addLinked(scenes []Scene, name string) {
+	for _, s := range scenes {
+		known := func(k Scene) bool { return k.Linked && k.Name == name }
+		if s.Name == name && !slices.ContainsFunc(b.Scenes, known) {
+			s.Linked = true
+			b.Scenes = append(b.Scenes, s)
+		}
+	}
+}

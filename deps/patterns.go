@@ -1,0 +1,148 @@
+package deps
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A numbering is a file name with a number in it that counts frames or tiles:
+// head, at least digits digits, tail.
+type numbering struct {
+	head, tail string
+	digits     int
+}
+
+// lastNumber finds the last number in a file name that stands before its
+// extension, wherever in the name it is: shot_0001.png, r.001.beauty.png. Such
+// are image sequences and clips (BLI_path_sequence_decode).
+func lastNumber(name string) (numbering, bool) {
+	end := extension(name)
+	for end > 0 && !isDigit(name[end-1]) {
+		end--
+	}
+	return numberEndingAt(name, end)
+}
+
+// frameNumber finds a number right before the extension of a file name. Such
+// are sequences of caches and volumes (BLI_path_frame_get).
+func frameNumber(name string) (numbering, bool) {
+	return numberEndingAt(name, extension(name))
+}
+
+func numberEndingAt(name string, end int) (numbering, bool) {
+	start := end
+	for start > 0 && isDigit(name[start-1]) {
+		start--
+	}
+	return numbering{head: name[:start], tail: name[end:], digits: end - start}, start < end
+}
+
+// extension is where the extension of a file name begins, with its dot. A name
+// that begins with its only dot has none.
+func extension(name string) int {
+	if i := strings.LastIndexByte(name, '.'); i > 0 {
+		return i
+	}
+	return len(name)
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// match gives the number in a file name if the name belongs to the numbering:
+// as many digits, or more for a number that needs them.
+func (n numbering) match(name string) (number int, ok bool) {
+	if len(name) < len(n.head)+n.digits+len(n.tail) ||
+		!strings.HasPrefix(name, n.head) || !strings.HasSuffix(name, n.tail) {
+		return 0, false
+	}
+	digits := name[len(n.head) : len(name)-len(n.tail)]
+	if len(digits) > n.digits && digits[0] == '0' {
+		return 0, false
+	}
+	for i := range len(digits) {
+		if !isDigit(digits[i]) {
+			return 0, false
+		}
+	}
+	number, err := strconv.Atoi(digits)
+	return number, err == nil
+}
+
+// name gives the file name of a number.
+func (n numbering) name(number int) string {
+	return fmt.Sprintf("%s%0*d%s", n.head, n.digits, number, n.tail)
+}
+
+// The tokens that stand for a tile in the name of a tiled image.
+const (
+	tokenUDIM   = "<UDIM>"
+	tokenUVTile = "<UVTILE>"
+)
+
+// hasTileToken reports whether a name says itself where the tile goes.
+func hasTileToken(name string) bool {
+	return strings.Contains(name, tokenUDIM) || strings.Contains(name, tokenUVTile)
+}
+
+// tileName gives the name of a tile's file. Without a token the last number
+// in the name is the tile, as Blender up to 2.9x wrote it.
+func tileName(name string, tile int) string {
+	if !hasTileToken(name) {
+		if n, ok := lastNumber(name); ok && n.digits == 4 {
+			return n.name(tile)
+		}
+		return name
+	}
+	u, v := (tile-1001)%10+1, (tile-1001)/10+1
+	return strings.NewReplacer(
+		tokenUDIM, fmt.Sprintf("%04d", tile),
+		tokenUVTile, fmt.Sprintf("u%d_v%d", u, v),
+	).Replace(name)
+}
+
+// cacheFrame reports whether name is that of a frame of a point cache whose
+// files begin with prefix: prefix_000012_00.bphys, where the second number is
+// the cache's place among those of its object, or missing when stack is -1.
+func cacheFrame(name, prefix string, stack int) bool {
+	rest, ok := strings.CutPrefix(name, prefix)
+	if !ok || !strings.HasPrefix(rest, "_") {
+		return false
+	}
+	rest, ok = cutAny(rest[1:], ".bphys", ".vdb")
+	if !ok {
+		return false
+	}
+	frame, index, indexed := strings.Cut(rest, "_")
+	if indexed == (stack < 0) || !isFrame(frame) {
+		return false
+	}
+	return !indexed || index == fmt.Sprintf("%02d", stack)
+}
+
+// isFrame reports whether s is a frame number of six digits or more.
+func isFrame(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	if len(s) < 5 {
+		return false
+	}
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func cutAny(s string, suffixes ...string) (string, bool) {
+	for _, suffix := range suffixes {
+		if rest, ok := strings.CutSuffix(s, suffix); ok {
+			return rest, true
+		}
+	}
+	return s, false
+}
+
+// hexName is how Blender names the caches of an object that has no name for
+// them: the object's name in hexadecimal.
+func hexName(idName string) string { return fmt.Sprintf("%X", idName) }

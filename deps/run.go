@@ -1,0 +1,268 @@
+package deps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flsync/flsync/deps/blend"
+)
+
+// A run is one trace of one blend file. It begins with all data-blocks of that
+// file, and goes on in rounds: what was asked of libraries is looked up in
+// them, which may ask more of other libraries.
+type run struct {
+	t      *Tracer
+	main   *visit
+	visits []*visit          // in the order of coming to them
+	bySelf map[string]*visit // by tracedFile.self
+	trace  Trace
+	index  map[string]bool // of paths in trace.Files
+}
+
+// A visit is a blend file in a run: the one that is traced, or a library.
+type visit struct {
+	path string
+	file *tracedFile // nil until it is read, and when it cannot be
+	err  error       // why it cannot be
+	// wanted are the data-blocks that were asked of it: its roots.
+	wanted []int32
+	// asked says who asked for a name first.
+	asked map[string]origin
+	// waiting are the names that were asked for since the last round.
+	waiting []string
+	// libraries are the visits of its own libraries by their index; nil where the
+	// library is not there.
+	libraries map[int]*visit
+	uses      []Use
+}
+
+// An origin is the stand-in for a data-block of a library.
+type origin struct {
+	visit *visit
+	id    int32
+}
+
+func newRun(t *Tracer, main *tracedFile) *run {
+	v := &visit{path: main.path, file: main, libraries: map[int]*visit{}}
+	return &run{
+		t: t, main: v, visits: []*visit{v},
+		bySelf: map[string]*visit{main.self: v},
+		index:  map[string]bool{main.path: true},
+	}
+}
+
+// follow finds everything.
+func (r *run) follow(ctx context.Context) error {
+	main := r.main.file
+	r.absorb(r.main, main.everything(&r.t.expand))
+	for i := range main.Libraries {
+		if main.Libraries[i].Needed() {
+			r.library(r.main, i, origin{})
+		}
+	}
+	for {
+		var round []*visit
+		for _, v := range r.visits {
+			if len(v.waiting) > 0 {
+				round = append(round, v)
+			}
+		}
+		if len(round) == 0 {
+			return nil
+		}
+		if err := r.read(ctx, round); err != nil {
+			return err
+		}
+		for _, v := range round {
+			r.answer(v)
+		}
+	}
+}
+
+// read reads libraries that were not yet.
+func (r *run) read(ctx context.Context, round []*visit) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, v := range round {
+		if v.file != nil || v.err != nil {
+			continue
+		}
+		g.Go(func() error {
+			v.file, v.err = r.t.load(ctx, v.path, true)
+			if isCancelled(v.err) {
+				return v.err
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// answer looks up what was asked of a library.
+func (r *run) answer(v *visit) {
+	names := v.waiting
+	v.waiting = nil
+	if v.err != nil {
+		if v.wanted == nil {
+			v.wanted = []int32{}
+			r.unreadable(v, names[0])
+		}
+		return
+	}
+	var roots []int32
+	for _, name := range names {
+		if id, ok := v.file.findLinked(name); ok {
+			roots = append(roots, id)
+			continue
+		}
+		r.trace.Problems = append(r.trace.Problems, Problem{
+			Code: ProblemNoData, Path: native(v.path), UsedBy: native(v.asked[name].visit.path), ID: name,
+			Message: fmt.Sprintf("%s has no data-block %s, which %s links from it",
+				native(v.path), name, native(v.asked[name].visit.path)),
+		})
+	}
+	if len(roots) > 0 {
+		v.wanted = append(v.wanted, roots...)
+		r.absorb(v, v.file.reach(&r.t.expand, roots))
+	}
+}
+
+// unreadable tells that a library cannot be read.
+func (r *run) unreadable(v *visit, name string) {
+	p := Problem{
+		Code: ProblemUnreadable, Path: native(v.path), UsedBy: native(v.asked[name].visit.path), ID: name,
+		Message: fmt.Sprintf("cannot read the library %s: %v", native(v.path), v.err), Err: v.err,
+	}
+	if errors.Is(v.err, blend.ErrNotBlend) {
+		p.Code = ProblemNotBlend
+		p.Message = fmt.Sprintf("the library %s is no Blender file", native(v.path))
+	}
+	r.trace.Problems = append(r.trace.Problems, p)
+}
+
+// absorb takes in what data-blocks of a file need.
+func (r *run) absorb(v *visit, what *reach) {
+	for i := range what.uses {
+		r.add(v, what.uses[i], nil)
+	}
+	for _, ref := range what.open {
+		r.add(v, v.file.use(&r.t.expand, ref, r.main.file.self), nil)
+	}
+	for _, id := range what.links {
+		link := &v.file.IDs[id]
+		lib := r.library(v, link.Library, origin{v, id})
+		if lib == nil {
+			continue
+		}
+		if _, known := lib.asked[link.Name]; !known {
+			lib.asked[link.Name] = origin{v, id}
+			lib.waiting = append(lib.waiting, link.Name)
+		}
+	}
+}
+
+// library gives the visit of a library of a file; nil when there is no such
+// file. by is the data-block that is wanted of it.
+func (r *run) library(v *visit, i int, by origin) *visit {
+	if known, ok := v.libraries[i]; ok {
+		return known
+	}
+	lib := &v.file.Libraries[i]
+	if packed := v.file.packed(&r.t.expand, i); packed != nil {
+		v.libraries[i] = r.visit(packed.self, packed)
+		return v.libraries[i]
+	}
+	use := v.file.use(&r.t.expand, lib.Ref, r.main.file.self)
+	var chain []Link
+	if by.visit != nil && len(use.Missing) > 0 {
+		chain = append(r.chain(by.visit, by.id), Link{native(v.path), use.ID})
+	}
+	r.add(v, use, chain)
+	v.libraries[i] = nil
+	if len(use.Files) > 0 {
+		v.libraries[i] = r.visit(use.Files[0], nil)
+	}
+	return v.libraries[i]
+}
+
+// visit gives the visit of the blend file that // in it refers to as self.
+func (r *run) visit(self string, file *tracedFile) *visit {
+	v := r.bySelf[self]
+	if v == nil {
+		v = &visit{path: self, file: file}
+		r.visits = append(r.visits, v)
+		r.bySelf[self] = v
+	}
+	if v.asked == nil {
+		v.asked, v.libraries = map[string]origin{}, map[int]*visit{}
+	}
+	return v
+}
+
+// add takes in a use of files. chain is how a missing one comes to be wanted,
+// nil to work it out.
+func (r *run) add(v *visit, use Use, chain []Link) {
+	v.uses = append(v.uses, use)
+	d := Dependency{Kind: use.Kind, UsedBy: native(v.path), ID: use.ID, Field: use.Field}
+	for _, path := range use.Files {
+		if !r.index[path] {
+			r.index[path] = true
+			d.Path = native(path)
+			r.trace.Files = append(r.trace.Files, d)
+		}
+	}
+	for _, path := range use.Missing {
+		if !r.index[path] {
+			r.index[path] = true
+			if chain == nil {
+				chain = r.chainTo(v, use.ID)
+			}
+			d.Path, d.Missing, d.Wrong, d.Chain = native(path), true, use.Wrong, chain
+			r.trace.Files = append(r.trace.Files, d)
+		}
+	}
+}
+
+// chainTo gives the chain to a data-block of that name.
+func (r *run) chainTo(v *visit, name string) []Link {
+	if id, ok := v.file.find(name); ok {
+		return r.chain(v, id)
+	}
+	return []Link{{native(v.path), name}}
+}
+
+// chain gives the way from the traced file to a data-block.
+func (r *run) chain(v *visit, id int32) []Link {
+	if v == r.main {
+		return []Link{{native(v.path), v.file.IDs[id].Name}}
+	}
+	way := v.file.way(v.wanted, id)
+	if len(way) == 0 {
+		return []Link{{native(v.path), v.file.IDs[id].Name}}
+	}
+	var chain []Link
+	if from, ok := v.asked[v.file.IDs[way[0]].Name]; ok {
+		chain = r.chain(from.visit, from.id)
+	}
+	for _, id := range way {
+		chain = append(chain, Link{native(v.path), v.file.IDs[id].Name})
+	}
+	return chain
+}
+
+// result gives what was found.
+func (r *run) result() *Trace {
+	for _, v := range r.visits {
+		if v.file != nil {
+			r.trace.Blends = append(r.trace.Blends, BlendUses{Path: native(v.path), Uses: v.uses})
+		}
+	}
+	r.trace.Path = native(r.main.path)
+	return &r.trace
+}
+
+// native is a path as the system has it.
+func native(path string) string { return filepath.FromSlash(path) }

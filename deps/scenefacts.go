@@ -1,0 +1,202 @@
+package deps
+
+import "github.com/flsync/flsync/deps/blend"
+
+// Bits in a scene's render settings (RenderData).
+const (
+	modeBorder         = 1 << 9 // mode
+	modeCrop           = 1 << 11
+	modeMotionBlur     = 1 << 14
+	modeNoOverwrite    = 1 << 22
+	modeTouch          = 1 << 23
+	modeSimplify       = 1 << 24
+	modeFreestyle      = 1 << 25
+	modePersistentData = 1 << 26
+
+	sceneSequencer   = 1 << 0 // scemode
+	sceneExtension   = 1 << 4
+	sceneCompositing = 1 << 6
+	sceneSingleLayer = 1 << 9
+	sceneRenderCache = 1 << 20
+	sceneMultiview   = 1 << 21
+
+	stampImage   = 1 << 6 // stamp
+	previewRange = 1 << 0 // flag
+	transparent  = 1      // alphamode
+	layerRender  = 1 << 0 // ViewLayer.flag
+	layerDisable = 1 << 16
+)
+
+// objectCamera is Object.type of a camera.
+const objectCamera = 11
+
+// A sceneCollector gathers the facts about scenes. Which camera a pointer means
+// is known when all data-blocks were read.
+type sceneCollector struct {
+	active uint64   // old address of the scene to render
+	stored []uint64 // old addresses of libraries: one for each data-block stored from them
+	found  []foundScene
+
+	names map[uint64]string // of cameras and worlds by old address
+}
+
+// foundScene is a scene with its pointers.
+type foundScene struct {
+	scene         Scene
+	old           uint64
+	camera, world uint64
+	markerCameras []uint64
+}
+
+// readFile takes in a block of the file itself.
+func (sc *sceneCollector) readFile(c *collector) {
+	if c.d.Code == blend.CodeGlob {
+		sc.active = c.d.Struct().Pointer("curscene")
+	}
+}
+
+// readID takes in a data-block.
+func (sc *sceneCollector) readID(c *collector) {
+	switch c.d.Code.String() {
+	case "SC":
+		sc.found = append(sc.found, readScene(c.d, c.id))
+	case "WO":
+		sc.name(c)
+	case "OB":
+		if c.id.Int("type") == objectCamera {
+			sc.name(c)
+		}
+	}
+}
+
+// name notes the name of the data-block being read.
+func (sc *sceneCollector) name(c *collector) {
+	if sc.names == nil {
+		sc.names = map[uint64]string{}
+	}
+	sc.names[c.d.Old] = bareName(c.idName())
+}
+
+// bareName is a data-block's name without the letters of its kind.
+func bareName(name string) string { return name[min(2, len(name)):] }
+
+// readScene takes in a scene.
+func readScene(d *blend.DataBlock, s blend.Struct) foundScene {
+	r := s.Sub("r")
+	format := formatOf(r.Int("im_format.imtype"), r.Int("im_format.jp2_codec"))
+	mode, scemode := r.Int("mode"), r.Int("scemode")
+	f := foundScene{old: d.Old, camera: s.Pointer("camera"), world: s.Pointer("world")}
+	f.scene = Scene{
+		Name:                 bareName(string(s.Bytes("id.name"))),
+		FrameStart:           int(r.Int("sfra")),
+		FrameEnd:             int(r.Int("efra")),
+		FrameStep:            int(r.Int("frame_step")),
+		FrameCurrent:         int(r.Int("cfra")),
+		UsePreview:           r.Int("flag")&previewRange != 0,
+		PreviewStart:         int(r.Int("psfra")),
+		PreviewEnd:           int(r.Int("pefra")),
+		FPS:                  int(r.Int("frs_sec")),
+		FPSBase:              float32(r.Float("frs_sec_base")),
+		ResolutionX:          int(r.Int("xsch")),
+		ResolutionY:          int(r.Int("ysch")),
+		ResolutionPercentage: int(r.Int("size")),
+		PixelAspectX:         float32(r.Float("xasp")),
+		PixelAspectY:         float32(r.Float("yasp")),
+		Engine:               string(r.Bytes("engine")),
+		FileFormat:           format.name,
+		FileExtension:        format.extension,
+		IsMovie:              format.movie,
+		ColorMode:            colorModes[r.Int("im_format.planes")],
+		ColorDepth:           colorDepths[r.Int("im_format.depth")],
+		Quality:              int(r.Int("im_format.quality")),
+		Compression:          int(r.Int("im_format.compress")),
+		Filepath:             string(r.Bytes("pic")),
+		UseFileExtension:     scemode&sceneExtension != 0,
+		UseOverwrite:         mode&modeNoOverwrite == 0,
+		UsePlaceholder:       mode&modeTouch != 0,
+		UseCompositing:       scemode&sceneCompositing != 0,
+		UseSequencer:         scemode&sceneSequencer != 0,
+		UseMultiview:         scemode&sceneMultiview != 0,
+		UseRenderCache:       scemode&sceneRenderCache != 0,
+		UseSingleLayer:       scemode&sceneSingleLayer != 0,
+		UsePersistentData:    mode&modePersistentData != 0,
+		UseMotionBlur:        mode&modeMotionBlur != 0,
+		UseSimplify:          mode&modeSimplify != 0,
+		UseFreestyle:         mode&modeFreestyle != 0,
+		UseStamp:             r.Int("stamp")&stampImage != 0,
+		FilmTransparent:      r.Int("alphamode") == transparent,
+		UseNodes:             s.Int("use_nodes") != 0 || s.Pointer("compositing_node_group") != 0,
+		UseBorder:            mode&modeBorder != 0,
+		UseCropToBorder:      mode&modeCrop != 0,
+		BorderMinX:           float32(r.Float("border.xmin")),
+		BorderMaxX:           float32(r.Float("border.xmax")),
+		BorderMinY:           float32(r.Float("border.ymin")),
+		BorderMaxY:           float32(r.Float("border.ymax")),
+		Markers:              []Marker{},
+		ViewLayers:           []string{},
+		Layers:               []ViewLayer{},
+		Properties:           properties(s.Follow("id.properties")),
+	}
+	for m := range s.List("markers") {
+		f.scene.Markers = append(f.scene.Markers, Marker{Name: string(m.Bytes("name")), Frame: int(m.Int("frame"))})
+		f.markerCameras = append(f.markerCameras, m.Pointer("camera"))
+	}
+	f.addLayers(s)
+	return f
+}
+
+// addLayers takes in the view layers; Blender 2.7x has render layers instead.
+func (f *foundScene) addLayers(s blend.Struct) {
+	for l := range s.List("view_layers") {
+		f.scene.Layers = append(f.scene.Layers, ViewLayer{string(l.Bytes("name")), l.Int("flag")&layerRender != 0})
+	}
+	if !s.Has("view_layers") {
+		for l := range s.List("r.layers") {
+			f.scene.Layers = append(f.scene.Layers, ViewLayer{string(l.Bytes("name")), l.Int("layflag")&layerDisable == 0})
+		}
+	}
+	for _, l := range f.scene.Layers {
+		f.scene.ViewLayers = append(f.scene.ViewLayers, l.Name)
+	}
+}
+
+// finish resolves what scenes point to.
+func (sc *sceneCollector) finish(c *collector) {
+	for _, f := range sc.found {
+		s := f.scene
+		s.Camera = sc.nameOf(c, f.camera)
+		s.World = sc.nameOf(c, f.world)
+		for i, old := range f.markerCameras {
+			s.Markers[i].Camera = sc.nameOf(c, old)
+		}
+		if f.old == sc.active || c.ActiveScene == "" {
+			c.ActiveScene = s.Name
+		}
+		c.Scenes = append(c.Scenes, s)
+	}
+}
+
+// nameOf is the name of the camera, world or linked data-block at an old address.
+func (sc *sceneCollector) nameOf(c *collector, old uint64) Name {
+	if name, ok := sc.names[old]; ok {
+		return Name(name)
+	}
+	if i, ok := c.ids[old]; ok && old != 0 {
+		return Name(bareName(c.IDs[i].Name))
+	}
+	return ""
+}
+
+// unnamed gives the old addresses of objects that scenes look through although
+// they are no cameras.
+func (sc *sceneCollector) unnamed(c *collector) map[uint64]bool {
+	missing := map[uint64]bool{}
+	for _, f := range sc.found {
+		for _, old := range append(f.markerCameras, f.camera) {
+			if old != 0 && sc.nameOf(c, old) == "" {
+				missing[old] = true
+			}
+		}
+	}
+	return missing
+}

@@ -1,0 +1,103 @@
+package deps
+
+import (
+	"slices"
+
+	"github.com/flsync/flsync/deps/blend"
+)
+
+// An idPointer is a field that may point to a data-block.
+type idPointer struct {
+	offset int
+	// array: the pointer leads to an array of pointers to data-blocks.
+	array bool
+}
+
+// notUses are pointers to data-blocks that say nothing of what a data-block
+// needs: neighbours in lists, what it was copied from, what is above it.
+var notUses = []string{"next", "prev", "newid", "orig_id", "lib", "py_instance", "proxy_from", "owner_id"}
+
+// idPointers finds the fields of a struct that may point to data-blocks, also
+// within the structs it is made of.
+func idPointers(t *blend.Type, base int, list []idPointer) []idPointer {
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		switch {
+		case slices.Contains(notUses, f.Name):
+		case !f.Pointer && f.Type.SDNA >= 0:
+			for e := range f.Elems {
+				list = idPointers(f.Type, base+f.Offset+e*f.Type.Size, list)
+			}
+		case f.Pointer && (isID(f.Type) || f.Type.Name == "void" && f.Stars == 1):
+			size := f.Size / f.Elems
+			for e := range f.Elems {
+				list = append(list, idPointer{base + f.Offset + e*size, f.Stars > 1})
+			}
+		}
+	}
+	return list
+}
+
+// isID reports whether a struct is a data-block: it begins with an ID.
+func isID(t *blend.Type) bool {
+	if t.Name == "ID" {
+		return true
+	}
+	return len(t.Fields) > 0 && t.Fields[0].Type.Name == "ID" && !t.Fields[0].Pointer
+}
+
+// A useCollector gathers which data-blocks point to which. A pointer in any
+// block of a data-block counts: modifiers, constraints, drivers, custom
+// properties, nodes all are such blocks, so no kind of them has to be known.
+type useCollector struct {
+	now  []uint64 // of the data-block being read
+	uses []use
+}
+
+// A use says that a data-block points to an old address.
+type use struct {
+	id int
+	to uint64
+}
+
+// add takes in what a struct points to.
+func (u *useCollector) add(s blend.Struct, pointers []idPointer) {
+	for _, p := range pointers {
+		old := s.PointerAt(p.offset)
+		if old == 0 {
+			continue
+		}
+		if p.array {
+			for _, old := range s.Find(old).Pointers() {
+				if old != 0 {
+					u.now = append(u.now, old)
+				}
+			}
+			continue
+		}
+		u.now = append(u.now, old)
+	}
+}
+
+// finishID gives what was added to a data-block.
+func (u *useCollector) finishID(id int) {
+	slices.Sort(u.now)
+	for _, old := range slices.Compact(u.now) {
+		u.uses = append(u.uses, use{id, old})
+	}
+	u.now = u.now[:0]
+}
+
+// finish drops pointers that lead to no data-block.
+func (u *useCollector) finish(c *collector) {
+	all := make([]int32, 0, len(u.uses))
+	for i := 0; i < len(u.uses); {
+		id, start := u.uses[i].id, len(all)
+		for ; i < len(u.uses) && u.uses[i].id == id; i++ {
+			if to, ok := c.ids[u.uses[i].to]; ok && int(to) != id {
+				all = append(all, to)
+			}
+		}
+		c.IDs[id].Uses = all[start:len(all):len(all)]
+	}
+}
