@@ -150,6 +150,7 @@ def udim():
     v.png("udim/part.1001.png")
     tiled("part", "//udim/part.<UDIM>.png", (1001, 1002))
     v.required("udim/part.1001.png", "udim", NAME)
+    v.missing("udim/part.1002.png", "udim", NAME, "a tile of the image, of which others are there")
     v.optional("udim/part.1001.png.txt", "decoy", "longer than the pattern")
     kit.write(v.at("udim/part.1001.png.txt"), "not a tile")
     tiled("gone", "//udim/gone.<UDIM>.png", (1001,))
@@ -348,6 +349,9 @@ def outputs():
     surface.image_output_path = "//paint/"
     v.png("paint/paintmap0001.png")
     v.forbidden("paint/paintmap0001.png", "output of dynamic paint")
+    v.optional(
+        "blendcache_main/43616E766173_000001_00.bphys", "point-cache", "written by Blender when the vector is made"
+    )
     brush = bpy.data.brushes.new("Icon", mode="SCULPT")
     brush.use_fake_user = True
     brush.use_custom_icon = True
