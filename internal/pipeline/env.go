@@ -91,7 +91,7 @@ func start(ctx context.Context, env Env, body func(context.Context, *run) error)
 	if err == nil && r.meter.failed.Load()+r.meter.broken.Load()+r.meter.heldBack.Load() > 0 {
 		err = ErrPartial
 	}
-	summary := r.meter.summary()
+	summary := r.meter.summary(up.Stats())
 	summary.Stages = stages
 	summary.Checkouts = append(summary.Checkouts, r.checkouts.list...)
 	return summary, err

@@ -20,11 +20,9 @@ type meter struct {
 	hashed, hashedBytes              atomic.Int64 // contents read
 	cached, cachedBytes              atomic.Int64
 	missing, failed, heldBack        atomic.Int64
-	unique, uniqueBytes              atomic.Int64 // blobs handed to the uploader
-	checked                          atomic.Int64
-	stored                           atomic.Int64 // were there already
+	checked                          atomic.Int64 // blobs that the Manager was asked about
 	wanted, wantedBytes              atomic.Int64 // are to be sent
-	uploaded, uploadedBytes          atomic.Int64
+	uploaded                         atomic.Int64
 	movedBytes                       atomic.Int64 // also of uploads that failed later
 	inFlight, deferred, retried      atomic.Int64
 	checkouts, toCheckout            atomic.Int64
@@ -53,8 +51,6 @@ func (m *meter) Observe(e uploader.Event) {
 	switch e.Kind {
 	case uploader.Checked:
 		m.checked.Add(e.Blobs)
-	case uploader.Stored:
-		m.stored.Add(e.Blobs)
 	case uploader.Missing:
 		m.wanted.Add(e.Blobs)
 		m.wantedBytes.Add(e.Bytes)
@@ -62,7 +58,6 @@ func (m *meter) Observe(e uploader.Event) {
 		m.movedBytes.Add(e.Bytes)
 	case uploader.Uploaded:
 		m.uploaded.Add(e.Blobs)
-		m.uploadedBytes.Add(e.Bytes)
 	case uploader.Deferred:
 		m.deferred.Add(e.Blobs)
 	case uploader.Retried:
@@ -78,7 +73,7 @@ func (m *meter) progress() []report.Progress {
 		{Stage: report.StageHash,
 			Done: m.hashed.Load() + m.cached.Load() + m.failed.Load(), Total: m.found.Load(),
 			BytesDone: m.hashedBytes.Load() + m.cachedBytes.Load(), BytesTotal: m.foundBytes.Load()},
-		{Stage: report.StageCheck, Done: m.checked.Load(), Total: m.unique.Load()},
+		{Stage: report.StageCheck, Done: m.checked.Load(), Total: m.checked.Load()},
 		{Stage: report.StageUpload,
 			Done: m.uploaded.Load(), Total: m.wanted.Load(),
 			BytesDone: min(m.movedBytes.Load(), m.wantedBytes.Load()), BytesTotal: m.wantedBytes.Load(),
@@ -136,7 +131,7 @@ func (m *meter) watch(ctx context.Context, sink report.Sink) []report.StageTimes
 }
 
 // summary is the counts as the last event of a run shows them; checkouts are the caller's to add.
-func (m *meter) summary() report.Summary {
+func (m *meter) summary(store uploader.Stats) report.Summary {
 	return report.Summary{
 		Duration: time.Since(m.began).Seconds(),
 		Files: report.FileCounts{
@@ -145,9 +140,10 @@ func (m *meter) summary() report.Summary {
 			Missing: m.missing.Load(), Failed: m.failed.Load(), HeldBack: m.heldBack.Load(),
 		},
 		Store: report.StoreCounts{
-			Unique: m.unique.Load(), AlreadyStored: m.stored.Load(),
-			Uploaded: m.uploaded.Load(), UploadedBytes: m.uploadedBytes.Load(),
-			Deferred: m.deferred.Load(), Retried: m.retried.Load(),
+			Unique: store.Unique, AlreadyStored: store.Stored,
+			Uploaded: store.Uploaded, UploadedBytes: store.UploadedBytes,
+			Deferred: store.Deferred, Retried: store.Retried,
+			Wanted: store.Missing, WantedBytes: store.MissingBytes,
 		},
 		Checkouts: []report.Checkout{},
 		Jobs: report.JobCounts{

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/deps"
+	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/internal/report"
+)
+
+// dependency is a file that a blend file needs, as an event.
+type dependency struct{ deps.Dependency }
+
+func (dependency) Type() string        { return "dependency" }
+func (dependency) Level() report.Level { return report.Result }
+func (d dependency) Text() string {
+	if !d.Missing {
+		return d.Path
+	}
+	text := fmt.Sprintf("%s\t%s: %s", d.Path, "MISSING", d.Message())
+	for _, l := range d.Chain {
+		text += fmt.Sprintf("\n\twanted by %s of %s", l.ID, l.Blend)
+	}
+	return text
+}
+
+// problem is a problem of a trace, as an event.
+type problem struct{ deps.Problem }
+
+func (problem) Type() string   { return "warning" }
+func (p problem) Text() string { return "warning: " + p.UsedBy + ": " + p.Message }
+
+func (a *app) depsCommand() *cobra.Command {
+	var missing, tree bool
+	cmd := &cobra.Command{
+		Use: "deps FILE.blend…", Short: "List every file that blend files need",
+		Long: `Reads the blend files, and the libraries that they link, without Blender. With --missing only files
+that are not there are listed, each with the chain of data-blocks that want it, and the exit code
+is 3 when there are any.`,
+		Example: "  flsync deps shots/sh010.blend\n  flsync deps --tree shots/*.blend\n  flsync deps --missing shots/*.blend",
+		RunE: a.inSession("deps", func(ctx context.Context, s *session, args []string) error {
+			if len(args) == 0 {
+				return usagef("name blend files")
+			}
+			s.start("", true)
+			lost := 0
+			err := s.traceEach(ctx, args, func(t *deps.Trace) {
+				for _, p := range t.Problems {
+					s.sink.Emit(problem{p})
+				}
+				if tree && !s.json {
+					fmt.Fprint(s.stdout, treeText(t))
+				}
+				for _, d := range t.Files {
+					s.summary.Files.Total++
+					if d.Missing {
+						lost++
+					}
+					if (!tree || s.json) && (d.Missing || !missing) {
+						s.sink.Emit(dependency{d})
+					}
+				}
+			})
+			s.summary.Files.Missing = int64(lost)
+			if err == nil && missing && lost > 0 {
+				err = fmt.Errorf("%w: %d files are missing", pipeline.ErrPartial, lost)
+			}
+			return err
+		}),
+	}
+	cmd.Flags().BoolVar(&missing, "missing", false, "only what is not there; exit code 3 if there is something")
+	cmd.Flags().BoolVar(&tree, "tree", false, "show which file wants which")
+	return cmd
+}
+
+// traceEach traces blend files side by side and hands over what was found in the order in which they
+// were named. A file that cannot be traced is told, and the others go on.
+func (s *session) traceEach(ctx context.Context, paths []string, each func(*deps.Trace)) error {
+	return inOrder(ctx, s, paths, (*deps.Tracer).Trace, each)
+}
+
+// inOrder does something with each path at the same time, and hands over the results in order.
+func inOrder[T any](ctx context.Context, s *session, paths []string,
+	do func(*deps.Tracer, context.Context, string) (T, error), each func(T),
+) error {
+	cache, err := s.openCache(hashcache.Config{}, false)
+	if err != nil {
+		return err
+	}
+	tracer, err := pipeline.NewTracer(cache, false, func(err error) {
+		s.sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
+	})
+	if err != nil {
+		return err
+	}
+	type result struct {
+		value T
+		err   error
+	}
+	results := make([]chan result, len(paths))
+	for i := range paths {
+		results[i] = make(chan result, 1)
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	slots := make(chan struct{}, tracesAtOnce)
+	wg.Go(func() {
+		for i, path := range paths {
+			slots <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				v, err := do(tracer, ctx, path)
+				results[i] <- result{v, err}
+			})
+		}
+	})
+	failed := 0
+	var last error
+	for i, path := range paths {
+		r := <-results[i]
+		if r.err != nil {
+			failed, last = failed+1, r.err
+			s.sink.Emit(report.Error{Code: "trace", Path: path, Message: r.err.Error()})
+			continue
+		}
+		each(r.value)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case failed == 0:
+		return nil
+	case failed == len(paths):
+		return &toldError{last}
+	}
+	return &toldError{fmt.Errorf("%w: %d of %d blend files could not be read", pipeline.ErrPartial, failed, len(paths))}
+}
+
+// tracesAtOnce bounds what waits in memory; the tracer itself reads as many files at once as there are
+// cores.
+const tracesAtOnce = 32
+
+// treeText shows a blend file, what it names, and the libraries in turn.
+func treeText(t *deps.Trace) string {
+	uses := make(map[string][]deps.Use)
+	for _, b := range t.Blends {
+		uses[b.Path] = b.Uses
+	}
+	var b strings.Builder
+	seen := make(map[string]bool)
+	var show func(path, indent string)
+	show = func(path, indent string) {
+		if seen[path] {
+			if len(uses[path]) > 0 {
+				fmt.Fprintf(&b, "%s(as above)\n", indent)
+			}
+			return
+		}
+		seen[path] = true
+		told := make(map[string]bool)
+		for _, u := range uses[path] {
+			for _, f := range u.Files {
+				if !told[f] {
+					told[f] = true
+					fmt.Fprintf(&b, "%s%s  [%s %s]\n", indent, f, u.Kind, u.ID)
+					show(filepath.ToSlash(f), indent+"  ")
+				}
+			}
+			for _, f := range u.Missing {
+				if !told[f] {
+					told[f] = true
+					fmt.Fprintf(&b, "%s%s  [%s %s] MISSING\n", indent, f, u.Kind, u.ID)
+				}
+			}
+		}
+	}
+	fmt.Fprintln(&b, t.Path)
+	show(filepath.ToSlash(t.Path), "  ")
+	return b.String()
+}
+
+// blendEvent is what a render needs to know of a blend file, as an event.
+type blendEvent struct{ *deps.Blend }
+
+func (blendEvent) Type() string        { return "blend" }
+func (blendEvent) Level() report.Level { return report.Result }
+func (e blendEvent) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: Blender %s, compression %s", e.Path, e.Version, e.Compression)
+	for _, s := range e.Scenes {
+		mark := " "
+		if s.Name == e.ActiveScene {
+			mark = "*"
+		}
+		fmt.Fprintf(&b, "\n %s %-20s frames %d-%d step %d, %g fps, %dx%d at %d%%, %s, %s to %s, camera %s, layers %s",
+			mark, s.Name, s.FrameStart, s.FrameEnd, s.FrameStep, float64(s.FPS)/float64(s.FPSBase),
+			s.ResolutionX, s.ResolutionY, s.ResolutionPercentage, s.Engine, s.FileFormat, s.Filepath,
+			orElse(string(s.Camera), "none"), strings.Join(s.ViewLayers, ", "))
+	}
+	return b.String()
+}
+
+func (a *app) inspectCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "inspect FILE.blend…", Short: "Show what a render needs to know of blend files: scenes and their settings",
+		Example: "  flsync inspect --json shots/*.blend | jq '.scenes[].frame_end'",
+		RunE: a.inSession("inspect", func(ctx context.Context, s *session, args []string) error {
+			if len(args) == 0 {
+				return usagef("name blend files")
+			}
+			s.start("", true)
+			return inOrder(ctx, s, slices.Clone(args), (*deps.Tracer).Inspect, func(b *deps.Blend) {
+				s.summary.Files.Total++
+				s.sink.Emit(blendEvent{b})
+			})
+		}),
+	}
+}
