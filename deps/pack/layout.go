@@ -1,12 +1,10 @@
 package pack
 
 import (
-	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 )
 
 // outsideFolder is where in a checkout files go that lie outside of the
@@ -81,43 +79,33 @@ func (l *layout) folder(dir, layer string) string {
 // only in case or Unicode form, as far as they come from outside. groups are
 // files that have to keep their places to each other; where a group gets in the
 // way of another, the whole of it goes one layer deeper: _outside_project/~1.
-func (l *layout) settle(groups [][]string) {
+// files are all there are, in order.
+func (l *layout) settle(files []string, groups [][]string) {
 	l.layers = map[string]string{}
-	files := map[string]bool{}
-	for _, g := range groups {
-		for _, f := range g {
-			files[f] = true
-			// A project may hold such a folder from an earlier pack.
-			for place := l.place(f); strings.HasPrefix(fold(place)+"/", fold(l.outside)+"/") && l.isIn(f); {
-				l.outside = l.outside + "_"
-			}
-		}
-	}
-	outside := make([]string, 0, len(files))
-	taken := places{}
-	clash := false
-	for f := range files {
+	var outside []string
+	for _, f := range files {
 		if !l.isIn(f) {
 			outside = append(outside, f)
+			continue
+		}
+		// The project may have such a folder itself, from an earlier pack.
+		for place := fold(l.place(f)); within(fold(l.outside), place); {
+			l.outside += "_"
 		}
 	}
-	slices.Sort(outside)
+	all := places{}
+	clash := false
 	for _, f := range outside {
-		clash = !taken.take(l.place(f)) || clash
+		clash = !all.take(l.place(f)) || clash
 	}
 	if !clash {
 		return
 	}
-	taken = places{}
+	all = places{}
 	for _, g := range together(outside, groups) {
-		for n := 0; ; n++ {
+		for n := 1; !all.takeAll(g, l.place); n++ {
 			for _, f := range g {
-				if n > 0 {
-					l.layers[f] = "~" + strconv.Itoa(n)
-				}
-			}
-			if n > len(outside) || taken.takeAll(g, l.place) {
-				break
+				l.layers[f] = "~" + strconv.Itoa(n)
 			}
 		}
 	}
@@ -196,22 +184,19 @@ func (t places) take(place string) bool {
 	return ok
 }
 
-// takeAll takes all places or none.
+// takeAll takes all places or, when one is taken by others, none. Files of one
+// group that get in each other's way are let through: they keep the names that
+// they have.
 func (t places) takeAll(files []string, place func(string) string) bool {
-	trial := places{}
+	own := places{}
 	for _, f := range files {
-		p := place(f)
-		if !trial.take(p) {
-			return len(files) > 0 && fmt.Sprint(t) == "" // never: the group clashes with itself
-		}
+		own.take(place(f))
 	}
-	for key, kind := range trial {
+	for key, kind := range own {
 		if was, there := t[key]; there && was != kind {
 			return false
 		}
 	}
-	for key, kind := range trial {
-		t[key] = kind
-	}
+	maps.Copy(t, own)
 	return true
 }

@@ -3,31 +3,12 @@ package pack
 import (
 	"errors"
 	"fmt"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/flsync/flsync/deps"
 )
 
-// A Use is a reference in a blend file and what was found for it.
-type Use struct {
-	deps.Reference
-	// BaseDir is the folder that a leading // stands for, absolute.
-	BaseDir string
-	// Files are those that exist of what it names, absolute: the frames of a
-	// sequence, the tiles of an image, what is in a folder.
-	Files []string
-}
-
-// A Blend is a traced blend file: a shot or a library.
-type Blend struct {
-	Path string // absolute
-	Uses []Use
-}
-
-// Config says what a [Planner] has to know. The zero value of each field but
+// Config says what planning has to know. The zero value of each field but
 // Project is fine.
 type Config struct {
 	// Project is the folder, absolute, that paths are kept under.
@@ -53,11 +34,11 @@ func (c Config) Validate() error {
 type Plan struct {
 	// Files are sent as they are, in the order of their place.
 	Files []File
-	// Rewrites are blend files of which a copy is sent that names other paths.
-	Rewrites []Rewrite
+	// Changed are blend files of which a copy is sent that names other paths.
+	Changed []Changed
 	// Held were not allowed to be sent.
 	Held []Held
-	// Left are paths that were left alone though they lead out of the project.
+	// Left are paths that were left alone, and so is what they lead to.
 	Left []Left
 
 	places map[string]string
@@ -69,8 +50,8 @@ type File struct {
 	Place string // relative, with slashes
 }
 
-// A Rewrite is a blend file that needs other paths to work in the checkout.
-type Rewrite struct {
+// Changed is a blend file that needs other paths to work in the checkout.
+type Changed struct {
 	File
 	Edits []Edit // in the order of the file
 }
@@ -103,193 +84,50 @@ const (
 
 // Place gives the place in the checkout of a file of this machine.
 func (p *Plan) Place(file string) (place string, ok bool) {
-	place, ok = p.places[slash(file)]
+	place, ok = p.places[file]
 	return place, ok
 }
 
-// Make plans one checkout for the shots, each the path of one of blends, and
-// for all that they need. Blends that the shots do not lead to, or only through
-// what is left alone or held back, are not part of it. Errors are
-// [*TooLongError] for paths that their fields have no room for, and
-// [*UnreachableError]; all there are, joined.
-func Make(cfg Config, shots []string, blends []Blend) (*Plan, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
+// addBlend and addFile put a file on the plan, unless it is there.
+func (p *Plan) addBlend(f File, edits []Edit) bool {
+	switch added := p.note(f); {
+	case !added:
+		return false
+	case len(edits) > 0:
+		p.Changed = append(p.Changed, Changed{f, edits})
+	default:
+		p.Files = append(p.Files, f)
 	}
-	m := maker{cfg: cfg, blends: map[string]*Blend{}, verdicts: map[string]error{}, where: newLayout(slash(cfg.Project))}
-	for i := range blends {
-		m.blends[slash(blends[i].Path)] = &blends[i]
-	}
-	if err := m.gather(shots); err != nil {
-		return nil, err
-	}
-	m.where.settle(m.groups)
-	return m.plan()
+	return true
 }
 
-// A maker makes one plan: first it gathers what is sent, then it finds a place
-// for each file, then it sees which paths have to change.
-type maker struct {
-	cfg      Config
-	blends   map[string]*Blend
-	where    *layout
-	verdicts map[string]error // of the policy, by file
-
-	reached []*sentBlend // in the order they were reached
-	seen    map[string]bool
-	groups  [][]string // files that have to stay together
-	held    []Held
-	left    []Left
+func (p *Plan) addFile(f File) {
+	if p.note(f) {
+		p.Files = append(p.Files, f)
+	}
 }
 
-// A sentBlend is a blend file that is sent, and those of its uses that are.
-type sentBlend struct {
-	path string
-	uses []sentUse
+func (p *Plan) note(f File) bool {
+	_, known := p.places[f.Path]
+	p.places[f.Path] = f.Place
+	return !known
 }
 
-type sentUse struct {
-	*Use
-	files []string // with slashes; those that are sent
-}
-
-// gather follows the shots to all that is sent.
-func (m *maker) gather(shots []string) error {
-	m.seen = map[string]bool{}
-	queue := make([]string, 0, len(shots))
-	for _, shot := range shots {
-		shot = slash(shot)
-		if m.blends[shot] == nil {
-			return fmt.Errorf("%s was not traced", shot)
-		}
-		if !m.seen[shot] {
-			m.seen[shot] = true
-			queue = append(queue, shot)
-		}
-	}
-	for len(queue) > 0 {
-		b := &sentBlend{path: queue[0]}
-		queue = queue[1:]
-		m.reached = append(m.reached, b)
-		own := []string{b.path} // what lies where it does because the blend file does
-		for i := range m.blends[b.path].Uses {
-			u := &m.blends[b.path].Uses[i]
-			files, err := m.sent(b.path, u)
-			if err != nil {
-				return err
-			}
-			if len(files) == 0 {
-				continue
-			}
-			b.uses = append(b.uses, sentUse{u, files})
-			if len(u.Parts) == 0 {
-				own = append(own, files...)
-			} else {
-				m.groups = append(m.groups, files)
-			}
-			for _, f := range files {
-				if u.Kind == deps.KindLibrary && m.blends[f] != nil && !m.seen[f] {
-					m.seen[f] = true
-					queue = append(queue, f)
-				}
-			}
-		}
-		m.groups = append(m.groups, own)
-	}
-	return nil
-}
-
-// sent gives the files of a use that are to be sent.
-func (m *maker) sent(by string, u *Use) ([]string, error) {
-	if len(u.Files) == 0 {
-		return nil, nil
-	}
-	value := u.value()
-	leave := LeftReason("")
-	switch {
-	case m.cfg.Shared.Holds(value, slash(u.Files[0])):
-		leave = LeftShared
-	case m.cfg.RelativeOnly && isAbsolute(value):
-		leave = LeftAbsolute
-	}
-	if leave != "" {
-		m.left = append(m.left, Left{value, leave, by, u.ID, u.Field})
-		return nil, nil
-	}
-	files := make([]string, 0, len(u.Files))
-	for _, f := range u.Files {
-		f = path.Clean(slash(f))
-		err := m.verdict(f)
-		held, isHeld := errors.AsType[*HeldError](err)
-		switch {
-		case isHeld:
-			m.held = append(m.held, Held{f, held.Reason, by, u.ID, u.Field})
-		case err != nil:
-			return nil, err
-		default:
-			files = append(files, f)
-		}
-	}
-	return files, nil
-}
-
-// verdict asks the policy about a file that does not lie in the project, or
-// only seems to, by a link.
-func (m *maker) verdict(file string) error {
-	if m.where.isReallyInside(file) {
-		return nil
-	}
-	err, known := m.verdicts[file]
-	if !known {
-		err = m.cfg.Policy.Check(filepath.FromSlash(file))
-		m.verdicts[file] = err
-	}
-	return err
-}
-
-// plan works out the edits and lists everything.
-func (m *maker) plan() (*Plan, error) {
-	p := &Plan{Held: m.held, Left: m.left, places: map[string]string{}}
-	sources := map[string]string{} // by place
-	var problems []error
-	add := func(file string) bool {
-		place := m.where.place(file)
-		p.places[file] = place
-		other, taken := sources[place]
-		if taken && other != file && m.where.real(other) != m.where.real(file) {
-			problems = append(problems, fmt.Errorf("%s and %s would both be %s in the checkout: rename one", other, file, place))
-		}
-		if !taken {
-			sources[place] = file
-		}
-		return !taken
-	}
-	for _, b := range m.reached {
-		add(b.path)
-	}
-	for _, b := range m.reached {
-		edits, errs := m.edits(b)
-		problems = append(problems, errs...)
-		file := File{filepath.FromSlash(b.path), m.where.place(b.path)}
-		if sources[file.Place] == b.path {
-			if len(edits) > 0 {
-				p.Rewrites = append(p.Rewrites, Rewrite{file, edits})
-			} else {
-				p.Files = append(p.Files, file)
-			}
-		}
-		for _, u := range b.uses {
-			for _, f := range u.files {
-				if add(f) {
-					p.Files = append(p.Files, File{filepath.FromSlash(f), m.where.place(f)})
-				}
-			}
-		}
-	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
+// finish puts everything in order, and each thing once.
+func (p *Plan) finish() {
 	slices.SortFunc(p.Files, func(a, b File) int { return strings.Compare(a.Place, b.Place) })
-	slices.SortFunc(p.Rewrites, func(a, b Rewrite) int { return strings.Compare(a.Place, b.Place) })
-	return p, nil
+	// Two names of one file, by way of links, have one place.
+	p.Files = slices.CompactFunc(p.Files, func(a, b File) bool { return a.Place == b.Place })
+	slices.SortFunc(p.Changed, func(a, b Changed) int { return strings.Compare(a.Place, b.Place) })
+	p.Held, p.Left = unique(p.Held), unique(p.Left)
+}
+
+// unique drops what is there already, and keeps the order.
+func unique[T comparable](list []T) []T {
+	seen := map[T]bool{}
+	return slices.DeleteFunc(list, func(v T) bool {
+		was := seen[v]
+		seen[v] = true
+		return was
+	})
 }

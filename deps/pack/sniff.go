@@ -123,17 +123,17 @@ func signatures() []struct {
 		{image, "\x80\x2a\x5f\xd7"}, {image, "\xd7\x5f\x2a\x80"}, // Cineon
 		{image, "8BPS"}, // Photoshop
 		{image, "DDS "},
-		{image, "\x01\xda"},                                                      // IRIS
+		{image, "\x01\xda"}, // IRIS
 		{image, "\x00\x00\x00\x0cjP  \r\n\x87\n"}, {image, "\xff\x4f\xff\x51"}, // JPEG 2000
 		{movie | sound, "\x1a\x45\xdf\xa3"}, // Matroska, WebM
 		{movie | sound, "OggS"},
-		{movie | sound, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"},            // ASF
-		{movie, "\x00\x00\x01\xba"}, {movie, "\x00\x00\x01\xb3"},       // MPEG
+		{movie | sound, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"},      // ASF
+		{movie, "\x00\x00\x01\xba"}, {movie, "\x00\x00\x01\xb3"}, // MPEG
 		{movie, "FLV\x01"}, {movie, "\x06\x0e\x2b\x34\x02\x05\x01\x01"}, // MXF
 		{movie, "\x1f\x07\x00"}, // DV
 		{sound, "fLaC"}, {sound, "ID3"}, {sound, "\x0b\x77"}, {sound, ".snd"}, {sound, "riff\x2e\x91\xcf\x11"},
 		{font, "\x00\x01\x00\x00"}, {font, "true\x00"}, {font, "typ1"}, {font, "OTTO"}, {font, "ttcf"}, {font, "wOFF"}, {font, "wOF2"},
-		{font, "\x80\x01"}, // Type 1; the text follows after four bytes of length
+		{font, "\x80\x01"},                             // Type 1; the text follows after four bytes of length
 		{cache, "Ogawa"}, {cache, "\x89HDF\r\n\x1a\n"}, // Alembic
 		{cache, "#usda "}, {cache, "PXR-USDC"}, {cache, "PK\x03\x04"}, // USD; USDZ is a Zip file
 		{cache, "BPHYSICS"}, {cache, "POINTCACHE2\x00"}, {cache, "BCDF"}, {cache, "ply\n"}, {cache, "ply\r"},

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -21,23 +22,22 @@ func (e *UnreachableError) Error() string {
 		e.Blend, e.Field, e.ID, e.Value, e.File)
 }
 
-// value is the field that says where the files are: the whole path, or its
-// folder. It is "" where Blender does not read it from a field.
-func (u *Use) value() string {
-	if p := u.part(); p != nil {
-		return p.Raw
-	}
-	return ""
-}
-
-// part is the field that value stands in.
-func (u *Use) part() *deps.Part {
+// partOf is the field that says where the files of a use are: the whole path,
+// or its folder. It is nil where Blender does not read it from a field.
+func partOf(u *deps.Use) *deps.Part {
 	for i := range u.Parts {
 		if u.Parts[i].Role != deps.RoleName {
 			return &u.Parts[i]
 		}
 	}
 	return nil
+}
+
+func valueOf(u *deps.Use) string {
+	if p := partOf(u); p != nil {
+		return p.Raw
+	}
+	return ""
 }
 
 // isAbsolute reports whether a path of a blend file is one on any system.
@@ -67,48 +67,121 @@ func resolve(p, base string) string {
 	return path.Clean(base + "/" + slashed)
 }
 
-// edits gives what has to change in a blend file.
-func (m *maker) edits(b *sentBlend) ([]Edit, []error) {
-	byOffset := map[int64]int{}
-	var edits []Edit
-	var errs []error
-	put := func(u sentUse, p *deps.Part, value string) {
-		e := Edit{ID: u.ID, Field: u.Field, Offset: p.Offset, Size: p.Size, Old: p.Raw, New: value, Block: max(p.Block, 0)}
-		if i, twice := byOffset[e.Offset]; twice {
-			if edits[i].New != e.New {
-				errs = append(errs, &UnreachableError{b.path, u.ID, u.Field, p.Raw, u.files[0]})
-			}
+// An editor works out the edits of one blend file.
+type editor struct {
+	where   *layout
+	blend   string
+	folders map[string]bool // of the checkout
+
+	values map[int64]string // what each field is to hold, by its offset
+	edits  []Edit
+	errs   []error
+}
+
+// use sees to it that the path of a use leads to its files.
+func (e *editor) use(u sentUse) {
+	part := partOf(u.Use)
+	if part == nil {
+		return // beside the blend file or the film, where place has put it too
+	}
+	dir := e.namedFolder(u, part)
+	want := e.where.folder(dir, e.where.layers[u.files[0]])
+	for _, f := range u.files {
+		rel, ok := below(dir, f)
+		if !ok || path.Join(want, sendable(rel)) != e.where.place(f) {
+			e.errs = append(e.errs, &UnreachableError{e.blend, u.ID, u.Field, part.Raw, f})
 			return
 		}
-		if err := e.check(); err != nil {
-			if long, ok := err.(*TooLongError); ok {
-				long.Blend = b.path
-			}
-			errs = append(errs, err)
-			return
-		}
-		byOffset[e.Offset] = len(edits)
-		edits = append(edits, e)
 	}
-	for _, u := range b.uses {
-		base := m.baseFolder(b, u)
-		folder, needed := m.folderOf(u, base)
-		if p := u.part(); p != nil && needed != p.Raw {
-			put(u, p, needed)
-		} else if p != nil {
-			byOffset[p.Offset] = byOffset[p.Offset] // see keep
-		}
-		for i := range u.Parts {
-			if p := &u.Parts[i]; p.Role == deps.RoleName && sendable(p.Raw) != p.Raw {
-				put(u, p, sendable(p.Raw))
-			}
-		}
-		for _, f := range u.files {
-			if rel, ok := below(m.namedFolder(u), f); !ok || path.Join(folder, sendable(rel)) != m.where.place(f) {
-				errs = append(errs, &UnreachableError{b.path, u.ID, u.Field, u.value(), f})
-				break
-			}
+	base := path.Dir(e.where.place(slash(u.From)))
+	for i := range u.Parts {
+		p := &u.Parts[i]
+		_, name := split(p.Raw)
+		switch {
+		case p.Role == deps.RoleName:
+			e.put(u, p, sendable(p.Raw))
+		case !namesFolder(u.Use, p):
+			e.put(u, p, e.value(u, p.Raw, base, want, "/"+sendable(name)))
+		case name == "":
+			e.put(u, p, e.value(u, p.Raw, base, want, "/"))
+		default:
+			e.put(u, p, e.value(u, p.Raw, base, want, ""))
 		}
 	}
-	return edits, errs
+}
+
+// namesFolder reports whether a field holds the path of a folder.
+func namesFolder(u *deps.Use, p *deps.Part) bool {
+	switch u.Form {
+	case deps.FormPointCache, deps.FormFluid, deps.FormOcean, deps.FormBake, deps.FormProxies:
+		return true
+	}
+	return p.Role == deps.RoleFolder
+}
+
+// value gives what a field is to hold that holds old now, so that it leads to
+// the folder want of the checkout, and tail in it, from base.
+func (e *editor) value(u sentUse, old, base, want, tail string) string {
+	if isRelative(old) && path.Join(want, tail) == follow(base, old) && (u.Kind == deps.KindLibrary || e.walkable(base, old)) {
+		return old
+	}
+	rel := relative(base, want)
+	if rel == "" {
+		tail = strings.TrimPrefix(tail, "/")
+	}
+	return "//" + rel + tail
+}
+
+// walkable reports whether every folder that a path goes into, even if only to
+// leave it by .., is there in the checkout: systems insist on it. For libraries
+// it does not matter, as Blender takes the .. out of their paths.
+func (e *editor) walkable(base, old string) bool {
+	at := base
+	names := strings.Split(unslashed(old)[2:], "/")
+	for _, name := range names[:len(names)-1] {
+		at = path.Join(at, name)
+		if name != ".." && !e.folders[at] {
+			return false
+		}
+	}
+	return true
+}
+
+// namedFolder is the folder that the path of a use names, or that has the
+// files whose name the path ends in.
+func (e *editor) namedFolder(u sentUse, part *deps.Part) string {
+	file := u.files[0]
+	if !namesFolder(u.Use, part) {
+		return path.Dir(file)
+	}
+	base := path.Dir(slash(u.From))
+	dir := resolve(part.Raw, base)
+	if _, ok := below(dir, file); ok {
+		return dir
+	}
+	// A .. behind a link leads to where the link does.
+	return e.where.realDir(base + "/" + strings.TrimPrefix(unslashed(part.Raw), "//"))
+}
+
+// put notes what a field is to hold.
+func (e *editor) put(u sentUse, p *deps.Part, value string) {
+	if was, known := e.values[p.Offset]; known {
+		if was != value {
+			e.errs = append(e.errs, &UnreachableError{e.blend, u.ID, u.Field, p.Raw, u.files[0]})
+		}
+		return
+	}
+	e.values[p.Offset] = value
+	if value == p.Raw {
+		return
+	}
+	edit := Edit{ID: u.ID, Field: u.Field, Offset: p.Offset, Size: p.Size, Old: p.Raw, New: value, Block: max(p.Block, 0)}
+	if err := edit.check(); err != nil {
+		if long, ok := errors.AsType[*TooLongError](err); ok {
+			long.Blend = e.blend
+		}
+		e.errs = append(e.errs, err)
+		return
+	}
+	e.edits = append(e.edits, edit)
 }

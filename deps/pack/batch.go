@@ -1,0 +1,259 @@
+package pack
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/flsync/flsync/deps"
+)
+
+// A Batch is the plan of several shots at once. A file has the same place in
+// the checkouts of all, and a library that all use is changed in the same way
+// for all, so that it is sent once.
+type Batch struct {
+	where   *layout
+	shots   []shot
+	changes map[string]*editor // by blend file
+	clashes map[string]error   // files that would take the place of another
+}
+
+// A shot is what is sent for one trace.
+type shot struct {
+	blends []string // the traced one first
+	uses   []sentUse
+	held   []Held
+	left   []Left
+}
+
+// A sentUse is a use in a blend file that files are sent for.
+type sentUse struct {
+	*deps.Use
+	by    string
+	files []string
+}
+
+// Make plans for what was traced: a shot, or several. What a shot needs only
+// through something that is left alone or held back is not part of its plan.
+// The error is that of Config.Validate, or of reading a file that the policy
+// looks at; what is wrong with single shots comes with their plans.
+func Make(cfg Config, traces ...*deps.Trace) (*Batch, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	g := gatherer{cfg: cfg, where: newLayout(slash(cfg.Project)), verdicts: map[string]error{}}
+	b := &Batch{where: g.where, changes: map[string]*editor{}, clashes: map[string]error{}}
+	for _, t := range traces {
+		s, err := g.gather(t)
+		if err != nil {
+			return nil, err
+		}
+		b.shots = append(b.shots, s)
+	}
+	b.settle()
+	b.edit()
+	return b, nil
+}
+
+// Plan gives the plan of one of the traces, by its index. Errors are all that
+// there are of [*TooLongError], for paths that their fields have no room for,
+// [*UnreachableError], and of two files in one place.
+func (b *Batch) Plan(i int) (*Plan, error) { return b.plan(b.shots[i]) }
+
+// All gives the plan of one checkout for all traces. Errors are those of Plan.
+func (b *Batch) All() (*Plan, error) { return b.plan(b.shots...) }
+
+func (b *Batch) plan(shots ...shot) (*Plan, error) {
+	p := &Plan{places: map[string]string{}}
+	var errs []error
+	for _, s := range shots {
+		for _, file := range s.blends {
+			c := b.changes[file]
+			if p.addBlend(b.file(file), c.edits) {
+				errs = append(errs, c.errs...)
+			}
+		}
+	}
+	for _, s := range shots {
+		for _, u := range s.uses {
+			for _, file := range u.files {
+				p.addFile(b.file(file))
+			}
+		}
+		p.Held, p.Left = append(p.Held, s.held...), append(p.Left, s.left...)
+	}
+	for file, err := range b.clashes {
+		if _, sent := p.places[filepath.FromSlash(file)]; sent {
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	p.finish()
+	return p, nil
+}
+
+func (b *Batch) file(file string) File { return File{filepath.FromSlash(file), b.where.place(file)} }
+
+// settle finds the place of every file.
+func (b *Batch) settle() {
+	var files []string
+	var groups [][]string
+	for _, s := range b.shots {
+		// What has no path of its own lies where it does because its blend file does.
+		beside := map[string][]string{}
+		for _, u := range s.uses {
+			files = append(files, u.files...)
+			if len(u.Parts) == 0 {
+				beside[slash(u.From)] = append(beside[slash(u.From)], u.files...)
+			} else {
+				groups = append(groups, u.files)
+			}
+		}
+		for _, file := range s.blends {
+			files = append(files, file)
+			if len(beside[file]) > 0 {
+				groups = append(groups, append(beside[file], file))
+			}
+		}
+	}
+	slices.Sort(files)
+	files = slices.Compact(files)
+	b.where.settle(files, groups)
+
+	sources := map[string]string{}
+	for _, file := range files {
+		place := b.where.place(file)
+		if other, taken := sources[place]; !taken {
+			sources[place] = file
+		} else if b.where.real(other) != b.where.real(file) {
+			b.clashes[file] = fmt.Errorf("%s and %s would both be %s in the checkout: rename one of them", other, file, place)
+		}
+	}
+}
+
+// edit works out which fields have to change, in each blend file once.
+func (b *Batch) edit() {
+	folders := map[string]bool{".": true}
+	for _, s := range b.shots {
+		for _, file := range s.blends {
+			b.addFolders(folders, file)
+			if b.changes[file] == nil {
+				b.changes[file] = &editor{where: b.where, blend: file, folders: folders, values: map[int64]string{}}
+			}
+		}
+		for _, u := range s.uses {
+			for _, file := range u.files {
+				b.addFolders(folders, file)
+			}
+		}
+	}
+	for _, s := range b.shots {
+		for _, u := range s.uses {
+			b.changes[u.by].use(u)
+		}
+	}
+	for _, c := range b.changes {
+		slices.SortFunc(c.edits, func(a, b Edit) int { return cmp.Compare(a.Offset, b.Offset) })
+	}
+}
+
+func (b *Batch) addFolders(folders map[string]bool, file string) {
+	for dir := path.Dir(b.where.place(file)); !folders[dir]; dir = path.Dir(dir) {
+		folders[dir] = true
+	}
+}
+
+// A gatherer follows traces to all that is sent for them.
+type gatherer struct {
+	cfg      Config
+	where    *layout
+	verdicts map[string]error // of the policy, by file
+}
+
+func (g *gatherer) gather(t *deps.Trace) (shot, error) {
+	var s shot
+	blends := map[string]*deps.BlendUses{}
+	for i := range t.Blends {
+		blends[slash(t.Blends[i].Path)] = &t.Blends[i]
+	}
+	seen := map[string]bool{}
+	queue := []string{slash(t.Path)}
+	for len(queue) > 0 {
+		file := queue[0]
+		queue = queue[1:]
+		b := blends[file]
+		if seen[file] || b == nil {
+			continue // nil: it could not be read, and is sent as it is
+		}
+		seen[file] = true
+		s.blends = append(s.blends, file)
+		for i := range b.Uses {
+			u := &b.Uses[i]
+			files, err := g.sent(&s, file, u)
+			if err != nil {
+				return s, err
+			}
+			if len(files) == 0 {
+				continue
+			}
+			s.uses = append(s.uses, sentUse{u, file, files})
+			if u.Kind == deps.KindLibrary {
+				queue = append(queue, files...)
+			}
+		}
+	}
+	return s, nil
+}
+
+// sent gives the files of a use that are to be sent.
+func (g *gatherer) sent(s *shot, by string, u *deps.Use) ([]string, error) {
+	if len(u.Files) == 0 {
+		return nil, nil
+	}
+	value := valueOf(u)
+	leave := LeftReason("")
+	switch {
+	case g.cfg.Shared.Holds(value, slash(u.Files[0])):
+		leave = LeftShared
+	case g.cfg.RelativeOnly && isAbsolute(value):
+		leave = LeftAbsolute
+	}
+	by = filepath.FromSlash(by)
+	if leave != "" {
+		s.left = append(s.left, Left{value, leave, by, u.ID, u.Field})
+		return nil, nil
+	}
+	files := make([]string, 0, len(u.Files))
+	for _, file := range u.Files {
+		err := g.verdict(slash(file))
+		held, isHeld := errors.AsType[*HeldError](err)
+		switch {
+		case isHeld:
+			s.held = append(s.held, Held{filepath.FromSlash(file), held.Reason, by, u.ID, u.Field})
+		case err != nil:
+			return nil, err
+		default:
+			files = append(files, slash(file))
+		}
+	}
+	return files, nil
+}
+
+// verdict asks the policy about a file that does not lie in the project, or
+// only seems to, by a link.
+func (g *gatherer) verdict(file string) error {
+	if g.where.isReallyInside(file) {
+		return nil
+	}
+	err, known := g.verdicts[file]
+	if !known {
+		err = g.cfg.Policy.Check(filepath.FromSlash(file))
+		g.verdicts[file] = err
+	}
+	return err
+}
