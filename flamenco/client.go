@@ -58,9 +58,12 @@ func newClient(config Config, dial dialFunc) (*Client, error) {
 	}
 	c := &Client{config: config, base: base, header: http.Header{}, transport: transport}
 	for name, values := range config.Header {
-		c.header[http.CanonicalHeaderKey(name)] = values
+		name = http.CanonicalHeaderKey(name)
+		c.header[name] = values
 		for _, value := range values {
-			c.keepSecret(value)
+			if name != "Host" {
+				c.keepSecret(value)
+			}
 		}
 	}
 	if user := base.User; user != nil {
@@ -209,16 +212,15 @@ func (c *Client) address(r request) (*url.URL, error) {
 
 // broken explains a request or reply that did not get through.
 func (c *Client) broken(ctx, watched context.Context, watch *watch, method, shown string, err error) error {
-	sent, answered := watch.state()
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", method, shown, context.Cause(ctx))
 	}
 	if errors.Is(context.Cause(watched), ErrSilent) {
 		err = fmt.Errorf("%w for %v", ErrSilent, watch.silence)
 	} else {
-		err = explain(err, answered)
+		err = watch.explain(err)
 	}
-	return &UnreachableError{Method: method, URL: shown, Sent: sent, Err: err, secrets: c.secrets}
+	return &UnreachableError{Method: method, URL: shown, Sent: watch.sent(), Err: err, secrets: c.secrets}
 }
 
 // close ends a reply. Whatever was not read of it is thrown away together with its connection.

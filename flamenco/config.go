@@ -170,7 +170,17 @@ func (c Config) baseURL() (*url.URL, error) {
 	return base, nil
 }
 
-func (c Config) hasSecrets(base *url.URL) bool { return base.User != nil || len(c.Header) > 0 }
+func (c Config) hasSecrets(base *url.URL) bool {
+	if base.User != nil {
+		return true
+	}
+	for name := range c.Header {
+		if http.CanonicalHeaderKey(name) != "Host" {
+			return true
+		}
+	}
+	return false
+}
 
 // isLoopback reports whether a host is this machine. A name other than localhost is not trusted to stay what it is.
 func isLoopback(host string) bool {

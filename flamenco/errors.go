@@ -176,22 +176,3 @@ func statusText(status int) string {
 	}
 	return "unknown status"
 }
-
-// explain puts net/http's errors into words for people. answered tells whether a byte of an answer came.
-func explain(err error, answered bool) error {
-	var (
-		notTLS tls.RecordHeaderError
-		netErr net.Error
-	)
-	switch {
-	case errors.As(err, &notTLS):
-		return fmt.Errorf("the other side does not speak https; try http:// (%w)", err)
-	case errors.Is(err, io.EOF) && !answered:
-		return fmt.Errorf("the connection was closed before an answer came: %w", io.ErrUnexpectedEOF)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("the answer breaks off: %w", io.ErrUnexpectedEOF)
-	case answered && !errors.As(err, &netErr):
-		return fmt.Errorf("%w: the answer is not HTTP (%w)", ErrNotAManager, err)
-	}
-	return err
-}

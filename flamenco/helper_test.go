@@ -15,6 +15,9 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/flsync/flsync/flamenco/api"
 )
 
 // newTest returns a client that closes its connections when the test ends.
@@ -82,6 +85,7 @@ func serveInBubble(t testing.TB, config Config, handler http.HandlerFunc) *Clien
 		client.Close()
 		server.Close()
 		running.Wait()
+		time.Sleep(time.Second) // net/http's server lets a connection linger before it closes it
 	})
 	return client
 }
@@ -136,3 +140,5 @@ func uploadOf(t testing.TB, data []byte, asFile bool) Upload {
 	u.Body = func() (io.ReadCloser, error) { return os.Open(path) }
 	return u
 }
+
+func tagNamed(name string) api.WorkerTag { return api.WorkerTag{Name: name} }

@@ -64,10 +64,10 @@ func (c *Client) ShamanUpload(ctx context.Context, u Upload) (UploadOutcome, err
 	}
 	source := &bodySource{open: u.Body, size: u.Size}
 	reply, err := c.send(ctx, request{
-		method: http.MethodPost,
-		path:   []string{"shaman", "files", u.SHA256, strconv.FormatInt(u.Size, 10)},
-		open:   source.next,
-		size:   u.Size,
+		method:   http.MethodPost,
+		path:     []string{"shaman", "files", u.SHA256, strconv.FormatInt(u.Size, 10)},
+		open:     source.next,
+		size:     u.Size,
 		header:   uploadHeader(u),
 		harmless: true,
 	})

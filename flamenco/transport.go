@@ -3,6 +3,8 @@ package flamenco
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -62,14 +64,21 @@ func newTransport(c Config, dial dialFunc) (*http.Transport, error) {
 // conn counts the bytes that it moves, hands files to the kernel, and keeps a failed write from hiding the reply.
 type conn struct {
 	net.Conn
-	moved  atomic.Int64
-	once   sync.Once
-	closed chan struct{}
+	moved   atomic.Int64
+	spoken  atomic.Int64 // bytes that came
+	foreign atomic.Bool  // the first of them are not those of HTTP; means nothing under TLS
+	once    sync.Once
+	closed  chan struct{}
 }
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.moved.Add(int64(n))
+	if n > 0 && c.spoken.Add(int64(n)) == int64(n) {
+		const greeting = "HTTP/"
+		start := min(n, len(greeting))
+		c.foreign.Store(string(p[:start]) != greeting[:start])
+	}
 	return n, err
 }
 
@@ -147,7 +156,7 @@ type watch struct {
 	seen     progress
 	since    time.Time
 	timer    *time.Timer
-	sent     bool // a connection was had
+	tls      bool // conn lies below TLS
 	reused   bool // it had been used before
 	answered bool // a byte of an answer came
 	stopped  bool
@@ -168,8 +177,13 @@ func watchOver(ctx context.Context, silence time.Duration) (context.Context, *wa
 		GotConn: func(info httptrace.GotConnInfo) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.sent, w.reused = true, info.Reused
-			w.conn = innermost(info.Conn)
+			w.reused = info.Reused
+			// The counting connection lies below TLS, if there is any.
+			over, isTLS := info.Conn.(*tls.Conn)
+			if w.tls = isTLS; isTLS {
+				info.Conn = over.NetConn()
+			}
+			w.conn, _ = info.Conn.(*conn)
 		},
 		GotFirstResponseByte: func() {
 			w.mu.Lock()
@@ -181,15 +195,6 @@ func watchOver(ctx context.Context, silence time.Duration) (context.Context, *wa
 	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(silence/4, w.look)
 	return ctx, w
-}
-
-// innermost finds the counting connection below TLS.
-func innermost(c net.Conn) *conn {
-	if t, ok := c.(*tls.Conn); ok {
-		c = t.NetConn()
-	}
-	counting, _ := c.(*conn)
-	return counting
 }
 
 // look runs four times in each span of silence that is allowed.
@@ -223,11 +228,11 @@ func (w *watch) stop() {
 	w.cancel(nil)
 }
 
-// state tells whether a connection was had for the request, and whether a byte of an answer came.
-func (w *watch) state() (sent, answered bool) {
+// sent tells whether a connection was had for the request, so that it may have arrived.
+func (w *watch) sent() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.sent, w.answered
+	return w.conn != nil
 }
 
 // stale tells whether the request went out on a connection from before and nothing came back, although nobody gave up.
@@ -235,4 +240,27 @@ func (w *watch) stale() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.reused && !w.answered && w.ctx.Err() == nil
+}
+
+// explain puts the errors of net/http into words for people.
+func (w *watch) explain(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var (
+		notTLS tls.RecordHeaderError
+		netErr net.Error
+	)
+	switch {
+	case errors.As(err, &notTLS):
+		return fmt.Errorf("the other side does not speak https; try http:// (%w)", err)
+	case errors.Is(err, io.EOF) && !w.answered:
+		return fmt.Errorf("the connection was closed before an answer came: %w", io.ErrUnexpectedEOF)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the answer breaks off: %w", io.ErrUnexpectedEOF)
+	case !w.answered || errors.As(err, &netErr):
+		return err
+	case !w.tls && w.conn.foreign.Load():
+		return fmt.Errorf("%w: the answer is not HTTP (%w)", ErrNotAManager, err)
+	}
+	return fmt.Errorf("the answer cannot be understood, or breaks off (%w)", err)
 }

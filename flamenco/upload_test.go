@@ -27,7 +27,7 @@ import (
 // A Manager that has no use for the rest of an upload answers in the middle of it and closes the connection. Whatever
 // the client's write meets then, the answer counts.
 func TestUploadAnsweredInMidBody(t *testing.T) {
-	const size = 8 << 20
+	const size = 6 << 20
 	data := make([]byte, size)
 	endings := map[string]func(c *net.TCPConn, in *bufio.Reader){
 		"closes with bytes unread": func(c *net.TCPConn, in *bufio.Reader) { c.Close() },
@@ -50,12 +50,13 @@ func TestUploadAnsweredInMidBody(t *testing.T) {
 		"HTTP/1.1 425 Too Early\r\nContent-Length: 0\r\nConnection: close\r\n\r\n":        Deferred,
 		"HTTP/1.1 425 Too Early\r\nConnection: close\r\n\r\nlater":                        Deferred,
 	}
-	const rounds = 10
+	const rounds = 6
 	inMemory, onDisk := uploadOf(t, data, false), uploadOf(t, data, true)
 	for name, end := range endings {
 		for answer, want := range answers {
 			for kind, upload := range map[string]Upload{"memory": inMemory, "file": onDisk} {
 				t.Run(fmt.Sprintf("%s/%v/%s", name, want, kind), func(t *testing.T) {
+					t.Parallel()
 					client := serveRaw(t, Config{}, func(c *net.TCPConn, in *bufio.Reader) {
 						if _, err := http.ReadRequest(in); err != nil {
 							return
@@ -214,6 +215,7 @@ func TestUploadOfUnreadableFile(t *testing.T) {
 		"was opened for writing": {func(path string) (io.ReadCloser, error) { return os.OpenFile(path, os.O_WRONLY, 0) }, syscall.EBADF},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if runtime.GOOS == "windows" && strings.Contains(name, " folder ") {
 				t.Skip("Windows has another error for it")
 			}

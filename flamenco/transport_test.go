@@ -1,0 +1,261 @@
+package flamenco
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
+
+// slowHandler may wait for the end of the test.
+type slowHandler func(w http.ResponseWriter, r *http.Request, over <-chan struct{})
+
+// slowly runs a handler that writes something every so often.
+func slowly(pieces int, every time.Duration, write func(w io.Writer, piece int)) slowHandler {
+	return func(w http.ResponseWriter, _ *http.Request, _ <-chan struct{}) {
+		for i := range pieces {
+			time.Sleep(every)
+			write(w, i)
+			_ = http.NewResponseController(w).Flush()
+		}
+	}
+}
+
+// A synctest bubble fails a test that leaves a goroutine behind, so these tests also look for leaks.
+func TestSilence(t *testing.T) {
+	specs := []api.ShamanFileSpec{{Sha: digest, Size: 1, Path: "a"}}
+	for name, test := range map[string]struct {
+		handler slowHandler
+		call    func(ctx context.Context, c *Client) error
+		silent  bool
+		took    time.Duration // at least
+	}{
+		"nothing ever comes": {
+			handler: func(_ http.ResponseWriter, _ *http.Request, over <-chan struct{}) { <-over },
+			call:    func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx); return err },
+			silent:  true, took: time.Minute,
+		},
+		"a late answer": {
+			handler: slowly(1, 59*time.Second, func(w io.Writer, _ int) { fmt.Fprint(w, `{"jobs":[]}`) }),
+			call:    func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx); return err },
+			took:    59 * time.Second,
+		},
+		"an answer in drops": {
+			handler: slowly(60, 40*time.Second, func(w io.Writer, i int) {
+				fmt.Fprint(w, map[int]string{0: `{"jobs":[`, 59: `]}`}[i]+" ")
+			}),
+			call: func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx); return err },
+			took: 40 * time.Minute,
+		},
+		"half an answer": {
+			handler: func(w http.ResponseWriter, _ *http.Request, over <-chan struct{}) {
+				fmt.Fprint(w, `{"jobs":[`)
+				_ = http.NewResponseController(w).Flush()
+				<-over
+			},
+			call:   func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx); return err },
+			silent: true, took: time.Minute,
+		},
+		"a slow checkout": {
+			handler: slowly(1, 14*time.Minute, func(w io.Writer, _ int) { fmt.Fprint(w, `{"checkoutPath":"a"}`) }),
+			call: func(ctx context.Context, c *Client) error {
+				_, err := c.ShamanCheckout(ctx, api.ShamanCheckout{CheckoutPath: "a", Files: specs})
+				return err
+			},
+			took: 14 * time.Minute,
+		},
+		"a dead checkout": {
+			handler: func(_ http.ResponseWriter, _ *http.Request, over <-chan struct{}) { <-over },
+			call: func(ctx context.Context, c *Client) error {
+				_, err := c.ShamanCheckout(ctx, api.ShamanCheckout{CheckoutPath: "a", Files: specs})
+				return err
+			},
+			silent: true, took: 15 * time.Minute,
+		},
+		"an upload over a slow line": {
+			handler: func(_ http.ResponseWriter, r *http.Request, _ <-chan struct{}) {
+				for {
+					time.Sleep(50 * time.Second)
+					if _, err := io.CopyN(io.Discard, r.Body, 80_000); err != nil {
+						return
+					}
+				}
+			},
+			call: func(ctx context.Context, c *Client) error {
+				_, err := c.ShamanUpload(ctx, uploadOf(t, make([]byte, 1<<20), false))
+				return err
+			},
+			took: 10 * time.Minute,
+		},
+		"an upload that stalls": {
+			handler: func(_ http.ResponseWriter, r *http.Request, over <-chan struct{}) {
+				_, _ = io.CopyN(io.Discard, r.Body, 200_000)
+				<-over
+			},
+			call: func(ctx context.Context, c *Client) error {
+				_, err := c.ShamanUpload(ctx, uploadOf(t, make([]byte, 1<<20), false))
+				return err
+			},
+			silent: true, took: time.Minute,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				over := make(chan struct{})
+				client := serveInBubble(t, Config{}, func(w http.ResponseWriter, r *http.Request) { test.handler(w, r, over) })
+				err := test.call(t.Context(), client)
+				close(over)
+				took := time.Since(began)
+				if took < test.took || test.silent && took > test.took*5/4+time.Second {
+					t.Errorf("took %v", took)
+				}
+				if !test.silent {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				var unreachable *UnreachableError
+				if !errors.Is(err, ErrSilent) || !errors.As(err, &unreachable) || !unreachable.Sent || !IsTemporary(err) {
+					t.Errorf("%T: %v", err, err)
+				}
+				if want := "no byte came or went for " + test.took.String(); !strings.Contains(err.Error(), want) {
+					t.Errorf("text is %q", err)
+				}
+			})
+		})
+	}
+}
+
+// Giving up is the caller's own doing, and no fault of the Manager's.
+func TestCancel(t *testing.T) {
+	calls := map[string]func(ctx context.Context, c *Client) error{
+		"query": func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx); return err },
+		"upload": func(ctx context.Context, c *Client) error {
+			_, err := c.ShamanUpload(ctx, uploadOf(t, make([]byte, 1<<20), false))
+			return err
+		},
+		"task": func(ctx context.Context, c *Client) error {
+			_, _, err := c.AsWorker("w", "s").ScheduleTask(ctx)
+			return err
+		},
+		"log": func(ctx context.Context, c *Client) error { _, err := c.TaskLogTail(ctx, "a"); return err },
+	}
+	for name, call := range calls {
+		for _, reply := range []string{"", "{"} {
+			t.Run(name+reply, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					over := make(chan struct{})
+					defer close(over)
+					client := serveInBubble(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
+						if reply != "" {
+							_, _ = io.Copy(io.Discard, r.Body)
+							fmt.Fprint(w, reply)
+							_ = http.NewResponseController(w).Flush()
+						}
+						<-over
+					})
+					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+					defer cancel()
+					err := call(ctx, client)
+					if name == "upload" && reply != "" {
+						return // its status came, and says all
+					}
+					var unreachable *UnreachableError
+					if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &unreachable) || IsTemporary(err) {
+						t.Errorf("%T: %v", err, err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A reply without end is given up at a limit, and not kept.
+func TestEndlessReply(t *testing.T) {
+	endless := func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"version":"`)
+		piece := strings.Repeat("x", 1<<20)
+		for r.Context().Err() == nil {
+			if _, err := io.WriteString(w, piece); err != nil {
+				return
+			}
+		}
+	}
+	client := serve(t, endless)
+	_, err := client.Version(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") || IsTemporary(err) {
+		t.Errorf("%v", err)
+	}
+	client = serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); endless(w, r) })
+	if _, err := client.Version(t.Context()); err == nil || len(err.Error()) > 2000 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestDownload(t *testing.T) {
+	client := serveWithPrefix(t, "/flamenco", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/flamenco/job-files/j 1/log.txt" {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprint(w, "the log")
+	})
+	file, size, err := client.Download(t.Context(), "/job-files/j%201/log.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(file)
+	if string(got) != "the log" || size != 7 || err != nil {
+		t.Errorf("%q, %d, %v", got, size, err)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := client.Download(t.Context(), "/job-files/none"); err == nil {
+		t.Error("a missing file opens")
+	}
+	for _, address := range []string{"", "http://evil.test/x", "//evil.test/x", "https:x", "%zz"} {
+		if _, _, err := client.Download(t.Context(), address); err == nil || !strings.Contains(err.Error(), "not a path on the Manager") {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+}
+
+func TestDownloadBreaksOff(t *testing.T) {
+	client := serveRaw(t, Config{}, func(c *net.TCPConn, in *bufio.Reader) {
+		_, _ = http.ReadRequest(in)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+	})
+	file, _, err := client.Download(t.Context(), "/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := io.ReadAll(file); !IsTemporary(err) || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%T: %v", err, err)
+	}
+}
+
+// An id that servers would resolve to another operation is refused.
+func TestIDsThatAreNone(t *testing.T) {
+	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("sent: %s", r.URL) })
+	for _, id := range []string{"", ".", ".."} {
+		if err := client.DeleteJob(t.Context(), id); err == nil {
+			t.Errorf("%q is an id", id)
+		}
+	}
+}
