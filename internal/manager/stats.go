@@ -7,11 +7,11 @@ import (
 
 // Stats is what a Manager was asked since it was opened.
 type Stats struct {
-	Requests       int
-	MaxConcurrent  int                       // most requests at one time
-	Operations     map[string]OperationStats // by operationId
-	Digests        map[string]DigestStats    // uploads by digest; empty without Config.CountDigests
-	ShardsOverlaps int                       // uploads that began while another digest of their shard was on its way
+	Requests      int
+	MaxConcurrent int                       // most requests at one time
+	Operations    map[string]OperationStats // by operationId
+	Digests       map[string]DigestStats    // uploads by digest; empty without Config.CountDigests
+	ShardOverlaps int                       // uploads that began while another digest of their shard was on its way
 }
 
 // OperationStats counts the requests of one operation.
@@ -118,7 +118,7 @@ func (m *Manager) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	stats := Stats{
-		Requests: c.total.requests, MaxConcurrent: c.total.most, ShardsOverlaps: c.overlaps,
+		Requests: c.total.requests, MaxConcurrent: c.total.most, ShardOverlaps: c.overlaps,
 		Operations: make(map[string]OperationStats), Digests: make(map[string]DigestStats),
 	}
 	for id, n := range c.operations {
