@@ -137,7 +137,9 @@ func (s Result) bars() ([]byte, error) {
 	opt.CategoryAxis.Labels = names
 	opt.ValueFormatter = seconds
 	opt.ValueAxis[0].Min = charts.Ptr(0.0)
+	opt.ValueAxis[0].LabelCount = 5
 	opt.SeriesList[0].Label.Show = charts.Ptr(true)
+	opt.SeriesList[0].Label.ValueFormatter = seconds
 	p := canvas(headHeight + barHeight*len(names))
 	if err := p.BarChart(opt); err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func flsyncBatch(batch workload.Batch) []Contender {
 func managersTime(connections ...int) (all []Contender) {
 	for _, n := range connections {
 		all = append(all, Contender{
-			Name: fmt.Sprintf("the Manager alone, %d connections", n), Group: managerAlone,
+			Name: managerAlone + ", " + connectionsText(n), Group: managerAlone,
 			Run: func(ctx context.Context, s *Site) (Sample, error) {
 				return s.baseline(ctx, nil, "batch", "--url", s.URL, "--list", s.list(),
 					"--connections", strconv.Itoa(n), "--name", fmt.Sprintf("upper%d", s.Seed()))

@@ -43,7 +43,7 @@ func (s *Site) forget() error {
 func (s *Site) flsync(ctx context.Context, expect func(report.Summary) error, args ...string) (Sample, error) {
 	var last lastLine
 	args = append([]string{args[0], "--json", "--quiet", "--cache", s.cache(), "--manager", s.URL}, args[1:]...)
-	sample, err := measure(ctx, command{path: s.Flsync, args: args, env: isolated(s.Dir), stdout: &last})
+	sample, err := s.measure(ctx, command{path: s.Flsync, args: args, env: isolated(s.Dir), stdout: &last})
 	if err != nil {
 		return sample, err
 	}
@@ -117,7 +117,7 @@ func flsyncWarm(name string, flags ...string) []Contender {
 // hash runs flsync hash over a tree; its output goes nowhere, as that of the
 // tools beside it does.
 func (s *Site) hash(ctx context.Context, tree string, env ...string) (Sample, error) {
-	return measure(ctx, command{
+	return s.measure(ctx, command{
 		path: s.Flsync,
 		args: []string{"hash", "--quiet", "--cache", s.cache(), tree},
 		env:  append(isolated(s.Dir), env...),
@@ -134,9 +134,7 @@ func hashed(ctx context.Context, s *Site) error {
 // flsyncHash hashes the tree after prepare.
 func flsyncHash(name string, prepare func(context.Context, *Site) error, env ...string) []Contender {
 	return []Contender{{Name: name, Prepare: prepare, Run: func(ctx context.Context, s *Site) (Sample, error) {
-		sample, err := s.hash(ctx, s.Tree, env...)
-		sample.Extra = s.rate(sample.Wall)
-		return sample, err
+		return s.hash(ctx, s.Tree, env...)
 	}}}
 }
 
@@ -156,9 +154,7 @@ func flsyncCopied() []Contender {
 	return []Contender{{Name: "flsync hash", Prepare: func(_ context.Context, s *Site) error {
 		return copyFile(s.Path("known.db"), s.cache())
 	}, Run: func(ctx context.Context, s *Site) (Sample, error) {
-		sample, err := s.hash(ctx, s.Path("copy"))
-		sample.Extra = s.rate(sample.Wall)
-		return sample, err
+		return s.hash(ctx, s.Path("copy"))
 	}}}
 }
 
@@ -169,12 +165,3 @@ func copyFile(from, to string) error {
 	}
 	return os.WriteFile(to, data, 0o600)
 }
-
-// rate is the tree's bytes by a time.
-func (s *Site) rate(seconds float64) map[string]float64 {
-	_, bytes := s.Scenario.Tree.Totals()
-	return map[string]float64{rateKey: float64(bytes) / seconds}
-}
-
-// rateKey names the bytes per second in a sample's extra figures.
-const rateKey = "bytes_per_s"

@@ -16,7 +16,7 @@ import (
 // that which it measures itself.
 func (s *Site) baseline(ctx context.Context, env []string, args ...string) (Sample, error) {
 	var out bytes.Buffer
-	sample, err := measure(ctx, command{path: s.Self, args: append([]string{"baseline"}, args...), env: env, stdout: &out})
+	sample, err := s.measure(ctx, command{path: s.Self, args: append([]string{"baseline"}, args...), env: env, stdout: &out})
 	if err != nil {
 		return sample, err
 	}
@@ -25,7 +25,7 @@ func (s *Site) baseline(ctx context.Context, env []string, args ...string) (Samp
 		return sample, fmt.Errorf("baseline %s said %q", args[0], out.Bytes())
 	}
 	sample.Wall = o.Seconds
-	sample.Extra = map[string]float64{"retries": float64(o.Retries), rateKey: float64(o.Bytes) / o.Seconds}
+	sample.Extra = map[string]float64{"retries": float64(o.Retries)}
 	return sample, nil
 }
 
@@ -58,13 +58,20 @@ const upperBound = "upper bound"
 func upperFirst(connections ...int) (all []Contender) {
 	for _, n := range connections {
 		all = append(all, Contender{
-			Name: fmt.Sprintf("%s, %d connections", upperBound, n), Group: upperBound, Prepare: freshAndListed,
+			Name: upperBound + ", " + connectionsText(n), Group: upperBound, Prepare: freshAndListed,
 			Run: func(ctx context.Context, s *Site) (Sample, error) {
 				return s.baseline(ctx, nil, "upper", "--url", s.URL, "--root", s.Tree, "--list", s.list(), "--connections", strconv.Itoa(n))
 			},
 		})
 	}
 	return all
+}
+
+func connectionsText(n int) string {
+	if n == 1 {
+		return "1 connection"
+	}
+	return fmt.Sprintf("%d connections", n)
 }
 
 // upperWarm is what remains for a client that knows all digests when the
@@ -93,9 +100,7 @@ func hashPass(name, group string, pass baseline.HashPass, env ...string) []Conte
 // tool is a command line of plain tools, in which $1 is the tree.
 func tool(name, needs, line string) []Contender {
 	return []Contender{{Name: name, Needs: needs, Run: func(ctx context.Context, s *Site) (Sample, error) {
-		sample, err := measure(ctx, command{path: "sh", args: []string{"-c", line, "sh", s.Tree}})
-		sample.Extra = s.rate(sample.Wall)
-		return sample, err
+		return s.measure(ctx, command{path: "sh", args: []string{"-c", line, "sh", s.Tree}})
 	}}}
 }
 
@@ -127,7 +132,7 @@ func (s *Site) runRsync(ctx context.Context) (Sample, error) {
 	if err != nil {
 		return Sample{}, err
 	}
-	return measure(ctx, command{path: "rsync", args: []string{"-a", s.Tree + "/", url + "tree/"}})
+	return s.measure(ctx, command{path: "rsync", args: []string{"-a", s.Tree + "/", url + "tree/"}})
 }
 
 // rsyncFirst sends the whole tree to an rsync daemon that has nothing.

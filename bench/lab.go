@@ -99,7 +99,7 @@ func (s *Site) anotherTime() time.Time {
 func (s *Site) Path(name string) string { return filepath.Join(s.Dir, name) }
 
 func (l *Lab) scenario(ctx context.Context, s Scenario, results *Results) (Result, error) {
-	result := Result{Name: s.Name, Title: s.Title, Chart: s.Chart}
+	result := Result{Name: s.Name, Title: s.Title, Chart: s.Chart, AllRead: s.AllRead}
 	result.Files, result.Bytes = s.Tree.Totals()
 	dir, err := os.MkdirTemp(l.Dir, "flsync-bench-"+s.Name+"-")
 	if err != nil {

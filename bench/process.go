@@ -3,10 +3,13 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -19,25 +22,42 @@ type command struct {
 	stdout io.Writer // nil: thrown away, by the system and not by us
 }
 
-// measure runs a program to its end.
+// measure runs a program by way of this one's measure command.
 //
-// MaxRSS comes from the system's accounts. On Linux a process starts with the
-// mark of the one that started it, so that no value below the lab's own memory
-// can be seen; the lab therefore does nothing large itself.
-func measure(ctx context.Context, c command) (Sample, error) {
-	cmd := exec.CommandContext(ctx, c.path, c.args...)
+// The detour is for MaxRSS: on Linux a process starts with the mark of the one
+// that started it, and the lab may need more memory than what it measures.
+func (l *Lab) measure(ctx context.Context, c command) (Sample, error) {
+	result := filepath.Join(l.Dir, "sample.json")
+	cmd := exec.CommandContext(ctx, l.Self, append([]string{"measure", "--result", result, "--", c.path}, c.args...)...)
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.Stdout = c.stdout
+	cmd.Cancel = func() error { return stopProcess(cmd.Process) } // and it kills what it measures
+	cmd.WaitDelay = startWait
 	var stderr tail
 	cmd.Stderr = &stderr
-	start := time.Now()
-	err := cmd.Run()
-	wall := time.Since(start)
-	if err != nil {
+	if err := cmd.Run(); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
 		return Sample{}, fmt.Errorf("%s %s: %w%s", c.path, strings.Join(c.args, " "), err, stderr.quote())
+	}
+	data, err := os.ReadFile(result)
+	if err != nil {
+		return Sample{}, err
+	}
+	var s Sample
+	return s, errors.Join(json.Unmarshal(data, &s), os.Remove(result))
+}
+
+// Measure runs a program to its end, with our own output and environment.
+func Measure(ctx context.Context, path string, args ...string) (Sample, error) {
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	start := time.Now()
+	err := cmd.Run()
+	wall := time.Since(start)
+	if err != nil {
+		return Sample{}, err
 	}
 	return Sample{
 		Wall:   wall.Seconds(),

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -143,7 +144,7 @@ func (s Result) markdown(b *strings.Builder, chart string) {
 
 // table has a row for each contender; the first is what others are compared with.
 func (s Result) table(b *strings.Builder) {
-	if len(s.Contenders) == 0 {
+	if !slices.ContainsFunc(s.Contenders, func(m Measured) bool { return len(m.Samples) > 0 }) {
 		return
 	}
 	first := s.Contenders[0].Median.Wall
@@ -155,8 +156,8 @@ func (s Result) table(b *strings.Builder) {
 		}
 		least, most := m.spread()
 		rate, compared := "", ""
-		if s.Bytes > 0 && m.Median.Extra[rateKey] > 0 {
-			rate = bytesText(m.Median.Extra[rateKey]) + "/s"
+		if s.AllRead {
+			rate = bytesText(float64(s.Bytes)/m.Median.Wall) + "/s"
 		}
 		if first > 0 {
 			compared = number(m.Median.Wall / first)

@@ -32,7 +32,7 @@ type Result struct {
 	Title      string     `json:"title"`
 	Files      int        `json:"files,omitempty"`
 	Bytes      int64      `json:"bytes,omitempty"`
-	Link       string     `json:"link,omitempty"`
+	AllRead    bool       `json:"all_read,omitempty"` // every contender reads every byte
 	Chart      ChartPoint `json:"chart,omitzero"`
 	Contenders []Measured `json:"contenders,omitempty"`
 	Goals      []Verdict  `json:"goals,omitempty"`

@@ -16,6 +16,7 @@ type Scenario struct {
 	Manager bool          // needs one; it gets a new one, if the lab can start it
 	Link    netsim.Link   // the distance to the Manager; zero: none
 	Reps    int           // at most so many samples; 0: as many as the lab takes
+	AllRead bool          // every contender reads every byte, so that a rate means something
 
 	Setup      func(ctx context.Context, s *Site) error
 	Contenders []Contender

@@ -68,28 +68,12 @@ func Scenarios(scale Scale) []Scenario {
 		cores = runtime.NumCPU()
 	)
 	all := []Scenario{
-		{
-			Name: "first-small", Title: fmt.Sprintf("first sync, %d small files", scale.SmallFiles),
-			Tree: small, Manager: true,
-			Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), rsyncFirst(), serialFirst()),
-			Goals:      []Goal{slower("first sync of small files against the upper bound", "flsync", upperBound, 1.10)},
-		},
-		{
-			Name: "first-large", Title: fmt.Sprintf("first sync, %d files of %d MB", scale.Caches, scale.CacheBytes/1e6),
-			Tree: large, Manager: true,
-			Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), rsyncFirst(), serialFirst()),
-			Goals:      []Goal{slower("first sync of large files against the upper bound", "flsync", upperBound, 1.10)},
-		},
-		{
-			Name: "first-textures", Title: fmt.Sprintf("first sync, %d textures", scale.Textures),
-			Tree: workload.Textures(scale.Textures), Manager: true,
-			Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), rsyncFirst(), serialFirst()),
-		},
-		{
-			Name: "first-film", Title: "first sync, a film project",
-			Tree: film, Manager: true,
-			Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), rsyncFirst(), serialFirst()),
-		},
+		first("first-small", fmt.Sprintf("first sync, %d small files", scale.SmallFiles), small, scale,
+			slower("first sync of small files against the upper bound", "flsync", upperBound, 1.10)),
+		first("first-large", fmt.Sprintf("first sync, %d files of %d MB", scale.Caches, scale.CacheBytes/1e6), large, scale,
+			slower("first sync of large files against the upper bound", "flsync", upperBound, 1.10)),
+		first("first-textures", fmt.Sprintf("first sync, %d textures", scale.Textures), workload.Textures(scale.Textures), scale),
+		first("first-film", "first sync, a film project", film, scale),
 		{
 			Name: "warm-small", Title: fmt.Sprintf("warm sync, %d small files", scale.SmallFiles),
 			Tree: small, Manager: true, Setup: inOrder(primed, listed),
@@ -119,7 +103,7 @@ func Scenarios(scale Scale) []Scenario {
 		},
 		{
 			Name: "hash-cold", Title: "hash only, nothing known, files in memory",
-			Tree: large,
+			Tree: large, AllRead: true,
 			Contenders: slices.Concat(
 				flsyncHash("flsync hash", func(_ context.Context, s *Site) error { return s.forget() }),
 				hashPass("one pass, blocks of 64 KiB", onePass, baseline.HashPass{Digests: both, Threads: 1, Block: 64 << 10}),
@@ -139,7 +123,7 @@ func Scenarios(scale Scale) []Scenario {
 		touched("touched-nosha", "touched tree, SHA instructions switched off", film, 4, "GODEBUG=cpu.sha=off"),
 		{
 			Name: "copied", Title: "a copy of a known tree in another place",
-			Tree: film, Setup: copied,
+			Tree: film, AllRead: true, Setup: copied,
 			Contenders: slices.Concat(
 				flsyncCopied(),
 				hashPass("SHA-256 alone, all cores", "", baseline.HashPass{Digests: both[:1], Threads: cores, Block: 256 << 10}),
@@ -170,10 +154,18 @@ var both = []string{"sha256", "blake3"}
 
 const onePass = "one pass"
 
+func first(name, title string, tree workload.Spec, scale Scale, goals ...Goal) Scenario {
+	return Scenario{
+		Name: name, Title: title, Tree: tree, Manager: true, AllRead: true,
+		Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), rsyncFirst(), serialFirst()),
+		Goals:      goals,
+	}
+}
+
 func touched(name, title string, tree workload.Spec, limit float64, env ...string) Scenario {
 	const sha = "SHA-256 alone, all cores"
 	return Scenario{
-		Name: name, Title: title, Tree: tree, Setup: hashed,
+		Name: name, Title: title, Tree: tree, AllRead: true, Setup: hashed,
 		Contenders: slices.Concat(
 			flsyncHash("flsync hash", func(ctx context.Context, s *Site) error { return workload.Touch(ctx, s.Tree, s.anotherTime()) }, env...),
 			hashPass(sha, "", baseline.HashPass{Digests: both[:1], Threads: runtime.NumCPU(), Block: 256 << 10}, env...),

@@ -3,6 +3,7 @@ package baseline
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,14 +33,11 @@ func Upper(ctx context.Context, url, root string, files []api.ShamanFileSpec, co
 		if err != nil || parts == CheckOnly {
 			return err
 		}
-		group, uploads := errgroup.WithContext(ctx)
-		group.SetLimit(connections)
 		for _, f := range missing {
 			sent++
 			bytes += f.Size
-			group.Go(func() error { return c.upload(uploads, local(root, f.Path), f.Sha, f.Size) })
 		}
-		if err := group.Wait(); err != nil || parts == UpToStore {
+		if err := c.uploadAll(ctx, root, missing, connections); err != nil || parts == UpToStore {
 			return err
 		}
 		_, err = c.checkout(ctx, checkout, files)
@@ -47,6 +45,43 @@ func Upper(ctx context.Context, url, root string, files []api.ShamanFileSpec, co
 	})
 	outcome.Files, outcome.Bytes = sent, bytes
 	return outcome, err
+}
+
+// uploadAll uploads over all connections at once, and never two files whose
+// digests begin with the same byte: the Manager can fail one of them.
+func (c *client) uploadAll(ctx context.Context, root string, files []api.ShamanFileSpecWithStatus, connections int) error {
+	shards := map[string][]api.ShamanFileSpecWithStatus{}
+	for _, f := range files {
+		shards[f.Sha[:2]] = append(shards[f.Sha[:2]], f)
+	}
+	// Who takes a shard's queue sends one file of it and puts back the rest.
+	queues := make(chan []api.ShamanFileSpecWithStatus, len(shards))
+	for _, queue := range shards {
+		queues <- queue
+	}
+	var left atomic.Int64
+	left.Store(int64(len(shards)))
+	if len(shards) == 0 {
+		return nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for range connections {
+		group.Go(func() error {
+			for queue := range queues {
+				f := queue[0]
+				if err := c.upload(ctx, local(root, f.Path), f.Sha, f.Size); err != nil {
+					return err
+				}
+				if len(queue) > 1 {
+					queues <- queue[1:] // never blocks: the channel has room for all
+				} else if left.Add(-1) == 0 {
+					close(queues)
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // Batch is what the Manager has to do for shots whose files are all stored:

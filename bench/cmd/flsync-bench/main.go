@@ -33,6 +33,6 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCommand(), smokeCommand(), listCommand(), reportCommand(), compareCommand(), lineCommand(), baselineCommand())
+	root.AddCommand(runCommand(), smokeCommand(), listCommand(), reportCommand(), compareCommand(), lineCommand(), measureCommand(), baselineCommand())
 	return root
 }

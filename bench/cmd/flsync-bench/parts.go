@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flsync/flsync/bench"
 	"github.com/flsync/flsync/bench/baseline"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/netsim"
@@ -30,6 +31,26 @@ func lineCommand() *cobra.Command {
 		fmt.Fprintln(cmd.OutOrStdout(), line.Addr())
 		<-cmd.Context().Done()
 		return line.Close()
+	}
+	return cmd
+}
+
+// measureCommand runs one program and writes down what it took. The lab runs
+// everything by way of it.
+func measureCommand() *cobra.Command {
+	var result string
+	cmd := &cobra.Command{Use: "measure --result FILE -- PROGRAM ARGS…", Short: "Run a program and write down what it took", Args: cobra.MinimumNArgs(1), Hidden: true}
+	cmd.Flags().StringVar(&result, "result", "", "`FILE` for the sample")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		sample, err := bench.Measure(cmd.Context(), args[0], args[1:]...)
+		if err != nil {
+			return err
+		}
+		data, err := json.Marshal(sample)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(result, data, 0o666)
 	}
 	return cmd
 }

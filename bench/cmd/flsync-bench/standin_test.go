@@ -26,7 +26,7 @@ import (
 // TestMain makes the test's own program serve as flsync and as the baselines:
 // the lab runs both as processes.
 func TestMain(m *testing.M) {
-	ours := []string{"serve", "sync", "hash", "submit", "baseline", "line"}
+	ours := []string{"serve", "sync", "hash", "submit", "baseline", "line", "measure"}
 	if len(os.Args) < 2 || !slices.Contains(ours, os.Args[1]) {
 		os.Exit(m.Run())
 	}

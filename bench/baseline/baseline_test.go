@@ -1,0 +1,122 @@
+package baseline
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/flsync/flsync/bench/workload"
+	"github.com/flsync/flsync/internal/manager"
+)
+
+func newManager(t testing.TB) (url string, m *manager.Manager) {
+	t.Helper()
+	m, err := manager.New(manager.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(m)
+	t.Cleanup(func() { server.Close(); m.Close() })
+	return server.URL, m
+}
+
+func TestUpperAndSerialDoTheSame(t *testing.T) {
+	tree := workload.Spec{Name: "tree", Groups: []workload.Group{
+		{Dir: "small", Ext: ".x", Files: 50, Size: workload.LogNormal(2000, 1)},
+		{Dir: "large", Ext: ".x", Files: 2, Size: workload.Fixed(1 << 20)},
+		{Dir: "empty", Ext: ".x", Files: 1, Size: workload.Fixed(0)},
+	}}
+	root := t.TempDir()
+	if err := tree.Create(t.Context(), root, 1); err != nil {
+		t.Fatal(err)
+	}
+	files, err := tree.Manifest(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, bytes := tree.Totals()
+	for _, serial := range []bool{false, true} {
+		url, m := newManager(t)
+		sync := func(name string) Outcome {
+			t.Helper()
+			var o Outcome
+			var err error
+			if serial {
+				o, err = Serial(t.Context(), url, root, files, name)
+			} else {
+				o, err = Upper(t.Context(), url, root, files, 4, Whole, name)
+			}
+			if err != nil || o.Seconds <= 0 {
+				t.Fatalf("serial %v: %+v, %v", serial, o, err)
+			}
+			for f := range tree.All() {
+				want, _ := os.ReadFile(filepath.Join(root, f.Path))
+				if got, err := os.ReadFile(filepath.Join(m.CheckoutDir(), name, f.Path)); err != nil || string(got) != string(want) {
+					t.Fatalf("serial %v: %s in the checkout: %v", serial, f.Path, err)
+				}
+			}
+			return o
+		}
+		if o := sync("first"); o.Files != len(files) || o.Bytes != bytes {
+			t.Errorf("serial %v: first: %+v", serial, o)
+		}
+		if o := sync("second"); o.Files != 0 || o.Requests != 2 {
+			t.Errorf("serial %v: second: %+v", serial, o)
+		}
+		if o, err := Upper(t.Context(), url, root, files, 1, CheckOnly, ""); err != nil || o.Requests != 1 {
+			t.Errorf("check only: %+v, %v", o, err)
+		}
+	}
+}
+
+func TestBatch(t *testing.T) {
+	url, _ := newManager(t)
+	root := t.TempDir()
+	batch := workload.Batch{Shots: 3}
+	if err := batch.Create(t.Context(), root, 1); err != nil {
+		t.Fatal(err)
+	}
+	shots, err := batch.Specs(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Batch(t.Context(), url, shots, 2, "too early"); err == nil {
+		t.Error("checked out what nobody stored")
+	}
+	if _, err := Upper(t.Context(), url, root, union(shots), 4, UpToStore, ""); err != nil {
+		t.Fatal(err)
+	}
+	o, err := Batch(t.Context(), url, shots, 2, "in time")
+	if err != nil || o.Files != 3 || o.Requests != 1+3+3 {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+func TestHashPass(t *testing.T) {
+	root := t.TempDir()
+	tree := workload.Textures(5)
+	if err := tree.Create(t.Context(), root, 1); err != nil {
+		t.Fatal(err)
+	}
+	_, bytes := tree.Totals()
+	for _, pass := range []HashPass{
+		{Digests: []string{"sha256", "blake3"}, Threads: 1, Block: 64 << 10},
+		{Digests: []string{"sha256"}, Threads: 3, Block: 1000},
+		{Digests: []string{"blake3"}, Threads: 1, Block: 1 << 20, Memory: true},
+	} {
+		o, err := pass.Run(t.Context(), root)
+		if err != nil || o.Files != 5 || o.Bytes != bytes || o.Seconds <= 0 {
+			t.Errorf("%+v: %+v, %v", pass, o, err)
+		}
+	}
+	for _, pass := range []HashPass{
+		{Digests: []string{"md5"}, Threads: 1, Block: 1},
+		{Digests: []string{"sha256"}, Block: 1},
+		{Digests: []string{"sha256"}, Threads: 1},
+	} {
+		if _, err := pass.Run(t.Context(), root); err == nil {
+			t.Errorf("%+v was run", pass)
+		}
+	}
+}
