@@ -32,8 +32,8 @@ type Library struct {
 	// Ref is the index in Refs of the reference to it.
 	Ref int
 	// Linked and Stored count data-blocks of the library: those that are read
-	// from it, and those that were packed into this file when they were linked.
-	// A library of which all is stored need not be there.
+	// from it, and those that were packed into this file when they were linked,
+	// as Blender 5 can. A library of which all is stored need not be there.
 	Linked, Stored int
 	// Packed is the library itself, when it is packed into this file.
 	Packed *Contents
@@ -84,7 +84,11 @@ func readContents(f *blend.File, plans *planCache, graph bool, depth int) (*Cont
 		plan:      plans.of(f.DNA()),
 		ids:       map[uint64]int32{},
 		libraries: map[uint64]int{},
+		archives:  map[int]uint64{},
 		refLib:    map[int]uint64{},
+	}
+	if graph {
+		c.pointers = c.plan.pointers()
 	}
 	for d, err := range f.DataBlocks() {
 		if err != nil {
@@ -126,9 +130,10 @@ func (c *collector) nameObjects(f *blend.File) error {
 // data-block. What takes knowing all of them is put right in finish.
 type collector struct {
 	*Contents
-	plan  *plan
-	plans *planCache
-	depth int
+	plan     *plan
+	plans    *planCache
+	depth    int
+	pointers [][]idPointer // nil when uses are not asked for
 
 	// The data-block being read.
 	d    *blend.DataBlock
@@ -138,6 +143,7 @@ type collector struct {
 	ids       map[uint64]int32 // old address of an ID: index in IDs
 	idLibs    []uint64         // of IDs: the old address of the library it is linked from
 	libraries map[uint64]int   // old address of a library: index in Libraries
+	archives  map[int]uint64   // index in Libraries of one for stored data only: old address of the library that it stands for
 	refLib    map[int]uint64   // index in Refs: old address of the library that is its base
 	uses      useCollector
 	nodes     nodeCollector
@@ -205,8 +211,8 @@ func (c *collector) readBlock(b *blend.Block) {
 	}
 	rows := c.plan.rows[t.SDNA]
 	var pointers []idPointer
-	if c.HasGraph {
-		pointers = c.plan.pointers[t.SDNA]
+	if c.pointers != nil {
+		pointers = c.pointers[t.SDNA]
 	}
 	if len(rows) == 0 && len(pointers) == 0 {
 		return
@@ -266,6 +272,9 @@ func (c *collector) readLibrary() {
 	if packed := s.Follow("packedfile"); packed.Valid() {
 		lib.Packed = c.readPacked(packed)
 	}
+	if parent := s.Pointer("archive_parent_library"); parent != 0 {
+		c.archives[len(c.Libraries)] = parent
+	}
 	c.libraries[c.d.Old] = len(c.Libraries)
 	c.Libraries = append(c.Libraries, lib)
 }
@@ -304,6 +313,12 @@ func (c *collector) finish() {
 	for _, old := range c.scenes.stored {
 		if lib, ok := c.libraries[old]; ok {
 			c.Libraries[lib].Stored++
+		}
+	}
+	for archive, old := range c.archives {
+		if lib, ok := c.libraries[old]; ok {
+			c.Libraries[lib].Stored += max(c.Libraries[archive].Stored, 1)
+			c.Libraries[archive].Stored++ // never needed itself
 		}
 	}
 	for i, old := range c.refLib {

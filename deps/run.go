@@ -60,9 +60,7 @@ func (r *run) follow(ctx context.Context) error {
 	main := r.main.file
 	r.absorb(r.main, main.everything(&r.t.expand))
 	for i := range main.Libraries {
-		if main.Libraries[i].Needed() {
-			r.library(r.main, i, origin{})
-		}
+		r.library(r.main, i, origin{})
 	}
 	for {
 		var round []*visit
@@ -176,6 +174,9 @@ func (r *run) library(v *visit, i int, by origin) *visit {
 		return v.libraries[i]
 	}
 	use := v.file.use(&r.t.expand, lib.Ref, r.main.file.self)
+	if !lib.Needed() {
+		use.Missing, use.Wrong = nil, ""
+	}
 	var chain []Link
 	if by.visit != nil && len(use.Missing) > 0 {
 		chain = append(r.chain(by.visit, by.id), Link{native(v.path), use.ID})

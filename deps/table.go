@@ -93,8 +93,8 @@ func (r *row) reference(s blend.Struct) Reference {
 
 // A plan is the table laid out for the DNA of one file.
 type plan struct {
-	rows     [][]*row      // by the index that blocks name structs with
-	pointers [][]idPointer // likewise
+	rows     [][]*row             // by the index that blocks name structs with
+	pointers func() [][]idPointer // likewise; worked out when it is needed
 }
 
 // A planCache keeps plans, as files of one version of Blender share a DNA.
@@ -112,7 +112,7 @@ func (p *planCache) of(dna *blend.DNA) *plan {
 		return known
 	}
 	structs := dna.Structs()
-	made := &plan{rows: make([][]*row, len(structs)), pointers: make([][]idPointer, len(structs))}
+	made := &plan{rows: make([][]*row, len(structs))}
 	rows := table()
 	for i := range rows {
 		r := &rows[i]
@@ -122,9 +122,13 @@ func (p *planCache) of(dna *blend.DNA) *plan {
 			}
 		}
 	}
-	for i, t := range structs {
-		made.pointers[i] = idPointers(t, 0, nil)
-	}
+	made.pointers = sync.OnceValue(func() [][]idPointer {
+		pointers := make([][]idPointer, len(structs))
+		for i, t := range structs {
+			pointers[i] = idPointers(t, 0, nil)
+		}
+		return pointers
+	})
 	if p.plans == nil || len(p.plans) >= maxPlans {
 		p.plans = map[*blend.DNA]*plan{}
 	}

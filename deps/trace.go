@@ -85,7 +85,8 @@ type Use struct {
 	*Reference
 	// From is the blend file that // stands for the folder of.
 	From string
-	// Files exist, Missing do not; both absolute.
+	// Files exist, Missing do not. As From they are absolute and have slashes on
+	// all systems.
 	Files, Missing []string
 	// Wrong is as in Dependency.
 	Wrong string

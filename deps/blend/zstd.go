@@ -20,7 +20,7 @@ const (
 	seekFooterSize   = 9
 	skippableMagic   = 0x184D2A50 // the last four bits are free
 	maxFrame         = 16 << 20   // decompressed; larger frames are read as a stream
-	frameCacheSize   = 24 << 20
+	frameCacheSize   = 12 << 20
 	maxFramesDecoded = 8 // times the whole file, see zstdFrames.budget
 )
 
