@@ -7,6 +7,7 @@ and a sound, and render in seconds with Cycles on a CPU.
 """
 
 import os
+import shutil
 import sys
 
 import bpy
@@ -15,7 +16,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from makekit import empty, hdr, link, png, save, wav  # noqa: E402
 
-ROOT = os.path.join(HERE, "project")
+TREE = os.path.join(HERE, "project")
+# It is made here and copied into the tree when it is whole: blend files hold the
+# absolute path that they were saved under.
+ROOT = "/tmp/flsync-project"
 
 
 def at(*parts):
@@ -146,8 +150,11 @@ def sh030():
     save(at("shots", "sh030.blend"))
 
 
+shutil.rmtree(ROOT, ignore_errors=True)
 media()
 robot()
 sh010()
 sh020()
 sh030()
+shutil.copytree(ROOT, TREE, dirs_exist_ok=True)
+shutil.rmtree(ROOT)

@@ -24,7 +24,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
 import makekit as kit  # noqa: E402
 
-ROOT = os.path.dirname(HERE)
+TREE = os.path.dirname(HERE)
+# Vectors are made here and moved into the tree when they are whole: blend files
+# hold the absolute path that they were saved under.
+ROOT = "/tmp/flsync-vectors"
 
 
 class Vector:
@@ -84,10 +87,17 @@ class Vector:
         if facts:
             self.reopen()
             self._json(".facts.json", scene_facts())
+        self._move()
         print("VECTOR", self.name, len(self.deps))
 
+    def _move(self):
+        into = os.path.join(TREE, self.name)
+        shutil.rmtree(into, ignore_errors=True)
+        shutil.copytree(self.at(), into, symlinks=True)
+        shutil.rmtree(self.at())
+
     def _json(self, suffix, value):
-        with open(self.folder + suffix, "w", encoding="utf-8") as f:
+        with open(os.path.join(TREE, self.name + suffix), "w", encoding="utf-8") as f:
             json.dump(value, f, indent=1, ensure_ascii=False)
             f.write("\n")
 
