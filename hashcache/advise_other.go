@@ -1,0 +1,7 @@
+//go:build !linux
+
+package hashcache
+
+import "os"
+
+func advise(*os.File) {}

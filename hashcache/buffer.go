@@ -1,0 +1,81 @@
+package hashcache
+
+import (
+	"crypto/sha256"
+	"hash"
+	"math/bits"
+	"sync"
+)
+
+// readSize is what is read and hashed at a time. From 128 KiB to 512 KiB the speed is the same; smaller costs system calls,
+// larger leaves the core's own cache.
+const readSize = 256 << 10
+
+// Content is what a file held when it was hashed.
+type Content struct {
+	buf  *[]byte
+	size int
+	pool *sync.Pool
+}
+
+// Bytes are the contents, until Release. It is nil for a nil Content.
+func (c *Content) Bytes() []byte {
+	if c == nil || c.buf == nil {
+		return nil
+	}
+	return (*c.buf)[:c.size]
+}
+
+// Release gives the memory back. A nil Content and a second call are fine.
+func (c *Content) Release() {
+	if c == nil || c.buf == nil {
+		return
+	}
+	if c.pool != nil {
+		c.pool.Put(c.buf)
+	}
+	c.buf = nil
+}
+
+const (
+	minBufferBits = 12 // 4 KiB
+	maxBufferBits = 22 // 4 MiB; larger ones are made anew each time
+)
+
+// buffers keeps the memory for contents, by powers of two, and the hashers.
+type buffers struct {
+	contents [maxBufferBits + 1]sync.Pool
+	hashers  sync.Pool
+}
+
+// content returns room for size bytes and at least one more.
+func (b *buffers) content(size int64) *Content {
+	class := max(bits.Len64(uint64(size)), minBufferBits)
+	if class > maxBufferBits {
+		buf := make([]byte, size+1)
+		return &Content{buf: &buf}
+	}
+	pool := &b.contents[class]
+	buf, _ := pool.Get().(*[]byte)
+	if buf == nil {
+		made := make([]byte, 1<<class)
+		buf = &made
+	}
+	return &Content{buf: buf, pool: pool}
+}
+
+// hasher holds the states of both digests.
+type hasher struct {
+	sha256 hash.Hash
+	blake3 blake3Hasher
+}
+
+func (b *buffers) hasher() *hasher {
+	h, _ := b.hashers.Get().(*hasher)
+	if h == nil {
+		h = &hasher{sha256: sha256.New()}
+	}
+	h.sha256.Reset()
+	h.blake3.reset()
+	return h
+}

@@ -1,0 +1,324 @@
+package kv
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// survives opens a copy of a file with some fault, reads all, writes, reads again: no value may be wrong, nothing may
+// panic or fail, and what is written must be there afterwards.
+func survives(t *testing.T, path, what string, file []byte, want map[string]string) (found int) {
+	t.Helper()
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var w warnings
+	round := func(put string) {
+		db, err := Open(path, testOptions(&w))
+		if err != nil {
+			if put == "" {
+				t.Fatalf("%s: %v", what, err)
+			}
+			// The name of our own table was hit: it looks like somebody else's file, which is left alone.
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		defer db.Close()
+		for key, value := range want {
+			got, ok := db.Get(fruits, []byte(key), nil)
+			if ok && string(got) != value {
+				t.Fatalf("%s: %q became %q", what, value, got)
+			}
+			if ok && put != "" {
+				found++
+			}
+		}
+		_ = db.Each(fruits, -1, func(Item) error { return nil })
+		if put != "" {
+			db.Put(fruits, []byte(put), []byte("new"))
+			db.Delete(fruits, []byte("0000001"))
+			if left := db.flush(nil); left != 0 {
+				t.Fatalf("%s: %d keys left; warnings %q", what, left, w.list)
+			}
+		}
+		if got, ok := db.Get(fruits, []byte("0000002x"), nil); put != "" && (!ok || string(got) != "new") {
+			t.Fatalf("%s: what was written is not there: %q; warnings %q", what, got, w.list)
+		}
+	}
+	round("0000002x")
+	round("")
+	for _, suffix := range []string{"", ".damaged", ".lock"} {
+		_ = os.Remove(path + suffix)
+	}
+	return found
+}
+
+func TestFlippedBytes(t *testing.T) {
+	dir := t.TempDir()
+	want := fill(t, filepath.Join(dir, "good.db"), 400)
+	good, err := os.ReadFile(filepath.Join(dir, "good.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := os.Getpagesize()
+	long := os.Getenv("FLSYNC_TEST_LONG") != "" // every byte, some minutes
+	sample := make(map[string]string)
+	for key, value := range want {
+		if len(sample) < 40 {
+			sample[key] = value
+		}
+	}
+	for i := 0; i < len(good); i++ {
+		// Headers of pages and of their first element, meta pages, and samples of the rest.
+		dense := i%page < 32 && i%3 == 0 || i < 2*page && i%page < 80
+		if !long && !dense && i%1511 != 0 || allZero(good[i/page*page:][:page]) {
+			continue
+		}
+		for _, mask := range []byte{1 << (i % 8), 0xFF} {
+			bad := bytes.Clone(good)
+			bad[i] ^= mask
+			survives(t, filepath.Join(dir, "bad.db"), fmt.Sprintf("byte %d xor %#x", i, mask), bad, sample)
+		}
+	}
+}
+
+func allZero(p []byte) bool { return len(bytes.Trim(p, "\x00")) == 0 }
+
+func TestTruncated(t *testing.T) {
+	dir := t.TempDir()
+	want := fill(t, filepath.Join(dir, "good.db"), 400)
+	good, err := os.ReadFile(filepath.Join(dir, "good.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < len(good); n += 512 {
+		survives(t, filepath.Join(dir, "bad.db"), fmt.Sprintf("cut to %d bytes", n), good[:n], want)
+	}
+	for _, junk := range [][]byte{{}, []byte("x"), bytes.Repeat([]byte("junk"), 10_000), make([]byte, 100_000)} {
+		survives(t, filepath.Join(dir, "bad.db"), fmt.Sprintf("%d bytes of junk", len(junk)), junk, want)
+	}
+}
+
+// Loops among pages would make bbolt recurse until the program ends; a free list that names used pages would make it
+// overwrite them.
+func TestCheckFindsWhatBoltFollows(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, filepath.Join(dir, "good.db"), 3000)
+	good, err := os.ReadFile(filepath.Join(dir, "good.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, word := os.Getpagesize(), binary.NativeEndian
+	m, err := newestMeta(bytes.NewReader(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := check(bytes.NewReader(good), int64(len(good)), true); err != nil {
+		t.Fatal(err)
+	}
+	// The first branch page below the root bucket, and its first leaf.
+	at := func(id int) page { return page{good[id*size : (id+1)*size]} }
+	branch, free := 0, int(m.freelist)
+	root := at(int(m.root))
+	for i := range root.count() {
+		if id := word.Uint64(root.value(i)); id != 0 && at(int(id)).flags() == branchPage {
+			branch = int(id)
+		}
+	}
+	if branch == 0 || at(free).count() == 0 {
+		t.Fatal("the file has no branch page or no free pages")
+	}
+	leaf := int(word.Uint64(at(branch).element(0)[8:]))
+	child := func(p []byte, i int) []byte { return page{p}.element(i)[8:] }
+	for name, harm := range map[string]func(file []byte){
+		"a branch that is its own child": func(f []byte) { word.PutUint64(child(f[branch*size:], 3), uint64(branch)) },
+		"a child out of range":           func(f []byte) { word.PutUint64(child(f[branch*size:], 3), 1<<40) },
+		"a child twice":                  func(f []byte) { copy(child(f[branch*size:], 3)[:8], child(f[branch*size:], 4)) },
+		"a meta page as child":           func(f []byte) { word.PutUint64(child(f[branch*size:], 3), 1) },
+		"keys out of order":              func(f []byte) { copy(page{f[branch*size:]}.key(3, false), "9") },
+		"a key outside":                  func(f []byte) { word.PutUint32(page{f[branch*size:]}.element(3), 1<<30) },
+		"a used page in the free list":   func(f []byte) { word.PutUint64(f[free*size+pageHeader:], uint64(leaf)) },
+		"an endless free list": func(f []byte) {
+			word.PutUint16(f[free*size+10:], 0xFFFF)
+			word.PutUint64(f[free*size+pageHeader:], 1<<50)
+		},
+		"a long page":  func(f []byte) { word.PutUint32(f[branch*size+12:], 1<<31) },
+		"another type": func(f []byte) { word.PutUint16(f[branch*size+8:], freelistPage) },
+	} {
+		bad := bytes.Clone(good)
+		harm(bad)
+		if err := check(bytes.NewReader(bad), int64(len(bad)), false); err == nil {
+			t.Errorf("%s was not found", name)
+		}
+	}
+	// What only a leaf page shows.
+	bad := bytes.Clone(good)
+	word.PutUint32(page{bad[leaf*size:]}.element(1)[12:], 1<<31)
+	if err := check(bytes.NewReader(bad), int64(len(bad)), true); err == nil {
+		t.Error("a value of 2 GiB was not found")
+	}
+}
+
+func TestDamagedFileIsSetAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("junk"), 5000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var w warnings
+	db := mustOpen(t, path, testOptions(&w))
+	db.Put(fruits, []byte("apple"), []byte("red"))
+	db.Close()
+	if diff := cmp.Diff([]string{WarnDamaged}, w.codes()); diff != "" {
+		t.Error(diff, w.list)
+	}
+	if kept, err := os.ReadFile(path + ".damaged"); err != nil || !bytes.HasPrefix(kept, []byte("junk")) {
+		t.Error("the damaged file was not kept:", err)
+	}
+	db = mustOpen(t, path, testOptions(&w))
+	if diff := cmp.Diff(map[string]string{"apple": "red"}, content(t, db, fruits)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNewerFormatIsSetAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	var w warnings
+	opt := testOptions(&w)
+	opt.Format = 2
+	db := mustOpen(t, path, opt)
+	db.Put(fruits, []byte("apple"), []byte("red"))
+	db.Close()
+
+	db = mustOpen(t, path, testOptions(&w))
+	if got := content(t, db, fruits); len(got) > 0 {
+		t.Errorf("read from a newer format: %v", got)
+	}
+	db.Put(fruits, []byte("pear"), []byte("green"))
+	db.Close()
+	if diff := cmp.Diff([]string{WarnNewer}, w.codes()); diff != "" {
+		t.Error(diff, w.list)
+	}
+	kept := mustOpen(t, path+".newer", opt)
+	if diff := cmp.Diff(map[string]string{"apple": "red"}, content(t, kept, fruits)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A file that somebody cuts off while it is mapped is a page fault inside bbolt.
+func TestCutOffWhileInUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	want := fill(t, path, 3000)
+	var w warnings
+	opt := testOptions(&w)
+	db := mustOpen(t, path, opt)
+	if err := os.Truncate(path, int64(2*os.Getpagesize())); err != nil {
+		t.Fatal(err)
+	}
+	for key := range want {
+		if v, ok := db.Get(fruits, []byte(key), nil); ok && string(v) != want[key] {
+			t.Fatalf("%q became %q", want[key], v)
+		}
+	}
+	db.Put(fruits, []byte("new"), []byte("one"))
+	db.Close()
+	if !slices.Contains(w.codes(), WarnDamaged) {
+		t.Error("no warning:", w.list)
+	}
+	db = mustOpen(t, path, opt)
+	if v, ok := db.Get(fruits, []byte("new"), nil); !ok || string(v) != "one" {
+		t.Errorf("after it was set aside: %q, %v", v, ok)
+	}
+}
+
+// TestPowerCut replays the writes of a batch and stops after each of them: the file must be what it was before the batch
+// or after it. bbolt writes the pages in order, flushes, and then writes one meta page.
+func TestPowerCut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	old := fill(t, path, 1500)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w warnings
+	db := mustOpen(t, path, testOptions(&w))
+	changed := make(map[string]string)
+	for key, value := range old {
+		changed[key] = value
+		if len(changed)%10 == 0 {
+			changed[key] = "changed " + key
+			db.Put(fruits, []byte(key), []byte(changed[key]))
+		}
+	}
+	db.Close()
+	after, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := os.Getpagesize()
+	disk := append(bytes.Clone(before), make([]byte, max(0, len(after)-len(before)))...)
+	cut := filepath.Join(t.TempDir(), "cut.db")
+	try := func(what string, want map[string]string) {
+		t.Helper()
+		if err := os.WriteFile(cut, disk, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var w warnings
+		db := mustOpen(t, cut, testOptions(&w))
+		if diff := cmp.Diff(want, content(t, db, fruits)); diff != "" {
+			t.Fatalf("%s: %s", what, diff)
+		}
+		if err := db.Check(); err != nil || len(w.list) > 0 {
+			t.Fatalf("%s: %v %v", what, err, w.list)
+		}
+		db.Close()
+	}
+	for p := 2; p < len(after)/size; p++ {
+		from, to := p*size, (p+1)*size
+		if bytes.Equal(disk[from:to], after[from:to]) {
+			continue
+		}
+		copy(disk[from:from+size/2], after[from:])
+		try(fmt.Sprintf("half of page %d", p), old)
+		copy(disk[from:to], after[from:])
+		try(fmt.Sprintf("page %d", p), old)
+	}
+	for i := range 2 * size {
+		if disk[i] == after[i] {
+			continue
+		}
+		disk[i] = after[i]
+		want := old
+		if bytes.Equal(disk, after) {
+			want = changed
+		}
+		try(fmt.Sprintf("byte %d of the meta pages", i), want)
+	}
+	try("all of it", changed)
+}
+
+func FuzzCheck(f *testing.F) {
+	dir := f.TempDir()
+	want := fill(f, filepath.Join(dir, "good.db"), 300)
+	good, err := os.ReadFile(filepath.Join(dir, "good.db"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(uint32(0), []byte{1}, uint32(0xFFFFFFFF))
+	f.Add(uint32(3*4096+8), []byte{1, 0, 9, 0}, uint32(0xFFFFFFFF))
+	f.Fuzz(func(t *testing.T, at uint32, patch []byte, size uint32) {
+		bad := bytes.Clone(good[:min(int(size), len(good))])
+		if len(bad) > 0 {
+			copy(bad[int(at)%len(bad):], patch)
+		}
+		survives(t, filepath.Join(t.TempDir(), "bad.db"), "fuzzed", bad, want)
+	})
+}

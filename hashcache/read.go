@@ -1,0 +1,263 @@
+package hashcache
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+const (
+	// maxTries is how often a file is read that changes meanwhile.
+	maxTries = 3
+
+	// wholeSize is up to where a file is read in one go. Both digests can then be had from memory, one after the other, and
+	// to look for a copy costs no second read.
+	wholeSize = readSize
+
+	// minCopySize is from where copies are found. Below it, hashing costs less (33 µs at 64 KiB) than the index does: an insertion
+	// in random order, which dirties a page of its own for every file, and a lookup.
+	minCopySize = headSize
+)
+
+// errMoved says that the file is not what it was when the reading of it began.
+var errMoved = errors.New("the file changed while it was read")
+
+// copies finds the SHA-256 of contents that are known of another path.
+type copies interface {
+	// mayHave reports whether a file of this size and head is known.
+	mayHave(size int64, head [headIDSize]byte) bool
+	sha256Of(size int64, head [headIDSize]byte, blake3 [32]byte) (sha256 [32]byte, ok bool)
+}
+
+// reading is the reading of one file for its digests.
+type reading struct {
+	path   string
+	old    entry // what is known of the path
+	limit  int64 // contents up to this size are kept for the caller
+	copies copies
+	now    func() time.Time
+	pool   *buffers
+
+	found   entry // the result
+	source  Source
+	content *Content // nil unless asked for
+}
+
+// untilStill reads the file until it stays the same from beginning to end.
+func (r *reading) untilStill(ctx context.Context, wait time.Duration) (Sum, *Content, error) {
+	for try := 1; ; try++ {
+		err := r.once(ctx)
+		if err == nil {
+			return r.found.sum(r.source), r.content, nil
+		}
+		r.content.Release()
+		r.content = nil
+		switch {
+		case !errors.Is(err, errMoved):
+			return Sum{}, nil, err
+		case try == maxTries:
+			return Sum{}, nil, &ChangingError{Path: r.path, Tries: try}
+		}
+		select {
+		case <-ctx.Done():
+			return Sum{}, nil, ctx.Err()
+		case <-time.After(wait << (try - 1)):
+		}
+	}
+}
+
+// once reads the file once; errMoved if it is another one, or has another stamp, afterwards.
+func (r *reading) once(ctx context.Context) error {
+	file, err := os.OpenFile(r.path, openFlags, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	began := r.now()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "hash", Path: r.path, Err: ErrNotRegular}
+	}
+	r.found = entry{Stamp: StampOf(info), written: began.UnixNano()}
+	if r.found.Size <= max(wholeSize, r.limit) {
+		err = r.whole(ctx, file)
+	} else {
+		err = r.stream(ctx, file)
+	}
+	if err != nil {
+		return err
+	}
+	// Asking for the path, not the open file, also finds a file that has been replaced.
+	after, err := os.Stat(r.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errMoved // the next try says which error it is, or finds the new file
+	} else if err != nil {
+		return err
+	}
+	if StampOf(after) != r.found.Stamp {
+		return errMoved
+	}
+	return nil
+}
+
+// whole takes the digests of a small file from memory.
+func (r *reading) whole(ctx context.Context, file *os.File) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	size := r.found.Size
+	content := r.pool.content(size)
+	n, err := io.ReadFull(file, (*content.buf)[:size])
+	content.size = n
+	if size <= r.limit {
+		r.content = content
+	} else {
+		defer content.Release()
+	}
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errMoved // it shrank
+	} else if err != nil {
+		return err
+	}
+	p := content.Bytes()
+	h := r.pool.hasher()
+	defer r.pool.hashers.Put(h)
+	r.found.head = headOf(&h.blake3, p)
+	h.blake3.write(p)
+	r.found.blake3 = h.blake3.sum()
+	if !r.recognise() {
+		h.sha256.Write(p)
+		h.sha256.Sum(r.found.sha256[:0])
+	}
+	return nil
+}
+
+// recognise takes over the SHA-256 if size and BLAKE3 are known.
+func (r *reading) recognise() bool {
+	if r.old.Size == r.found.Size && r.old.blake3 == r.found.blake3 {
+		r.found.sha256, r.source = r.old.sha256, Rehashed
+		return true
+	}
+	if sum, ok := r.copies.sha256Of(r.found.Size, r.found.head, r.found.blake3); ok {
+		r.found.sha256, r.source = sum, Copied
+		return true
+	}
+	r.source = Hashed
+	return false
+}
+
+// stream takes the digests of a large file, in one pass: BLAKE3 alone if its first bytes promise that the rest is
+// known too, else both. If the promise was empty, a second pass takes both.
+func (r *reading) stream(ctx context.Context, file *os.File) error {
+	advise(file)
+	buf := r.pool.content(readSize - 1)
+	defer buf.Release()
+	h := r.pool.hasher()
+	defer r.pool.hashers.Put(h)
+
+	first, err := readBlock(file, *buf.buf)
+	if err != nil {
+		return err
+	}
+	r.found.head = headOf(&h.blake3, first)
+	promising := r.old.Size == r.found.Size && r.old.head == r.found.head || r.copies.mayHave(r.found.Size, r.found.head)
+	if promising {
+		if err := r.pass(ctx, file, first, *buf.buf, func(p []byte) { h.blake3.write(p) }); err != nil {
+			return err
+		}
+		if r.found.blake3 = h.blake3.sum(); r.recognise() {
+			return nil
+		}
+		h.blake3.reset()
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		if first, err = readBlock(file, *buf.buf); err != nil {
+			return err
+		}
+	}
+	err = r.pass(ctx, file, first, *buf.buf, func(p []byte) {
+		h.sha256.Write(p)
+		h.blake3.write(p)
+	})
+	if err != nil {
+		return err
+	}
+	r.found.blake3 = h.blake3.sum()
+	h.sha256.Sum(r.found.sha256[:0])
+	r.source = Hashed
+	return nil
+}
+
+// pass gives digest the first block and what follows it in file. It reads no more than the file had at its
+// beginning, since one that somebody appends to may have no end.
+func (r *reading) pass(ctx context.Context, file *os.File, first, buf []byte, digest func([]byte)) error {
+	left := r.found.Size
+	for block := first; ; {
+		left -= int64(len(block))
+		if left < 0 || len(block) == 0 && left > 0 {
+			return errMoved
+		}
+		digest(block)
+		if left == 0 {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var err error
+		if block, err = readBlock(file, buf); err != nil {
+			return err
+		}
+	}
+}
+
+// readBlock fills buf as far as the file goes.
+func readBlock(file *os.File, buf []byte) ([]byte, error) {
+	n, err := io.ReadFull(file, buf)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return buf[:n], err
+}
+
+// headOf takes the head's ID from the first block of a file. It leaves h reset.
+func headOf(h *blake3Hasher, block []byte) (id [headIDSize]byte) {
+	h.write(block[:min(len(block), headSize)])
+	sum := h.sum()
+	copy(id[:], sum[:])
+	h.reset()
+	return id
+}
+
+func (c *Cache) mayHave(size int64, head [headIDSize]byte) bool {
+	if size < minCopySize {
+		return false
+	}
+	key := copyKey(nil, size, head, [32]byte{})
+	return c.store.HasPrefix(copiesTable, key[:copyPrefix])
+}
+
+func (c *Cache) sha256Of(size int64, head [headIDSize]byte, blake3 [32]byte) (sum [32]byte, ok bool) {
+	if size < minCopySize {
+		return sum, false
+	}
+	value, ok := c.store.Get(copiesTable, copyKey(nil, size, head, blake3), nil)
+	if !ok {
+		return sum, false
+	}
+	sum, _, ok = decodeCopy(value)
+	return sum, ok
+}
+
+// noCopies knows none.
+type noCopies struct{}
+
+func (noCopies) mayHave(int64, [headIDSize]byte) bool                             { return false }
+func (noCopies) sha256Of(int64, [headIDSize]byte, [32]byte) (s [32]byte, ok bool) { return s, false }

@@ -1,0 +1,7 @@
+//go:build !linux && !darwin && !windows
+
+package hashcache
+
+const changeTime = false
+
+func (*Stamp) addSys(any) {}
