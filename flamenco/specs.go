@@ -27,7 +27,7 @@ func checkDigest(sha string) error {
 		return fmt.Errorf("%w, not %q", ErrBadDigest, clean(sha, 80))
 	}
 	for i := range len(sha) {
-		if c := sha[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+		if c := sha[i]; c-'0' > 9 && c-'a' > 5 { // bytes wrap around
 			return fmt.Errorf("%w, not %q", ErrBadDigest, clean(sha, 80))
 		}
 	}
@@ -91,8 +91,8 @@ func checkCheckoutPath(path string) error {
 	return nil
 }
 
-// appendRequirements encodes an api.ShamanRequirementsRequest, several times as fast as encoding/json. The digests
-// have been checked.
+// appendRequirements encodes an api.ShamanRequirementsRequest, in a third of the time that encoding/json takes. The
+// digests have been checked.
 func appendRequirements(b []byte, files []api.ShamanFileSpec) []byte {
 	b = append(b, '{')
 	b = appendFiles(b, files)

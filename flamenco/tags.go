@@ -18,7 +18,8 @@ func (c *Client) Tag(ctx context.Context, id string) (api.WorkerTag, error) {
 	return get[api.WorkerTag](ctx, c, "worker-mgt", "tag", id)
 }
 
-// CreateTag creates a worker tag and returns it with its ID. Two tags may have one name.
+// CreateTag creates a worker tag and returns it with its ID. Names are unique; one that is taken gives
+// status 500.
 func (c *Client) CreateTag(ctx context.Context, tag api.WorkerTag) (api.WorkerTag, error) {
 	var created api.WorkerTag
 	_, err := c.call(ctx, request{method: http.MethodPost, path: []string{"worker-mgt", "tags"}}, tag, &created)

@@ -140,6 +140,19 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// The same over a real connection, where a peer that takes nothing more is as silent as one that says nothing.
+func TestSilenceOverTCP(t *testing.T) {
+	over := make(chan struct{})
+	client := serveRaw(t, Config{Silence: 100 * time.Millisecond}, func(*net.TCPConn, *bufio.Reader) { <-over })
+	defer close(over)
+	if _, err := client.Jobs(t.Context()); !errors.Is(err, ErrSilent) {
+		t.Errorf("query: %v", err)
+	}
+	if _, err := client.ShamanUpload(t.Context(), uploadOf(t, make([]byte, 16<<20), true)); !errors.Is(err, ErrSilent) {
+		t.Errorf("upload: %v", err)
+	}
+}
+
 // Giving up is the caller's own doing, and no fault of the Manager's.
 func TestCancel(t *testing.T) {
 	calls := map[string]func(ctx context.Context, c *Client) error{
