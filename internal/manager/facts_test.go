@@ -26,6 +26,7 @@ func TestFactUploadAcceptedIs200WithEmptyBody(t *testing.T) {
 }
 
 func TestFactUploadOfStoredFileIs208AtOnceAndCloses(t *testing.T) {
+	t.Parallel() // the server waits before it closes
 	s, b := newServer(t), newBlob(strings.Repeat("a", 2<<20))
 	s.store(b)
 	c := s.dial(b)
@@ -35,6 +36,7 @@ func TestFactUploadOfStoredFileIs208AtOnceAndCloses(t *testing.T) {
 }
 
 func TestFactUploadInProgressIs425AtOnceForThoseWhoCanDefer(t *testing.T) {
+	t.Parallel() // the server waits before it closes
 	s, b := newServer(t), newBlob(strings.Repeat("a", 2<<20))
 	first := s.dial(b)
 	first.send(b.data[:1<<20])
@@ -48,6 +50,7 @@ func TestFactUploadInProgressIs425AtOnceForThoseWhoCanDefer(t *testing.T) {
 }
 
 func TestFactUploadInProgressRunsTwiceForThoseWhoCannotDefer(t *testing.T) {
+	t.Parallel() // the server waits before it closes
 	s, b := newServer(t), newBlob(strings.Repeat("a", 4<<20))
 	first, second := s.dial(b), s.dial(b)
 	first.send(b.data[:1<<20])
@@ -61,6 +64,7 @@ func TestFactUploadInProgressRunsTwiceForThoseWhoCannotDefer(t *testing.T) {
 }
 
 func TestFactExpectContinueCostsNoBody(t *testing.T) {
+	t.Parallel() // the server waits before it closes
 	s, b := newServer(t), newBlob(strings.Repeat("a", 2<<20))
 	c := s.dial(b, "Expect: 100-continue")
 	c.wantReply(http.StatusContinue)
@@ -122,6 +126,7 @@ func TestFactEmptyFilesAreStored(t *testing.T) {
 }
 
 func TestFactUploadsOfOneShardRace(t *testing.T) {
+	t.Parallel() // the server waits before it closes
 	s := newServer(t, faulty(manager.Faults{ShardRace: true}))
 	first, second := sameShard()
 	c := s.dial(first)
@@ -316,6 +321,7 @@ func TestFactPausedJobIsReleasedWithStatusQueued(t *testing.T) {
 // TestFactFalse208 has no place among the measured oddities that always show: a client that goes away in the middle of
 // an upload lets others that send the same file be told that it is stored.
 func TestFactFalse208(t *testing.T) {
+	t.Parallel() // the server waits before it closes
 	for _, false208 := range []bool{true, false} {
 		s, b := newServer(t, faulty(manager.Faults{FalseStored: false208})), newBlob(strings.Repeat("a", 4<<20))
 		first, second := s.dial(b), s.dial(b)

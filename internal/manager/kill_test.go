@@ -48,9 +48,9 @@ func TestKill(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs signals")
 	}
-	rounds := 6
+	rounds := 4
 	if testing.Short() {
-		rounds = 2
+		rounds = 1
 	}
 	dir := t.TempDir()
 	done := &promises{blobs: make(map[string]blob), jobs: make(map[string]int), checkouts: make(map[string]blob)}

@@ -202,3 +202,23 @@ func TestServeEndsCleanly(t *testing.T) {
 		t.Error("it still answers")
 	}
 }
+
+// TestSetupAssistant: what it found out is in the configuration, also after a restart.
+func TestSetupAssistant(t *testing.T) {
+	s, storage := newServer(t), t.TempDir()
+	want(t, s.call(http.MethodPost, "/configuration/setup-assistant", api.SetupAssistantConfig{
+		StorageLocation: storage, BlenderExecutable: api.BlenderPathCheckResult{
+			Input: "/opt/blender", Path: "/opt/blender/blender", Source: api.BlenderPathSourceInputPath, IsUsable: true,
+		},
+	}), http.StatusNoContent, "")
+	for range 2 {
+		var config api.ManagerConfiguration
+		s.decode(s.call(http.MethodGet, "/configuration", nil), &config)
+		var variables api.ManagerVariables
+		s.decode(s.call(http.MethodGet, "/configuration/variables/workers/linux", nil), &variables)
+		if config.StorageLocation != filepath.Join(storage, "jobs") || variables["blender"].Value != "/opt/blender/blender" {
+			t.Errorf("%+v, %+v", config, variables)
+		}
+		s = s.reopened()
+	}
+}
