@@ -3,7 +3,7 @@
 //
 // # Basics
 //
-//	run, err := journal.Create(dir, journal.Head{Run: id, Manager: url, Project: project})
+//	run, err := journal.Create(dir, journal.Head{Run: id, Manager: url, Projects: projects})
 //	err = run.Record(ctx, journal.Entry{Step: journal.Posting, Key: key, …})  // before the request
 //	err = run.Record(ctx, journal.Entry{Step: journal.Posted, Key: key, Job: id}) // after it
 //	err = run.Close()

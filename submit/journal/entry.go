@@ -45,10 +45,9 @@ type Entry struct {
 
 // Head says what a run is.
 type Head struct {
-	Run     string   `json:"run"`
-	Manager string   `json:"manager"` // URL without user and password
-	Project string   `json:"project"`
-	Targets []string `json:"targets,omitempty"`
+	Run      string   `json:"run"`
+	Manager  string   `json:"manager"` // URL without user and password
+	Projects []string `json:"projects"`
 }
 
 // A line is the CRC-32C of the JSON behind it in 8 hex digits, a space, and the JSON.

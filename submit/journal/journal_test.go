@@ -31,7 +31,7 @@ func entries() []Entry {
 
 func write(t *testing.T, dir, run string, list []Entry) string {
 	t.Helper()
-	r, err := Create(dir, Head{Run: run, Manager: "http://m", Project: "/p"})
+	r, err := Create(dir, Head{Run: run, Manager: "http://m", Projects: []string{"/p"}})
 	if err != nil {
 		t.Fatal(err)
 	}

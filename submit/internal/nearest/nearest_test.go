@@ -1,0 +1,32 @@
+package nearest
+
+import "testing"
+
+func TestName(t *testing.T) {
+	fields := []string{"blend", "glob", "name", "type", "priority", "settings", "metadata", "worker_tag"}
+	for _, tt := range []struct{ name, want string }{
+		{"blned", "blend"},
+		{"prio", ""},
+		{"prority", "priority"},
+		{"Settings", "settings"},
+		{"seting", "settings"},
+		{"workertag", "worker_tag"},
+		{"nmae", "name"},
+		{"frames", ""},
+		{"x", ""},
+		{"", ""},
+	} {
+		if got := Name(tt.name, fields); got != tt.want {
+			t.Errorf("%q gives %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestHint(t *testing.T) {
+	if got, want := Hint("grün", []string{"gruen", "grun"}), "; did you mean grun?"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := Hint("zzz", []string{"abc"}); got != "" {
+		t.Errorf("%q for nothing near", got)
+	}
+}

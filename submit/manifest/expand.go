@@ -1,0 +1,450 @@
+package manifest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"golang.org/x/text/unicode/norm"
+)
+
+// expander collects jobs and mistakes.
+type expander struct {
+	opts Options
+	errs *Errors
+	jobs []*Job
+	full bool // there are more jobs than allowed, and it has been said
+}
+
+// checkOptions finds what is wrong with the command line itself.
+func (e *expander) checkOptions() {
+	if p := e.opts.Priority; p != nil && (*p < 0 || *p > 100) {
+		e.errs.Add(Pos{File: "--priority"}, "%d is not between 0 and 100", *p)
+	}
+	for _, pattern := range e.opts.Exclude {
+		e.checkPattern(Pos{File: "--exclude"}, pattern)
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.opts.Metadata)) {
+		if strings.HasPrefix(key, "flsync.") {
+			e.errs.Add(Pos{File: "--metadata"}, "%s: metadata that begins with flsync. is flsync's own", key)
+		}
+	}
+}
+
+func (e *expander) checkPattern(pos Pos, pattern string) bool {
+	if !doublestar.ValidatePattern(filepath.ToSlash(pattern)) {
+		e.errs.Add(pos, "%q is no pattern; a bracket or brace is not closed", pattern)
+		return false
+	}
+	return true
+}
+
+// blendTarget adds a blend file of the command line.
+func (e *expander) blendTarget(target, file string) {
+	d := &draft{e: e, dir: filepath.Dir(file), pos: Pos{File: target}}
+	d.setProject("", Pos{})
+	d.build(file)
+}
+
+// patternTarget adds what matches a pattern of the command line, for shells that
+// do not expand them.
+func (e *expander) patternTarget(pattern string) {
+	pos := Pos{File: pattern}
+	for _, file := range e.blendFiles(pos, e.opts.Dir, pattern) {
+		e.blendTarget(file, file)
+	}
+}
+
+// add turns a parsed manifest into jobs.
+func (e *expander) add(s *source, root *node, dir string) {
+	wrong := s.validate(root)
+	if !root.isMap() || wrong["jobs"] || root.get("jobs") == nil {
+		return
+	}
+	project, projectPos := "", root.pos
+	if n := root.get("project"); n != nil && !wrong["project"] {
+		project, projectPos = n.value.(string), n.pos
+	}
+	defaults := fields{node: root.get("defaults"), wrong: wrong, path: "defaults"}
+	if wrong["defaults"] {
+		defaults.node = nil
+	}
+	for i, n := range root.get("jobs").items {
+		p := "jobs/" + strconv.Itoa(i)
+		if wrong[p] {
+			continue
+		}
+		d := &draft{e: e, dir: dir, pos: n.pos, job: fields{n, wrong, p}, defaults: defaults}
+		if !d.setProject(project, projectPos) {
+			return // said once, not for every job
+		}
+		d.expand()
+	}
+}
+
+// fields are those of a job or of the defaults that passed the schema.
+type fields struct {
+	node  *node
+	wrong map[string]bool
+	path  string
+}
+
+func (f fields) get(name string) *node {
+	if n := f.node.get(name); n != nil && !f.wrong[f.path+"/"+name] && (n.value != nil || n.isMap() || n.isSeq()) {
+		return n
+	}
+	return nil
+}
+
+// has says whether the field is there, right or wrong.
+func (f fields) has(name string) bool { return f.node.get(name) != nil }
+
+// draft is a job of a manifest before it is known which blend files it is for.
+type draft struct {
+	e             *expander
+	dir           string // what relative paths are relative to
+	project       string
+	pos           Pos
+	job, defaults fields
+}
+
+// field is the job's own value or the default.
+func (d *draft) field(name string) *node {
+	if n := d.job.get(name); n != nil {
+		return n
+	}
+	return d.defaults.get(name)
+}
+
+// setProject finds the project folder and says whether it is there.
+func (d *draft) setProject(project string, pos Pos) bool {
+	base := d.dir
+	if d.e.opts.Project != "" {
+		project, base, pos = d.e.opts.Project, d.e.opts.Dir, Pos{File: "--project"}
+	}
+	d.project = absolute(base, project)
+	info, err := os.Stat(d.project)
+	switch {
+	case err != nil && project != "":
+		d.e.errs.Add(pos, "the project folder %s: %v", project, reason(err))
+		return false
+	case err == nil && !info.IsDir():
+		d.e.errs.Add(pos, "the project %s is no folder", project)
+		return false
+	}
+	return true
+}
+
+// absolute joins slash or native paths of a manifest to a folder.
+func absolute(dir, p string) string {
+	p = filepath.FromSlash(p)
+	if filepath.IsAbs(p) {
+		return filepath.Clean(p)
+	}
+	return filepath.Join(dir, p)
+}
+
+// expand adds one job, or one for each match.
+func (d *draft) expand() {
+	if n := d.job.get("glob"); n != nil {
+		for _, file := range d.e.blendFiles(n.pos, d.dir, n.value.(string)) {
+			if !d.excluded(file) {
+				d.build(file)
+			}
+		}
+		return
+	}
+	if n := d.job.get("blend"); n != nil {
+		d.build(absolute(d.dir, n.value.(string)))
+		return
+	}
+	if !d.job.has("blend") && !d.job.has("glob") {
+		d.build("")
+	}
+}
+
+// blendFiles are the blend files that match a pattern, sorted.
+func (e *expander) blendFiles(pos Pos, dir, pattern string) []string {
+	matches, ok := e.glob(pos, dir, pattern)
+	blends := slices.DeleteFunc(slices.Clone(matches), func(m string) bool {
+		return !strings.EqualFold(filepath.Ext(m), ".blend")
+	})
+	if ok && len(blends) == 0 {
+		if len(matches) > 0 {
+			e.errs.Add(pos, "%q matches %d files, but none of them is a .blend file", pattern, len(matches))
+		} else {
+			e.errs.Add(pos, "%q matches no file in %s", pattern, dir)
+		}
+	}
+	return blends
+}
+
+// glob finds the files that match; false after an error.
+func (e *expander) glob(pos Pos, dir, pattern string) ([]string, bool) {
+	if !e.checkPattern(pos, pattern) {
+		return nil, false
+	}
+	// The part without wildcards becomes the root, because fs.FS knows no "..".
+	base, rest := doublestar.SplitPattern(filepath.ToSlash(pattern))
+	root := absolute(dir, base)
+	matches, err := doublestar.Glob(os.DirFS(root), rest, doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.errs.Add(pos, "%q: %v", pattern, reason(err))
+		return nil, false
+	}
+	for i, m := range matches {
+		matches[i] = filepath.Join(root, filepath.FromSlash(m))
+	}
+	slices.Sort(matches)
+	return matches, true
+}
+
+func hasMeta(pattern string) bool { return strings.ContainsAny(pattern, "*?[{") }
+
+// excluded says whether a match of a glob is excluded by the job.
+func (d *draft) excluded(file string) bool {
+	rel, err := filepath.Rel(d.project, file)
+	if err != nil {
+		return false
+	}
+	rel = filepath.ToSlash(rel)
+	patterns := slices.Clone(d.e.opts.Exclude)
+	for _, n := range list(d.field("exclude")) {
+		patterns = append(patterns, n.value.(string))
+	}
+	for _, pattern := range patterns {
+		name := rel
+		if !strings.Contains(pattern, "/") {
+			name = path.Base(rel)
+		}
+		if doublestar.MatchUnvalidated(pattern, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// list is a field that holds one text or several.
+func list(n *node) []*node {
+	switch {
+	case n == nil:
+		return nil
+	case n.isSeq():
+		return slices.DeleteFunc(slices.Clone(n.items), func(item *node) bool { _, ok := item.value.(string); return !ok })
+	}
+	return []*node{n}
+}
+
+// build adds the job for one blend file, or without one.
+func (d *draft) build(blend string) {
+	if len(d.e.jobs) >= maxJobs {
+		if !d.e.full {
+			d.e.errs.Add(d.pos, "more than %d jobs", maxJobs)
+		}
+		d.e.full = true
+		return
+	}
+	opts := d.e.opts
+	blendPos := d.pos
+	for _, name := range []string{"blend", "glob"} {
+		if n := d.job.get(name); n != nil {
+			blendPos = n.pos
+		}
+	}
+	if blend != "" {
+		d.checkBlend(blendPos, blend)
+	}
+	j := &Job{
+		Pos: d.pos, Project: d.project, Blend: blend, Priority: DefaultPriority,
+		Settings: map[string]Setting{}, Metadata: map[string]string{}, places: map[string]Pos{},
+	}
+	t := &template{errs: d.e.errs, blend: blend, project: d.project}
+	text := func(name, option string) string {
+		value := ""
+		if n := d.field(name); n != nil {
+			j.places[name], value = n.pos, t.expand(n.pos, n.value.(string))
+		}
+		if option != "" {
+			pos := Pos{File: "--" + strings.TrimPrefix(name, "worker_")}
+			j.places[name], value = pos, t.expand(pos, option)
+		}
+		return value
+	}
+	j.Name, j.Type, j.WorkerTag, j.Scene = text("name", opts.Name), text("type", opts.Type), text("worker_tag", opts.WorkerTag), text("scene", opts.Scene)
+	j.InitialStatus = text("initial_status", map[bool]string{true: "paused"}[opts.Paused])
+	if j.Name == "" && blend != "" {
+		j.Name = strings.TrimSuffix(filepath.Base(blend), filepath.Ext(blend))
+	}
+	if j.Type == "" && blend != "" && !d.job.has("type") && !d.defaults.has("type") {
+		j.Type = DefaultType
+	}
+	if n := d.field("priority"); n != nil {
+		j.Priority = int(whole(n.value))
+	}
+	if opts.Priority != nil {
+		j.Priority = *opts.Priority
+	}
+	d.merge(t, "settings", opts.Settings, "--set", func(key string, value any, pos Pos) {
+		if value == nil {
+			delete(j.Settings, key)
+			return
+		}
+		j.Settings[key] = Setting{Value: value, Pos: pos}
+	})
+	d.merge(t, "metadata", opts.Metadata, "--metadata", func(key string, value any, _ Pos) {
+		if value == nil {
+			delete(j.Metadata, key)
+			return
+		}
+		j.Metadata[key] = fmt.Sprint(value)
+	})
+	j.Exclude = slices.Clone(opts.Exclude)
+	for _, n := range list(d.field("exclude")) {
+		if pattern := t.expand(n.pos, n.value.(string)); d.e.checkPattern(n.pos, pattern) {
+			j.Exclude = append(j.Exclude, pattern)
+		}
+	}
+	for _, n := range list(d.field("files")) {
+		j.Files = append(j.Files, d.files(n.pos, t.expand(n.pos, n.value.(string)))...)
+	}
+	j.Key = text("key", "")
+	if j.Key == "" {
+		j.Key = deriveKey(j)
+	}
+	d.e.jobs = append(d.e.jobs, j)
+}
+
+// whole reads the number of a field that the schema has as an integer, which a
+// float without a fraction is too.
+func whole(v any) int64 {
+	if f, ok := v.(float64); ok {
+		return int64(f)
+	}
+	return v.(int64)
+}
+
+// merge goes through a mapping of the defaults, then of the job, then of the options.
+func (d *draft) merge(t *template, name string, options map[string]string, flag string, set func(key string, value any, pos Pos)) {
+	for _, f := range []fields{d.defaults, d.job} {
+		n := f.get(name)
+		if n == nil {
+			continue
+		}
+		for i, key := range n.keys {
+			if f.wrong[f.path+"/"+name+"/"+key.value.(string)] {
+				continue
+			}
+			value := n.vals[i].value
+			switch v := value.(type) {
+			case string:
+				value = t.expand(n.vals[i].pos, v)
+			case Text:
+				value = Text(t.expand(n.vals[i].pos, string(v)))
+			}
+			set(key.value.(string), value, n.vals[i].pos)
+		}
+	}
+	for key, value := range options {
+		pos := Pos{File: flag + " " + key}
+		set(key, Text(t.expand(pos, value)), pos)
+	}
+}
+
+// files finds what a job names besides its blend file.
+func (d *draft) files(pos Pos, name string) []string {
+	file := absolute(d.dir, name)
+	_, err := os.Stat(file)
+	if err == nil {
+		return []string{file}
+	}
+	if !hasMeta(name) {
+		d.e.errs.Add(pos, "%s: %v", name, reason(err))
+		return nil
+	}
+	matches, ok := d.e.glob(pos, d.dir, name)
+	if ok && len(matches) == 0 {
+		d.e.errs.Add(pos, "%q matches no file in %s", name, d.dir)
+	}
+	return matches
+}
+
+// checkBlend looks at the first bytes: a file of another kind is found here, with
+// its place, rather than after the others have been traced.
+func (d *draft) checkBlend(pos Pos, file string) {
+	f, err := os.Open(file)
+	if err != nil {
+		d.e.errs.Add(pos, "%s: %v", file, reason(err))
+		return
+	}
+	defer f.Close()
+	head := make([]byte, 7)
+	n, err := f.Read(head)
+	info, statErr := f.Stat()
+	switch head := string(head[:n]); {
+	case statErr == nil && info.IsDir():
+		d.e.errs.Add(pos, "%s is a folder, not a blend file", file)
+	case err != nil && n == 0 && statErr == nil && info.Size() > 0:
+		d.e.errs.Add(pos, "%s: %v", file, reason(err))
+	case head == "BLENDER", strings.HasPrefix(head, "\x1f\x8b"), strings.HasPrefix(head, "\x28\xb5\x2f\xfd"):
+		// As it is, gzip or zstd.
+	default:
+		d.e.errs.Add(pos, "%s is no blend file", file)
+	}
+}
+
+// reason takes the path out of an error, which the message has already.
+func reason(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("there is no such file")
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// deriveKey makes an identity of project, name and blend file. Unicode is brought
+// to one form, because file systems differ in it.
+func deriveKey(j *Job) string {
+	blend := ""
+	if j.Blend != "" {
+		blend = j.Blend
+		if rel, err := filepath.Rel(j.Project, j.Blend); err == nil {
+			blend = rel
+		}
+	}
+	h := sha256.New()
+	for _, part := range []string{"flsync key 1", filepath.ToSlash(j.Project), j.Name, filepath.ToSlash(blend)} {
+		part = norm.NFC.String(part)
+		fmt.Fprintf(h, "%d:%s\n", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// checkKeys finds jobs that would be taken for one another.
+func (e *expander) checkKeys() {
+	first := map[string]*Job{}
+	for _, j := range e.jobs {
+		other, taken := first[j.Key]
+		if !taken {
+			first[j.Key] = j
+			continue
+		}
+		why := "both have the name " + strconv.Quote(j.Name) + " and the same blend file; give one another name, or a key"
+		if _, given := j.places["key"]; given {
+			why = "both have the key " + strconv.Quote(j.Key)
+		}
+		e.errs.Add(j.At("key"), "this job and the one at %s would be taken for one: %s", other.Pos, why)
+	}
+}

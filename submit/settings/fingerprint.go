@@ -1,0 +1,31 @@
+package settings
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// Fingerprint says what a job is made of: its type with the type's etag, its settings, and its files with
+// their digests. Two jobs of one fingerprint render the same. What only says when and where it is rendered
+// (priority, tag, status, metadata, checkout) is not in it.
+func Fingerprint(t *api.AvailableJobType, values api.JobSettings, files []api.ShamanFileSpec) (string, error) {
+	h := sha256.New()
+	text, err := json.Marshal(values) // keys sorted
+	if err != nil {
+		return "", fmt.Errorf("fingerprint: %w", err)
+	}
+	fmt.Fprintf(h, "1\n%s\n%s\n%s\n", t.Name, t.Etag, text)
+	lines := make([]string, len(files))
+	for i, f := range files {
+		lines[i] = fmt.Sprintf("%s %d %s\n", f.Sha, f.Size, f.Path)
+	}
+	slices.Sort(lines)
+	h.Write([]byte(strings.Join(lines, "")))
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
