@@ -97,7 +97,7 @@ func NewReader(r io.ReaderAt, size int64, opts Options) (*File, error) {
 // readStart reads the file header and the DNA.
 func (f *File) readStart(opts Options) error {
 	head, err := new(window).peek(f, 0, maxHeaderSize, 0)
-	if err != nil {
+	if err != nil && err != io.EOF {
 		return err
 	}
 	if f.layout, f.Version, err = parseHeader(head); err != nil {

@@ -185,7 +185,11 @@ func (s *stream) restart() error {
 	now, err := s.open(bufio.NewReaderSize(io.NewSectionReader(s.r, 0, s.size), 256<<10))
 	if err != nil {
 		s.now = nil
-		return s.failed(err)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		s.err = decompressError(err, 0)
+		return s.err
 	}
 	s.now, s.pos = now, 0
 	return nil

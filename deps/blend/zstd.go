@@ -15,13 +15,12 @@ import (
 // their sizes in a frame that decompressors skip:
 // https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md
 const (
-	seekTableFrame   = 0x184D2A5E
-	seekFooterMagic  = 0x8F92EAB1
-	seekFooterSize   = 9
-	skippableMagic   = 0x184D2A50 // the last four bits are free
-	maxFrame         = 16 << 20   // decompressed; larger frames are read as a stream
-	frameCacheSize   = 12 << 20
-	maxFramesDecoded = 8 // times the whole file, see zstdFrames.budget
+	seekTableFrame  = 0x184D2A5E
+	seekFooterMagic = 0x8F92EAB1
+	seekFooterSize  = 9
+	skippableMagic  = 0x184D2A50 // the last four bits are free
+	maxFrame        = 16 << 20   // decompressed; larger frames are read as a stream
+	frameCacheSize  = 12 << 20
 )
 
 func isSkippable(b []byte) bool {
@@ -79,7 +78,7 @@ func openZstd(r io.ReaderAt, size int64) (source, []byte, error) {
 	}
 	last := frames[len(frames)-1]
 	z := &zstdFrames{r: r, decoder: decoder, frames: frames, size: last.off + last.size, recent: list.New()}
-	z.budget = maxFramesDecoded * min(z.size, expansion(size))
+	z.budget = min(maxPasses*z.size, expansion(size))
 	if z.size > wholeLimit {
 		return z, nil, nil
 	}
