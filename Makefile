@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: help build test race lint vet generate cross bench-smoke demo clean
+.PHONY: help build test race lint vet generate cross bench-smoke bench-report demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,12 @@ cross: ## builds and vets for the other systems
 
 bench-smoke: ## every benchmark once, small
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+	$(GO) run ./bench/cmd/flsync-bench smoke
+
+# BENCH takes flags of flsync-bench run, such as --manager-command or --only.
+bench-report: ## measure everything (an hour) and write bench/RESULTS.md
+	$(GO) build -trimpath -o bin/flsync-bench ./bench/cmd/flsync-bench
+	bin/flsync-bench run $(BENCH); status=$$?; bin/flsync-bench report; exit $$status
 
 demo: ## submit the sample project to the embedded Manager
 	$(GO) run ./cmd/flsync submit --manager embedded testdata/project/night.yaml

@@ -25,7 +25,8 @@ type command struct {
 // measure runs a program by way of this one's measure command.
 //
 // The detour is for MaxRSS: on Linux a process starts with the mark of the one
-// that started it, and the lab may need more memory than what it measures.
+// that started it, and the lab may need more memory than what it measures. What
+// needs less than the command's own 10 MB or so is shown with those.
 func (l *Lab) measure(ctx context.Context, c command) (Sample, error) {
 	result := filepath.Join(l.Dir, "sample.json")
 	cmd := exec.CommandContext(ctx, l.Self, append([]string{"measure", "--result", result, "--", c.path}, c.args...)...)

@@ -19,6 +19,9 @@ func TestSmoke(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the plain tools are not there")
 	}
+	if testing.Short() {
+		t.Skip("it runs a hundred processes")
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
