@@ -50,7 +50,7 @@ is 3 when there are any.`,
 			if len(args) == 0 {
 				return usagef("name blend files")
 			}
-			s.start("", true)
+			s.list()
 			lost := 0
 			err := s.traceEach(ctx, args, func(t *deps.Trace) {
 				for _, p := range t.Problems {
@@ -216,7 +216,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usagef("name blend files")
 			}
-			s.start("", true)
+			s.list()
 			return inOrder(ctx, s, slices.Clone(args), (*deps.Tracer).Inspect, func(b *deps.Blend) {
 				s.summary.Files.Total++
 				s.sink.Emit(blendEvent{b})

@@ -306,7 +306,7 @@ func (d *doctor) upload(ctx context.Context) finding {
 	const tooLarge = "a proxy between flsync and the Manager limits bodies (nginx: client_max_body_size 0; in the Manager's location)"
 	began := time.Now()
 	if _, err := d.ShamanUpload(ctx, probe); err != nil {
-		if flamenco.HasStatus(err, http.StatusRequestEntityTooLarge) {
+		if reply, ok := errors.AsType[*flamenco.Error](err); ok && reply.Status == http.StatusRequestEntityTooLarge {
 			return failure(tooLarge, "a probe of 1 MiB was refused: %v", err)
 		}
 		return failure("see what lies between flsync and the Manager, and the Manager's log", "a probe of 1 MiB failed: %v", err)

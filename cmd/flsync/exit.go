@@ -8,6 +8,7 @@ import (
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/submit/manifest"
 	"github.com/flsync/flsync/uploader"
 )
 
@@ -28,7 +29,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitOK
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.Is(err, errUsage), errors.Is(err, config.ErrUsage):
+	case errors.Is(err, errUsage), errors.Is(err, config.ErrUsage), invalid(err):
 		return exitUsage
 	case errors.Is(err, pipeline.ErrPartial):
 		return exitPartial
@@ -45,6 +46,8 @@ func codeName(err error) string {
 		return "usage"
 	case errors.Is(err, config.ErrUsage):
 		return "configuration"
+	case invalid(err):
+		return "invalid-manifest"
 	case errors.Is(err, pipeline.ErrPartial):
 		return "partial"
 	case errors.Is(err, context.Canceled):
@@ -53,6 +56,15 @@ func codeName(err error) string {
 		return "unreachable"
 	}
 	return "failed"
+}
+
+// invalid tells whether an error is about mistakes in a manifest.
+func invalid(err error) bool {
+	var (
+		all manifest.Errors
+		one *manifest.Error
+	)
+	return errors.As(err, &all) || errors.As(err, &one)
 }
 
 // unreachable tells whether an error is about the Manager as a whole: it does not answer, keeps failing,

@@ -27,7 +27,7 @@ func (a *app) hashCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usagef("name files or folders to hash")
 			}
-			s.start("", true)
+			s.list()
 			cache, err := s.openCache(hashcache.Config{Verify: verify}, false)
 			if err != nil {
 				return err

@@ -27,9 +27,11 @@ type session struct {
 	paths   config.Paths
 	sink    report.Sink
 
-	// Summary is what the command's body counted; the session fills in the rest.
-	summary report.Summary
+	summary report.Summary // what the body counted; the session fills in the rest
+	listing bool           // the results are lines for other programs: people get no summary behind them
 	closers []func() error
+	jobs    jobList // that the run's events told of
+	notify  string  // command that gets the summary
 }
 
 // inSession turns a command's body into cobra's form. A body that talks to a Manager calls connect; one
@@ -76,7 +78,14 @@ func (s *session) start(manager string, dryRun bool) {
 		}
 	}
 	s.summary.DryRun = dryRun
+	s.sink = report.Tee(s.sink, &s.jobs)
 	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Manager: manager, Time: s.began})
+}
+
+// list begins a run whose results are a list, and which leaves no log.
+func (s *session) list() {
+	s.listing = true
+	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began})
 }
 
 // close tells how the run ended and ends what it opened.
@@ -92,7 +101,12 @@ func (s *session) close(ctx context.Context, err error) error {
 	s.summary.ExitCode = exitCode(ctx, err)
 	s.summary.Run = s.id
 	s.summary.Duration = time.Since(s.began).Seconds()
-	s.sink.Emit(s.summary)
+	if s.json || !s.listing {
+		s.sink.Emit(s.summary)
+	}
+	if nerr := s.tellNotify(ctx); nerr != nil {
+		s.sink.Emit(report.Warning{Code: "notify", Message: nerr.Error()})
+	}
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		if cerr := s.closers[i](); cerr != nil {
 			report.NewText(s.stdout, s.stderr, s.verbosity()).Emit(report.Warning{Code: "close", Message: cerr.Error()})

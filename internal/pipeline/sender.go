@@ -23,6 +23,8 @@ type file struct {
 	sum     [32]byte // SHA-256, once hashed
 	size    int64
 	pending *uploader.Pending
+
+	digesting *digesting // of a bulk submission: what was read of the file
 }
 
 // spec is how the Manager is told of f.
@@ -51,18 +53,43 @@ const changeTries = 3
 // hash takes f's digest, from the cache where that can be trusted, and hands its content to the
 // uploader. It does not wait for the upload; settle does.
 func (s *sender) hash(ctx context.Context, f *file, info fs.FileInfo) error {
+	sum, content, err := s.digest(ctx, f.source, info)
+	if err != nil {
+		return err
+	}
+	s.ensure(ctx, f, sum, content)
+	return nil
+}
+
+// digest takes a file's digest; content is what was read of a small file, while there is room to keep it.
+func (s *sender) digest(ctx context.Context, source string, info fs.FileInfo) (hashcache.Sum, *hashcache.Content, error) {
 	limit := int64(keepFile)
 	if s.kept.Load() > keepBudget {
 		limit = 0
 	}
-	sum, content, err := s.cache.SumKeep(ctx, f.source, info, limit)
+	sum, content, err := s.cache.SumKeep(ctx, source, info, limit)
 	if err != nil {
-		return err
+		return sum, nil, err
 	}
 	s.meter.hashedFile(sum)
+	if content != nil {
+		s.kept.Add(sum.Size)
+	}
+	return sum, content, nil
+}
+
+// drop gives up content that nobody will send.
+func (s *sender) drop(content *hashcache.Content, size int64) {
+	if content != nil {
+		content.Release()
+		s.kept.Add(-size)
+	}
+}
+
+// ensure hands a file's content to the uploader, which owns it from then on.
+func (s *sender) ensure(ctx context.Context, f *file, sum hashcache.Sum, content *hashcache.Content) {
 	f.sum, f.size = sum.SHA256, sum.Size
 	f.pending = s.up.Ensure(ctx, s.blob(f.source, sum, content))
-	return nil
 }
 
 // blob is a file's content as the uploader takes it: from memory where it was kept, else from disk.
@@ -73,12 +100,8 @@ func (s *sender) blob(source string, sum hashcache.Sum, content *hashcache.Conte
 		b.Verify = func() error { return unchanged(source, sum.Stamp) }
 		return b
 	}
-	s.kept.Add(sum.Size)
 	b.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil }
-	b.Release = func() {
-		content.Release()
-		s.kept.Add(-sum.Size)
-	}
+	b.Release = func() { s.drop(content, sum.Size) }
 	return b
 }
 

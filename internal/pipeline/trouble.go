@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
+	"strings"
 
+	"github.com/flsync/flsync/deps/blend"
+	"github.com/flsync/flsync/deps/pack"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
+	"github.com/flsync/flsync/submit/once"
+	"github.com/flsync/flsync/submit/settings"
 	"github.com/flsync/flsync/uploader"
 )
 
@@ -32,6 +38,40 @@ func fileCode(err error) string {
 	}
 	return "file"
 }
+
+// jobCode is the "code" of an error event about a job.
+func jobCode(err error) string {
+	var (
+		refused   *once.RefusedError
+		notBlend  *blend.FormatError
+		evaluated *settings.EvalError
+		tooLong   *pack.TooLongError
+	)
+	switch {
+	case errors.As(err, &refused):
+		return "refused"
+	case errors.As(err, &notBlend):
+		return "not-blend"
+	case errors.As(err, &evaluated):
+		return "setting"
+	case errors.As(err, &tooLong):
+		return "path-too-long"
+	}
+	if code := fileCode(err); code != "file" {
+		return code
+	}
+	return "job"
+}
+
+// unjoin gives each error of an errors.Join.
+func unjoin(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && strings.Contains(err.Error(), "\n") {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+func baseName(folder string) string { return filepath.Base(folder) }
 
 // walkWarning tells of something that a walk met.
 func (r *run) walkWarning(w walk.Warning) {

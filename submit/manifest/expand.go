@@ -294,14 +294,14 @@ func (d *draft) build(blend string) {
 	if opts.Priority != nil {
 		j.Priority = *opts.Priority
 	}
-	d.merge(t, "settings", opts.Settings, "--set", func(key string, value any, pos Pos) {
+	d.merge(t, "settings", opts.Settings, "--set", func(key string, value any, pos Pos, forAll bool) {
 		if value == nil {
 			delete(j.Settings, key)
 			return
 		}
-		j.Settings[key] = Setting{Value: value, Pos: pos}
+		j.Settings[key] = Setting{Value: value, Pos: pos, ForAll: forAll}
 	})
-	d.merge(t, "metadata", opts.Metadata, "--metadata", func(key string, value any, _ Pos) {
+	d.merge(t, "metadata", opts.Metadata, "--metadata", func(key string, value any, _ Pos, _ bool) {
 		if value == nil {
 			delete(j.Metadata, key)
 			return
@@ -334,29 +334,29 @@ func whole(v any) int64 {
 }
 
 // merge goes through a mapping of the defaults, then of the job, then of the options.
-func (d *draft) merge(t *template, name string, options map[string]string, flag string, set func(key string, value any, pos Pos)) {
-	for _, f := range []fields{d.defaults, d.job} {
+func (d *draft) merge(t *template, name string, options map[string]string, flag string, set func(key string, value any, pos Pos, forAll bool)) {
+	for i, f := range []fields{d.defaults, d.job} {
 		n := f.get(name)
 		if n == nil {
 			continue
 		}
-		for i, key := range n.keys {
+		for k, key := range n.keys {
 			if f.wrong[f.path+"/"+name+"/"+key.value.(string)] {
 				continue
 			}
-			value := n.vals[i].value
+			value := n.vals[k].value
 			switch v := value.(type) {
 			case string:
-				value = t.expand(n.vals[i].pos, v)
+				value = t.expand(n.vals[k].pos, v)
 			case Text:
-				value = Text(t.expand(n.vals[i].pos, string(v)))
+				value = Text(t.expand(n.vals[k].pos, string(v)))
 			}
-			set(key.value.(string), value, n.vals[i].pos)
+			set(key.value.(string), value, n.vals[k].pos, i == 0)
 		}
 	}
 	for key, value := range options {
 		pos := Pos{File: flag + " " + key}
-		set(key, Text(t.expand(pos, value)), pos)
+		set(key, Text(t.expand(pos, value)), pos, true)
 	}
 }
 

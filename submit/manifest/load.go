@@ -45,6 +45,9 @@ type Job struct {
 type Setting struct {
 	Value any // bool, int64, float64, string or Text
 	Pos   Pos
+	// ForAll says that it was given for all jobs, as a default or on the command
+	// line: jobs whose type does not know it do without.
+	ForAll bool
 }
 
 // At is the place of a field such as type or worker_tag, else that of the job.

@@ -39,6 +39,7 @@ func (f *Farm) Tag(name string) (id string, ok bool) {
 // out of the choices, and settings that nobody gives and nothing makes. All of it at once.
 func Static(jobs []*manifest.Job, farm *Farm) manifest.Errors {
 	var errs manifest.Errors
+	known := knownKeys(jobs, farm)
 	for _, j := range jobs {
 		if j.WorkerTag != "" {
 			if _, ok := farm.Tag(j.WorkerTag); !ok {
@@ -51,15 +52,31 @@ func Static(jobs []*manifest.Job, farm *Farm) manifest.Errors {
 			errs.Add(j.At("type"), "the Manager has no job type %q%s (it has: %s)", j.Type, nearest.Hint(j.Type, names), strings.Join(names, ", "))
 			continue
 		}
-		checkGiven(&errs, j, t)
+		checkGiven(&errs, j, t, known)
 		checkNeeded(&errs, j, t)
 	}
 	return errs
 }
 
-func checkGiven(errs *manifest.Errors, j *manifest.Job, t *api.AvailableJobType) {
+// knownKeys are the settings that any of the jobs' types has.
+func knownKeys(jobs []*manifest.Job, farm *Farm) map[string]bool {
+	known := make(map[string]bool)
+	for _, j := range jobs {
+		if t, ok := farm.Type(j.Type); ok {
+			for _, s := range t.Settings {
+				known[s.Key] = true
+			}
+		}
+	}
+	return known
+}
+
+func checkGiven(errs *manifest.Errors, j *manifest.Job, t *api.AvailableJobType, known map[string]bool) {
 	for key, given := range j.Settings {
 		s := find(t, key)
+		if s == nil && given.ForAll && known[key] {
+			continue // meant for other jobs
+		}
 		if s == nil {
 			errs.Add(given.Pos, "the job type %s has no setting %q%s", t.Name, key, nearest.Hint(key, keys(t)))
 			continue

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/submit/eval"
+	"github.com/flsync/flsync/submit/manifest"
+)
+
+// submitFlags are what `flsync submit` can be told.
+type submitFlags struct {
+	transfer
+	load     manifest.Options
+	opt      pipeline.SubmitOptions
+	settings []string
+	metadata []string
+	priority int
+	outside  string
+	mode     string
+	missing  string
+	blender  string
+	keepOn   bool
+	wait     bool
+	at       string
+	notify   string
+}
+
+func (a *app) submitCommand() *cobra.Command {
+	var f submitFlags
+	cmd := &cobra.Command{
+		Use:   "submit TARGET…",
+		Short: "Send what blend files need and submit their jobs: a shot, or a whole night",
+		Long: `A TARGET is a blend file, a glob for some, or a manifest (.yaml, .json, .jsonl, .csv, or - for standard
+input). flsync finds every file that the blend files need, sends the Manager what it lacks, has a
+checkout made for each job, and submits the jobs, each as soon as its own files are in. Settings
+that nobody gives follow from the scene, as they do in Blender.
+
+It is safe to run again: a job that is there already and has not changed is skipped.`,
+		Example: `  flsync submit shots/sh010.blend --project . --set render_output_root=/render
+  flsync submit night.yaml --dry-run
+  flsync submit night.yaml --hold --wait
+  flsync conform cut.otio --map 'shots/{shot}.blend' | flsync submit -`,
+		RunE: a.inSession("submit", func(ctx context.Context, s *session, args []string) error {
+			return s.submit(ctx, &f, args)
+		}),
+	}
+	f.transfer.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.settings, "set", nil, "`KEY=VALUE`: a setting of all jobs; may be repeated")
+	flags.StringArrayVar(&f.metadata, "metadata", nil, "`KEY=VALUE`: metadata of all jobs; may be repeated")
+	flags.StringVar(&f.load.Type, "type", "", "job `TYPE` of all jobs")
+	flags.IntVar(&f.priority, "priority", -1, "priority of all jobs, 0 to 100")
+	flags.StringVar(&f.load.Name, "name", "", "`NAME` of the jobs; {stem}, {name} and {dir} stand for parts of the blend file's path")
+	flags.StringVar(&f.load.Project, "project", "", "`DIR` that paths are kept under (default: the manifest's folder, or the blend file's)")
+	flags.StringVar(&f.load.WorkerTag, "tag", "", "only workers of this `TAG`, by name or id")
+	flags.StringVar(&f.load.Scene, "scene", "", "`SCENE` that settings follow from (default: the file's active one)")
+	flags.StringArrayVar(&f.load.Exclude, "exclude", nil, "leave out what matches this `GLOB`; may be repeated")
+	flags.BoolVar(&f.load.Paused, "paused", false, "jobs enter paused")
+
+	flags.BoolVar(&f.opt.All, "all", false, "send each project's whole tree instead of what its blend files need")
+	flags.StringVar(&f.outside, "outside", "", "files outside of their project: `WHICH` is media (default: those that are what they claim to be), all or deny")
+	flags.BoolVar(&f.opt.RelativeOnly, "relative-only", false, "leave absolute paths in blend files alone")
+	flags.StringVar(&f.missing, "missing", "warn", "missing files: `WHAT` is warn or fail (the job is not submitted)")
+	flags.StringVar(&f.mode, "checkout-mode", "per-job", "`MODE` per-job, or shared: one checkout for all jobs of a project, which stays when they are deleted")
+	flags.StringVar(&f.blender, "blender", "", "`PATH` of a Blender for settings that flsync cannot evaluate")
+
+	flags.BoolVar(&f.keepOn, "keep-going", true, "go on when a job fails")
+	flags.BoolVar(&f.opt.FailFast, "fail-fast", false, "end at the first job that fails")
+	flags.IntVar(&f.opt.MaxFailures, "max-failures", 0, "end when `N` jobs have failed (0: never)")
+	flags.BoolVar(&f.opt.Hold, "hold", false, "all jobs enter paused, and are released together when all are in")
+	flags.BoolVar(&f.opt.Force, "force", false, "submit again what is there already")
+	flags.BoolVar(&f.opt.Replace, "replace", false, "cancel the older job when a changed one is submitted")
+	flags.BoolVar(&f.opt.OnlyChanged, "only-changed", false, "skip jobs whose last run is the same, and say which")
+	flags.BoolVar(&f.wait, "wait", false, "follow the jobs to their end; the exit code says how the farm did")
+	flags.StringVar(&f.at, "at", "", "wait until this `TIME` before anything is done, such as 22:00")
+	flags.StringVar(&f.notify, "notify", "", "run this `CMD` at the end, with the summary as JSON on its standard input")
+	return cmd
+}
+
+// submit does what the command was told.
+func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) error {
+	if f.notify = orElse(f.notify, s.config.Notify); f.notify != "" && !f.dryRun {
+		s.notify = f.notify
+	}
+	if err := f.parse(s, targets); err != nil {
+		return err
+	}
+	if err := s.waitUntil(ctx, f.at); err != nil {
+		return err
+	}
+	jobs, mistakes := manifest.Load(targets, f.load)
+	if mistakes != nil {
+		return mistakes
+	}
+	env, err := s.environment(ctx, f.transfer)
+	if err != nil {
+		return err
+	}
+	f.opt.Jobs, f.opt.Run = jobs, s.id
+	s.summary, err = pipeline.Submit(ctx, env, f.opt)
+	s.summary.DryRun = f.dryRun
+	if f.wait && !f.dryRun && ctx.Err() == nil {
+		err = errors.Join(err, s.follow(ctx))
+	}
+	return err
+}
+
+// parse turns flags into options.
+func (f *submitFlags) parse(s *session, targets []string) (err error) {
+	if len(targets) == 0 {
+		return usagef("name a blend file or a manifest; see flsync submit --help")
+	}
+	f.load.Stdin = s.stdin
+	if f.load.Settings, err = pairs("--set", f.settings); err != nil {
+		return err
+	}
+	if f.load.Metadata, err = pairs("--metadata", f.metadata); err != nil {
+		return err
+	}
+	if f.priority >= 0 {
+		f.load.Priority = &f.priority
+	}
+	f.opt.Outside = pack.Policy{Outside: pack.Outside(orElse(f.outside, s.config.Outside)), Roots: s.config.OutsideRoots}
+	if err := f.opt.Outside.Validate(); err != nil {
+		return usageError(err)
+	}
+	switch f.mode {
+	case "per-job":
+	case "shared":
+		f.opt.Shared = true
+	default:
+		return usagef("--checkout-mode %q: it is per-job or shared", f.mode)
+	}
+	switch f.missing {
+	case "warn":
+	case "fail":
+		f.opt.NeedAll = true
+	default:
+		return usagef("--missing %q: it is warn or fail", f.missing)
+	}
+	if f.opt.MaxFailures < 0 {
+		return usagef("--max-failures %d makes no sense", f.opt.MaxFailures)
+	}
+	f.opt.FailFast = f.opt.FailFast || !f.keepOn
+	f.opt.Journal, f.opt.Rewrites = s.paths.Journal, s.paths.Rewrites
+	if path := orElse(f.blender, s.config.Blender); path != "" {
+		blender, err := eval.NewBlender(eval.BlenderConfig{Path: path})
+		if err != nil {
+			return usageError(err)
+		}
+		f.opt.Blender = blender
+	}
+	return nil
+}
+
+// pairs reads KEY=VALUE flags.
+func pairs(flag string, list []string) (map[string]string, error) {
+	m := make(map[string]string, len(list))
+	for _, p := range list {
+		key, value, ok := strings.Cut(p, "=")
+		if !ok || key == "" {
+			return nil, usagef("%s %q is not of the form KEY=VALUE", flag, p)
+		}
+		m[key] = value
+	}
+	return m, nil
+}
+
+// waitUntil waits for the next time that the clock shows at, such as 22:00.
+func (s *session) waitUntil(ctx context.Context, at string) error {
+	if at == "" {
+		return nil
+	}
+	until, err := nextTime(at, time.Now())
+	if err != nil {
+		return err
+	}
+	s.sink.Emit(report.Note{Message: "waiting until " + until.Format(time.DateTime)})
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// nextTime is the next moment after now at which a clock on the wall shows at.
+func nextTime(at string, now time.Time) (time.Time, error) {
+	clock, err := time.Parse("15:04", at)
+	if err != nil {
+		return time.Time{}, usagef("--at %q is no time of day such as 22:00", at)
+	}
+	next := time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), 0, 0, now.Location())
+	if !next.After(now) {
+		next = time.Date(now.Year(), now.Month(), now.Day()+1, clock.Hour(), clock.Minute(), 0, 0, now.Location())
+	}
+	return next, nil
+}
+
+// follow waits for the jobs of this run, and for those that were skipped because they run already.
+func (s *session) follow(ctx context.Context) error {
+	ids := s.jobs.ids()
+	if len(ids) == 0 {
+		return nil
+	}
+	const look = 2 * time.Second
+	jobs, err := s.watchJobs(ctx, s.manager, ids, look)
+	if err != nil {
+		return fmt.Errorf("following the jobs: %w", err)
+	}
+	return outcome(jobs)
+}
+
+// jobList remembers the jobs that events tell of.
+type jobList struct {
+	mu   sync.Mutex
+	list []string
+}
+
+// Emit implements report.Sink.
+func (l *jobList) Emit(e report.Event) {
+	if j, ok := e.(report.Job); ok && j.ID != "" {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.list = append(l.list, j.ID)
+	}
+}
+
+func (l *jobList) ids() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.list
+}

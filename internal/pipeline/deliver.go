@@ -1,0 +1,378 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/submit/journal"
+	"github.com/flsync/flsync/submit/manifest"
+	"github.com/flsync/flsync/submit/once"
+	"github.com/flsync/flsync/submit/settings"
+	"github.com/flsync/flsync/uploader"
+)
+
+// deliver takes one job from its files to its id: hash, skip or send, check out, submit.
+func (s *submission) deliver(ctx context.Context, shot *shot) {
+	err := s.deliverOne(ctx, shot)
+	switch {
+	case err == nil:
+	case gaveUp(ctx, err):
+		s.giveUp(err)
+	default:
+		s.failed(shot, err)
+	}
+}
+
+func (s *submission) deliverOne(ctx context.Context, shot *shot) error {
+	if shot.jobType == nil {
+		return nil // failed, and told
+	}
+	if err := s.check(ctx, shot); err != nil {
+		return err
+	}
+	before, found, err := s.poster.Find(ctx, shot.Key)
+	if err != nil {
+		return err
+	}
+	// Sending may begin with the first digest, unless all digests together may say that nothing is to be
+	// sent.
+	mayBeThere := found && !s.opt.Force
+	files, err := s.hashShot(ctx, shot, !mayBeThere)
+	if err != nil {
+		return err
+	}
+	print, err := settings.Fingerprint(shot.jobType, shot.values, specsOf(files))
+	if err != nil {
+		return err
+	}
+	if mayBeThere {
+		if reason := s.skips(before, print); reason != "" {
+			return s.skip(ctx, shot, before, reason)
+		}
+		s.sendAll(ctx, files)
+	}
+	if err := s.settleShot(ctx, files); err != nil {
+		return err
+	}
+	if s.DryRun {
+		s.meter.submitted.Add(1)
+		s.Sink.Emit(report.Job{Name: shot.Name, Key: shot.Key, JobType: shot.Type, DryRun: true})
+		return nil
+	}
+	checkout, err := s.checkoutShot(ctx, shot, files)
+	if err != nil {
+		return err
+	}
+	return s.post(ctx, shot, checkout, print, before)
+}
+
+// deliverShared makes one checkout for all jobs of a project, and submits them when it is there.
+func (s *submission) deliverShared(ctx context.Context, shots []*shot) {
+	byProject := make(map[string][]*shot)
+	for _, shot := range shots {
+		if shot.jobType != nil {
+			byProject[shot.Project] = append(byProject[shot.Project], shot)
+		}
+	}
+	for _, group := range byProject {
+		s.deliverGroup(ctx, group)
+	}
+}
+
+func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
+	union := make(map[string]*file)
+	prints := make(map[*shot]string)
+	var send []*shot
+	for _, shot := range group {
+		before, found, err := s.poster.Find(ctx, shot.Key)
+		if err == nil {
+			err = s.check(ctx, shot)
+		}
+		var files []*file
+		if err == nil {
+			files, err = s.hashShot(ctx, shot, false)
+		}
+		if err == nil {
+			prints[shot], err = settings.Fingerprint(shot.jobType, shot.values, specsOf(files))
+		}
+		if err == nil && found && !s.opt.Force {
+			if reason := s.skips(before, prints[shot]); reason != "" {
+				err = s.skip(ctx, shot, before, reason)
+				if err == nil {
+					continue
+				}
+			}
+		}
+		if err != nil {
+			if gaveUp(ctx, err) {
+				s.giveUp(err)
+				return
+			}
+			s.failed(shot, err)
+			continue
+		}
+		send = append(send, shot)
+		for _, f := range files {
+			union[f.path] = f
+		}
+	}
+	var files []*file
+	for _, f := range union {
+		files = append(files, f)
+	}
+	slices.SortFunc(files, func(a, b *file) int { return strings.Compare(a.path, b.path) })
+	s.sendAll(ctx, files)
+	err := s.settleShot(ctx, files)
+	checkout := ""
+	if err == nil && !s.DryRun && len(files) > 0 {
+		checkout, err = s.checkout(ctx, uploader.CheckoutName(baseName(group[0].Project)), files)
+	}
+	var posts errgroup.Group
+	posts.SetLimit(postsAtOnce)
+	for _, shot := range send {
+		posts.Go(func() error {
+			one := err
+			switch {
+			case one != nil:
+			case s.DryRun:
+				s.meter.submitted.Add(1)
+				s.Sink.Emit(report.Job{Name: shot.Name, Key: shot.Key, JobType: shot.Type, DryRun: true})
+			default:
+				before, _, _ := s.poster.Find(ctx, shot.Key) // asked already
+				one = s.post(ctx, shot, checkout, prints[shot], before)
+			}
+			if one != nil && gaveUp(ctx, one) {
+				s.giveUp(one)
+			} else if one != nil {
+				s.failed(shot, one)
+			}
+			return nil
+		})
+	}
+	posts.Wait() // what failed was told
+}
+
+// check has the Manager check a job before anything is sent for it: in a dry run each, else the first of
+// each shape, that is of each job type with the same settings given. The others are checked by being
+// submitted; a check costs the Manager nearly half of that.
+func (s *submission) check(ctx context.Context, shot *shot) error {
+	names := make([]string, 0, len(shot.values))
+	for k := range shot.values {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	shape := shot.Type + "\x00" + shot.jobType.Etag + "\x00" + strings.Join(names, ",")
+	s.mu.Lock()
+	known := s.shapes[shape]
+	s.shapes[shape] = true
+	s.mu.Unlock()
+	if known && !s.DryRun {
+		return nil
+	}
+	err := s.Manager.CheckJob(ctx, s.submitted(shot, uploader.CheckoutName(shot.Name)))
+	if flamenco.HasStatus(err, http.StatusPreconditionFailed) {
+		if err = s.renewType(ctx, shot); err == nil {
+			err = s.Manager.CheckJob(ctx, s.submitted(shot, uploader.CheckoutName(shot.Name)))
+		}
+	}
+	if err != nil {
+		s.mu.Lock()
+		s.shapes[shape] = false
+		s.mu.Unlock()
+		return fmt.Errorf("the Manager's check of the job failed: %w", err)
+	}
+	return nil
+}
+
+// renewType fetches a job type that has changed since the run began, and makes the settings anew.
+func (s *submission) renewType(ctx context.Context, shot *shot) error {
+	t, err := s.Manager.JobType(ctx, shot.Type)
+	if err != nil {
+		return err
+	}
+	if errs := settings.Static([]*manifest.Job{shot.Job}, &settings.Farm{Types: []api.AvailableJobType{t}, Tags: s.farm.Tags}); len(errs) > 0 {
+		return fmt.Errorf("the job type has changed on the Manager: %w", errs.Err())
+	}
+	shot.jobType = &t
+	shot.values, err = settings.Resolve(ctx, settings.Input{Job: shot.Job, Type: &t, Facts: shot.facts, Blender: s.opt.Blender})
+	return err
+}
+
+// hashShot takes the digests of all files of a shot, and with send set hands each on as soon as it is
+// there.
+func (s *submission) hashShot(ctx context.Context, shot *shot, send bool) ([]*file, error) {
+	files := make([]*file, len(shot.sends))
+	begun := make([]*digesting, len(shot.sends))
+	for i, p := range shot.sends {
+		begun[i] = s.digests.start(ctx, p.source)
+	}
+	var group errgroup.Group
+	group.SetLimit(2 * s.hashWorkers())
+	for i, p := range shot.sends {
+		take := func() error {
+			f := &file{source: p.source, path: p.place}
+			d, err := s.rewritten(ctx, p, f, begun[i])
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.source, err)
+			}
+			f.sum, f.size = d.sum.SHA256, d.sum.Size
+			f.digesting = d
+			if send {
+				s.ensure(ctx, f, d.sum, d.take())
+			}
+			files[i] = f
+			return nil
+		}
+		select {
+		case <-begun[i].done: // mostly: from the cache, or by another shot
+			if err := take(); err != nil {
+				return nil, errors.Join(err, group.Wait())
+			}
+		default:
+			group.Go(take)
+		}
+	}
+	return files, group.Wait()
+}
+
+// rewritten waits for a file's digest; where a copy with other paths is sent in its stead, for that of the
+// copy.
+func (s *submission) rewritten(ctx context.Context, p placed, f *file, d *digesting) (*digesting, error) {
+	sum, err := d.wait(ctx)
+	if err != nil || p.change == nil || s.DryRun { // a dry run writes nothing, and takes the file itself for its copy
+		return d, err
+	}
+	s.drop(d.take(), sum.Size)
+	if f.source, err = s.store.Rewritten(ctx, *p.change, hex.EncodeToString(sum.SHA256[:])); err != nil {
+		return nil, err
+	}
+	d = s.digests.start(ctx, f.source)
+	_, err = d.wait(ctx)
+	return d, err
+}
+
+// sendAll hands files to the uploader that were only hashed until now.
+func (s *submission) sendAll(ctx context.Context, files []*file) {
+	for _, f := range files {
+		if f.pending == nil {
+			s.ensure(ctx, f, f.digesting.sum, f.digesting.take())
+		}
+	}
+}
+
+// settleShot waits until the Manager has all files of a shot.
+func (s *submission) settleShot(ctx context.Context, files []*file) error {
+	var errs []error
+	for _, f := range files {
+		if err := s.settle(ctx, f); err != nil {
+			if gaveUp(ctx, err) {
+				return err
+			}
+			s.meter.failed.Add(1)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func specsOf(files []*file) []api.ShamanFileSpec {
+	specs := make([]api.ShamanFileSpec, len(files))
+	for i, f := range files {
+		specs[i] = f.spec()
+	}
+	return specs
+}
+
+// skips says why a job needs not be submitted again, "" if it has to be.
+func (s *submission) skips(before api.Job, print string) string {
+	same := before.Metadata[once.MetaFingerprint] == print
+	switch {
+	case !same:
+		return ""
+	case before.Status == api.JobStatusCompleted:
+		return "nothing has changed since job " + before.ID + ", which is completed"
+	case s.opt.OnlyChanged:
+		return fmt.Sprintf("nothing has changed since job %s, which is %s", before.ID, before.Status)
+	}
+	return fmt.Sprintf("job %s is the same, and %s", before.ID, before.Status)
+}
+
+func (s *submission) skip(ctx context.Context, shot *shot, before api.Job, reason string) error {
+	s.meter.skipped.Add(1)
+	s.Sink.Emit(s.jobEvent(shot, before, reason))
+	if s.DryRun {
+		return nil
+	}
+	return s.journal.Record(ctx, journal.Entry{Step: journal.Skipped, Key: shot.Key, Name: shot.Name, Job: before.ID})
+}
+
+// checkoutShot makes a shot's checkout; one without files needs none.
+func (s *submission) checkoutShot(ctx context.Context, shot *shot, files []*file) (string, error) {
+	if len(files) == 0 {
+		return "", nil
+	}
+	requested := uploader.CheckoutName(shot.Name)
+	entry := journal.Entry{Step: journal.CheckingOut, Key: shot.Key, Name: shot.Name, Checkout: requested}
+	if err := s.journal.Record(ctx, entry); err != nil {
+		return "", err
+	}
+	checkout, err := s.checkout(ctx, requested, files)
+	if err != nil {
+		return "", err
+	}
+	entry.Step, entry.Checkout = journal.CheckedOut, checkout
+	return checkout, s.journal.Record(ctx, entry)
+}
+
+// post submits a job, and once more when the Manager's job type has changed meanwhile.
+func (s *submission) post(ctx context.Context, shot *shot, checkout, print string, before api.Job) error {
+	select {
+	case s.posting <- struct{}{}:
+		defer func() { <-s.posting }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	request := once.Request{Job: s.submitted(shot, checkout), Key: shot.Key, Fingerprint: print, Checkout: checkout, Hold: s.opt.Hold}
+	if s.opt.Replace && before.ID != "" && before.Status != api.JobStatusCompleted {
+		request.Replaces = before.ID
+	}
+	job, err := s.poster.Post(ctx, request)
+	if flamenco.HasStatus(err, http.StatusPreconditionFailed) {
+		if err = s.renewType(ctx, shot); err == nil {
+			request.Job = s.submitted(shot, checkout)
+			job, err = s.poster.Post(ctx, request)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.meter.submitted.Add(1)
+	event := s.jobEvent(shot, job, "")
+	event.Checkout = checkout
+	event.Blendfile, _ = request.Job.Settings[settings.Blendfile].(string)
+	s.Sink.Emit(event)
+	return nil
+}
+
+// jobEvent tells of a job that is at the Manager.
+func (s *submission) jobEvent(shot *shot, job api.Job, skipped string) report.Job {
+	e := report.Job{
+		Name: shot.Name, Key: shot.Key, ID: job.ID, Status: string(job.Status), JobType: shot.Type,
+		Skipped: skipped != "", Reason: skipped, URL: strings.TrimSuffix(s.Manager.URL(), "/") + "/app/jobs/" + job.ID,
+	}
+	if job.Storage != nil {
+		e.Checkout = job.Storage.ShamanCheckoutID
+	}
+	e.Blendfile, _ = job.Settings[settings.Blendfile].(string)
+	return e
+}

@@ -1,0 +1,195 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/flsync/flsync/deps"
+	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/internal/walk"
+)
+
+// place finds for every file of the shots its place in the checkouts. All shots of a project are planned
+// together, so that a file has the same place for each and a rewritten library is sent once.
+func (s *submission) place(ctx context.Context, shots []*shot) error {
+	byProject := make(map[string][]*shot)
+	for _, shot := range shots {
+		byProject[shot.Project] = append(byProject[shot.Project], shot)
+	}
+	for project, group := range byProject {
+		if err := s.placeProject(ctx, project, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *submission) placeProject(ctx context.Context, project string, shots []*shot) error {
+	var traces []*deps.Trace
+	var traced []*shot
+	for _, shot := range shots {
+		if shot.trace != nil {
+			traces, traced = append(traces, shot.trace), append(traced, shot)
+		}
+	}
+	batch, err := pack.Make(pack.Config{Project: project, Policy: s.opt.Outside, Shared: s.shared, RelativeOnly: s.opt.RelativeOnly}, traces...)
+	if err != nil {
+		return err
+	}
+	for i, shot := range traced {
+		plan, err := batch.Plan(i)
+		if err != nil {
+			s.failed(shot, err)
+			shot.jobType = nil // marks it as done with
+			continue
+		}
+		s.tellPlan(shot, plan)
+		for _, f := range plan.Files {
+			shot.sends = append(shot.sends, placed{source: f.Path, place: f.Place})
+		}
+		for _, c := range plan.Changed {
+			shot.sends = append(shot.sends, placed{source: c.Path, place: c.Place, change: &c})
+		}
+		at, ok := plan.Place(shot.trace.Path)
+		if !ok {
+			return fmt.Errorf("%s has no place in its own checkout", shot.trace.Path) // cannot happen: it is sent always
+		}
+		shot.blendAt = at
+	}
+	for _, shot := range shots {
+		if shot.jobType == nil {
+			continue
+		}
+		if err := s.addMore(ctx, shot); err != nil {
+			s.failed(shot, err)
+			shot.jobType = nil
+		}
+	}
+	return nil
+}
+
+// tellPlan tells what was held back, and what stays where it is.
+func (s *submission) tellPlan(shot *shot, plan *pack.Plan) {
+	for _, h := range plan.Held {
+		w := report.Warning{Code: "held-back", Path: h.Path, Job: shot.Name, Message: fmt.Sprintf("not sent: %s (%s in %s)", h.Reason, h.ID, h.UsedBy)}
+		if s.warnOnce(w) {
+			s.meter.heldBack.Add(1)
+		}
+	}
+	for _, l := range plan.Left {
+		s.warnOnce(report.Warning{Code: "left-" + string(l.Reason), Path: l.Value, Job: shot.Name, Message: fmt.Sprintf("left alone (%s in %s)", l.ID, l.UsedBy)})
+	}
+}
+
+// addMore adds the files that the manifest names beside the blend file's own, or the whole project, and
+// takes out what is excluded.
+func (s *submission) addMore(ctx context.Context, shot *shot) error {
+	taken := make(map[string]bool)
+	for _, f := range shot.sends {
+		taken[f.place] = true
+	}
+	add := func(place string) {
+		if !taken[place] {
+			taken[place] = true
+			shot.sends = append(shot.sends, placed{source: filepath.Join(shot.Project, filepath.FromSlash(place)), place: place})
+		}
+	}
+	if s.opt.All {
+		tree, err := s.tree(ctx, shot.Project)
+		if err != nil {
+			return err
+		}
+		for _, f := range tree {
+			add(f.Rel)
+		}
+	}
+	for _, pattern := range shot.Files {
+		matches, err := s.matches(ctx, shot.Project, pattern)
+		if err != nil {
+			return err
+		}
+		for _, place := range matches {
+			add(place)
+		}
+	}
+	shot.sends = slices.DeleteFunc(shot.sends, func(f placed) bool {
+		return f.place != shot.blendAt && excluded(f.place, shot.Exclude)
+	})
+	slices.SortFunc(shot.sends, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
+	return nil
+}
+
+// tree is the files of a project, walked once for a run.
+func (s *submission) tree(ctx context.Context, project string) ([]walk.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if files, walked := s.trees[project]; walked {
+		return files, nil
+	}
+	var files []walk.File
+	err := walk.Walk(ctx, walk.Options{Root: project, Warn: s.walkWarning}, func(f walk.File) error {
+		files = append(files, f)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.trees[project] = files
+	return files, nil
+}
+
+// matches are the files of a project that a pattern means: a file, a folder with all in it, or a glob.
+func (s *submission) matches(ctx context.Context, project, pattern string) ([]string, error) {
+	if filepath.IsAbs(pattern) {
+		rel, err := filepath.Rel(project, pattern)
+		if err != nil {
+			return nil, fmt.Errorf("files: %s: %w", pattern, err)
+		}
+		pattern = rel
+	}
+	pattern = path.Clean(filepath.ToSlash(pattern))
+	if !filepath.IsLocal(filepath.FromSlash(pattern)) {
+		return nil, fmt.Errorf("files: %s lies outside of the project %s", pattern, project)
+	}
+	if info, err := os.Stat(filepath.Join(project, filepath.FromSlash(pattern))); err == nil && info.IsDir() {
+		pattern = path.Join(pattern, "**")
+	}
+	var found []string
+	root := os.DirFS(project)
+	err := doublestar.GlobWalk(root, pattern, func(p string, d fs.DirEntry) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if info, err := fs.Stat(root, p); err == nil && info.Mode().IsRegular() {
+			found = append(found, p)
+		}
+		return nil
+	})
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("files: nothing in %s matches %q", project, pattern)
+	}
+	return found, err
+}
+
+// excluded tells whether a pattern takes a place out: the whole path, its name, or a folder above it.
+func excluded(place string, patterns []string) bool {
+	for _, p := range patterns {
+		for at := place; at != "."; at = path.Dir(at) {
+			for _, subject := range []string{at, path.Base(at)} {
+				if ok, err := doublestar.Match(p, subject); err == nil && ok {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
