@@ -67,23 +67,36 @@ func openStore(path string, durable bool) (*store, error) {
 	return s, nil
 }
 
+// prepare makes what a new database lacks, and reads the rest. It writes nothing to one that is complete, because the
+// disk may be full.
 func (s *store) prepare() error {
-	err := s.db.Update(func(tx *bolt.Tx) error {
-		for _, name := range [][]byte{bucketJobs, bucketTasks, bucketCommands, bucketWorkers, bucketTags, bucketMeta} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
+	var format []byte
+	err := s.db.View(func(tx *bolt.Tx) error {
+		if meta := tx.Bucket(bucketMeta); meta != nil {
+			format = append(format, meta.Get(keyFormat)...)
 		}
-		meta := tx.Bucket(bucketMeta)
-		if format := meta.Get(keyFormat); format != nil && string(format) != storeFormat {
-			return fmt.Errorf("written by another version of flsync (format %q); move it away to begin anew", format)
-		}
-		return meta.Put(keyFormat, []byte(storeFormat))
+		return nil
 	})
-	if err != nil {
+	if err == nil && len(format) == 0 {
+		format = []byte(storeFormat)
+		err = s.db.Update(create)
+	}
+	switch {
+	case err != nil:
 		return err
+	case string(format) != storeFormat:
+		return fmt.Errorf("written by another version of flsync (format %q); move it away to begin anew", format)
 	}
 	return s.db.View(s.load)
+}
+
+func create(tx *bolt.Tx) error {
+	for _, name := range [][]byte{bucketJobs, bucketTasks, bucketCommands, bucketWorkers, bucketTags, bucketMeta} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(bucketMeta).Put(keyFormat, []byte(storeFormat))
 }
 
 // load reads everything into memory.
@@ -144,7 +157,7 @@ func (s *store) syncIfDirty() error {
 	return s.db.Sync()
 }
 
-func (s *store) close() error { return errors.Join(s.db.Sync(), s.db.Close()) }
+func (s *store) close() error { return errors.Join(s.syncIfDirty(), s.db.Close()) }
 
 func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
 
