@@ -93,6 +93,12 @@ func basicAuth(user, password string) string {
 // URL returns the Manager's root as it may be shown: without user and password.
 func (c *Client) URL() string { return redactURL(c.base) }
 
+// String is URL, so that a Client can be printed without what it knows.
+func (c *Client) String() string { return c.URL() }
+
+// GoString is String, for %#v.
+func (c *Client) GoString() string { return c.URL() }
+
 // Close closes the connections that are kept open. Calls under way go on.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
@@ -127,7 +133,6 @@ type reply struct {
 	*http.Response
 	client *Client
 	watch  *watch
-	ctx    context.Context
 	url    string
 	method string
 	limit  int64
@@ -176,12 +181,12 @@ func (c *Client) once(ctx context.Context, r request, address *url.URL) (_ *repl
 	response, err := c.transport.RoundTrip(req)
 	if err != nil {
 		stale = watch.stale()
-		err = c.broken(ctx, watched, watch, r.method, shown, err)
+		err = c.broken(watch, r.method, shown, err)
 		watch.stop()
 		return nil, stale, err
 	}
 	return &reply{
-		Response: response, client: c, watch: watch, ctx: watched,
+		Response: response, client: c, watch: watch,
 		url: shown, method: r.method, limit: cmp.Or(r.limit, maxReply),
 	}, false, nil
 }
@@ -211,17 +216,17 @@ func (c *Client) address(r request) (*url.URL, error) {
 }
 
 // broken explains a request or reply that did not get through.
-func (c *Client) broken(ctx, watched context.Context, watch *watch, method, shown string, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s %s: %w", method, shown, context.Cause(ctx))
+func (c *Client) broken(watch *watch, method, shown string, err error) error {
+	if watch.caller.Err() != nil {
+		return fmt.Errorf("%s %s: %w", method, shown, context.Cause(watch.caller))
 	}
-	if errors.Is(context.Cause(watched), ErrSilent) {
-		err = fmt.Errorf("%w for %v", ErrSilent, watch.silence)
-	} else {
-		err = watch.explain(err)
-	}
-	return &UnreachableError{Method: method, URL: shown, Sent: watch.sent(), Err: err, secrets: c.secrets}
+	err = watch.explain(err)
+	text := c.secrets.hide(clean(err.Error(), maxMessage))
+	return &UnreachableError{Method: method, URL: shown, Sent: watch.sent(), Err: err, text: text}
 }
+
+// broken is the error for a reply that stopped coming.
+func (r *reply) broken(err error) error { return r.client.broken(r.watch, r.method, r.url, err) }
 
 // close ends a reply. Whatever was not read of it is thrown away together with its connection.
 func (r *reply) close() {
@@ -278,11 +283,12 @@ func (r *reply) decode(into any) error {
 	if err == nil {
 		return nil
 	}
+	if r.watch.ctx.Err() != nil {
+		return r.broken(err)
+	}
 	e := &Error{Status: r.StatusCode, Method: r.method, URL: r.url, Err: err}
 	var syntax *json.SyntaxError
 	switch {
-	case r.ctx.Err() != nil:
-		return context.Cause(r.ctx)
 	case limited.N <= 0:
 		e.Message = fmt.Sprintf("the reply is larger than %d MiB and was not read to its end", r.limit>>20)
 		e.Err = nil
@@ -332,14 +338,7 @@ func (c *Client) call(ctx context.Context, r request, body, into any) (int, erro
 	case into == nil || reply.StatusCode == http.StatusNoContent:
 		return reply.StatusCode, nil
 	}
-	if err := reply.decode(into); err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			err = c.broken(ctx, reply.ctx, reply.watch, r.method, reply.url, err)
-		}
-		return reply.StatusCode, err
-	}
-	return reply.StatusCode, nil
+	return reply.StatusCode, reply.decode(into)
 }
 
 // get fetches an object.

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Config says how to reach a Manager. The zero value of every field but URL is usable.
+// Config says how to reach a Manager. The zero value of every field but URL is usable. A proxy named in the environment
+// (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) is used, though never for this machine itself.
 type Config struct {
 	// URL is the Manager's root, http or https. A path prefix is kept. A user and password in it become basic
 	// authentication and appear nowhere else.

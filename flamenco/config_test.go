@@ -140,6 +140,9 @@ func TestSecrets(t *testing.T) {
 			}
 		}
 	}
+	if shown := fmt.Sprintf("%v %+v %#v %+v %#v %#v", client, client, client, client.AsWorker("w1", secret), client.AsWorker("w1", secret), deadErr); strings.Contains(shown, token) || strings.Contains(shown, secret) || strings.Contains(shown, password) {
+		t.Errorf("printed as %q", shown)
+	}
 	if client.URL() != server.URL {
 		t.Errorf("URL is %q", client.URL())
 	}

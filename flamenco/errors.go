@@ -1,7 +1,7 @@
 package flamenco
 
 import (
-	"context"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -81,15 +81,15 @@ type UnreachableError struct {
 	// Err is what happened.
 	Err error
 
-	secrets secrets
+	text string // Err's, without secrets
 }
 
 func (e *UnreachableError) Error() string {
-	text := fmt.Sprintf("%s %s: ", e.Method, e.URL)
+	text := cmp.Or(e.text, e.Err.Error())
 	if !e.Sent {
-		text = fmt.Sprintf("cannot reach %s: ", e.URL)
+		return fmt.Sprintf("cannot reach %s: %s", e.URL, text)
 	}
-	return text + e.secrets.hide(clean(e.Err.Error(), maxMessage))
+	return fmt.Sprintf("%s %s: %s", e.Method, e.URL, text)
 }
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
@@ -136,13 +136,13 @@ func (e *StatusRequestedError) Error() string {
 	return fmt.Sprintf("the Manager wants the worker to become %q before it gives out tasks", e.Status)
 }
 
-// IsTemporary tells whether err is of a kind that may go away by itself.
+// IsTemporary tells whether err is of a kind that may go away by itself. A context that has ended is not.
 func IsTemporary(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	var temporary interface{ Temporary() bool }
-	return errors.As(err, &temporary) && temporary.Temporary()
+	var (
+		failure     *Error
+		unreachable *UnreachableError
+	)
+	return errors.As(err, &failure) && failure.Temporary() || errors.As(err, &unreachable) && unreachable.Temporary()
 }
 
 // IsNotFound tells whether err is the Manager saying that a job, task, worker or tag does not exist. A 404 of a proxy, or of a

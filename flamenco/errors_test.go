@@ -2,6 +2,7 @@ package flamenco
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -197,12 +198,18 @@ func TestUnreachable(t *testing.T) {
 	self.Config.ErrorLog = quiet()
 	self.StartTLS()
 	defer self.Close()
+	_, timeout := net.DialTimeout("tcp", "192.0.2.1:80", 1)
+	slow, err := newClient(Config{URL: "http://192.0.2.1"}, func(context.Context, string, string) (net.Conn, error) { return nil, timeout })
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		client    *Client
 		sent      bool
 		temporary bool
 		text      string
 	}{
+		"no answer at all":  {slow, false, true, "cannot reach http://192.0.2.1/api/v3/version: dial tcp 192.0.2.1:80: "},
 		"refused":           {newTest(t, Config{URL: closed.URL}), false, true, "cannot reach " + closed.URL + "/api/v3/version: "},
 		"no such host":      {newTest(t, Config{URL: "http://no-such-host.invalid"}), false, false, "cannot reach http://no-such-host.invalid/api/v3/version: "},
 		"https to http":     {newTest(t, Config{URL: strings.Replace(plain.URL, "http", "https", 1)}), false, false, "does not speak https"},

@@ -43,7 +43,7 @@ func (c *Client) TaskLogTail(ctx context.Context, id string) (string, error) {
 	case http.StatusOK:
 		tail, err := io.ReadAll(io.LimitReader(reply.Body, maxReply))
 		if err != nil {
-			return "", c.broken(ctx, reply.ctx, reply.watch, reply.method, reply.url, err)
+			return "", reply.broken(err)
 		}
 		return string(tail), nil
 	}
@@ -69,25 +69,21 @@ func (c *Client) Download(ctx context.Context, address string) (file io.ReadClos
 		defer reply.finish()
 		return nil, 0, reply.failure()
 	}
-	return &download{reply: reply, ctx: ctx}, reply.ContentLength, nil
+	return download{reply}, reply.ContentLength, nil
 }
 
 // download is a file on its way here.
-type download struct {
-	reply *reply
-	ctx   context.Context
-}
+type download struct{ reply *reply }
 
-func (d *download) Read(p []byte) (int, error) {
+func (d download) Read(p []byte) (int, error) {
 	n, err := d.reply.Body.Read(p)
 	if err != nil && err != io.EOF {
-		r := d.reply
-		err = r.client.broken(d.ctx, r.ctx, r.watch, r.method, r.url, err)
+		err = d.reply.broken(err)
 	}
 	return n, err
 }
 
-func (d *download) Close() error {
+func (d download) Close() error {
 	d.reply.close()
 	return nil
 }

@@ -148,7 +148,8 @@ type writerOnly struct{ io.Writer }
 // watch ends a request when its connection has moved no byte for too long.
 type watch struct {
 	silence time.Duration
-	ctx     context.Context
+	caller  context.Context
+	ctx     context.Context // caller's, ended by the watch
 	cancel  context.CancelCauseFunc
 
 	mu       sync.Mutex
@@ -171,7 +172,7 @@ type progress struct {
 
 // watchOver returns a context that is cancelled with ErrSilent, and the watch, which the caller has to stop.
 func watchOver(ctx context.Context, silence time.Duration) (context.Context, *watch) {
-	w := &watch{silence: silence, since: time.Now()}
+	w := &watch{silence: silence, caller: ctx, since: time.Now()}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	ctx = httptrace.WithClientTrace(w.ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
@@ -251,6 +252,8 @@ func (w *watch) explain(err error) error {
 		netErr net.Error
 	)
 	switch {
+	case errors.Is(context.Cause(w.ctx), ErrSilent):
+		return fmt.Errorf("%w for %v", ErrSilent, w.silence)
 	case errors.As(err, &notTLS):
 		return fmt.Errorf("the other side does not speak https; try http:// (%w)", err)
 	case errors.Is(err, io.EOF) && !w.answered:

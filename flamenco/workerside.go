@@ -31,6 +31,12 @@ type WorkerSession struct {
 	auth   string
 }
 
+// String does not tell the secret.
+func (w *WorkerSession) String() string { return "worker at " + w.client.URL() }
+
+// GoString is String, for %#v.
+func (w *WorkerSession) GoString() string { return w.String() }
+
 func (w *WorkerSession) call(ctx context.Context, method string, body, into any, path ...string) (int, error) {
 	return w.client.call(ctx, request{
 		method: method, path: append([]string{"worker"}, path...),
