@@ -155,6 +155,7 @@ func (db *DB) commit(items []item, done <-chan struct{}) (took time.Duration, in
 	defer turnstile.Close()
 	start := time.Now()
 	db.retire()
+	db.drain()
 	bolt, file, info, err := db.openBolt(false)
 	if err != nil {
 		return 0, info, err
@@ -175,6 +176,13 @@ func (db *DB) commit(items []item, done <-chan struct{}) (took time.Duration, in
 	}
 	closeBolt(bolt, file, stuck)
 	return time.Since(start), info, err
+}
+
+// drain waits until the readers that are still in have left. bbolt would do so as well, but looks only every 50 ms.
+func (db *DB) drain() {
+	if file, err := lockFile(db.path, true, db.opt.View, nil); err == nil {
+		_ = file.Close()
+	}
 }
 
 func (db *DB) write(tx *bbolt.Tx, items []item) error {

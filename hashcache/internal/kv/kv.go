@@ -23,7 +23,7 @@ type Options struct {
 	// Constant names the tables in which the value of a key never changes. What is there is not written again.
 	Constant []Table
 
-	// View is how long one snapshot may serve lookups. 200 ms: opening one costs 0.1 to 1 ms, a writer waits for this long.
+	// View is how long one snapshot may serve lookups, and so how long a writer waits. 50 ms: opening one costs 0.1 ms.
 	View time.Duration
 	// Wait is how long a lookup waits for another program's batch, and a batch for other programs. 700 ms: several
 	// times what a full batch takes on a disk, and below the second that two runs may keep each other.
@@ -36,6 +36,8 @@ type Options struct {
 
 	// Warn is told, once for each code, about what costs speed but not correctness. It may be called from any goroutine.
 	Warn func(code, message string)
+
+	noSync bool // for tests that make thousands of files
 }
 
 // The codes that Options.Warn is called with.
@@ -78,7 +80,7 @@ type DB struct {
 // one that cannot be read or written costs a warning, not an error. Errors: path is a folder, or ErrForeign.
 func Open(path string, opt Options) (*DB, error) {
 	if opt.View == 0 {
-		opt.View = 200 * time.Millisecond
+		opt.View = 50 * time.Millisecond
 	}
 	if opt.Wait == 0 {
 		opt.Wait = 700 * time.Millisecond

@@ -51,7 +51,7 @@ func (w *warnings) codes() []string {
 func testOptions(w *warnings) Options {
 	return Options{
 		Format: 1, Tables: []Table{fruits, tools}, Prefix: map[Table]int{fruits: 2},
-		BatchAge: time.Hour, Wait: 50 * time.Millisecond, Warn: w.add,
+		BatchAge: time.Hour, Wait: 50 * time.Millisecond, Warn: w.add, noSync: true,
 	}
 }
 

@@ -315,6 +315,7 @@ func (db *DB) openBolt(readOnly bool) (*bbolt.DB, *os.File, os.FileInfo, error) 
 			ReadOnly:     readOnly,
 			Timeout:      db.opt.View + 100*time.Millisecond, // readers that are still in leave within one view's life
 			NoStatistics: true,
+			NoSync:       db.opt.noSync,
 			FreelistType: bbolt.FreelistMapType,
 			OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
 				var err error

@@ -1,0 +1,47 @@
+package hashcache
+
+import (
+	"bytes"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestEntry(t *testing.T) {
+	e := entry{Stamp: Stamp{1, -2, 3, 1 << 63, 5}, written: -6}
+	copy(e.head[:], "headhead")
+	copy(e.sha256[:], "sha256")
+	copy(e.blake3[:], "blake3")
+	var got entry
+	if !got.decode(e.encode(nil)) {
+		t.Fatal("not decoded")
+	}
+	if diff := cmp.Diff(e, got, cmp.AllowUnexported(entry{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzEntry(f *testing.F) {
+	f.Add((&entry{}).encode(nil))
+	f.Add([]byte{entryVersion})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var e entry
+		if e.decode(b) && !bytes.Equal(e.encode(nil), b) {
+			t.Errorf("%x is not what it decodes to", b)
+		}
+	})
+}
+
+func TestSplitPath(t *testing.T) {
+	sep := string(filepath.Separator)
+	for path, want := range map[string][2]string{
+		sep + "a":             {sep, "a"},
+		sep + "a" + sep + "b": {sep + "a" + sep, "b"},
+		"b":                   {"", "b"},
+	} {
+		if dir, name := splitPath(path); dir != want[0] || name != want[1] {
+			t.Errorf("splitPath(%q) = %q, %q", path, dir, name)
+		}
+	}
+}
