@@ -38,6 +38,9 @@ func batchReady(batch workload.Batch) func(context.Context, *Site) error {
 // submit submits the batch's manifest. uploads of -1 is any number.
 func (s *Site) submit(ctx context.Context, jobs, uploads int64) (Sample, error) {
 	return s.flsync(ctx, func(r report.Summary) error {
+		if r.Files.Total != jobs+workload.BatchTextures {
+			return fmt.Errorf("it found %d files in %d shots", r.Files.Total, jobs)
+		}
 		if int64(r.Jobs.Submitted) != jobs || uploads >= 0 && r.Store.Uploaded != uploads {
 			return fmt.Errorf("it submitted %d of %d jobs and uploaded %d files", r.Jobs.Submitted, jobs, r.Store.Uploaded)
 		}

@@ -20,8 +20,9 @@ import (
 //go:embed testdata/shot.blend.gz
 var shotBlend []byte
 
-// shotImages is how many images the shot names, ../textures/tex_0001.png and on.
-const shotImages = 500
+// BatchTextures is how many images each shot names, ../textures/tex_0001.png
+// and on.
+const BatchTextures = 500
 
 // Batch is a night's work: many shots that share 500 textures.
 type Batch struct{ Shots int }
@@ -31,7 +32,7 @@ const BatchManifest = "night.yaml"
 
 // Textures is the tree of the shared textures.
 func (b Batch) textures() Spec {
-	return Spec{"batch textures", []Group{{Dir: "textures", Ext: ".png", Files: shotImages, Size: LogNormal(80*kB, 0.8)}}}
+	return Spec{"batch textures", []Group{{Dir: "textures", Ext: ".png", Files: BatchTextures, Size: LogNormal(80*kB, 0.8)}}}
 }
 
 func (b Batch) shot(i int) string { return fmt.Sprintf("shots/sh%04d.blend", i+1) }
@@ -100,7 +101,7 @@ func (b Batch) Specs(ctx context.Context, root string) ([][]api.ShamanFileSpec, 
 		sum, err := digest(filepath.Join(root, name), buf)
 		return api.ShamanFileSpec{Path: name, Sha: sum, Size: info.Size()}, errorOr(err, ctx.Err())
 	}
-	shared := make([]api.ShamanFileSpec, shotImages)
+	shared := make([]api.ShamanFileSpec, BatchTextures)
 	for i := range shared {
 		var err error
 		if shared[i], err = file(b.texture(i)); err != nil {

@@ -53,7 +53,7 @@ func TestTotals(t *testing.T) {
 }
 
 func TestCreateWritesWhatAllSays(t *testing.T) {
-	for _, spec := range []Spec{SmallFiles(450), Textures(3), Film(0.005), Empty(1234)} {
+	for _, spec := range []Spec{SmallFiles(450), Textures(3), Caches(2, 100_000), Empty(1234)} {
 		root := t.TempDir()
 		if err := spec.Create(t.Context(), root, 7); err != nil {
 			t.Fatal(err)

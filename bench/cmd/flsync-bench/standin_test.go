@@ -103,7 +103,7 @@ func standIn() []*cobra.Command {
 		if _, err := baseline.Batch(ctx, url, shots, 2, fmt.Sprint("standin", os.Getpid())); err != nil {
 			return err
 		}
-		return summary(report.Summary{OK: true,
+		return summary(report.Summary{OK: true, Files: report.FileCounts{Total: int64(len(shots) + workload.BatchTextures)},
 			Store: report.StoreCounts{Uploaded: int64(o.Files)}, Jobs: report.JobCounts{Submitted: len(shots)}})
 	})
 	return []*cobra.Command{serve, sync, hash, submit}
