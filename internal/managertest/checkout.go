@@ -77,7 +77,7 @@ func (s *suite) testCheckout(t *testing.T) {
 		s.store(t, b)
 		specs = append(specs, b.spec(path))
 	}
-	wanted := s.name("żółć 雪") + "/scene one/take"
+	wanted := s.name("żółć 雪") + "/scene one"
 	used := s.checkout(t, wanted, specs...)
 	if used != wanted {
 		t.Errorf("checkout is %q, want %q", used, wanted)
