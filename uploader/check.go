@@ -35,7 +35,7 @@ func (u *Uploader) fullBatch() int { return min(secondBatch<<u.checks, u.batch) 
 // whatever is there, so that uploads start early. It is called under the lock.
 func (u *Uploader) nextBatch(now time.Time) []*job {
 	n := len(u.unchecked)
-	if n == 0 || u.checks >= maxChecks || !u.checkGate.open(now) {
+	if n == 0 || u.checks >= maxChecks || !u.checkGate.open(now) || u.ctx.Err() != nil {
 		return nil
 	}
 	full := n >= u.fullBatch()

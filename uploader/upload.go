@@ -20,7 +20,7 @@ func (u *Uploader) cost(j *job) int64 { return min(j.blob.Size, u.config.LargeFi
 
 // nextUpload takes the job that should be sent now; nil for none. It is called under the lock.
 func (u *Uploader) nextUpload(now time.Time) *job {
-	if u.queue.waiting == 0 || !u.uploadGate.open(now) {
+	if u.queue.waiting == 0 || !u.uploadGate.open(now) || u.ctx.Err() != nil {
 		return nil
 	}
 	room := u.pace.bytes - u.bytes
@@ -48,8 +48,15 @@ func (u *Uploader) startUpload(j *job) (probe bool) {
 	return u.uploadGate.begin()
 }
 
-// upload makes one attempt to send a job.
-func (u *Uploader) upload(j *job, probe bool) {
+// uploads sends a job, and then others while there are any: a goroutine that lives on has grown its stack already.
+func (u *Uploader) uploads(j *job, probe bool) {
+	for j != nil {
+		j, probe = u.upload(j, probe)
+	}
+}
+
+// upload makes one attempt to send a job. It returns the next one to send, which it has started.
+func (u *Uploader) upload(j *job, probe bool) (next *job, nextProbe bool) {
 	// Time is taken from when there is a connection: a handshake says nothing about how busy the Manager is.
 	began := time.Now()
 	var connected atomic.Int64
@@ -93,7 +100,13 @@ func (u *Uploader) upload(j *job, probe bool) {
 		}
 		u.finish(j, true, now)
 	}
-	u.look()
+	if next = u.nextUpload(now); next != nil {
+		nextProbe = u.startUpload(next)
+	}
+	if next == nil || u.isLarge(next) || u.queue.waiting > 0 && (u.small < u.pace.limit || len(u.queue.large) > 0) {
+		u.look() // for more than this one, or other work than this
+	}
+	return next, nextProbe
 }
 
 // endUpload undoes startUpload.
@@ -172,8 +185,14 @@ func (u *Uploader) again(j *job, err error, counts bool, now time.Time) {
 		}
 	}
 	u.stats.Retried++
-	u.queue.delay(j, now.Add(nth(newWaits(), max(j.attempts, 1))))
+	u.delay(j, now.Add(nth(newWaits(), max(j.attempts, 1))))
 	u.tell(Event{Kind: Retried, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name, Err: err})
+}
+
+// delay puts a job to the back of the queue at its due time. It is called under the lock.
+func (u *Uploader) delay(j *job, due time.Time) {
+	u.queue.delay(j, due)
+	u.look() // to wake up then
 }
 
 // deferred puts a job off because somebody else is sending the same. It is called under the lock.
@@ -186,7 +205,7 @@ func (u *Uploader) deferred(j *job, asked bool, now time.Time) {
 	}
 	j.deferrals++
 	u.stats.Deferred++
-	u.queue.delay(j, now.Add(nth(newDeferWaits(), j.deferrals)))
+	u.delay(j, now.Add(nth(newDeferWaits(), j.deferrals)))
 	u.tell(Event{Kind: Deferred, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name})
 }
 

@@ -102,8 +102,9 @@ func New(ctx context.Context, shaman Shaman, config Config) (*Uploader, error) {
 	return u, nil
 }
 
-// run is the whole worker pool: it starts every check and every upload, each as a member of the group, whenever
-// something new has come, something has ended, or a wait is over.
+// run is the whole worker pool: whenever something new has come, something has ended, or a wait is over, it starts the
+// checks and uploads that can be started, each as a member of the group. An upload that has ended goes on with the next
+// one that can be started, as long as there is one.
 //
 // The order of ending: nothing more comes → the last, partial batch is checked → what is missing is uploaded → what was
 // put off is uploaded → checkouts, which wait for these of their own files → Close finds no job left, and run returns.
@@ -120,7 +121,7 @@ func (u *Uploader) run() error {
 		u.queue.ripen(now)
 		for j := u.nextUpload(now); j != nil; j = u.nextUpload(now) {
 			probe := u.startUpload(j)
-			u.group.Go(func() error { u.upload(j, probe); return nil })
+			u.group.Go(func() error { u.uploads(j, probe); return nil })
 		}
 		u.measure(now)
 		wait := u.nextLook(now)
