@@ -22,7 +22,7 @@ type layout struct {
 }
 
 func newLayout(project string) *layout {
-	l := &layout{root: path.Clean(project), outside: outsideFolder, reals: map[string]string{}}
+	l := &layout{root: clean(project), outside: outsideFolder, reals: map[string]string{}}
 	l.realRoot = l.realDir(l.root)
 	return l
 }
@@ -64,7 +64,7 @@ func (l *layout) inside(dir string) (rel string, ok bool) {
 
 // place is where a file goes.
 func (l *layout) place(file string) string {
-	return path.Join(l.folder(path.Dir(file), l.layers[file]), sendable(path.Base(file)))
+	return path.Join(l.folder(parent(file), l.layers[file]), sendable(path.Base(file)))
 }
 
 // folder is where what is in a folder goes; layer is that of one of its files.
@@ -112,7 +112,7 @@ func (l *layout) settle(files []string, groups [][]string) {
 }
 
 func (l *layout) isIn(file string) bool {
-	_, ok := l.inside(path.Dir(file))
+	_, ok := l.inside(parent(file))
 	return ok
 }
 

@@ -15,9 +15,11 @@ type Outside string
 
 const (
 	// OutsideMedia sends a file only when its name and its first bytes are those
-	// of an image, movie, sound, font, cache, volume or blend file (or of the few
-	// sorts of text a render reads), and no folder of its path is hidden. It is
-	// the default: a blend file that somebody sent may name any file there is.
+	// of an image, movie, sound, font, cache, volume or blend file, and no folder
+	// of its path is hidden. It is the default: a blend file that somebody sent
+	// may name any file there is. Light profiles (IES) and shaders (OSL) count
+	// when their text shows what they are; Python and other text does not, nor
+	// do the bakes of geometry nodes, since nothing tells them from a secret.
 	OutsideMedia Outside = "media"
 	// OutsideAll sends whatever blend files name.
 	OutsideAll Outside = "all"

@@ -29,6 +29,23 @@ func below(dir, p string) (rest string, ok bool) {
 	return strings.CutPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }
 
+// clean is path.Clean for paths that may begin with the two slashes of a share.
+func clean(p string) string {
+	if strings.HasPrefix(p, "//") {
+		return "/" + path.Clean(p)
+	}
+	return path.Clean(p)
+}
+
+// parent is the folder of a clean absolute path.
+func parent(p string) string {
+	i := strings.LastIndexByte(p, '/')
+	if i <= 0 || i == 2 && isDrive(p) {
+		i++ // the root keeps its slash
+	}
+	return p[:i]
+}
+
 // outsideName is an absolute path as one that can stand in a folder of its
 // own. It keeps every folder, so that files that lay beside each other still do,
 // and relative paths between them stay right.

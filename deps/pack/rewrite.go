@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -51,7 +52,7 @@ func rewrite(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, edits 
 	n, _ := r.ReadAt(head, 0)
 	switch head = head[:n]; {
 	case bytes.HasPrefix(head, gzipMagic):
-		return rewriteGzip(ctx, w, io.NewSectionReader(r, 0, size), edits)
+		return rewriteGzip(ctx, w, r, size, edits)
 	case bytes.HasPrefix(head, zstdMagic), n >= 4 && binary.LittleEndian.Uint32(head)&^0xf == tableFrame&^0xf:
 		return rewriteZstd(ctx, w, r, size, edits)
 	}
@@ -128,8 +129,8 @@ func copyPiece(ctx context.Context, w io.Writer, r io.ReaderAt, off, n int64) er
 	return nil
 }
 
-func rewriteGzip(ctx context.Context, w io.Writer, r io.Reader, edits []Edit) error {
-	in, err := gzip.NewReader(r)
+func rewriteGzip(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, edits []Edit) error {
+	in, err := newGunzipper(io.NewSectionReader(r, 0, size))
 	if err != nil {
 		return err
 	}
@@ -137,10 +138,42 @@ func rewriteGzip(ctx context.Context, w io.Writer, r io.Reader, edits []Edit) er
 	if err != nil {
 		return err
 	}
-	if err := stream(ctx, out, in, edits); err != nil {
+	if err := stream(ctx, out, in, expansion(size), edits); err != nil {
 		return err
 	}
 	return out.Close()
+}
+
+// A gunzipper reads gzip data as zlib does: what follows it and is not gzip
+// again, is ignored.
+type gunzipper struct {
+	r *bufio.Reader
+	z *gzip.Reader
+}
+
+func newGunzipper(r io.Reader) (*gunzipper, error) {
+	buffered := bufio.NewReader(r)
+	z, err := gzip.NewReader(buffered)
+	if err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	return &gunzipper{buffered, z}, nil
+}
+
+func (g *gunzipper) Read(b []byte) (int, error) {
+	n, err := g.z.Read(b)
+	if err != io.EOF {
+		return n, err
+	}
+	if next, _ := g.r.Peek(len(gzipMagic)); !bytes.Equal(next, gzipMagic) {
+		return n, io.EOF
+	}
+	if err := g.z.Reset(g.r); err != nil {
+		return n, err
+	}
+	g.z.Multistream(false)
+	return n, nil
 }
 
 func rewriteZstd(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, edits []Edit) error {
@@ -165,14 +198,19 @@ func rewriteZstd(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, ed
 		}
 		return rewriteFrames(ctx, out, r, frames, list)
 	}
-	if err := stream(ctx, out, in, edits); err != nil {
+	if err := stream(ctx, out, in, expansion(size), edits); err != nil {
 		return err
 	}
 	return out.finish()
 }
 
+// expansion is how much is decompressed of a file that was compressed in one
+// piece. Gzip never shrinks a file to less than a thousandth; zstd could be a
+// bomb, but does not get there with real blend files, which are not all zeros.
+func expansion(compressed int64) int64 { return 1<<30 + 1100*compressed }
+
 // stream reads a decompressed file from start to end and writes it with the edits.
-func stream(ctx context.Context, w io.Writer, r io.Reader, edits []Edit) error {
+func stream(ctx context.Context, w io.Writer, r io.Reader, limit int64, edits []Edit) error {
 	buf := make([]byte, 256<<10)
 	n, err := io.ReadFull(r, buf[:headerSize])
 	if err != nil {
@@ -187,7 +225,7 @@ func stream(ctx context.Context, w io.Writer, r io.Reader, edits []Edit) error {
 		if _, err := s.Write(buf[:n]); err != nil {
 			return err
 		}
-		if err == io.EOF || errors.Is(err, gzip.ErrHeader) { // what follows gzip's data, zlib ignores
+		if err == io.EOF {
 			return s.finish()
 		}
 		if err != nil {
@@ -195,6 +233,9 @@ func stream(ctx context.Context, w io.Writer, r io.Reader, edits []Edit) error {
 		}
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if limit -= int64(n); limit < 0 {
+			return errors.New("it decompresses to more than a blend file of its size holds")
 		}
 		n, err = r.Read(buf)
 	}

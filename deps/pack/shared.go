@@ -2,7 +2,6 @@ package pack
 
 import (
 	"fmt"
-	"path"
 	"strings"
 )
 
@@ -14,11 +13,11 @@ type Shared []string
 // Validate reports a folder that would take in everything, or nothing.
 func (s Shared) Validate() error {
 	for _, prefix := range s {
-		clean := sharedForm(prefix)
+		form := sharedForm(prefix)
 		switch {
-		case clean == "/" || clean == ".":
+		case form == "/" || form == ".":
 			return fmt.Errorf("shared storage %q: name a folder, not the root of the file system", prefix)
-		case !strings.HasPrefix(clean, "/") && !isDrive(clean+"/"):
+		case !strings.HasPrefix(form, "/") && !isDrive(form+"/"):
 			return fmt.Errorf("shared storage %q is no absolute path", prefix)
 		}
 	}
@@ -42,7 +41,7 @@ func (s Shared) Holds(value, abs string) bool {
 			}
 			continue
 		}
-		if within(p, written) || abs != "" && within(p, path.Clean(abs)) {
+		if within(p, written) || abs != "" && within(p, clean(abs)) {
 			return true
 		}
 	}
@@ -52,11 +51,7 @@ func (s Shared) Holds(value, abs string) bool {
 // sharedForm is a path of any system with slashes and clean; a drive alone is
 // "S:".
 func sharedForm(p string) string {
-	clean := path.Clean(unslashed(p))
-	if strings.HasPrefix(p, `\\`) || strings.HasPrefix(p, "//") {
-		return "/" + clean // a share keeps both slashes
-	}
-	return clean
+	return clean(unslashed(p))
 }
 
 func isWindows(p string) bool { return strings.HasPrefix(p, "//") || isDrive(p+"/") }

@@ -23,7 +23,7 @@ const (
 	cache
 	volume
 	blendFile
-	script // plain text that a render reads: light profiles, shaders, Python
+	shader // light profiles and OSL, which are text that can be told from other text
 )
 
 // sniffLen is how many of a file's first bytes are looked at.
@@ -61,7 +61,7 @@ func looksAs(name string, head, tail []byte, size int64) bool {
 		return isPackedBlend(head)
 	case "pfa":
 		return bytes.HasPrefix(head, []byte("%!PS-AdobeFont")) || bytes.HasPrefix(head, []byte("%!FontType"))
-	case "usda", "obj", "ies", "osl", "oso", "py":
+	case "usda", "obj", "ies", "osl", "oso":
 		return isPlainText(ext, head, size)
 	}
 	return false
@@ -73,7 +73,10 @@ func extension(name string) string {
 	if strings.HasSuffix(name, ".bobj.gz") {
 		return "bobj.gz"
 	}
-	return strings.TrimPrefix(path.Ext(name), ".")
+	if i := strings.LastIndexByte(name, '.'); i > 0 {
+		return name[i+1:]
+	}
+	return ""
 }
 
 // claimedBy says what a file with the extension pretends to be; 0 for what no
@@ -98,8 +101,8 @@ func claimedBy(ext string) class {
 		return volume
 	case "blend":
 		return blendFile
-	case "ies", "osl", "oso", "py":
-		return script
+	case "ies", "osl", "oso":
+		return shader
 	}
 	return 0
 }
@@ -319,8 +322,6 @@ func isPlainText(ext string, head []byte, size int64) bool {
 		return containsWord(text, "shader", "surface", "displacement", "volume") && strings.Contains(text, "(")
 	case "obj":
 		return firstWordIn(text, "v", "vn", "vt", "vp", "f", "o", "g", "s", "mtllib", "usemtl")
-	case "py":
-		return true
 	}
 	return false
 }

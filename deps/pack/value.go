@@ -52,19 +52,19 @@ func resolve(p, base string) string {
 	slashed := unslashed(p)
 	switch {
 	case isRelative(p):
-		return path.Clean(base + "/" + slashed[2:])
+		return clean(base + "/" + slashed[2:])
 	case isDrive(slashed) && isDrive(base):
 		return slashed[:2] + path.Clean(slashed[2:])
 	case isDrive(slashed):
 		return path.Clean("/" + strings.ToLower(p[:1]) + slashed[2:])
 	case strings.HasPrefix(p, `\\`):
-		return "/" + path.Clean(slashed)
+		return clean(slashed)
 	case strings.HasPrefix(slashed, "/") && isDrive(base):
 		return base[:2] + path.Clean(slashed)
 	case strings.HasPrefix(slashed, "/"):
 		return path.Clean(slashed)
 	}
-	return path.Clean(base + "/" + slashed)
+	return clean(base + "/" + slashed)
 }
 
 // An editor works out the edits of one blend file.
@@ -152,9 +152,9 @@ func (e *editor) walkable(base, old string) bool {
 func (e *editor) namedFolder(u sentUse, part *deps.Part) string {
 	file := u.files[0]
 	if !namesFolder(u.Use, part) {
-		return path.Dir(file)
+		return parent(file)
 	}
-	base := path.Dir(slash(u.From))
+	base := parent(slash(u.From))
 	dir := resolve(part.Raw, base)
 	if _, ok := below(dir, file); ok {
 		return dir

@@ -78,6 +78,7 @@ func readAll(r io.ReaderAt, b []byte, off int64) error {
 type frameWriter struct {
 	w       io.Writer
 	encoder *zstd.Encoder
+	limit   int // of a frame, decompressed
 	pending []byte
 	packed  []byte // reused
 	table   []byte // entries of 8 bytes
@@ -88,15 +89,15 @@ func newFrameWriter(w io.Writer) (*frameWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &frameWriter{w: w, encoder: encoder}, nil
+	return &frameWriter{w: w, encoder: encoder, limit: frameLimit}, nil
 }
 
 func (z *frameWriter) Write(b []byte) (int, error) {
 	n := len(b)
 	for len(b) > 0 {
-		take := min(len(b), frameLimit-len(z.pending))
+		take := min(len(b), z.limit-len(z.pending))
 		z.pending, b = append(z.pending, b[:take]...), b[take:]
-		if len(z.pending) == frameLimit {
+		if len(z.pending) == z.limit {
 			if err := z.endFrame(); err != nil {
 				return 0, err
 			}
@@ -147,6 +148,7 @@ func rewriteFrames(ctx context.Context, out *frameWriter, r io.ReaderAt, frames 
 	}
 	defer decoder.Close()
 	s := splicer{w: out, patches: list}
+	out.limit = 2 * maxFrame // a frame stays one, also when a path in it grows
 	var packed, data []byte
 	for i := 0; i < len(frames); {
 		if err := ctx.Err(); err != nil {
@@ -177,6 +179,9 @@ func rewriteFrames(ctx context.Context, out *frameWriter, r io.ReaderAt, frames 
 		if _, err := s.Write(data); err != nil {
 			return err
 		}
+		if err := out.endFrame(); err != nil {
+			return err
+		}
 		i++
 	}
 	if err := s.finish(); err != nil {
@@ -187,9 +192,6 @@ func rewriteFrames(ctx context.Context, out *frameWriter, r io.ReaderAt, frames 
 
 // copyFrames writes frames as they are.
 func (z *frameWriter) copyFrames(ctx context.Context, r io.ReaderAt, frames []frame) error {
-	if err := z.endFrame(); err != nil {
-		return err
-	}
 	start, end := frames[0], frames[len(frames)-1]
 	for _, f := range frames {
 		z.entry(int(f.packedN), int(f.size))
