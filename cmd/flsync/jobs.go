@@ -30,8 +30,7 @@ take several also take globs on names, and "-" for a list on standard input.`,
 		a.jobStatusCommand("pause", "Let running tasks end and start no others", api.JobStatusPauseRequested),
 		a.jobStatusCommand("cancel", "Stop jobs for good", api.JobStatusCancelRequested),
 		a.jobStatusCommand("requeue", "Run all tasks of jobs again", api.JobStatusRequeueing),
-		a.jobStatusCommand("resume", "Go on with paused jobs", api.JobStatusQueued),
-		a.jobsPriorityCommand(), a.jobsTagCommand(), a.jobsDeleteCommand(),
+		a.jobsResumeCommand(), a.jobsPriorityCommand(), a.jobsTagCommand(), a.jobsDeleteCommand(),
 	)
 	return jobs
 }

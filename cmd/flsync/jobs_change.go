@@ -59,6 +59,30 @@ func (a *app) jobStatusCommand(verb, what string, status api.JobStatus) *cobra.C
 	return cmd
 }
 
+// jobsResumeCommand asks for "requeueing", which queues the tasks that are not completed. The Manager also takes
+// "queued", but leaves the tasks of a job that was paused while it ran as they are: paused.
+func (a *app) jobsResumeCommand() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "resume JOB…", Short: "Go on with paused jobs", Args: cobra.MinimumNArgs(1),
+		ValidArgsFunction: a.completeJobs,
+		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			return a.changeJobs(ctx, m, args, func(ctx context.Context, n named) error {
+				job, err := m.Job(ctx, n.id)
+				if err != nil {
+					return err
+				}
+				if job.Status != api.JobStatusPaused && job.Status != api.JobStatusPauseRequested {
+					return fmt.Errorf("it is %s, not paused", job.Status)
+				}
+				return m.SetJobStatus(ctx, n.id, api.JobStatusRequeueing, reason)
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "resumed with flsync", "`TEXT` that the Manager keeps as the job's activity")
+	return cmd
+}
+
 func (a *app) jobsPriorityCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "priority JOB… N", Short: "Set the priority of jobs: 0 to 100, more is sooner", Args: cobra.MinimumNArgs(2),

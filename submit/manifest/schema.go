@@ -57,7 +57,7 @@ func (s *source) addSchemaErrors(root *node, e *jsonschema.ValidationError, wron
 	path := strings.Join(e.InstanceLocation, "/")
 	switch k := e.ErrorKind.(type) {
 	case *kind.AnyOf:
-		s.errs.Add(at.pos, "a job needs blend, glob, or a type and a name")
+		s.errs.Add(at.pos, "a job needs blend, glob, or for a job type without a blend file a name")
 		wrong[path] = true
 		return
 	case *kind.Not:
