@@ -32,10 +32,10 @@ func BenchmarkContents(b *testing.B) {
 				}
 				b.SetBytes(info.Size())
 				b.ReportAllocs()
-				var dna blend.DNACache
+				var shared blend.Shared
 				var plans planCache
 				for b.Loop() {
-					f, err := blend.Open(path, blend.Options{DNA: &dna})
+					f, err := blend.Open(path, blend.Options{Shared: &shared})
 					if err != nil {
 						b.Fatal(err)
 					}

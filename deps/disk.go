@@ -24,6 +24,7 @@ type disk struct {
 	found   map[string]presence
 	folders map[string][]entry
 	real    map[string]string
+	numbers map[string]int32
 }
 
 // An entry is one name in a folder.
@@ -33,7 +34,29 @@ type entry struct {
 }
 
 func newDisk() *disk {
-	return &disk{found: map[string]presence{}, folders: map[string][]entry{}, real: map[string]string{}}
+	return &disk{
+		found: map[string]presence{}, folders: map[string][]entry{}, real: map[string]string{},
+		numbers: map[string]int32{},
+	}
+}
+
+// number gives each path a number of its own: traces have many files in
+// common, and to tell whether one was seen before is a good part of their work.
+func (d *disk) number(paths ...[]string) []int32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []int32
+	for _, some := range paths {
+		for _, p := range some {
+			n, ok := d.numbers[p]
+			if !ok {
+				n = int32(len(d.numbers))
+				d.numbers[p] = n
+			}
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // stat tells what is at a path, links followed. What cannot be looked at is absent.

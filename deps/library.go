@@ -147,7 +147,10 @@ func (f *tracedFile) use(x *expander, ref int, main string) Use {
 		at.library = f.libraryPath(x, r.Library)
 	}
 	e := x.expand(r, at)
-	return Use{Reference: r, From: at.base(r.Base), Files: e.files, Missing: e.missing, Wrong: e.wrong}
+	return Use{
+		Reference: r, From: at.base(r.Base), Files: e.files, Missing: e.missing, Wrong: e.wrong,
+		numbers: x.disk.number(e.files, e.missing),
+	}
 }
 
 // libraryPath gives where a library is, or should be.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,7 +21,7 @@ type run struct {
 	visits []*visit          // in the order of coming to them
 	bySelf map[string]*visit // by tracedFile.self
 	trace  Trace
-	index  map[string]bool // of paths in trace.Files
+	listed []bool // of the numbers of paths: they are in trace.Files
 }
 
 // A visit is a blend file in a run: the one that is traced, or a library.
@@ -48,11 +49,20 @@ type origin struct {
 
 func newRun(t *Tracer, main *tracedFile) *run {
 	v := &visit{path: main.path, file: main, libraries: map[int]*visit{}}
-	return &run{
-		t: t, main: v, visits: []*visit{v},
-		bySelf: map[string]*visit{main.self: v},
-		index:  map[string]bool{main.path: true},
+	r := &run{t: t, main: v, visits: []*visit{v}, bySelf: map[string]*visit{main.self: v}}
+	r.list(t.expand.disk.number([]string{main.path})[0])
+	r.trace.Files = make([]Dependency, 0, t.usual.Load()) // shots of a sequence are much alike
+	return r
+}
+
+// list reports whether the path of that number is new to the trace.
+func (r *run) list(number int32) bool {
+	if int(number) >= len(r.listed) {
+		r.listed = append(r.listed, make([]bool, int(number)+1024-len(r.listed))...)
 	}
+	isNew := !r.listed[number]
+	r.listed[number] = true
+	return isNew
 }
 
 // follow finds everything.
@@ -143,11 +153,16 @@ func (r *run) unreadable(v *visit, name string) {
 
 // absorb takes in what data-blocks of a file need.
 func (r *run) absorb(v *visit, what *reach) {
+	if v.uses == nil {
+		v.uses = slices.Clip(what.uses) // shared by all traces that need just this of the file
+	} else {
+		v.uses = append(v.uses, what.uses...)
+	}
 	for i := range what.uses {
-		r.add(v, what.uses[i], nil)
+		r.add(v, &what.uses[i], nil)
 	}
 	for _, ref := range what.open {
-		r.add(v, v.file.use(&r.t.expand, ref, r.main.file.self), nil)
+		r.use(v, v.file.use(&r.t.expand, ref, r.main.file.self), nil)
 	}
 	for _, id := range what.links {
 		link := &v.file.IDs[id]
@@ -181,7 +196,7 @@ func (r *run) library(v *visit, i int, by origin) *visit {
 	if by.visit != nil && len(use.Missing) > 0 {
 		chain = append(r.chain(by.visit, by.id), Link{native(v.path), use.ID})
 	}
-	r.add(v, use, chain)
+	r.use(v, use, chain)
 	v.libraries[i] = nil
 	if len(use.Files) > 0 {
 		v.libraries[i] = r.visit(use.Files[0], nil)
@@ -203,27 +218,29 @@ func (r *run) visit(self string, file *tracedFile) *visit {
 	return v
 }
 
-// add takes in a use of files. chain is how a missing one comes to be wanted,
-// nil to work it out.
-func (r *run) add(v *visit, use Use, chain []Link) {
+// use takes in a use of files that is only this trace's.
+func (r *run) use(v *visit, use Use, chain []Link) {
 	v.uses = append(v.uses, use)
-	d := Dependency{Kind: use.Kind, UsedBy: native(v.path), ID: use.ID, Field: use.Field}
-	for _, path := range use.Files {
-		if !r.index[path] {
-			r.index[path] = true
-			d.Path = native(path)
-			r.trace.Files = append(r.trace.Files, d)
+	r.add(v, &use, chain)
+}
+
+// add lists the files of a use. chain is how missing ones come to be wanted,
+// nil to work it out.
+func (r *run) add(v *visit, use *Use, chain []Link) {
+	for i, number := range use.numbers {
+		if !r.list(number) {
+			continue
 		}
-	}
-	for _, path := range use.Missing {
-		if !r.index[path] {
-			r.index[path] = true
+		d := Dependency{Kind: use.Kind, UsedBy: native(v.path), ID: use.ID, Field: use.Field}
+		if i < len(use.Files) {
+			d.Path = native(use.Files[i])
+		} else {
 			if chain == nil {
 				chain = r.chainTo(v, use.ID)
 			}
-			d.Path, d.Missing, d.Wrong, d.Chain = native(path), true, use.Wrong, chain
-			r.trace.Files = append(r.trace.Files, d)
+			d.Path, d.Missing, d.Wrong, d.Chain = native(use.Missing[i-len(use.Files)]), true, use.Wrong, chain
 		}
+		r.trace.Files = append(r.trace.Files, d)
 	}
 }
 
@@ -262,6 +279,7 @@ func (r *run) result() *Trace {
 		}
 	}
 	r.trace.Path = native(r.main.path)
+	r.t.usual.Store(int64(len(r.trace.Files)))
 	return &r.trace
 }
 

@@ -90,6 +90,8 @@ type Use struct {
 	Files, Missing []string
 	// Wrong is as in Dependency.
 	Wrong string
+
+	numbers []int32 // of Files and then Missing, see disk.number
 }
 
 // Blend is what a render needs to know of a blend file.

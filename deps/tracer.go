@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/flsync/flsync/deps/blend"
 )
@@ -53,8 +54,9 @@ type Tracer struct {
 	config Config
 	slots  chan struct{} // one for each blend file being read
 	plans  planCache
-	dna    blend.DNACache
+	shared blend.Shared
 	expand expander
+	usual  atomic.Int64 // how many files the last trace found
 
 	mu    sync.Mutex
 	files map[fileKey]*loading
@@ -130,8 +132,8 @@ func (t *Tracer) loadMain(ctx context.Context, path string) (*tracedFile, error)
 	return f, nil
 }
 
-// load gives the blend file at a path, read once however many ask for it. graph
-// says that what its data-blocks use must be known.
+// load gives the blend file at a path. graph says that what its data-blocks use
+// must be known; such a file is read once however many ask for it.
 func (t *Tracer) load(ctx context.Context, path string, graph bool) (*tracedFile, error) {
 	key := fileKey{path, graph}
 	for {
@@ -145,9 +147,11 @@ func (t *Tracer) load(ctx context.Context, path string, graph bool) (*tracedFile
 		t.mu.Unlock()
 		if mine {
 			l.file, l.err = t.read(ctx, path, graph)
-			if isCancelled(l.err) {
+			if isCancelled(l.err) || !graph {
+				// A cancelled one is for the next to do in its own time. A shot
+				// is traced once, and not worth the memory.
 				t.mu.Lock()
-				delete(t.files, key) // the next one asks in its own time
+				delete(t.files, key)
 				t.mu.Unlock()
 			}
 			close(l.done)
@@ -187,7 +191,7 @@ func (t *Tracer) read(ctx context.Context, path string, graph bool) (*tracedFile
 			return newTracedFile(path, c), nil
 		}
 	}
-	f, err := blend.Open(native, blend.Options{DNA: &t.dna})
+	f, err := blend.Open(native, blend.Options{Shared: &t.shared})
 	if err != nil {
 		return nil, err
 	}

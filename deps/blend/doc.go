@@ -29,7 +29,7 @@
 // # Caveats
 //
 // A DataBlock and all that was got from it are valid until the walk moves on:
-// copy what is to be kept. A File is used by one goroutine at a time, and has one
+// copy what is to be kept. Nothing of a File is valid after Close. A File is used by one goroutine at a time, and has one
 // walk at a time.
 //
 // Nothing in a file is believed. What contradicts itself gives a [*FormatError];

@@ -22,16 +22,15 @@ type File struct {
 	src     source // when it is not
 	size    int64  // of the decompressed file; -1 while it is not known
 	closers []io.Closer
+	shared  *Shared
 	near    nearby
 	err     error // the first failure of reading a body, see DataBlocks
 }
 
 // Options change how a file is opened. The zero value is fine.
 type Options struct {
-	// DNA shares the descriptions of structs between files: all files of one
-	// Blender version have the same, and parsing it is a good part of what a
-	// small file takes. Nil: nothing is shared.
-	DNA *DNACache
+	// Shared makes reading many files cheaper. Nil: nothing is shared.
+	Shared *Shared
 }
 
 // Open opens the Blender file at path. Errors are of type [*FormatError] when
@@ -63,8 +62,8 @@ func Open(path string, opts Options) (*File, error) {
 // NewReader reads a Blender file of size bytes from r, which must stay
 // readable until Close.
 func NewReader(r io.ReaderAt, size int64, opts Options) (*File, error) {
-	f := &File{size: -1}
-	src, whole, compression, err := openSource(r, size)
+	f := &File{size: -1, shared: opts.Shared}
+	src, whole, compression, err := openSource(r, size, opts.Shared)
 	if err != nil {
 		if src != nil {
 			src.Close()
@@ -115,7 +114,7 @@ func (f *File) readStart(opts Options) error {
 		return err
 	}
 	f.dnaAt = dnaBlock.Offset
-	f.dna, err = opts.DNA.parse(body, &f.layout, dnaBlock.Body)
+	f.dna, err = opts.Shared.dna(body, &f.layout, dnaBlock.Body)
 	return err
 }
 
@@ -197,6 +196,7 @@ func (f *File) Close() error {
 			first = err
 		}
 	}
-	f.closers, f.whole = nil, nil
+	f.shared.recycle(f.whole)
+	f.closers, f.whole, f.shared = nil, nil, nil
 	return first
 }

@@ -225,10 +225,10 @@ func TestOpen(t *testing.T) {
 	if err := os.WriteFile(path, thing(blendtest.Form{}), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	var cache blend.DNACache
+	var shared blend.Shared
 	var first *blend.DNA
 	for range 2 {
-		f, err := blend.Open(path, blend.Options{DNA: &cache})
+		f, err := blend.Open(path, blend.Options{Shared: &shared})
 		if err != nil {
 			t.Fatal(err)
 		}

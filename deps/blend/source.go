@@ -39,7 +39,7 @@ func expansion(compressed int64) int64 { return 64<<20 + 256*compressed }
 
 // openSource finds out how r is compressed. The second result holds the whole
 // decompressed file when it is small enough; the source is nil then.
-func openSource(r io.ReaderAt, size int64) (source, []byte, Compression, error) {
+func openSource(r io.ReaderAt, size int64, shared *Shared) (source, []byte, Compression, error) {
 	start := make([]byte, 4)
 	if _, err := readFull(r, start, 0, size); err != nil {
 		return nil, nil, None, err
@@ -50,11 +50,11 @@ func openSource(r io.ReaderAt, size int64) (source, []byte, Compression, error) 
 		whole, err := src.whole()
 		return src, whole, Gzip, err
 	case bytes.Equal(start, zstdMagic), isSkippable(start):
-		src, whole, err := openZstd(r, size)
+		src, whole, err := openZstd(r, size, shared)
 		return src, whole, Zstd, err
 	}
 	if size <= wholeLimit {
-		whole := make([]byte, size)
+		whole := shared.buffer(size)
 		n, err := readFull(r, whole, 0, size)
 		return nil, whole[:n], None, err
 	}

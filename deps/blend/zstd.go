@@ -61,7 +61,7 @@ type zstdFrames struct {
 // openZstd reads small files as a whole, and of large ones the frames that are
 // needed. Files that are one frame, as the zstd program writes them, are
 // streams.
-func openZstd(r io.ReaderAt, size int64) (source, []byte, error) {
+func openZstd(r io.ReaderAt, size int64, shared *Shared) (source, []byte, error) {
 	frames := seekTable(r, size)
 	if frames == nil {
 		frames = scanFrames(r, size)
@@ -71,8 +71,7 @@ func openZstd(r io.ReaderAt, size int64) (source, []byte, error) {
 		whole, err := s.whole()
 		return s, whole, err
 	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)),
-		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(maxFrame))
+	decoder, err := shared.frameDecoder()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +81,7 @@ func openZstd(r io.ReaderAt, size int64) (source, []byte, error) {
 	if z.size > wholeLimit {
 		return z, nil, nil
 	}
-	whole := make([]byte, z.size)
+	whole := shared.buffer(z.size)
 	n, err := readFull(z, whole, 0, z.size)
 	z.Close()
 	return nil, whole[:n], err
@@ -286,6 +285,5 @@ func (z *zstdFrames) decompress(f *frame, buf []byte) ([]byte, error) {
 
 func (z *zstdFrames) Close() error {
 	z.running.Wait()
-	z.decoder.Close()
 	return nil
 }
