@@ -256,14 +256,14 @@ func (w *watch) explain(err error) error {
 		return fmt.Errorf("%w for %v", ErrSilent, w.silence)
 	case errors.As(err, &notTLS):
 		return fmt.Errorf("the other side does not speak https; try http:// (%w)", err)
+	case w.conn != nil && !w.tls && w.conn.foreign.Load(): // such servers may even speak first
+		return fmt.Errorf("%w: the answer is not HTTP (%w)", ErrNotAManager, err)
 	case errors.Is(err, io.EOF) && !w.answered:
 		return fmt.Errorf("the connection was closed before an answer came: %w", io.ErrUnexpectedEOF)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("the answer breaks off: %w", io.ErrUnexpectedEOF)
 	case !w.answered || errors.As(err, &netErr):
 		return err
-	case !w.tls && w.conn.foreign.Load():
-		return fmt.Errorf("%w: the answer is not HTTP (%w)", ErrNotAManager, err)
 	}
 	return fmt.Errorf("the answer cannot be understood, or breaks off (%w)", err)
 }
