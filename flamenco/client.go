@@ -241,12 +241,15 @@ func (r *reply) finish() {
 }
 
 // failure makes an error of a reply with a status that was not hoped for.
-func (r *reply) failure() error {
+func (r *reply) failure() error { return r.failureOf(r.Body) }
+
+// failureOf is failure for a body of which something may have been read ahead.
+func (r *reply) failureOf(rest io.Reader) error {
 	e := &Error{
 		Status: r.StatusCode, Method: r.method, URL: r.url,
 		RetryAfter: retryAfter(r.Header.Get("Retry-After"), time.Now()),
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxErrorReply))
+	body, err := io.ReadAll(io.LimitReader(rest, maxErrorReply))
 	if r.StatusCode >= 300 && r.StatusCode < 400 {
 		e.Message = "it sends on to " + r.destination() + ", which is not followed; if that is the Manager, use its address"
 		return e
@@ -275,9 +278,8 @@ func (r *reply) destination() string {
 func (r *reply) decode(into any) error {
 	limited := &io.LimitedReader{R: r.Body, N: r.limit}
 	buffered := bufio.NewReaderSize(limited, 32<<10)
-	if !startsLikeJSON(buffered) {
-		r.Body = io.NopCloser(buffered)
-		return r.failure()
+	if !startsLikeJSON(buffered) && r.watch.ctx.Err() == nil {
+		return r.failureOf(buffered)
 	}
 	err := json.NewDecoder(buffered).Decode(into)
 	if err == nil {

@@ -59,6 +59,14 @@ func TestSilence(t *testing.T) {
 			call: func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx); return err },
 			took: 40 * time.Minute,
 		},
+		"no more than a status": {
+			handler: func(w http.ResponseWriter, _ *http.Request, over <-chan struct{}) {
+				_ = http.NewResponseController(w).Flush()
+				<-over
+			},
+			call:   func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx); return err },
+			silent: true, took: time.Minute,
+		},
 		"half an answer": {
 			handler: func(w http.ResponseWriter, _ *http.Request, over <-chan struct{}) {
 				fmt.Fprint(w, `{"jobs":[`)
