@@ -44,7 +44,7 @@ func newMapping(template string, patterns []string) (*mapping, error) {
 		if err != nil {
 			return nil, fmt.Errorf("pattern %q: %w", p, err)
 		}
-		if len(slices.DeleteFunc(re.SubexpNames(), func(n string) bool { return n == "" })) == 0 {
+		if !slices.ContainsFunc(re.SubexpNames(), func(n string) bool { return n != "" }) {
 			return nil, fmt.Errorf("pattern %q names nothing: it needs a group such as (?P<shot>…)", p)
 		}
 		m.matches = append(m.matches, match{field, re})

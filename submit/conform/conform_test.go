@@ -1,0 +1,281 @@
+package conform
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func readFile(t *testing.T, name string, opt Options) []Clip {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	clips, err := Read(name, f, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clips
+}
+
+// What was read off each timeline by hand.
+func TestRead(t *testing.T) {
+	type used struct {
+		Name            string
+		Start, Duration float64 // with transitions
+		Speed, Rate     float64
+		Frames          float64 // of media that are needed
+	}
+	tests := []struct {
+		file string
+		opt  Options
+		want []used
+	}{
+		{"cut.otio", Options{}, []used{
+			{"sq010_sh010", 1010, 26, 1, 24, 26}, // 6 frames on into the dissolve
+			{"sq010_sh020", 6, 14, 2, 24, 28},    // 4 frames earlier, at double speed
+			{"sq020_sh010", 0, 50, 0, 25, 1},     // held
+		}},
+		{"cut.otio", Options{Cuts: true}, []used{
+			{"sq010_sh010", 1010, 20, 1, 24, 20},
+			{"sq010_sh020", 10, 10, 2, 24, 20},
+			{"sq020_sh010", 0, 50, 0, 25, 1},
+		}},
+		{"cut.edl", Options{}, []used{
+			{"sq010_sh010_comp_v003", 86400, 48, 1, 24, 48},
+			{"sq010_sh010_comp_v003", 86448, 12, 1, 24, 12}, // goes in the dissolve
+			{"sq010_sh020_comp_v001", 86424, 72, 1, 24, 72},
+			{"sq010_sh030_comp_v001", 86400, 48, 1, 24, 48}, // 48 frames shown for 96
+			{"sq010_sh040_comp_v001", 86400, 48, 2, 24, 96}, // as long as in the edit: the speed tells
+		}},
+		{"shots.csv", Options{}, []used{
+			{"sq010_sh010", 1001, 48, 1, 24, 48},
+			{"sq010_sh010", 1040, 21, 1, 24, 21},
+			{"sq010_sh020", 250, 50, 1, 25, 50},
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.file, func(t *testing.T) {
+			var got []used
+			for _, c := range readFile(t, test.file, test.opt) {
+				got = append(got, used{c.Name, c.Source.Start, c.Source.Duration, c.Speed, c.Source.Rate, c.used().Duration})
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestTimecode(t *testing.T) {
+	tests := []struct {
+		text string
+		rate float64
+		drop bool
+		want int64
+		fail string
+	}{
+		{text: "01:00:00:00", rate: 24, want: 86400},
+		{text: "00:00:10:12", rate: 25, want: 262},
+		{text: "00:00:01:00", rate: 23.976, want: 24},
+		{text: "00:01:00;02", rate: 29.97, want: 1800}, // the first two numbers of minute 1 are skipped
+		{text: "00:10:00;00", rate: 29.97, want: 17982},
+		{text: "01:00:00:00", rate: 29.97, drop: true, want: 107892},
+		{text: "01:00:00;00", rate: 59.94, want: 215784},
+		{text: "00:01:00;00", rate: 29.97, fail: "does not exist"},
+		{text: "00:00:00;00", rate: 24, fail: "only at 29.97"},
+		{text: "00:00:00:24", rate: 24, fail: "up to 23"},
+		{text: "00:61:00:00", rate: 24, fail: "up to 59"},
+		{text: "hello", rate: 24, fail: "no timecode"},
+	}
+	for _, test := range tests {
+		got, err := ParseTimecode(test.text, test.rate, test.drop)
+		if test.fail != "" {
+			if err == nil || !strings.Contains(err.Error(), test.fail) {
+				t.Errorf("%s at %g: error %v, want %q", test.text, test.rate, err, test.fail)
+			}
+			continue
+		}
+		if err != nil || got != test.want {
+			t.Errorf("%s at %g = %d, %v, want %d", test.text, test.rate, got, err, test.want)
+		}
+	}
+}
+
+func TestSpans(t *testing.T) {
+	tests := []struct {
+		name  string
+		media Range
+		start float64
+		first int
+		fps   float64
+		want  Span
+	}{
+		{"as numbered", Range{1010, 20, 24}, 0, 0, 0, Span{1010, 1029}},
+		{"from the media's start", Range{86410, 20, 24}, 86400, 1001, 0, Span{1011, 1030}},
+		{"to another rate", Range{50, 25, 25}, 0, 1, 24, Span{49, 72}},
+		{"23.976 into 24", Range{2398, 24, 24000.0 / 1001}, 0, 0, 24, Span{2400, 2424}},
+		{"part of a frame", Range{0, 2.5, 24}, 0, 0, 0, Span{0, 2}},
+		{"nothing is at least a frame", Range{7, 0, 24}, 0, 0, 0, Span{7, 7}},
+	}
+	for _, test := range tests {
+		if got := test.media.span(test.start, test.first, test.fps); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestFrames(t *testing.T) {
+	f := union([]Span{{50, 60}, {1, 10}, {11, 20}, {5, 6}, {30, 30}})
+	if got, want := f.String(), "1-20,30,50-60"; got != want {
+		t.Errorf("union %s, want %s", got, want)
+	}
+	if f.Count() != 32 {
+		t.Errorf("%d frames, want 32", f.Count())
+	}
+	for cut, want := range map[string]Frames{
+		"1-20,30,50-60":     f.minus(nil),
+		"1-4,7-20,30,50-60": f.minus(Frames{{5, 6}}),
+		"":                  f.minus(Frames{{0, 100}}),
+		"1-9,60":            f.minus(Frames{{10, 59}}),
+		"2-20,30,50-55":     f.minus(Frames{{1, 1}, {56, 70}}),
+	} {
+		if want.String() != cut {
+			t.Errorf("got %s, want %s", want, cut)
+		}
+	}
+}
+
+func project(t *testing.T, files ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range files {
+		path := filepath.Join(dir, filepath.FromSlash(f))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestPlanMergesUsesAndListsProblems(t *testing.T) {
+	dir := project(t, "shots/sq010/sh010.blend", "shots/sq010/sh020.blend")
+	clips := append(readFile(t, "shots.csv", Options{}), Clip{Name: "titles", Where: "here", Source: Range{0, 1, 24}, Speed: 1},
+		Clip{Name: "sq010_sh099", Where: "there", Source: Range{0, 1, 24}, Speed: 1})
+	plan, err := Plan(clips, Rules{Map: "shots/{sequence}/{shot}.blend", Project: dir, Handles: 8, MediaStart: math.NaN()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Conform{
+		Shots: []Shot{
+			{Blend: "shots/sq010/sh010.blend", Name: "sh010", Frames: Frames{{993, 1068}}, Uses: 2},
+			{Blend: "shots/sq010/sh020.blend", Name: "sh020", Frames: Frames{{242, 307}}, Uses: 1},
+		},
+		Problems: []Problem{
+			{Clip: "titles", Where: "here", Reason: "nothing in it gives {sequence}, {shot}"},
+			{Clip: "sq010_sh099", Where: "there", Blend: "shots/sq010/sh099.blend", Reason: "shots/sq010/sh099.blend: no such file"},
+		},
+	}
+	if diff := cmp.Diff(want, plan, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+
+	before := &Conform{Shots: []Shot{{Blend: "shots/sq010/sh010.blend", Frames: Frames{{1000, 1068}}}, {Blend: "shots/sq010/sh020.blend", Frames: Frames{{0, 500}}}}}
+	changed := plan.Since(before)
+	if len(changed.Shots) != 1 || changed.Shots[0].Frames.String() != "993-999" {
+		t.Errorf("since: %+v, want only frames 993-999 of sh010", changed.Shots)
+	}
+
+	var out bytes.Buffer
+	if err := changed.WriteManifest(&out, "/p", Defaults{Type: "simple-blender-render"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"# left out: here: clip \"titles\"", "version: 1\nproject: /p\n", "blend: shots/sq010/sh010.blend", "frames: 993-999"} {
+		if !strings.Contains(out.String(), part) {
+			t.Errorf("no %q in\n%s", part, out.String())
+		}
+	}
+}
+
+func TestMapping(t *testing.T) {
+	clip := Clip{
+		Name: "EP01_SC02_SH0030", Reel: "R7", File: `\\server\edit\SH0030\plate.mov`,
+		Metadata: map[string]string{"studio.shot": "sh0030", "studio.seq.name": "sc02", "a.dup": "1", "b.dup": "2"},
+	}
+	tests := []struct {
+		template string
+		patterns []string
+		want     string
+		fails    string
+	}{
+		{template: "{sequence}/{shot}.blend", want: "EP01/SC02.blend"},
+		{template: "{shot}.blend", patterns: []string{`name=_(?P<shot>SH\d+)`}, want: "SH0030.blend"},
+		{template: "{studio.seq.name}/{studio.shot}.blend", patterns: []string{`reel=(?P<n>\d)`}, want: "sc02/sh0030.blend"},
+		{template: "{reel}/{n}.blend", patterns: []string{`reel=(?P<n>\d)`}, want: "R7/7.blend"},
+		{template: "{file.dir}/{file.stem}.blend", want: "SH0030/plate.blend"},
+		{template: "{dup}.blend", fails: "gives {dup}"},
+		{template: "../{shot}.blend", fails: "climb out"},
+		{template: "{shot}.blend", patterns: []string{"name"}, fails: "FIELD=REGEXP"},
+		{template: "{shot}.blend", patterns: []string{"name=("}, fails: "missing closing"},
+		{template: "{shot}.blend", patterns: []string{"name=x"}, fails: "names nothing"},
+		{template: "", fails: "no mapping"},
+	}
+	for _, test := range tests {
+		m, err := newMapping(test.template, test.patterns)
+		got := ""
+		if err == nil {
+			got, err = m.blend(clip)
+		}
+		if test.fails != "" {
+			if err == nil || !strings.Contains(err.Error(), test.fails) {
+				t.Errorf("%s %v: error %v, want %q", test.template, test.patterns, err, test.fails)
+			}
+			continue
+		}
+		if err != nil || got != test.want {
+			t.Errorf("%s %v = %q, %v, want %q", test.template, test.patterns, got, err, test.want)
+		}
+	}
+}
+
+func TestBadTimelines(t *testing.T) {
+	for name, text := range map[string]string{
+		"a.otio": "{}", "b.otio": "no json", "c.edl": "TITLE: nothing\n", "d.csv": "in,out\n1,2\n", "e.csv": "name,in,out\na,5,2\nb,x,3\n",
+		"f.edl": "001 A V C 00:00:00:99 00:00:01:00 00:00:00:00 00:00:01:00\n", "g.xml": "", "h.edl": "M2 A 24 00:00:00:00\n",
+		"i.otio": `{"OTIO_SCHEMA":"Track.1","children":[{"OTIO_SCHEMA":"Clip.1","name":"x"}]}`,
+	} {
+		_, err := Read(name, strings.NewReader(text), Options{})
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: error %v, want one that names the file", name, err)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, name := range []string{"cut.otio", "cut.edl", "shots.csv"} {
+		text, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(filepath.Ext(name), string(text))
+	}
+	f.Fuzz(func(t *testing.T, ext, text string) {
+		clips, err := Read("x"+ext, strings.NewReader(text), Options{})
+		if err == nil {
+			for _, c := range clips {
+				c.used().span(0, 0, 24)
+			}
+		}
+	})
+}
