@@ -29,7 +29,7 @@ func (s *submission) deliver(ctx context.Context, shot *shot) {
 	case gaveUp(ctx, err):
 		s.giveUp(err)
 	default:
-		s.failed(shot, err)
+		s.failed(ctx, shot, err)
 	}
 }
 
@@ -51,7 +51,7 @@ func (s *submission) deliverOne(ctx context.Context, shot *shot) error {
 	if err != nil {
 		return err
 	}
-	print, err := settings.Fingerprint(shot.jobType, shot.values, specsOf(files))
+	print, err := fingerprint(shot, files)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,12 @@ func (s *submission) deliverOne(ctx context.Context, shot *shot) error {
 	if err != nil {
 		return err
 	}
-	return s.post(ctx, shot, checkout, print, before)
+	return s.post(ctx, shot, checkout, print, files)
+}
+
+// fingerprint of a shot whose files have their digests.
+func fingerprint(shot *shot, files []*file) (string, error) {
+	return settings.Fingerprint(shot.jobType, shot.values, shot.blendAt, specsOf(files))
 }
 
 // deliverShared makes one checkout for all jobs of a project, and submits them when it is there.
@@ -92,6 +97,7 @@ func (s *submission) deliverShared(ctx context.Context, shots []*shot) {
 func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
 	union := make(map[string]*file)
 	prints := make(map[*shot]string)
+	contents := make(map[*shot][]*file)
 	var send []*shot
 	for _, shot := range group {
 		before, found, err := s.poster.Find(ctx, shot.Key)
@@ -103,7 +109,8 @@ func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
 			files, err = s.hashShot(ctx, shot, false)
 		}
 		if err == nil {
-			prints[shot], err = settings.Fingerprint(shot.jobType, shot.values, specsOf(files))
+			prints[shot], err = fingerprint(shot, files)
+			contents[shot] = files
 		}
 		if err == nil && found && !s.opt.Force {
 			if reason := s.skips(before, prints[shot]); reason != "" {
@@ -118,7 +125,7 @@ func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
 				s.giveUp(err)
 				return
 			}
-			s.failed(shot, err)
+			s.failed(ctx, shot, err)
 			continue
 		}
 		send = append(send, shot)
@@ -135,7 +142,8 @@ func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
 	err := s.settleShot(ctx, files)
 	checkout := ""
 	if err == nil && !s.DryRun && len(files) > 0 {
-		checkout, err = s.checkout(ctx, uploader.CheckoutName(baseName(group[0].Project)), files)
+		name := baseName(group[0].Project)
+		checkout, err = s.recordedCheckout(ctx, "checkout of "+group[0].Project, name, files)
 	}
 	var posts errgroup.Group
 	posts.SetLimit(postsAtOnce)
@@ -148,13 +156,12 @@ func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
 				s.meter.submitted.Add(1)
 				s.Sink.Emit(report.Job{Name: shot.Name, Key: shot.Key, JobType: shot.Type, DryRun: true})
 			default:
-				before, _, _ := s.poster.Find(ctx, shot.Key) // asked already
-				one = s.post(ctx, shot, checkout, prints[shot], before)
+				one = s.post(ctx, shot, checkout, prints[shot], contents[shot])
 			}
 			if one != nil && gaveUp(ctx, one) {
 				s.giveUp(one)
 			} else if one != nil {
-				s.failed(shot, one)
+				s.failed(ctx, shot, one)
 			}
 			return nil
 		})
@@ -313,7 +320,25 @@ func (s *submission) skip(ctx context.Context, shot *shot, before api.Job, reaso
 	if s.DryRun {
 		return nil
 	}
-	return s.journal.Record(ctx, journal.Entry{Step: journal.Skipped, Key: shot.Key, Name: shot.Name, Job: before.ID})
+	entry := journal.Entry{Step: journal.Skipped, Key: shot.Key, Name: shot.Name, Job: before.ID, Fingerprint: before.Metadata[once.MetaFingerprint]}
+	if before.Storage != nil {
+		entry.Checkout = before.Storage.ShamanCheckoutID
+	}
+	if err := s.journal.Record(ctx, entry); err != nil {
+		return err
+	}
+	if shot.InitialStatus != string(api.JobStatusPaused) {
+		s.poster.Adopt(before) // the run that held it may have ended before it released it
+	}
+	if s.opt.Replace { // likewise, before it canceled what this job replaces
+		return s.poster.Cancel(ctx, s.older(shot.Key, before.ID), "replaced by job "+before.ID)
+	}
+	return nil
+}
+
+// older are the jobs of a key that run or wait, but for one.
+func (s *submission) older(key, than string) []api.Job {
+	return slices.DeleteFunc(s.poster.Alive(key), func(j api.Job) bool { return j.ID == than })
 }
 
 // checkoutShot makes a shot's checkout; one without files needs none.
@@ -321,13 +346,23 @@ func (s *submission) checkoutShot(ctx context.Context, shot *shot, files []*file
 	if len(files) == 0 {
 		return "", nil
 	}
-	requested := uploader.CheckoutName(shot.Name)
-	entry := journal.Entry{Step: journal.CheckingOut, Key: shot.Key, Name: shot.Name, Checkout: requested}
+	return s.recordedCheckout(ctx, shot.Key, shot.Name, files)
+}
+
+// recordedCheckout makes a checkout, and has the journal know before and after.
+func (s *submission) recordedCheckout(ctx context.Context, key, name string, files []*file) (string, error) {
+	requested := uploader.CheckoutName(name)
+	entry := journal.Entry{Step: journal.CheckingOut, Key: key, Name: name, Checkout: requested}
 	if err := s.journal.Record(ctx, entry); err != nil {
 		return "", err
 	}
 	checkout, err := s.checkout(ctx, requested, files)
 	if err != nil {
+		var no *flamenco.Error
+		if errors.As(err, &no) && no.FromManager { // without its answer there may be one
+			entry.Step, entry.Error = journal.NoCheckout, err.Error()
+			err = errors.Join(err, s.journal.Record(ctx, entry))
+		}
 		return "", err
 	}
 	entry.Step, entry.Checkout = journal.CheckedOut, checkout
@@ -335,7 +370,7 @@ func (s *submission) checkoutShot(ctx context.Context, shot *shot, files []*file
 }
 
 // post submits a job, and once more when the Manager's job type has changed meanwhile.
-func (s *submission) post(ctx context.Context, shot *shot, checkout, print string, before api.Job) error {
+func (s *submission) post(ctx context.Context, shot *shot, checkout, print string, files []*file) error {
 	select {
 	case s.posting <- struct{}{}:
 		defer func() { <-s.posting }()
@@ -343,17 +378,21 @@ func (s *submission) post(ctx context.Context, shot *shot, checkout, print strin
 		return context.Cause(ctx)
 	}
 	request := once.Request{Job: s.submitted(shot, checkout), Key: shot.Key, Fingerprint: print, Checkout: checkout, Hold: s.opt.Hold}
-	if s.opt.Replace && before.ID != "" && before.Status != api.JobStatusCompleted {
-		request.Replaces = before.ID
+	if s.opt.Replace {
+		request.Replaces = s.poster.Alive(shot.Key)
 	}
 	job, err := s.poster.Post(ctx, request)
 	if flamenco.HasStatus(err, http.StatusPreconditionFailed) {
 		if err = s.renewType(ctx, shot); err == nil {
 			request.Job = s.submitted(shot, checkout)
+			// The next run has the new type, too, and would take the job for another.
+			request.Fingerprint, err = fingerprint(shot, files)
+		}
+		if err == nil {
 			job, err = s.poster.Post(ctx, request)
 		}
 	}
-	if err != nil {
+	if job.ID == "" {
 		return err
 	}
 	s.meter.submitted.Add(1)
@@ -361,7 +400,7 @@ func (s *submission) post(ctx context.Context, shot *shot, checkout, print strin
 	event.Checkout = checkout
 	event.Blendfile, _ = request.Job.Settings[settings.Blendfile].(string)
 	s.Sink.Emit(event)
-	return nil
+	return err // it is in, and something behind it failed: the journal, or canceling what it replaces
 }
 
 // jobEvent tells of a job that is at the Manager.

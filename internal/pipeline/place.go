@@ -48,7 +48,7 @@ func (s *submission) placeProject(ctx context.Context, project string, shots []*
 	for i, shot := range traced {
 		plan, err := batch.Plan(i)
 		if err != nil {
-			s.failed(shot, err)
+			s.failed(ctx, shot, err)
 			shot.jobType = nil // marks it as done with
 			continue
 		}
@@ -70,7 +70,7 @@ func (s *submission) placeProject(ctx context.Context, project string, shots []*
 			continue
 		}
 		if err := s.addMore(ctx, shot); err != nil {
-			s.failed(shot, err)
+			s.failed(ctx, shot, err)
 			shot.jobType = nil
 		}
 	}
@@ -160,8 +160,11 @@ func (s *submission) matches(ctx context.Context, project, pattern string) ([]st
 	if !filepath.IsLocal(filepath.FromSlash(pattern)) {
 		return nil, fmt.Errorf("files: %s lies outside of the project %s", pattern, project)
 	}
-	if info, err := os.Stat(filepath.Join(project, filepath.FromSlash(pattern))); err == nil && info.IsDir() {
-		pattern = path.Join(pattern, "**")
+	switch info, err := os.Stat(filepath.Join(project, filepath.FromSlash(pattern))); {
+	case err == nil && info.Mode().IsRegular():
+		return []string{pattern}, nil // whatever signs its name has
+	case err == nil && info.IsDir():
+		return s.filesBelow(ctx, project, pattern)
 	}
 	var found []string
 	root := os.DirFS(project)
@@ -176,6 +179,27 @@ func (s *submission) matches(ctx context.Context, project, pattern string) ([]st
 	})
 	if err == nil && len(found) == 0 {
 		err = fmt.Errorf("files: nothing in %s matches %q", project, pattern)
+	}
+	return found, err
+}
+
+// filesBelow are all files in a folder of a project.
+func (s *submission) filesBelow(ctx context.Context, project, folder string) (found []string, err error) {
+	root := os.DirFS(project)
+	err = fs.WalkDir(root, folder, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if info, err := fs.Stat(root, p); err == nil && info.Mode().IsRegular() {
+			found = append(found, p)
+		}
+		return nil
+	})
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("files: the folder %s in %s is empty", folder, project)
 	}
 	return found, err
 }

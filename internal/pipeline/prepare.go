@@ -54,7 +54,7 @@ func (s *submission) prepare(ctx context.Context) []*shot {
 			switch {
 			case ctx.Err() != nil:
 			case err != nil:
-				s.failed(shot, err)
+				s.failed(ctx, shot, err)
 			default:
 				shots[i] = shot
 			}

@@ -109,6 +109,9 @@ func (s *submission) work(ctx context.Context) error {
 		group.Wait() // what failed was told
 	}
 	if err := context.Cause(ctx); err != nil {
+		if held := s.poster.Held(); held > 0 {
+			err = fmt.Errorf("%w; %d held jobs stay paused until a run gets to its end", err, held)
+		}
 		return err
 	}
 	return s.release(ctx)
@@ -120,7 +123,7 @@ func (s *submission) release(ctx context.Context) error {
 	if held == 0 {
 		return nil
 	}
-	if s.failures > 0 {
+	if s.failures > 0 && s.opt.Hold { // without Hold they are those of an earlier run
 		return fmt.Errorf("%w: %d of %d jobs are not in, so the %d that are stay paused; repair the others and run again, or let them go with flsync jobs resume",
 			ErrPartial, s.failures, len(s.opt.Jobs), held)
 	}
@@ -128,10 +131,14 @@ func (s *submission) release(ctx context.Context) error {
 }
 
 // failed tells of a job that will not be submitted, and ends the run when that is one too many.
-func (s *submission) failed(shot *shot, err error) {
+func (s *submission) failed(ctx context.Context, shot *shot, err error) {
 	s.meter.broken.Add(1)
 	for _, e := range unjoin(err) {
 		s.Sink.Emit(report.Error{Code: jobCode(e), Job: shot.Name, Path: shot.Blend, Message: e.Error()})
+	}
+	if s.journal != nil {
+		// Where even this cannot be recorded, the next step of another job finds out and ends the run.
+		_ = s.journal.Record(context.WithoutCancel(ctx), journal.Entry{Step: journal.Failed, Key: shot.Key, Name: shot.Name, Error: err.Error()})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,15 +176,32 @@ func (r *run) open(ctx context.Context, opt SubmitOptions) (_ *submission, err e
 		return nil, err
 	}
 	var steps once.Journal = noJournal{}
+	config := once.Config{Run: opt.Run}
 	if !r.DryRun {
 		if err := s.lock(); err != nil {
 			return nil, err
 		}
 		steps = s.journal
+		if err := leftOpen(opt.Journal, r.Manager.URL(), &config); err != nil {
+			return nil, err
+		}
 	}
-	s.poster = once.New(r.Manager, steps, once.Config{Run: opt.Run})
+	s.poster = once.New(r.Manager, steps, config)
 	r.meter.jobs.Store(int64(len(opt.Jobs)))
 	return s, nil
+}
+
+// leftOpen tells the poster what earlier runs leave open.
+func leftOpen(dir, manager string, config *once.Config) error {
+	open, err := journal.LeftOpen(dir, manager)
+	if err != nil {
+		return err
+	}
+	config.Released, config.Unsettled = open.Released, make(map[string]once.Sent)
+	for key, u := range open.Unsettled {
+		config.Unsettled[key] = once.Sent(u)
+	}
+	return nil
 }
 
 // close ends journal and locks. ctx may have ended already.
@@ -188,8 +212,11 @@ func (s *submission) close(ctx context.Context, exit error) error {
 	}
 	ending := context.WithoutCancel(ctx)
 	end := journal.Entry{Step: journal.Ended}
-	if exit != nil {
-		end.Error = exit.Error()
+	switch {
+	case exit != nil:
+		end.ExitCode, end.Error = 1, exit.Error()
+	case s.failures > 0:
+		end.ExitCode = 3
 	}
 	_, pruned := s.store.Prune(ending)
 	return errors.Join(s.journal.Record(ending, end), pruned, s.journal.Close(), s.unlock())

@@ -18,13 +18,15 @@ const (
 	Begun       Step = "begun"        // first entry of a run
 	CheckingOut Step = "checking-out" // a checkout is about to be asked for
 	CheckedOut  Step = "checked-out"
-	Posting     Step = "posting" // the job is about to be sent
+	NoCheckout  Step = "no-checkout" // the Manager refused to make one
+	Posting     Step = "posting"     // the job is about to be sent
 	Posted      Step = "posted"
 	Refused     Step = "refused" // the Manager said no, for good
 	Releasing   Step = "releasing"
 	Released    Step = "released" // of a held job: it may run now
 	Canceled    Step = "canceled" // of an earlier job that a new one replaces
 	Skipped     Step = "skipped"  // it was there already
+	Failed      Step = "failed"   // before or after anything was sent for it
 	Ended       Step = "ended"    // last entry of a run that ended by itself
 )
 

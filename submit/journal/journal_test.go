@@ -61,7 +61,7 @@ func TestListTellsWhatWasDone(t *testing.T) {
 		{Key: "k1", Name: "sh010", Fingerprint: "f", Step: Posted, Checkout: "made-1", ID: "id-1", Time: when},
 		{Key: "k2", Name: "sh020\nwith a line break", Step: CheckedOut, Checkout: "made-2", Time: when},
 	}
-	if diff := cmp.Diff(want, runs[1].Jobs); diff != "" {
+	if diff := cmp.Diff(want, runs[1].Jobs, cmpopts.IgnoreUnexported(Job{})); diff != "" {
 		t.Error(diff)
 	}
 	if runs[1].ExitCode != 3 || !runs[1].Ended.Equal(when) {
@@ -76,6 +76,64 @@ func TestListTellsWhatWasDone(t *testing.T) {
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("mode %v: others can read it", info.Mode())
+	}
+}
+
+func TestLeftOpen(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "1", []Entry{
+		{Time: when, Step: CheckedOut, Key: "lost", Checkout: "c-lost"},
+		{Time: when, Step: Posting, Key: "lost"},
+		{Time: when, Step: Posting, Key: "failed"}, {Time: when, Step: Failed, Key: "failed", Error: "the Manager stayed away"},
+		{Time: when, Step: Posting, Key: "found later"},
+		{Time: when, Step: Posting, Key: "answered"}, {Time: when, Step: Posted, Key: "answered", Job: "id-1"},
+		{Time: when, Step: Posting, Key: "refused"}, {Time: when, Step: Refused, Key: "refused"},
+	})
+	write(t, dir, "2", []Entry{
+		{Time: when, Step: Skipped, Key: "found later", Job: "id-2"},
+		{Time: when, Step: Posted, Key: "held", Job: "id-3"}, {Time: when, Step: Releasing, Key: "held", Job: "id-3"}, {Time: when, Step: Released, Key: "held", Job: "id-3"},
+		{Time: when, Step: Posted, Key: "waits", Job: "id-4"}, {Time: when, Step: Releasing, Key: "waits", Job: "id-4"},
+	})
+	got, err := LeftOpen(dir, "http://m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Open{Unsettled: map[string]Unsettled{"lost": {Run: "1", At: when}, "failed": {Run: "1", At: when}}, Released: map[string]bool{"id-3": true}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	got, err = LeftOpen(dir, "http://another")
+	if err != nil || len(got.Unsettled)+len(got.Released) > 0 {
+		t.Errorf("%+v, %v: of another Manager", got, err)
+	}
+	if got, err := LeftOpen(t.TempDir(), "http://m"); err != nil || len(got.Unsettled) > 0 {
+		t.Errorf("%+v, %v without a journal", got, err)
+	}
+}
+
+func TestOrphans(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "1", []Entry{
+		{Time: when, Step: CheckedOut, Key: "never posted", Checkout: "c1"},
+		{Time: when, Step: CheckedOut, Key: "answer lost", Checkout: "c2"}, {Time: when, Step: Posting, Key: "answer lost", Checkout: "c2"},
+		{Time: when, Step: CheckedOut, Key: "the project's", Checkout: "shared"},
+		{Time: when, Step: Posted, Key: "shares", Checkout: "shared", Job: "id-1"},
+		{Time: when, Step: CheckingOut, Key: "no answer", Checkout: "asked"},
+		{Time: when, Step: CheckingOut, Key: "none made", Checkout: "asked too"}, {Time: when, Step: NoCheckout, Key: "none made"},
+	})
+	write(t, dir, "2", []Entry{{Time: when, Step: Skipped, Key: "answer lost", Job: "id-2", Checkout: "c2"}})
+	runs, err := List(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, j := range runs[1].Jobs {
+		if j.Orphan() {
+			got = append(got, j.Checkout)
+		}
+	}
+	if diff := cmp.Diff([]string{"c1", "asked"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -26,11 +26,14 @@ type Job struct {
 	ID          string    `json:"id,omitempty"` // the Manager's
 	Error       string    `json:"error,omitempty"`
 	Time        time.Time `json:"time"`
+
+	used bool // the checkout, by a job of this or a later run
+	sent bool // and nobody knows what came of it
 }
 
 // Orphan tells whether a checkout was made, or may have been, whose job never came.
 func (j Job) Orphan() bool {
-	return j.Checkout != "" && j.ID == "" && j.Step != Skipped
+	return j.Checkout != "" && j.ID == "" && !j.used && j.Step != Skipped && j.Step != NoCheckout
 }
 
 // List reads the runs in dir, newest first, at most limit of them; 0 means all. A journal that vanishes
@@ -56,7 +59,68 @@ func List(dir string, limit int) ([]Past, error) {
 			runs = append(runs, past)
 		}
 	}
+	markUsed(runs)
 	return runs, nil
+}
+
+// markUsed finds the checkouts that have jobs after all: several jobs can share one, and a job whose answer
+// was lost in one run is found by the next.
+func markUsed(runs []Past) {
+	used := make(map[string]bool)
+	for _, r := range runs {
+		for _, j := range r.Jobs {
+			if j.ID != "" {
+				used[j.Checkout] = true
+			}
+		}
+	}
+	for _, r := range runs {
+		for i, j := range r.Jobs {
+			r.Jobs[i].used = used[j.Checkout]
+		}
+	}
+}
+
+// Open is what earlier runs on a Manager leave open.
+type Open struct {
+	// Unsettled are jobs that were sent and never answered for, by key, the latest of each.
+	Unsettled map[string]Unsettled
+	// Released are the Manager's ids of held jobs that were released.
+	Released map[string]bool
+}
+
+// Unsettled is a submission that may have taken effect.
+type Unsettled struct {
+	Run string
+	At  time.Time
+}
+
+// lookBack is how many runs LeftOpen reads: more than a night has.
+const lookBack = 50
+
+// LeftOpen reads what earlier runs on a Manager leave open.
+func LeftOpen(dir, manager string) (Open, error) {
+	open := Open{Unsettled: make(map[string]Unsettled), Released: make(map[string]bool)}
+	runs, err := List(dir, lookBack)
+	if err != nil {
+		return open, err
+	}
+	settled := make(map[string]bool)
+	for _, r := range runs { // newest first
+		if r.Manager != manager {
+			continue
+		}
+		for _, j := range r.Jobs {
+			if j.Step == Released {
+				open.Released[j.ID] = true
+			}
+			if _, known := open.Unsettled[j.Key]; !known && !settled[j.Key] && j.sent {
+				open.Unsettled[j.Key] = Unsettled{Run: r.Run, At: j.Time}
+			}
+			settled[j.Key] = true
+		}
+	}
+	return open, nil
 }
 
 // tell follows the entries of a run.
@@ -79,6 +143,12 @@ func tell(entries []Entry) (p Past, ok bool) {
 		}
 		j := &p.Jobs[i]
 		j.Step, j.Time, j.Error = e.Step, e.Time, e.Error
+		switch e.Step {
+		case Posting:
+			j.sent = true
+		case Posted, Refused, Skipped:
+			j.sent = false
+		}
 		for _, f := range []struct {
 			field *string
 			value string

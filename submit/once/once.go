@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ const (
 	MetaKey         = "flsync.key"         // who the job is, the same in every run
 	MetaFingerprint = "flsync.fingerprint" // what it is made of
 	MetaRun         = "flsync.run"         // which run sent it
+	MetaHold        = "flsync.hold"        // there when it entered paused only to be released with its batch
 )
 
 // Manager is what a Poster needs of one; a *flamenco.Client has it.
@@ -44,6 +46,23 @@ type Config struct {
 
 	// FirstWait is the wait after the first failure; it grows from there to ten seconds. Default 200 ms.
 	FirstWait time.Duration
+
+	// Settle is how long a Manager may still be at work on a request whose answer was lost. Only after that
+	// "it is not there" is believed, and the job sent again. Default 10 seconds: a job of 10,000 tasks takes a
+	// busy Manager a few.
+	Settle time.Duration
+
+	// Unsettled are jobs that earlier runs sent without hearing an answer, by key.
+	Unsettled map[string]Sent
+
+	// Released are ids of held jobs that earlier runs have released: who pauses one of them now means it.
+	Released map[string]bool
+}
+
+// Sent is a submission of which nobody knows whether it took effect.
+type Sent struct {
+	Run string
+	At  time.Time
 }
 
 // Poster submits the jobs of one run. It can be used from any goroutine.
@@ -54,6 +73,7 @@ type Poster struct {
 
 	mu    sync.Mutex
 	known map[string][]api.Job // the Manager's jobs by key, newest first; nil until asked
+	asked time.Time            // when it was
 	held  []api.Job            // submitted paused, to be released
 }
 
@@ -65,27 +85,85 @@ func New(m Manager, j Journal, c Config) *Poster {
 	if c.FirstWait == 0 {
 		c.FirstWait = 200 * time.Millisecond
 	}
+	if c.Settle == 0 {
+		c.Settle = 10 * time.Second
+	}
 	return &Poster{manager: m, journal: j, config: c}
 }
 
 // Find returns the newest job of this key that is alive or done: anything but canceled, failed, or about
-// to be deleted. The Manager is asked once for a run.
+// to be deleted. The Manager is asked once for a run, and again for keys that are unsettled.
 func (p *Poster) Find(ctx context.Context, key string) (api.Job, bool, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known == nil {
-		known, err := p.ask(ctx)
-		if err != nil {
-			return api.Job{}, false, fmt.Errorf("looking for jobs of earlier runs: %w", err)
-		}
-		p.known = known
+	jobs, asked, err := p.knownJobs(ctx, key)
+	if err != nil {
+		return api.Job{}, false, err
 	}
-	for _, j := range p.known[key] {
+	if sent, unsettled := p.config.Unsettled[key]; unsettled {
+		if jobs, err = p.awaitKey(ctx, key, jobs, asked, sent); err != nil {
+			return api.Job{}, false, err
+		}
+	}
+	for _, j := range jobs {
 		if Counts(j) {
 			return j, true, nil
 		}
 	}
 	return api.Job{}, false, nil
+}
+
+// Alive returns the jobs of this key that run or wait, as Find has seen them.
+func (p *Poster) Alive(key string) (alive []api.Job) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, j := range p.known[key] {
+		if Counts(j) && j.Status != api.JobStatusCompleted {
+			alive = append(alive, j)
+		}
+	}
+	return alive
+}
+
+// knownJobs are the Manager's jobs of a key, newest first, and when it was asked.
+func (p *Poster) knownJobs(ctx context.Context, key string) ([]api.Job, time.Time, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil {
+		asked := time.Now()
+		known, err := p.ask(ctx)
+		if err != nil {
+			return nil, asked, fmt.Errorf("looking for jobs of earlier runs: %w", err)
+		}
+		p.known, p.asked = known, asked
+	}
+	return p.known[key], p.asked, nil
+}
+
+// awaitKey asks for the jobs of a key until one that an earlier run sent has come in, or cannot any more.
+func (p *Poster) awaitKey(ctx context.Context, key string, jobs []api.Job, asked time.Time, sent Sent) ([]api.Job, error) {
+	settled := sent.At.Add(p.config.Settle)
+	if latest := time.Now().Add(p.config.Settle); settled.After(latest) {
+		settled = latest // the clock was set back meanwhile
+	}
+	came := func(j api.Job) bool { return j.Metadata[MetaRun] == sent.Run }
+	wait := p.config.FirstWait
+	for asked.Before(settled) && !slices.ContainsFunc(jobs, came) {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		wait = min(2*wait, longestWait)
+		asked = time.Now()
+		known, err := p.ask(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("looking for a job that an earlier run sent: %w", err)
+		}
+		jobs = known[key]
+		p.mu.Lock()
+		p.known[key] = jobs
+		p.mu.Unlock()
+	}
+	return jobs, nil
 }
 
 // Counts tells whether a job stands for its key: it runs, waits, or is done. Statuses that are not
@@ -120,9 +198,9 @@ func (p *Poster) ask(ctx context.Context) (map[string][]api.Job, error) {
 type Request struct {
 	Job              api.SubmittedJob
 	Key, Fingerprint string
-	Checkout         string // for the journal
-	Hold             bool   // enters paused, until Release
-	Replaces         string // id of a job that is canceled when this one is in
+	Checkout         string    // for the journal
+	Hold             bool      // enters paused, until Release
+	Replaces         []api.Job // they are canceled when this one is in
 }
 
 // internalErrors is how often a 500 is taken for passing. The Manager also sends it for what is wrong with a
@@ -148,8 +226,10 @@ func (p *Poster) Post(ctx context.Context, r Request) (api.Job, error) {
 	r.Job.Metadata[MetaFingerprint] = r.Fingerprint
 	r.Job.Metadata[MetaRun] = p.config.Run
 	status := r.Job.InitialStatus
-	if r.Hold {
+	hold := r.Hold && status != api.JobStatusPaused // one that is to stay paused is not released
+	if hold {
 		r.Job.InitialStatus = api.JobStatusPaused
+		r.Job.Metadata[MetaHold] = "yes"
 	}
 	entry := journal.Entry{Step: journal.Posting, Key: r.Key, Name: r.Job.Name, Fingerprint: r.Fingerprint, Checkout: r.Checkout}
 	if err := p.journal.Record(ctx, entry); err != nil {
@@ -168,41 +248,70 @@ func (p *Poster) Post(ctx context.Context, r Request) (api.Job, error) {
 	if err := p.journal.Record(ctx, entry); err != nil {
 		return job, err
 	}
-	if r.Hold && status != api.JobStatusPaused { // one that is to stay paused is not released
+	if hold {
 		p.mu.Lock()
 		p.held = append(p.held, job)
 		p.mu.Unlock()
 	}
-	return job, p.replace(ctx, r, job)
+	return job, p.Cancel(ctx, r.Replaces, "replaced by job "+job.ID)
 }
 
 // post sends the job, again if need be, and makes sure of the answer.
 func (p *Poster) post(ctx context.Context, r Request) (api.Job, error) {
-	unclear := false // an attempt may have taken effect
-	errored := 0     // times that the Manager answered with an internal error
+	var (
+		unclear  bool      // an attempt may have taken effect
+		settled  time.Time // when it must have, if it has
+		errored  int       // times that the Manager answered with an internal error
+		lastWord error     // of the last attempt, when there is to be no other
+		lastErr  error
+	)
 	return retry(ctx, p.config, func() (api.Job, error) {
 		if unclear {
+			asked := time.Now()
 			switch job, found, err := p.arrived(ctx, r.Key); {
 			case err != nil:
 				return api.Job{}, err
 			case found:
 				return job, nil
+			case asked.Before(settled):
+				return api.Job{}, &unsettledError{lastErr}
+			case lastWord != nil:
+				return api.Job{}, &RefusedError{lastWord}
 			}
 		}
 		job, err := p.manager.SubmitJob(ctx, r.Job)
-		if err == nil {
-			return job, nil
+		if err == nil || ctx.Err() != nil {
+			return job, err
 		}
+		lastErr = err
 		if flamenco.HasStatus(err, http.StatusInternalServerError) {
 			errored++
 		}
-		if ctx.Err() == nil && (!flamenco.IsTemporary(err) || errored == internalErrors) {
+		switch mayHaveActed, mayBeActing := aftermath(err); {
+		case mayBeActing:
+			unclear, settled = true, time.Now().Add(p.config.Settle)
+		case mayHaveActed:
+			unclear = true
+		}
+		if flamenco.IsTemporary(err) && errored < internalErrors {
+			return api.Job{}, err
+		}
+		if !unclear {
 			return api.Job{}, &RefusedError{err}
 		}
-		unclear = unclear || mayHaveActed(err)
-		return api.Job{}, err
+		lastWord = err
+		return api.Job{}, &unsettledError{err}
 	})
 }
+
+// unsettledError has the Manager asked once more.
+type unsettledError struct{ err error }
+
+func (e *unsettledError) Error() string {
+	return "it is not known whether the Manager took the job: " + e.err.Error()
+}
+func (e *unsettledError) Unwrap() error   { return e.err }
+func (e *unsettledError) Temporary() bool { return true }
 
 // arrived asks the Manager whether a job of this run and key is there.
 func (p *Poster) arrived(ctx context.Context, key string) (api.Job, bool, error) {
@@ -218,31 +327,54 @@ func (p *Poster) arrived(ctx context.Context, key string) (api.Job, bool, error)
 	return api.Job{}, false, nil
 }
 
-// mayHaveActed tells whether a request that failed can have taken effect all the same.
-func mayHaveActed(err error) bool {
+// aftermath tells whether a request that failed can have taken effect all the same, and whether the Manager
+// may still be working on it. After an answer of its own it is not.
+func aftermath(err error) (mayHaveActed, mayBeActing bool) {
 	var away *flamenco.UnreachableError
 	if errors.As(err, &away) {
-		return away.Sent
+		return away.Sent, away.Sent
 	}
-	return !flamenco.HasStatus(err, http.StatusTooManyRequests)
+	var reply *flamenco.Error
+	if !errors.As(err, &reply) {
+		return true, true
+	}
+	acted := reply.Status >= 500 || reply.Status < 300 || reply.Status == http.StatusRequestTimeout
+	return acted, acted && !reply.FromManager
 }
 
-// replace cancels the job that a new one stands for.
-func (p *Poster) replace(ctx context.Context, r Request, by api.Job) error {
-	if r.Replaces == "" {
-		return nil
-	}
-	_, err := retry(ctx, p.config, func() (struct{}, error) {
-		err := p.manager.SetJobStatus(ctx, r.Replaces, api.JobStatusCancelRequested, "replaced by job "+by.ID)
-		if flamenco.IsNotFound(err) {
-			err = nil // somebody deleted it
+// Cancel asks the Manager to cancel jobs. Those that have ended or are gone are fine.
+func (p *Poster) Cancel(ctx context.Context, jobs []api.Job, reason string) error {
+	for _, j := range jobs {
+		_, err := retry(ctx, p.config, func() (struct{}, error) {
+			err := p.manager.SetJobStatus(ctx, j.ID, api.JobStatusCancelRequested, reason)
+			if err != nil && !flamenco.IsTemporary(err) {
+				now, look := p.manager.Job(ctx, j.ID)
+				if flamenco.IsNotFound(look) || look == nil && (!Counts(now) || now.Status == api.JobStatusCompleted) {
+					err = nil
+				}
+			}
+			return struct{}{}, err
+		})
+		if err != nil {
+			return fmt.Errorf("job %s (%s) could not be canceled (%s): %w", j.Name, j.ID, reason, err)
 		}
-		return struct{}{}, err
-	})
-	if err != nil {
-		return fmt.Errorf("job %s is in, but the one that it replaces (%s) could not be canceled: %w", by.ID, r.Replaces, err)
+		key := j.Metadata[MetaKey] + " (job " + j.ID + ")" // a line of its own among the run's jobs
+		if err := p.journal.Record(ctx, journal.Entry{Step: journal.Canceled, Key: key, Name: j.Name, Job: j.ID}); err != nil {
+			return err
+		}
 	}
-	return p.journal.Record(ctx, journal.Entry{Step: journal.Canceled, Key: r.Key + " (replaced)", Name: r.Job.Name, Job: r.Replaces})
+	return nil
+}
+
+// Adopt has a job of an earlier run released together with those of this one, when that run held it and
+// ended before it could. Others are left alone.
+func (p *Poster) Adopt(j api.Job) {
+	if j.Status != api.JobStatusPaused || j.Metadata[MetaHold] == "" || p.config.Released[j.ID] {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = append(p.held, j)
 }
 
 // Held is how many jobs wait for Release.

@@ -259,13 +259,13 @@ func TestHoldAndRelease(t *testing.T) {
 func TestReplaceCancelsTheOldJob(t *testing.T) {
 	m := &fake{jobs: []api.Job{{ID: "old", Status: api.JobStatusActive}}}
 	p := New(m, new(memory), Config{Run: "r"})
-	if _, err := p.Post(t.Context(), Request{Key: "k", Replaces: "old"}); err != nil {
+	if _, err := p.Post(t.Context(), Request{Key: "k", Replaces: m.jobs[:1:1]}); err != nil {
 		t.Fatal(err)
 	}
 	if m.jobs[0].Status != api.JobStatusCancelRequested || len(m.jobs) != 2 {
 		t.Errorf("jobs %v, want the old one asked to end and a new one", m.jobs)
 	}
-	if _, err := p.Post(t.Context(), Request{Key: "k2", Replaces: "deleted meanwhile"}); err != nil {
+	if _, err := p.Post(t.Context(), Request{Key: "k2", Replaces: []api.Job{{ID: "deleted meanwhile"}}}); err != nil {
 		t.Errorf("a job that is gone needs no cancelling: %v", err)
 	}
 }
