@@ -41,8 +41,12 @@ type TooLongError struct {
 }
 
 func (e *TooLongError) Error() string {
+	path := e.Path
+	if len(path) > 200 {
+		path = path[:100] + "…" + path[len(path)-100:]
+	}
 	return fmt.Sprintf("%s: %s of %s has room for %d bytes, and %d are needed for %q: move the file to a shorter path, or into the project",
-		e.Blend, e.Field, e.ID, e.Room, len(e.Path), e.Path)
+		e.Blend, e.Field, e.ID, e.Room, len(e.Path), path)
 }
 
 // room is how many bytes New may have.

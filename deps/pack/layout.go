@@ -122,8 +122,7 @@ func together(files []string, groups [][]string) [][]string {
 	for _, f := range files {
 		leader[f] = f
 	}
-	var find func(f string) string
-	find = func(f string) string {
+	find := func(f string) string {
 		for leader[f] != f {
 			leader[f] = leader[leader[f]]
 			f = leader[f]
