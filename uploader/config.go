@@ -45,8 +45,8 @@ type Config struct {
 	Attempts int
 
 	// Deferrals is how often an upload may be put off because somebody else is sending the same file (425), before
-	// it is sent regardless. Default 5: with growing waits about 15 seconds. After that the other may have
-	// crashed, which leaves a file in "uploading" for ever.
+	// it is sent regardless. Default 5: with growing waits 3 seconds for a small file and half a minute for a large
+	// one. If that was not enough, the other may have crashed, which leaves a file in "uploading" for ever.
 	Deferrals int
 
 	// Patience is how long the Manager may fail or stay away, without any success in between, before the run is

@@ -72,11 +72,14 @@ func newWaits() backoff.ExponentialBackOff {
 	}
 }
 
-// newDeferWaits are the waits of an upload that was put off: 500 ms, 1 s, … 8 s, jittered.
-func newDeferWaits() backoff.ExponentialBackOff {
-	return backoff.ExponentialBackOff{
-		InitialInterval: 500 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 8 * time.Second,
+// newDeferWaits are the waits of an upload that was put off: as long as somebody else may need to send it. For a small
+// file that is 100 ms, 200 ms, … 1.6 s, 3 seconds in all; for a large one ten times that.
+func newDeferWaits(large bool) backoff.ExponentialBackOff {
+	waits := newWaits()
+	if large {
+		waits.InitialInterval, waits.MaxInterval = time.Second, 30*time.Second
 	}
+	return waits
 }
 
 // nth is the wait after so many failures, 1 for the first.

@@ -205,7 +205,7 @@ func (u *Uploader) deferred(j *job, asked bool, now time.Time) {
 	}
 	j.deferrals++
 	u.stats.Deferred++
-	u.delay(j, now.Add(nth(newDeferWaits(), j.deferrals)))
+	u.delay(j, now.Add(nth(newDeferWaits(u.isLarge(j)), j.deferrals)))
 	u.tell(Event{Kind: Deferred, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name})
 }
 
