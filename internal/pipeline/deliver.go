@@ -186,10 +186,10 @@ func (s *submission) check(ctx context.Context, shot *shot) error {
 	if known && !s.DryRun {
 		return nil
 	}
-	err := s.Manager.CheckJob(ctx, s.submitted(shot, uploader.CheckoutName(shot.Name)))
+	err := s.askCheck(ctx, shot)
 	if flamenco.HasStatus(err, http.StatusPreconditionFailed) {
 		if err = s.renewType(ctx, shot); err == nil {
-			err = s.Manager.CheckJob(ctx, s.submitted(shot, uploader.CheckoutName(shot.Name)))
+			err = s.askCheck(ctx, shot)
 		}
 	}
 	if err != nil {
@@ -201,9 +201,19 @@ func (s *submission) check(ctx context.Context, shot *shot) error {
 	return nil
 }
 
+func (s *submission) askCheck(ctx context.Context, shot *shot) error {
+	job := s.submitted(shot, uploader.CheckoutName(shot.Name))
+	_, err := ask(ctx, s.Env, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.Manager.CheckJob(ctx, job)
+	})
+	return err
+}
+
 // renewType fetches a job type that has changed since the run began, and makes the settings anew.
 func (s *submission) renewType(ctx context.Context, shot *shot) error {
-	t, err := s.Manager.JobType(ctx, shot.Type)
+	t, err := ask(ctx, s.Env, func(ctx context.Context) (api.AvailableJobType, error) {
+		return s.Manager.JobType(ctx, shot.Type)
+	})
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/deps/pack"
-	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/eval"
@@ -141,14 +140,14 @@ func (s *submission) warnOnce(w report.Warning) bool {
 
 // sharedStorage is what the farm sees already: the Manager's storage, and the values of its variables
 // that are paths.
-func sharedStorage(ctx context.Context, m *flamenco.Client) (pack.Shared, error) {
+func sharedStorage(ctx context.Context, env Env) (pack.Shared, error) {
 	var shared pack.Shared
 	add := func(prefix string) {
 		if one := (pack.Shared{prefix}); prefix != "" && isPath(prefix) && one.Validate() == nil {
 			shared = append(shared, prefix)
 		}
 	}
-	config, err := m.Configuration(ctx)
+	config, err := ask(ctx, env, env.Manager.Configuration)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +156,9 @@ func sharedStorage(ctx context.Context, m *flamenco.Client) (pack.Shared, error)
 	}
 	add(config.StorageLocation)
 	for _, audience := range []api.ManagerVariableAudience{api.ManagerVariableAudienceUsers, api.ManagerVariableAudienceWorkers} {
-		variables, err := m.Variables(ctx, audience, runtime.GOOS)
+		variables, err := ask(ctx, env, func(ctx context.Context) (api.ManagerVariables, error) {
+			return env.Manager.Variables(ctx, audience, runtime.GOOS)
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -39,6 +39,7 @@ type SubmitOptions struct {
 	MaxFailures int  // so many end it; 0: any number is fine
 
 	Blender  settings.Blender // evaluates what flsync cannot; nil: nobody does
+	Once     once.Config      // how jobs are submitted; what it says of runs is filled in
 	Journal  string           // folder
 	Rewrites string           // folder of blend files with rewritten paths
 }
@@ -176,7 +177,8 @@ func (r *run) open(ctx context.Context, opt SubmitOptions) (_ *submission, err e
 		return nil, err
 	}
 	var steps once.Journal = noJournal{}
-	config := once.Config{Run: opt.Run}
+	config := opt.Once
+	config.Run = opt.Run
 	if !r.DryRun {
 		if err := s.lock(); err != nil {
 			return nil, err
@@ -231,15 +233,15 @@ func (noJournal) Record(context.Context, journal.Entry) error { return nil }
 func (s *submission) askFarm(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		s.farm.Types, err = s.Manager.JobTypes(ctx)
+		s.farm.Types, err = ask(ctx, s.Env, s.Manager.JobTypes)
 		return err
 	})
 	group.Go(func() (err error) {
-		s.farm.Tags, err = s.Manager.Tags(ctx)
+		s.farm.Tags, err = ask(ctx, s.Env, s.Manager.Tags)
 		return err
 	})
 	group.Go(func() (err error) {
-		s.shared, err = sharedStorage(ctx, s.Manager)
+		s.shared, err = sharedStorage(ctx, s.Env)
 		return err
 	})
 	return group.Wait()
