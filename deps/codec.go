@@ -11,7 +11,7 @@ import (
 
 // contentsFormat stands before the digest in the keys of kept contents. Its
 // number goes up whenever the same file may give other contents.
-const contentsFormat = "deps.contents.1:"
+const contentsFormat = "deps.contents.2:"
 
 var errKept = errors.New("kept contents are damaged")
 
@@ -66,7 +66,11 @@ func (e *encoder) contents(c *Contents) {
 		e.string(string(s))
 		e.string(c.Scenes[i].Name) // JSON has only UTF-8
 		e.string(c.Scenes[i].Filepath)
-		e.any(c.Scenes[i].Properties)
+		if p := c.Scenes[i].Properties; p != nil {
+			e.any(p)
+		} else {
+			e.any(nil)
+		}
 	}
 	e.int(int64(len(c.Libraries)))
 	for _, l := range c.Libraries {
@@ -117,6 +121,7 @@ func (e *encoder) reference(r *Reference) {
 		e.int(int64(p.Size))
 		e.string(p.Raw)
 		e.int(p.Block)
+		e.int(p.Length)
 	}
 }
 
@@ -284,7 +289,7 @@ func (d *decoder) reference(r *Reference, libraries int) {
 	}
 	for range d.count() {
 		p := Part{Role: Role(d.int()), Offset: d.int(), Size: int(d.int())}
-		p.Raw, p.Block = d.string(), d.int()
+		p.Raw, p.Block, p.Length = d.string(), d.int(), d.int()
 		r.Parts = append(r.Parts, p)
 	}
 }

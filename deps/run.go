@@ -190,7 +190,7 @@ func (r *run) library(v *visit, i int, by origin) *visit {
 	}
 	use := v.file.use(&r.t.expand, lib.Ref, r.main.file.self)
 	if !lib.Needed() {
-		use.Missing, use.Wrong = nil, ""
+		use.Missing, use.Wrong, use.numbers = nil, "", use.numbers[:len(use.Files)]
 	}
 	var chain []Link
 	if by.visit != nil && len(use.Missing) > 0 {
@@ -209,6 +209,9 @@ func (r *run) visit(self string, file *tracedFile) *visit {
 	v := r.bySelf[self]
 	if v == nil {
 		v = &visit{path: self, file: file}
+		if file != nil {
+			v.path = file.path // a packed library is part of the file it is packed into
+		}
 		r.visits = append(r.visits, v)
 		r.bySelf[self] = v
 	}
@@ -273,8 +276,16 @@ func (r *run) chain(v *visit, id int32) []Link {
 
 // result gives what was found.
 func (r *run) result() *Trace {
+	at := map[string]int{}
 	for _, v := range r.visits {
-		if v.file != nil {
+		i, known := at[v.path]
+		switch {
+		case v.file == nil:
+		case known:
+			b := &r.trace.Blends[i]
+			b.Uses = append(slices.Clip(b.Uses), v.uses...)
+		default:
+			at[v.path] = len(r.trace.Blends)
 			r.trace.Blends = append(r.trace.Blends, BlendUses{Path: native(v.path), Uses: v.uses})
 		}
 	}

@@ -1,0 +1,103 @@
+package deps
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+func TestBlenderPath(t *testing.T) {
+	const folder = "/projects/robot/shots"
+	for _, test := range []struct {
+		path, posix, windows string
+	}{
+		{"", "", ""},
+		{"//", "", ""},
+		{"  ", "", ""},
+		{`\`, "", ""},
+		{"//tex/a.png", folder + "/tex/a.png", `P:/shots/tex/a.png`},
+		{"///tex/a.png", folder + "//tex/a.png", `P:/shots//tex/a.png`},
+		{"//../tex/a.png", folder + "/../tex/a.png", `P:/shots/../tex/a.png`},
+		{`//..\tex\a.png`, folder + "/../tex/a.png", `P:/shots/../tex/a.png`},
+		{"/abs/a.png", "/abs/a.png", `P:/abs/a.png`},
+		{`\abs\a.png`, "/abs/a.png", `P:/abs/a.png`},
+		{`C:\tex\a.png`, "/c/tex/a.png", `C:/tex/a.png`},
+		{`c:/tex/a.png`, "/c/tex/a.png", `c:/tex/a.png`},
+		{`Z:\..\a.png`, "/z/../a.png", `Z:/../a.png`},
+		{`\\server\share\a.png`, `\\server\share\a.png`, "//server/share/a.png"},
+		{"tex/a.png", folder + "/tex/a.png", `P:/shots/tex/a.png`},
+		{"1:/a.png", folder + "/1:/a.png", `P:/shots/1:/a.png`},
+		{"//caf\xe9.png", folder + "/caf\xe9.png", "P:/shots/caf\xe9.png"},
+	} {
+		if got := blenderPath(test.path, folder, false); got != test.posix {
+			t.Errorf("%q is %q, want %q", test.path, got, test.posix)
+		}
+		if got := blenderPath(test.path, "P:/shots", true); got != test.windows {
+			t.Errorf("%q on Windows is %q, want %q", test.path, got, test.windows)
+		}
+	}
+}
+
+func TestPathWords(t *testing.T) {
+	for _, test := range []struct{ folder, name, want string }{
+		{"//", "a.png", "//a.png"},
+		{"//tex", "a.png", "//tex/a.png"},
+		{"//tex/", "a.png", "//tex/a.png"},
+		{`//tex\`, "a.png", `//tex\a.png`},
+		{"", "//a.png", "//a.png"},
+	} {
+		if got := joinName(test.folder, test.name); got != test.want {
+			t.Errorf("%q and %q give %q, want %q", test.folder, test.name, got, test.want)
+		}
+	}
+	if folder, name := splitPath(`//tex\a.png`); folder != `//tex\` || name != "a.png" {
+		t.Errorf("split: %q %q", folder, name)
+	}
+	for path, want := range map[string]string{"/a/shot.blend": "shot", "/a/s.v1.blend": "s.v1", "/a/shot": "shot"} {
+		if got := stem(path); got != want {
+			t.Errorf("stem of %q is %q", path, got)
+		}
+	}
+	for path, want := range map[string]bool{
+		"//a": true, "/a": true, `C:\a`: true, `\\s\a`: true, "hello": false, "": false, "a/b": false,
+	} {
+		if isRooted(path) != want {
+			t.Errorf("isRooted(%q) is %v", path, !want)
+		}
+	}
+}
+
+// TestClean follows .. as the system does: after links.
+func TestClean(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need rights there")
+	}
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"far/away", "project/tex"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(root, "far", "away"), filepath.Join(root, "project", "link")); err != nil {
+		t.Fatal(err)
+	}
+	d := newDisk()
+	for path, want := range map[string]string{
+		"/project/tex/./a.png":          "/project/tex/a.png",
+		"/project/tex/../a.png":         "/project/a.png",
+		"/project/tex/../../a.png":      "/a.png",
+		"/project/gone/../a.png":        "/project/a.png",
+		"/project/link/a.png":           "/project/link/a.png",
+		"/project/link/../b/a.png":      "/far/b/a.png",
+		"/project/link/../../x.png":     "/x.png",
+		"/project/tex/../link/../a.png": "/far/a.png",
+	} {
+		if got := d.clean(root + path); got != root+want {
+			t.Errorf("%s is %s, want %s", path, got, root+want)
+		}
+	}
+}
