@@ -60,7 +60,7 @@ func (n *nodeCollector) readModifier(c *collector, s blend.Struct) {
 		if !ok || !isRooted(path) {
 			continue
 		}
-		part.Block = -1 // its length stands in the property too
+		_, part.Length = property.Raw("len")
 		before := len(c.Refs)
 		c.add(Reference{Field: "NodesModifierData.settings", Kind: KindOther, Path: path, Parts: []Part{part}, Optional: true})
 		if len(c.Refs) > before {

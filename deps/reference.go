@@ -62,6 +62,9 @@ type Part struct {
 	// Block is the offset of the block's header when the field is a block of its
 	// own, which could be made longer; else -1.
 	Block int64
+	// Length is the offset of IDProperty.len when the field is the text of a
+	// string property, which counts its bytes; else 0.
+	Length int64
 }
 
 // Role is what a Part holds.
