@@ -138,7 +138,7 @@ func makeAbsolute(t testing.TB, main string) {
 					continue // 45-names has a path that fills its field
 				}
 				edits = append(edits, pack.Edit{
-					ID: u.ID, Field: u.Field, Offset: p.Offset, Size: p.Size, Block: max(p.Block, 0), Old: p.Raw,
+					ID: u.ID, Field: u.Field, Offset: p.Offset, Size: p.Size, Block: max(p.Block, 0), Length: p.Length, Old: p.Raw,
 					New: absolute,
 				})
 			}

@@ -175,7 +175,7 @@ func (e *editor) put(u sentUse, p *deps.Part, value string) {
 	if value == p.Raw {
 		return
 	}
-	edit := Edit{ID: u.ID, Field: u.Field, Offset: p.Offset, Size: p.Size, Old: p.Raw, New: value, Block: max(p.Block, 0)}
+	edit := Edit{ID: u.ID, Field: u.Field, Offset: p.Offset, Size: p.Size, Old: p.Raw, New: value, Block: max(p.Block, 0), Length: p.Length}
 	if err := edit.check(); err != nil {
 		if long, ok := errors.AsType[*TooLongError](err); ok {
 			long.Blend = e.blend
