@@ -13,11 +13,10 @@ type Scene struct {
 	FrameEnd     int `json:"frame_end"`
 	FrameStep    int `json:"frame_step"`
 	FrameCurrent int `json:"frame_current"`
-	// UsePreview is use_preview_range; PreviewStart and PreviewEnd are the
-	// frames it goes from and to.
-	UsePreview   bool `json:"use_preview"`
-	PreviewStart int  `json:"frame_preview_start"`
-	PreviewEnd   int  `json:"frame_preview_end"`
+	// UsePreviewRange renders only the frames from PreviewStart to PreviewEnd in the viewport.
+	UsePreviewRange bool `json:"use_preview_range"`
+	PreviewStart    int  `json:"frame_preview_start"`
+	PreviewEnd      int  `json:"frame_preview_end"`
 
 	// FPS divided by FPSBase is the number of frames in a second.
 	FPS     int     `json:"fps"`
@@ -39,6 +38,8 @@ type Scene struct {
 	ColorDepth    string `json:"color_depth"` // bits of a channel
 	Quality       int    `json:"quality"`     // percent
 	Compression   int    `json:"compression"` // percent
+	// UsePreview is image_settings.use_preview: a small JPEG beside each EXR image.
+	UsePreview bool `json:"use_preview"`
 	// Filepath is where frames are rendered to, as it stands in the file.
 	Filepath string `json:"filepath"`
 
@@ -141,7 +142,7 @@ func (s *Scene) RNA() map[string]any {
 		"frame_current":       int64(s.FrameCurrent),
 		"frame_preview_start": int64(s.PreviewStart),
 		"frame_preview_end":   int64(s.PreviewEnd),
-		"use_preview_range":   s.UsePreview,
+		"use_preview_range":   s.UsePreviewRange,
 		"use_nodes":           s.UseNodes,
 		"camera":              s.Camera.rna(),
 		"world":               s.World.rna(),
@@ -201,6 +202,7 @@ func (s *Scene) renderRNA() map[string]any {
 			"color_depth": s.ColorDepth,
 			"quality":     int64(s.Quality),
 			"compression": int64(s.Compression),
+			"use_preview": s.UsePreview,
 		},
 	}
 }

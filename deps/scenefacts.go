@@ -22,6 +22,7 @@ const (
 
 	stampImage   = 1 << 6 // stamp
 	previewRange = 1 << 0 // flag
+	imagePreview = 1 << 1 // im_format.flag
 	transparent  = 1      // alphamode
 	layerRender  = 1 << 0 // ViewLayer.flag
 	layerDisable = 1 << 16
@@ -92,7 +93,7 @@ func readScene(d *blend.DataBlock, s blend.Struct) foundScene {
 		FrameEnd:             int(r.Int("efra")),
 		FrameStep:            int(r.Int("frame_step")),
 		FrameCurrent:         int(r.Int("cfra")),
-		UsePreview:           r.Int("flag")&previewRange != 0,
+		UsePreviewRange:      r.Int("flag")&previewRange != 0,
 		PreviewStart:         int(r.Int("psfra")),
 		PreviewEnd:           int(r.Int("pefra")),
 		FPS:                  int(r.Int("frs_sec")),
@@ -110,6 +111,7 @@ func readScene(d *blend.DataBlock, s blend.Struct) foundScene {
 		ColorDepth:           colorDepths[r.Int("im_format.depth")],
 		Quality:              int(r.Int("im_format.quality")),
 		Compression:          int(r.Int("im_format.compress")),
+		UsePreview:           r.Int("im_format.flag")&imagePreview != 0,
 		Filepath:             string(r.Bytes("pic")),
 		UseFileExtension:     scemode&sceneExtension != 0,
 		UseOverwrite:         mode&modeNoOverwrite == 0,

@@ -220,7 +220,7 @@ func asAPI(s Scene) apiScene {
 		Resolution: [3]int{s.ResolutionX, s.ResolutionY, s.ResolutionPercentage},
 		UseBorder:  s.UseBorder, UseCompositing: s.UseCompositing, UseFileExtension: s.UseFileExtension,
 		UseMultiview: s.UseMultiview, UseOverwrite: s.UseOverwrite, UsePlaceholder: s.UsePlaceholder,
-		UsePreviewRange: s.UsePreview, UseSequencer: s.UseSequencer, ViewLayers: s.Layers,
+		UsePreviewRange: s.UsePreviewRange, UseSequencer: s.UseSequencer, ViewLayers: s.Layers,
 	}
 	for _, m := range s.Markers {
 		a.Markers = append(a.Markers, apiMarker{orNil(m.Camera), m.Frame, m.Name})

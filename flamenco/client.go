@@ -112,8 +112,10 @@ type request struct {
 	header http.Header
 	// harmless: to send it twice does the same as to send it once.
 	harmless bool
-	silence  time.Duration // instead of Config.Silence
-	limit    int64         // of the reply in bytes, instead of maxReply
+	// last closes the connection after the reply.
+	last    bool
+	silence time.Duration // instead of Config.Silence
+	limit   int64         // of the reply in bytes, instead of maxReply
 }
 
 // withBody adds a body that is in memory.

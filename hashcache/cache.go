@@ -78,6 +78,7 @@ func Open(path string, cfg Config) (*Cache, error) {
 		Prefix:   map[kv.Table]int{copiesTable: copyPrefix},
 		Constant: []kv.Table{dirsTable, copiesTable},
 		BatchAge: cfg.BatchAge,
+		ReadOnly: cfg.ReadOnly,
 		Warn:     func(code, message string) { cfg.Warn(Warning{code, message}) },
 	})
 	if err != nil {

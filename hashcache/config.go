@@ -16,6 +16,9 @@ type Config struct {
 	// Verify reads every file that Sum is asked for, whatever its stamp says, and compares it with the entry.
 	Verify bool
 
+	// ReadOnly uses what is known and keeps nothing: for a run that is to leave no trace.
+	ReadOnly bool
+
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 

@@ -42,6 +42,17 @@ func compareAPI(ours, theirs []byte) (apiDiff, error) {
 	}
 	var d apiDiff
 	d.newOperations, d.goneOperations, _ = compareKeys(operations(a), operations(b))
+	// A schema that only one side has is a matter of how the document is written, not of the API.
+	for name := range a.Components.Schemas {
+		if _, both := b.Components.Schemas[name]; !both {
+			delete(a.Components.Schemas, name)
+		}
+	}
+	for name := range b.Components.Schemas {
+		if _, both := a.Components.Schemas[name]; !both {
+			delete(b.Components.Schemas, name)
+		}
+	}
 	d.newFields, d.goneFields, d.changedFields = compareKeys(fields(a), fields(b))
 	return d, nil
 }

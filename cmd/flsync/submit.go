@@ -81,6 +81,7 @@ It is safe to run again: a job that is there already and has not changed is skip
 	flags.BoolVar(&f.opt.Force, "force", false, "submit again what is there already")
 	flags.BoolVar(&f.opt.Replace, "replace", false, "cancel the older job when a changed one is submitted")
 	flags.BoolVar(&f.opt.OnlyChanged, "only-changed", false, "skip jobs whose last run is the same, and say which")
+	flags.BoolVar(&f.opt.UploadOnly, "upload-only", false, "only fill the store with what the jobs need: no checkout, no job, and no setting is needed")
 	flags.BoolVar(&f.wait, "wait", false, "follow the jobs to their end; the exit code says how the farm did")
 	flags.StringVar(&f.at, "at", "", "wait until this `TIME` before anything is done, such as 22:00")
 	flags.StringVar(&f.notify, "notify", "", "run this `CMD` at the end, with the summary as JSON on its standard input")

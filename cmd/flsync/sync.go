@@ -61,6 +61,7 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 // openCache opens the hash cache, whose warnings become the run's.
 func (s *session) openCache(c hashcache.Config, readOnly bool) (*hashcache.Cache, error) {
 	c.Warn = func(w hashcache.Warning) { s.sink.Emit(report.Warning{Code: w.Code, Message: w.Message}) }
+	c.ReadOnly = readOnly
 	cache, err := hashcache.Open(s.paths.Cache, c)
 	if err != nil {
 		return nil, err

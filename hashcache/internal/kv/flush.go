@@ -52,7 +52,7 @@ func (db *DB) flush(done <-chan struct{}) (left int) {
 	defer db.flushing.Unlock()
 
 	db.mu.Lock()
-	if db.unsaved || db.pending.keys == 0 {
+	if db.opt.ReadOnly || db.unsaved || db.pending.keys == 0 {
 		left = db.pending.keys
 		db.mu.Unlock()
 		return left

@@ -34,6 +34,9 @@ type Options struct {
 	BatchBytes int
 	BatchAge   time.Duration
 
+	// ReadOnly leaves the disk as it is: what is put serves this DB only, and is forgotten.
+	ReadOnly bool
+
 	// Warn is told, once for each code, about what costs speed but not correctness. It may be called from any goroutine.
 	Warn func(code, message string)
 
@@ -106,8 +109,10 @@ func Open(path string, opt Options) (*DB, error) {
 		kick: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	db.ready = sync.NewCond(&db.mu)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		db.cannotSave(err)
+	if !opt.ReadOnly {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			db.cannotSave(err)
+		}
 	}
 	v := db.acquire()
 	if v != nil && v.foreign {
@@ -178,6 +183,9 @@ func (db *DB) put(table Table, key, value []byte) {
 	}
 	enough := db.pending.keys >= db.opt.BatchKeys || db.pending.bytes >= db.opt.BatchBytes
 	db.mu.Unlock()
+	if db.opt.ReadOnly {
+		return
+	}
 	if full { // the writer does not keep up, or cannot write: forget, do not grow
 		db.warn(WarnUnsaved, db.path+": it could not be written for some time, so a part of what this run learned is not kept")
 	}

@@ -375,6 +375,10 @@ func (db *DB) setAside(bad os.FileInfo, why error) {
 	if errors.Is(why, errNewer) {
 		code, to = WarnNewer, db.path+".newer"
 	}
+	if db.opt.ReadOnly {
+		db.warn(code, fmt.Sprintf("%s cannot be used: %v", db.path, why))
+		return
+	}
 	turnstile, err := lockFile(db.lockPath(), true, db.opt.Wait, nil)
 	if err == nil {
 		defer turnstile.Close()
