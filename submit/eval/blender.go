@@ -65,7 +65,8 @@ type Request struct {
 	BlendFile string // absolute path
 	Scene     string // the file's active scene when empty
 	JobName   string
-	// Settings are the values that settings.NAME has.
+	// Settings are the values that settings.NAME has. What is missing there is taken
+	// from Expressions.
 	Settings map[string]any
 	// Expressions by any key of the caller's, usually the setting.
 	Expressions map[string]string

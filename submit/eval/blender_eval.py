@@ -34,8 +34,21 @@ def last_n_dir_parts(n, filepath=None, file=None):
 
 
 class Settings:
-    def __init__(self, values):
+    """What is known, and on demand what is being evaluated here, too."""
+
+    def __init__(self, values, expressions, names):
         self.__dict__.update(values)
+        self.__expressions = dict(expressions)
+        self.__names = names
+
+    def __getattr__(self, key):
+        # Taken out while it is evaluated, so that one that needs itself is not found.
+        expression = self.__expressions.pop(key, None)
+        if expression is None:
+            raise AttributeError("the setting %r has no value, or needs itself" % key)
+        value = eval(expression, dict(self.__names))
+        self.__dict__[key] = value
+        return value
 
 
 def plain(value):
@@ -73,10 +86,10 @@ def main():
         "abspath": abspath,
         "last_n_dir_parts": last_n_dir_parts,
         "jobname": request["jobname"],
-        "settings": Settings(request["settings"]),
     }
+    names["settings"] = Settings(request["settings"] or {}, request["expressions"] or {}, names)
     results = {}
-    for key, expression in request["expressions"].items():
+    for key, expression in (request["expressions"] or {}).items():
         try:
             value = plain(eval(expression, dict(names)))
             json.dumps(value, allow_nan=False)

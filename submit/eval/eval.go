@@ -40,7 +40,8 @@ type Env struct {
 	// JobName is the value of jobname.
 	JobName string
 	// Setting gives the value of settings.NAME: nil, bool, int, int64, float64 or
-	// string; false when the job type has no such setting. Nil: there are none.
+	// string; false when the job type has no such setting. Its error comes back from
+	// Eval as it is. Nil: there are none.
 	Setting func(name string) (value any, ok bool, err error)
 	// Limits, when zero, are DefaultLimits.
 	Limits Limits
@@ -149,6 +150,11 @@ func (m *machine) timeout() error {
 	return &limitError{what: "time", detail: context.Cause(m.ctx)}
 }
 
+// passedError is what the caller's own function returned.
+type passedError struct{ err error }
+
+func (e *passedError) Error() string { return e.err.Error() }
+
 // errTooDeep stops recursion over nested values, lists that hold themselves included.
 var errTooDeep error = &limitError{what: "room", detail: errors.New("it is nested too deeply")}
 
@@ -187,6 +193,9 @@ func (m *machine) explain(thread *starlark.Thread, err error) error {
 		return &SyntaxError{Message: unresolved.Error(), Unsupported: true}
 	}
 	// What our own functions returned comes back wrapped in one EvalError a call.
+	if e, ok := errors.AsType[*passedError](err); ok {
+		return e.err
+	}
 	if e, ok := errors.AsType[*UnknownError](err); ok {
 		return e
 	}

@@ -308,7 +308,7 @@ func (m *machine) setting(name string) (starlark.Value, error) {
 	}
 	value, ok, err := m.env.Setting(name)
 	if err != nil {
-		return nil, err
+		return nil, &passedError{err}
 	}
 	if !ok {
 		return nil, raise("AttributeError", "the job type has no setting '%s'", name)

@@ -73,7 +73,10 @@ func (e Errors) Err() error {
 		if a.Pos.Line != b.Pos.Line {
 			return a.Pos.Line - b.Pos.Line
 		}
-		return a.Pos.Col - b.Pos.Col
+		if a.Pos.Col != b.Pos.Col {
+			return a.Pos.Col - b.Pos.Col
+		}
+		return strings.Compare(a.Message, b.Message)
 	})
 	return slices.CompactFunc(sorted, func(a, b *Error) bool { return *a == *b })
 }

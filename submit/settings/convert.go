@@ -25,7 +25,28 @@ func Convert(s *api.AvailableJobSetting, value any) (any, error) {
 	if text, ok := value.(string); ok && len(s.Choices) > 0 && !slices.Contains(s.Choices, text) {
 		return nil, fmt.Errorf("%q is none of its choices: %s%s", text, strings.Join(s.Choices, ", "), nearest.Hint(text, s.Choices))
 	}
-	return value, nil
+	return value, withinBounds(s, value)
+}
+
+// withinBounds holds a number to the hard limits that the add-on gives its property. Blender would clamp it,
+// which nobody asked for.
+func withinBounds(s *api.AvailableJobSetting, value any) error {
+	var n float64
+	switch v := value.(type) {
+	case int64:
+		n = float64(v)
+	case float64:
+		n = v
+	default:
+		return nil
+	}
+	if low, ok := s.Propargs["min"].(float64); ok && n < low {
+		return fmt.Errorf("is %v, the lowest is %v", n, low)
+	}
+	if high, ok := s.Propargs["max"].(float64); ok && n > high {
+		return fmt.Errorf("is %v, the highest is %v", n, high)
+	}
+	return nil
 }
 
 func toType(t api.AvailableJobSettingType, value any) (any, error) {

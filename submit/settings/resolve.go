@@ -88,7 +88,7 @@ func (r *resolver) resolve(s *api.AvailableJobSetting) {
 		r.settle(s, value, err)
 		return
 	}
-	if s.Eval == "" || r.Facts == nil {
+	if s.Eval == "" || r.Facts == nil || keepsDefault(s) {
 		r.settle(s, fallback(s), nil)
 		return
 	}
@@ -145,8 +145,7 @@ func (r *resolver) lookUp(key string) (any, bool, error) {
 	return r.values[key], true, nil
 }
 
-// askBlender has the expressions that are left evaluated in one go. Those among them that use each other see
-// what is known without.
+// askBlender has the expressions that are left evaluated in one go. They see each other's values.
 func (r *resolver) askBlender() {
 	request := eval.Request{
 		BlendFile: r.Job.Blend, Scene: r.Facts.Scene, JobName: r.Job.Name,
@@ -154,11 +153,15 @@ func (r *resolver) askBlender() {
 	}
 	for i := range r.Type.Settings {
 		s := &r.Type.Settings[i]
+		if slices.Contains(r.left, s) {
+			continue
+		}
 		request.Settings[s.Key] = fallback(s)
 		if v, ok := r.values[s.Key]; ok {
 			request.Settings[s.Key] = v
 		}
 	}
+	request.Settings[Blendfile] = r.Facts.BlendFile
 	for _, s := range r.left {
 		request.Expressions[s.Key] = s.Eval
 	}
@@ -174,6 +177,18 @@ func (r *resolver) askBlender() {
 		}
 		r.evaluated(s, answer.Value, answer.Err)
 	}
+}
+
+// keepsDefault tells whether the default wins over the expression: in the add-on that is so for a setting that
+// people see, unless it has the button that links it to its expression. They press another to evaluate it.
+func keepsDefault(s *api.AvailableJobSetting) bool {
+	linked := s.EvalInfo != nil && s.EvalInfo.ShowLinkButton
+	hidden := s.Visible == api.AvailableJobSettingVisibilityHidden || s.Visible == api.AvailableJobSettingVisibilityWeb
+	switch fallback(s) {
+	case "", false, int64(0), 0.0:
+		return false
+	}
+	return !linked && !hidden
 }
 
 // fallback is the value of a setting that nobody gives: its default, else its type's nothing, which
@@ -192,6 +207,9 @@ func fallback(s *api.AvailableJobSetting) any {
 		return int64(0)
 	case api.AvailableJobSettingTypeFloat:
 		return 0.0
+	}
+	if len(s.Choices) > 0 {
+		return s.Choices[0] // what the add-on's menu shows first
 	}
 	return ""
 }

@@ -46,6 +46,9 @@ func Static(jobs []*manifest.Job, farm *Farm) manifest.Errors {
 				errs.Add(j.At("worker_tag"), "the Manager has no worker tag %q%s", j.WorkerTag, nearest.Hint(j.WorkerTag, tagNames(farm)))
 			}
 		}
+		if j.Type == "" {
+			continue // the manifest has a wrong one, and it was told
+		}
 		t, ok := farm.Type(j.Type)
 		if !ok {
 			names := typeNames(farm)
@@ -97,21 +100,23 @@ func checkGiven(errs *manifest.Errors, j *manifest.Job, t *api.AvailableJobType,
 
 // checkNeeded is about settings that have to be there and cannot come from anywhere.
 func checkNeeded(errs *manifest.Errors, j *manifest.Job, t *api.AvailableJobType) {
+	needs := func(s *api.AvailableJobSetting) bool {
+		_, given := j.Settings[s.Key]
+		return s.Required && !given
+	}
+	if s := find(t, Blendfile); s != nil && needs(s) && j.Blend == "" {
+		errs.Add(j.Pos, "the job type %s needs a blend file; give the job a blend", t.Name)
+		return // what follows from the scene would be missing, too
+	}
 	for i := range t.Settings {
 		s := &t.Settings[i]
-		_, given := j.Settings[s.Key]
 		switch {
-		case given:
-			continue
-		case s.Key == Blendfile:
-			if s.Required && j.Blend == "" {
-				errs.Add(j.Pos, "the job type %s needs a blend file; give the job a blend", t.Name)
-			}
+		case !needs(s) || s.Key == Blendfile:
 		case s.Eval != "":
-			if j.Blend == "" && s.Required {
+			if j.Blend == "" {
 				errs.Add(j.Pos, "the setting %s of %s follows from the scene, and the job has no blend file; give it by hand", s.Key, t.Name)
 			}
-		case s.Required && s.Default == nil:
+		case s.Default == nil:
 			errs.Add(j.Pos, "the job type %s needs the setting %s (%s); give it under settings, or with --set %s=…", t.Name, s.Key, typeName(s.Type), s.Key)
 		}
 	}
