@@ -232,10 +232,7 @@ func (p *Poster) Post(ctx context.Context, r Request) (api.Job, error) {
 		r.Job.Metadata[MetaHold] = "yes"
 	}
 	entry := journal.Entry{Step: journal.Posting, Key: r.Key, Name: r.Job.Name, Fingerprint: r.Fingerprint, Checkout: r.Checkout}
-	if err := p.journal.Record(ctx, entry); err != nil {
-		return api.Job{}, err
-	}
-	job, err := p.post(ctx, r)
+	job, err := p.post(ctx, r, entry)
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
@@ -256,8 +253,9 @@ func (p *Poster) Post(ctx context.Context, r Request) (api.Job, error) {
 	return job, p.Cancel(ctx, r.Replaces, "replaced by job "+job.ID)
 }
 
-// post sends the job, again if need be, and makes sure of the answer.
-func (p *Poster) post(ctx context.Context, r Request) (api.Job, error) {
+// post sends the job, again if need be, and makes sure of the answer. Each time is recorded: if this run dies, the
+// next has to know since when it may trust what the Manager says.
+func (p *Poster) post(ctx context.Context, r Request, entry journal.Entry) (api.Job, error) {
 	var (
 		unclear  bool      // an attempt may have taken effect
 		settled  time.Time // when it must have, if it has
@@ -278,6 +276,9 @@ func (p *Poster) post(ctx context.Context, r Request) (api.Job, error) {
 			case lastWord != nil:
 				return api.Job{}, &RefusedError{lastWord}
 			}
+		}
+		if err := p.journal.Record(ctx, entry); err != nil {
+			return api.Job{}, err
 		}
 		job, err := p.manager.SubmitJob(ctx, r.Job)
 		if err == nil || ctx.Err() != nil {

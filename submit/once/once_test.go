@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/submit/journal"
@@ -32,15 +34,20 @@ type fake struct {
 type trouble int
 
 const (
-	none    trouble = iota
-	dropped         // acts, and the answer is lost
-	cut             // the connection breaks before it acts
-	refused         // 400
-	stale           // 412
-	broken          // 500 without acting
-	away            // connection refused
-	gateway         // 502 after acting
+	none     trouble = iota
+	dropped          // acts, and the answer is lost
+	cut              // the connection breaks before it acts
+	refused          // 400
+	stale            // 412
+	broken           // 500 without acting
+	away             // connection refused
+	gateway          // 502 after acting
+	late             // the connection breaks, and it acts some seconds later
+	nonsense         // acts, and the answer makes no sense
 )
+
+// lateBy is how long a late request takes; the connection is long gone then.
+const lateBy = 7 * time.Second
 
 func (f *fake) Jobs(context.Context) ([]api.Job, error) {
 	f.mu.Lock()
@@ -87,9 +94,19 @@ func (f *fake) SubmitJob(ctx context.Context, s api.SubmittedJob) (api.Job, erro
 	if status == "" {
 		status = api.JobStatusQueued
 	}
-	j := api.Job{ID: fmt.Sprint("id-", len(f.jobs)+1), Name: s.Name, Metadata: s.Metadata, Status: status, Created: time.Unix(int64(len(f.jobs)), 0)}
+	j := api.Job{ID: fmt.Sprint("id-", f.posts), Name: s.Name, Metadata: s.Metadata, Status: status, Created: time.Now()}
+	if what == late {
+		time.AfterFunc(lateBy, func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.jobs = append(f.jobs, j)
+		})
+		return api.Job{}, lost
+	}
 	f.jobs = append(f.jobs, j)
 	switch what {
+	case nonsense:
+		return api.Job{}, &flamenco.Error{Status: http.StatusOK, Message: "no job in the answer"}
 	case dropped:
 		return api.Job{}, lost
 	case gateway:
@@ -103,6 +120,9 @@ func (f *fake) SetJobStatus(_ context.Context, id string, status api.JobStatus, 
 	defer f.mu.Unlock()
 	for i := range f.jobs {
 		if f.jobs[i].ID == id {
+			if f.jobs[i].Status == api.JobStatusCompleted {
+				return &flamenco.Error{Status: http.StatusUnprocessableEntity, FromManager: true}
+			}
 			f.jobs[i].Status = status
 			return nil
 		}
@@ -157,6 +177,9 @@ func TestPostIsThereOnce(t *testing.T) {
 		{name: "the connection breaks before", trouble: first(cut, cut), jobs: 1, posts: 3},
 		{name: "lost, after it broke before", trouble: first(cut, dropped), jobs: 1, posts: 2},
 		{name: "the Manager is away for a while", trouble: first(away, away, away), jobs: 1, posts: 4},
+		{name: "it acts long after the connection broke", trouble: first(late), jobs: 1, posts: 1},
+		{name: "the answer makes no sense", trouble: first(nonsense), jobs: 1, posts: 1},
+		{name: "refused after the connection broke", trouble: first(cut, refused), fails: true, refused: true, posts: 2},
 		{name: "refused", trouble: always(refused), fails: true, refused: true, posts: 1},
 		{name: "stale etag", trouble: always(stale), fails: true, refused: true, posts: 1},
 		{name: "an internal error that passes", trouble: first(broken, broken), jobs: 1, posts: 3},
@@ -194,8 +217,8 @@ func TestPostIsThereOnce(t *testing.T) {
 						t.Errorf("metadata %v lacks key, fingerprint or run", job.Metadata)
 					}
 				}
-				if !slices.Equal(log.steps(), want) {
-					t.Errorf("journal %v, want %v", log.steps(), want)
+				if got := slices.Compact(log.steps()); !slices.Equal(got, want) { // one for each attempt
+					t.Errorf("journal %v, want %v", got, want)
 				}
 			})
 		})
@@ -256,6 +279,121 @@ func TestHoldAndRelease(t *testing.T) {
 	}
 }
 
+// A run that held jobs and died leaves them paused. The next one releases them, but not those that somebody
+// paused after they had been released.
+func TestAdopt(t *testing.T) {
+	hold := api.JobMetadata{MetaKey: "k", MetaHold: "yes"}
+	m := &fake{jobs: []api.Job{
+		{ID: "held", Status: api.JobStatusPaused, Metadata: hold},
+		{ID: "released", Status: api.JobStatusPaused, Metadata: hold},
+		{ID: "runs", Status: api.JobStatusActive, Metadata: hold},
+		{ID: "paused by hand", Status: api.JobStatusPaused, Metadata: api.JobMetadata{MetaKey: "k"}},
+	}}
+	p := New(m, new(memory), Config{Run: "r", Released: map[string]bool{"released": true}})
+	for _, j := range m.jobs {
+		p.Adopt(j)
+	}
+	if err := p.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var queued []string
+	for _, j := range m.jobs {
+		if j.Status == api.JobStatusQueued {
+			queued = append(queued, j.ID)
+		}
+	}
+	if !slices.Equal(queued, []string{"held"}) {
+		t.Errorf("released %v, want the held one", queued)
+	}
+}
+
+func TestHoldIsMarked(t *testing.T) {
+	m := new(fake)
+	p := New(m, new(memory), Config{Run: "r"})
+	for _, r := range []Request{{Key: "1", Hold: true}, {Key: "2"}, {Key: "3", Hold: true, Job: api.SubmittedJob{InitialStatus: api.JobStatusPaused}}} {
+		if _, err := p.Post(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, j := range m.jobs {
+		if got, want := j.Metadata[MetaHold] != "", j.Metadata[MetaKey] == "1"; got != want {
+			t.Errorf("job %s is marked as held: %v", j.Metadata[MetaKey], got)
+		}
+	}
+}
+
+// A job that an earlier run sent just before it died arrives after this run has looked.
+func TestFindAwaitsWhatAnEarlierRunSent(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		comes  time.Duration // after the run died; 0: never
+		passed time.Duration // between the two runs
+		found  bool
+		waits  time.Duration // at most
+	}{
+		{"it comes", 7 * time.Second, time.Second, true, 10 * time.Second},
+		{"it never comes", 0, time.Second, false, 20 * time.Second},
+		{"it is long ago", 0, time.Hour, false, 0},
+		{"it is there", time.Second, 2 * time.Second, true, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := &fake{jobs: []api.Job{{ID: "older", Status: api.JobStatusFailed, Metadata: api.JobMetadata{MetaKey: "k", MetaRun: "r0"}}}}
+				sent := time.Now()
+				if tt.comes > 0 {
+					time.AfterFunc(tt.comes, func() {
+						m.mu.Lock()
+						defer m.mu.Unlock()
+						m.jobs = append(m.jobs, api.Job{ID: "late", Status: api.JobStatusQueued, Created: time.Now(), Metadata: api.JobMetadata{MetaKey: "k", MetaRun: "r1"}})
+					})
+				}
+				time.Sleep(tt.passed)
+				begin := time.Now()
+				p := New(m, new(memory), Config{Run: "r2", Unsettled: map[string]Sent{"k": {Run: "r1", At: sent}}})
+				if _, found, err := p.Find(t.Context(), "another"); found || err != nil || time.Since(begin) > 0 {
+					t.Errorf("a key that nobody sent: %v, %v after %v", found, err, time.Since(begin))
+				}
+				j, found, err := p.Find(t.Context(), "k")
+				if err != nil || found != tt.found || found && j.ID != "late" {
+					t.Errorf("found %v %q, %v, want %v", found, j.ID, err, tt.found)
+				}
+				if took := time.Since(begin); took > tt.waits {
+					t.Errorf("waited %v", took)
+				}
+			})
+		})
+	}
+}
+
+func TestAliveAndCancel(t *testing.T) {
+	key := api.JobMetadata{MetaKey: "k"}
+	m := &fake{jobs: []api.Job{
+		{ID: "active", Status: api.JobStatusActive, Metadata: key}, {ID: "paused", Status: api.JobStatusPaused, Metadata: key},
+		{ID: "done", Status: api.JobStatusCompleted, Metadata: key}, {ID: "failed", Status: api.JobStatusFailed, Metadata: key},
+		{ID: "other", Status: api.JobStatusActive, Metadata: api.JobMetadata{MetaKey: "other"}},
+	}}
+	p := New(m, new(memory), Config{Run: "r"})
+	if _, _, err := p.Find(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, j := range p.Alive("k") {
+		ids = append(ids, j.ID)
+	}
+	if slices.Sort(ids); !slices.Equal(ids, []string{"active", "paused"}) {
+		t.Errorf("alive: %v", ids)
+	}
+	// One that has ended since, and one that is gone, are as good as canceled.
+	for _, j := range []api.Job{m.jobs[0], m.jobs[2], {ID: "gone"}} {
+		if err := p.Cancel(t.Context(), []api.Job{j}, "test"); err != nil {
+			t.Errorf("%s: %v", j.ID, err)
+		}
+	}
+	if m.jobs[0].Status != api.JobStatusCancelRequested || m.jobs[2].Status != api.JobStatusCompleted {
+		t.Errorf("afterwards: %v and %v", m.jobs[0].Status, m.jobs[2].Status)
+	}
+}
+
 func TestReplaceCancelsTheOldJob(t *testing.T) {
 	m := &fake{jobs: []api.Job{{ID: "old", Status: api.JobStatusActive}}}
 	p := New(m, new(memory), Config{Run: "r"})
@@ -270,29 +408,33 @@ func TestReplaceCancelsTheOldJob(t *testing.T) {
 	}
 }
 
-// A hundred jobs, in runs that end at any moment, with answers that get lost: each is there once.
+// A hundred jobs, four at a time, in runs that end at any moment, with answers that get lost and requests
+// that take effect when their run is long dead: each is there once.
 func TestKilledAtRandom(t *testing.T) {
 	const jobs, seeds = 100, 20
 	for seed := range uint64(seeds) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		m := &fake{trouble: func(int) trouble {
 			if random.IntN(4) == 0 {
-				return []trouble{dropped, cut, gateway, away}[random.IntN(4)]
+				return []trouble{dropped, cut, gateway, away, late, nonsense}[random.IntN(6)]
 			}
 			return none
 		}}
 		synctest.Test(t, func(t *testing.T) {
+			unsettled := make(map[string]Sent) // as package journal tells it
 			for run := 0; ; run++ {
 				ctx, kill := context.WithCancel(t.Context())
-				after := random.IntN(40)
-				log := &killing{after: after, kill: kill}
-				p := New(m, log, Config{Run: fmt.Sprint("run", run)})
+				log := &killing{after: random.IntN(40), kill: kill}
+				name := fmt.Sprint("run", run)
+				p := New(m, log, Config{Run: name, Unsettled: unsettled})
 				done := submitAll(ctx, p, jobs)
 				kill()
 				if done {
 					break
 				}
+				log.addUnsettled(unsettled, name)
 			}
+			time.Sleep(lateBy) // for what is still on its way
 		})
 		keys := make(map[string]int)
 		for _, j := range m.jobs {
@@ -310,18 +452,30 @@ func TestKilledAtRandom(t *testing.T) {
 }
 
 func submitAll(ctx context.Context, p *Poster, jobs int) bool {
+	var group errgroup.Group
+	group.SetLimit(4)
 	for i := range jobs {
-		key := fmt.Sprint(i)
-		if _, found, err := p.Find(ctx, key); err != nil {
-			return false
-		} else if found {
-			continue
-		}
-		if _, err := p.Post(ctx, Request{Key: key}); err != nil {
-			return false
+		group.Go(func() error {
+			key := fmt.Sprint(i)
+			_, found, err := p.Find(ctx, key)
+			if err == nil && !found {
+				_, err = p.Post(ctx, Request{Key: key})
+			}
+			return err
+		})
+	}
+	return group.Wait() == nil
+}
+
+// addUnsettled adds the jobs that the run sent and that were never answered for.
+func (k *killing) addUnsettled(open map[string]Sent, run string) {
+	for _, e := range k.entries {
+		if e.Step == journal.Posting {
+			open[e.Key] = Sent{Run: run, At: e.Time}
+		} else {
+			delete(open, e.Key)
 		}
 	}
-	return true
 }
 
 // killing ends the run after some entries.
@@ -332,11 +486,16 @@ type killing struct {
 }
 
 func (k *killing) Record(ctx context.Context, e journal.Entry) error {
-	if k.after--; k.after < 0 {
+	k.mu.Lock()
+	k.after--
+	dead := k.after < 0
+	k.mu.Unlock()
+	if dead {
 		k.kill()
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	e.Time = time.Now()
 	return k.memory.Record(ctx, e)
 }

@@ -22,8 +22,11 @@ func retry[T any](ctx context.Context, c Config, do func() (T, error)) (T, error
 	waits.MaxInterval = longestWait
 	return backoff.Retry(ctx, func() (T, error) {
 		v, err := do()
-		var refused *RefusedError
-		if err != nil && (errors.As(err, &refused) || !flamenco.IsTemporary(err)) {
+		var (
+			refused   *RefusedError
+			unsettled *unsettledError
+		)
+		if err != nil && (errors.As(err, &refused) || !errors.As(err, &unsettled) && !flamenco.IsTemporary(err)) {
 			err = backoff.Permanent(err)
 		}
 		return v, err
