@@ -34,8 +34,11 @@ func (s *submission) deliver(ctx context.Context, shot *shot) {
 }
 
 func (s *submission) deliverOne(ctx context.Context, shot *shot) error {
-	if shot.jobType == nil {
-		return nil // failed, and told
+	if shot.dropped {
+		return nil
+	}
+	if s.opt.UploadOnly {
+		return s.upload(ctx, shot)
 	}
 	if err := s.check(ctx, shot); err != nil {
 		return err
@@ -76,6 +79,15 @@ func (s *submission) deliverOne(ctx context.Context, shot *shot) error {
 	return s.post(ctx, shot, checkout, print, files)
 }
 
+// upload sends a job's files and leaves it at that, so that a later run has nothing to send.
+func (s *submission) upload(ctx context.Context, shot *shot) error {
+	files, err := s.hashShot(ctx, shot, true)
+	if err != nil {
+		return err
+	}
+	return s.settleShot(ctx, files)
+}
+
 // fingerprint of a shot whose files have their digests.
 func fingerprint(shot *shot, files []*file) (string, error) {
 	return settings.Fingerprint(shot.jobType, shot.values, shot.blendAt, specsOf(files))
@@ -85,7 +97,7 @@ func fingerprint(shot *shot, files []*file) (string, error) {
 func (s *submission) deliverShared(ctx context.Context, shots []*shot) {
 	byProject := make(map[string][]*shot)
 	for _, shot := range shots {
-		if shot.jobType != nil {
+		if !shot.dropped {
 			byProject[shot.Project] = append(byProject[shot.Project], shot)
 		}
 	}

@@ -49,7 +49,7 @@ func (s *submission) placeProject(ctx context.Context, project string, shots []*
 		plan, err := batch.Plan(i)
 		if err != nil {
 			s.failed(ctx, shot, err)
-			shot.jobType = nil // marks it as done with
+			shot.dropped = true
 			continue
 		}
 		s.tellPlan(shot, plan)
@@ -66,12 +66,12 @@ func (s *submission) placeProject(ctx context.Context, project string, shots []*
 		shot.blendAt = at
 	}
 	for _, shot := range shots {
-		if shot.jobType == nil {
+		if shot.dropped {
 			continue
 		}
 		if err := s.addMore(ctx, shot); err != nil {
 			s.failed(ctx, shot, err)
-			shot.jobType = nil
+			shot.dropped = true
 		}
 	}
 	return nil

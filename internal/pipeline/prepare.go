@@ -23,6 +23,7 @@ import (
 // A shot is a job on its way to the Manager, and what is known of it so far.
 type shot struct {
 	*manifest.Job
+	dropped bool // failed, and told
 	jobType *api.AvailableJobType
 	facts   *eval.Facts     // nil without a blend file
 	trace   *deps.Trace     // likewise
@@ -84,6 +85,9 @@ func (s *submission) prepareOne(ctx context.Context, shot *shot) (err error) {
 		if err := s.tellMissing(shot); err != nil {
 			return err
 		}
+	}
+	if s.opt.UploadOnly {
+		return nil
 	}
 	shot.values, err = settings.Resolve(ctx, settings.Input{Job: shot.Job, Type: shot.jobType, Facts: shot.facts, Blender: s.opt.Blender})
 	return err

@@ -29,6 +29,7 @@ type SubmitOptions struct {
 	RelativeOnly bool        // leave absolute paths in blend files alone
 	NeedAll      bool        // a job with a missing file fails
 	Shared       bool        // one checkout for all jobs of a project
+	UploadOnly   bool        // end when the Manager has the files: no settings are needed, and no job is made
 
 	Force       bool // submit what is there already, too
 	Replace     bool // cancel the older job of a key when a new one is in
@@ -99,7 +100,7 @@ func (s *submission) work(ctx context.Context) error {
 	if err := s.place(ctx, shots); err != nil {
 		return err
 	}
-	if s.opt.Shared {
+	if s.opt.Shared && !s.opt.UploadOnly {
 		s.deliverShared(ctx, shots)
 	} else {
 		var group errgroup.Group
@@ -164,8 +165,11 @@ func (r *run) open(ctx context.Context, opt SubmitOptions) (_ *submission, err e
 	if err := s.askFarm(ctx); err != nil {
 		return nil, err
 	}
-	if err := settings.Static(opt.Jobs, &s.farm).Err(); err != nil {
-		return nil, err
+	if !opt.UploadOnly {
+		if err := settings.Static(opt.Jobs, &s.farm).Err(); err != nil {
+			return nil, err
+		}
+		r.meter.jobs.Store(int64(len(opt.Jobs)))
 	}
 	s.tracer, err = NewTracer(r.Cache, !r.DryRun, func(err error) {
 		r.Sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
@@ -179,7 +183,7 @@ func (r *run) open(ctx context.Context, opt SubmitOptions) (_ *submission, err e
 	var steps once.Journal = noJournal{}
 	config := opt.Once
 	config.Run = opt.Run
-	if !r.DryRun {
+	if !r.DryRun && !opt.UploadOnly { // bytes in the store harm no other run
 		if err := s.lock(); err != nil {
 			return nil, err
 		}
@@ -189,7 +193,6 @@ func (r *run) open(ctx context.Context, opt SubmitOptions) (_ *submission, err e
 		}
 	}
 	s.poster = once.New(r.Manager, steps, config)
-	r.meter.jobs.Store(int64(len(opt.Jobs)))
 	return s, nil
 }
 
@@ -209,7 +212,7 @@ func leftOpen(dir, manager string, config *once.Config) error {
 // close ends journal and locks. ctx may have ended already.
 func (s *submission) close(ctx context.Context, exit error) error {
 	s.digests.dropKept()
-	if s.DryRun {
+	if s.journal == nil {
 		return nil
 	}
 	ending := context.WithoutCancel(ctx)
@@ -224,7 +227,7 @@ func (s *submission) close(ctx context.Context, exit error) error {
 	return errors.Join(s.journal.Record(ending, end), pruned, s.journal.Close(), s.unlock())
 }
 
-// noJournal is that of a dry run.
+// noJournal is that of a run that makes no jobs.
 type noJournal struct{}
 
 func (noJournal) Record(context.Context, journal.Entry) error { return nil }
