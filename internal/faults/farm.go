@@ -1,0 +1,113 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/flsync/flsync/internal/manager"
+)
+
+// farm is an embedded Manager that can be ended and started again on what it left.
+type farm struct {
+	dir string
+
+	mu      sync.Mutex
+	manager *manager.Manager
+	server  *http.Server
+	address atomic.Value // string; "" while it is down
+	uploads map[string]int
+	stored  map[string]int
+	full    int // requests that want the disk to be full
+	started int
+}
+
+func openFarm(dir string) (*farm, error) {
+	f := &farm{dir: dir, uploads: make(map[string]int), stored: make(map[string]int)}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f, f.start()
+}
+
+// start is called under the lock.
+func (f *farm) start() error {
+	m, err := manager.New(manager.Config{Dir: f.dir, CountDigests: true})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return errors.Join(err, m.Close())
+	}
+	f.manager = m
+	f.manager.SetFaults(manager.Faults{ShardRace: true, DiskFull: f.full > 0})
+	f.server = &http.Server{Handler: m, ErrorLog: log.New(io.Discard, "", 0)}
+	go f.server.Serve(listener)
+	f.address.Store("http://" + listener.Addr().String())
+	f.started++
+	return nil
+}
+
+// stop ends the Manager as a kill would: connections are cut, and requests under way end where they are.
+// It is called under the lock.
+func (f *farm) stop() error {
+	if f.manager == nil {
+		return nil
+	}
+	err := f.server.Close()
+	f.count()
+	err = errors.Join(err, f.manager.Close())
+	f.manager = nil
+	return err
+}
+
+// count adds what the Manager was asked before it ends, or for a look.
+func (f *farm) count() {
+	for digest, n := range f.manager.Stats().Digests {
+		f.uploads[digest] += n.Requests
+		f.stored[digest] += n.Stored
+	}
+}
+
+func (f *farm) URL() string { return f.address.Load().(string) }
+
+// Restart ends the Manager and starts it again, on another port.
+func (f *farm) Restart(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Join(f.stop(), f.start())
+}
+
+// FillDisk lets the Manager's writes fail until the function that it returns is called.
+func (f *farm) FillDisk(context.Context) (empty func(), err error) {
+	f.fill(1)
+	return func() { f.fill(-1) }, nil
+}
+
+func (f *farm) fill(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.full += n
+	if f.manager != nil {
+		f.manager.SetFaults(manager.Faults{ShardRace: true, DiskFull: f.full > 0})
+	}
+}
+
+// checkouts is where checkouts lie on disk.
+func (f *farm) checkouts() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.manager.CheckoutDir()
+}
+
+// Close ends it for good. What was uploaded how often stays to be looked at.
+func (f *farm) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stop()
+}
