@@ -294,7 +294,7 @@ func (p *Poster) post(ctx context.Context, r Request, entry journal.Entry) (api.
 		case mayHaveActed:
 			unclear = true
 		}
-		if flamenco.IsTemporary(err) && errored < internalErrors {
+		if passes(err) && errored < internalErrors {
 			return api.Job{}, err
 		}
 		if !unclear {
@@ -348,7 +348,7 @@ func (p *Poster) Cancel(ctx context.Context, jobs []api.Job, reason string) erro
 	for _, j := range jobs {
 		_, err := retry(ctx, p.config, func() (struct{}, error) {
 			err := p.manager.SetJobStatus(ctx, j.ID, api.JobStatusCancelRequested, reason)
-			if err != nil && !flamenco.IsTemporary(err) {
+			if err != nil && !passes(err) {
 				now, look := p.manager.Job(ctx, j.ID)
 				if flamenco.IsNotFound(look) || look == nil && (!Counts(now) || now.Status == api.JobStatusCompleted) {
 					err = nil
@@ -411,7 +411,7 @@ func (p *Poster) release(ctx context.Context, job api.Job) error {
 	}
 	_, err := retry(ctx, p.config, func() (struct{}, error) {
 		err := p.manager.SetJobStatus(ctx, job.ID, api.JobStatusQueued, "all jobs of the batch are in")
-		if err != nil && !flamenco.IsTemporary(err) { // a request before it may have taken effect, unheard
+		if err != nil && !passes(err) { // a request before it may have taken effect, unheard
 			if now, look := p.manager.Job(ctx, job.ID); look == nil && now.Status != api.JobStatusPaused {
 				err = nil
 			}

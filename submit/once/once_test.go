@@ -44,6 +44,7 @@ const (
 	gateway          // 502 after acting
 	late             // the connection breaks, and it acts some seconds later
 	nonsense         // acts, and the answer makes no sense
+	apology          // a proxy's web page with status 200
 )
 
 // lateBy is how long a late request takes; the connection is long gone then.
@@ -89,6 +90,8 @@ func (f *fake) SubmitJob(ctx context.Context, s api.SubmittedJob) (api.Job, erro
 		return api.Job{}, &flamenco.Error{Status: http.StatusPreconditionFailed, FromManager: true}
 	case broken:
 		return api.Job{}, &flamenco.Error{Status: http.StatusInternalServerError, FromManager: true}
+	case apology:
+		return api.Job{}, &flamenco.Error{Status: http.StatusOK, Err: flamenco.ErrNotAManager}
 	}
 	status := s.InitialStatus
 	if status == "" {
@@ -179,6 +182,7 @@ func TestPostIsThereOnce(t *testing.T) {
 		{name: "the Manager is away for a while", trouble: first(away, away, away), jobs: 1, posts: 4},
 		{name: "it acts long after the connection broke", trouble: first(late), jobs: 1, posts: 1},
 		{name: "the answer makes no sense", trouble: first(nonsense), jobs: 1, posts: 1},
+		{name: "a proxy apologizes with a web page", trouble: first(apology, apology), jobs: 1, posts: 3},
 		{name: "refused after the connection broke", trouble: first(cut, refused), fails: true, refused: true, posts: 2},
 		{name: "refused", trouble: always(refused), fails: true, refused: true, posts: 1},
 		{name: "stale etag", trouble: always(stale), fails: true, refused: true, posts: 1},
@@ -416,7 +420,7 @@ func TestKilledAtRandom(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		m := &fake{trouble: func(int) trouble {
 			if random.IntN(4) == 0 {
-				return []trouble{dropped, cut, gateway, away, late, nonsense}[random.IntN(6)]
+				return []trouble{dropped, cut, gateway, away, late, nonsense, apology}[random.IntN(7)]
 			}
 			return none
 		}}

@@ -26,11 +26,19 @@ func retry[T any](ctx context.Context, c Config, do func() (T, error)) (T, error
 			refused   *RefusedError
 			unsettled *unsettledError
 		)
-		if err != nil && (errors.As(err, &refused) || !errors.As(err, &unsettled) && !flamenco.IsTemporary(err)) {
+		if err != nil && (errors.As(err, &refused) || !errors.As(err, &unsettled) && !passes(err)) {
 			err = backoff.Permanent(err)
 		}
 		return v, err
 	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(c.Patience))
+}
+
+// passes tells whether the same request may get another answer later. A web page in place of one is a
+// proxy's apology: the Manager was there when the run began.
+func passes(err error) bool {
+	var reply *flamenco.Error
+	apology := errors.As(err, &reply) && reply.Status < 400 && errors.Is(err, flamenco.ErrNotAManager)
+	return apology || flamenco.IsTemporary(err)
 }
 
 func newestFirst(jobs []api.Job) {
