@@ -112,10 +112,8 @@ type request struct {
 	header http.Header
 	// harmless: to send it twice does the same as to send it once.
 	harmless bool
-	// last closes the connection after the reply.
-	last    bool
-	silence time.Duration // instead of Config.Silence
-	limit   int64         // of the reply in bytes, instead of maxReply
+	silence  time.Duration // instead of Config.Silence
+	limit    int64         // of the reply in bytes, instead of maxReply
 }
 
 // withBody adds a body that is in memory.
@@ -159,7 +157,10 @@ func (c *Client) send(ctx context.Context, r request) (*reply, error) {
 // once makes one attempt. stale tells whether an old connection may be all that is wrong.
 func (c *Client) once(ctx context.Context, r request, address *url.URL) (_ *reply, stale bool, err error) {
 	watched, watch := watchOver(ctx, cmp.Or(r.silence, c.config.Silence))
-	req := (&http.Request{Method: r.method, URL: address, Host: c.host, Header: c.header.Clone()}).WithContext(watched)
+	req := (&http.Request{
+		Method: r.method, URL: address, Host: c.host, Header: c.header.Clone(),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, // without these, net/http does not wait after Expect
+	}).WithContext(watched)
 	maps.Copy(req.Header, r.header)
 	if req.Header.Get("Accept") == "" {
 		req.Header.Set("Accept", "application/json")

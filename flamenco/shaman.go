@@ -70,9 +70,6 @@ func (c *Client) ShamanUpload(ctx context.Context, u Upload) (UploadOutcome, err
 		size:     u.Size,
 		header:   uploadHeader(u),
 		harmless: true,
-		// On a connection that is to be used again, net/http sends the body also after an answer other than
-		// 100 (it has to, RFC 9110 10.1.1), which is just what was to be saved.
-		last: u.Expect && u.Size > 0,
 	})
 	if err != nil {
 		if failed := source.failure(); failed != nil && ctx.Err() == nil {

@@ -25,6 +25,7 @@ type apiDocument struct {
 
 type apiSchema struct {
 	Type       string               `yaml:"type" json:"type"`
+	Required   []string             `yaml:"required" json:"required"`
 	Properties map[string]apiSchema `yaml:"properties" json:"properties"`
 	AllOf      []apiSchema          `yaml:"allOf" json:"allOf"`
 	Ref        string               `yaml:"$ref" json:"$ref"`
@@ -54,6 +55,7 @@ func compareAPI(ours, theirs []byte) (apiDiff, error) {
 		}
 	}
 	d.newFields, d.goneFields, d.changedFields = compareKeys(fields(a), fields(b))
+	d.goneFields = slices.DeleteFunc(d.goneFields, func(f string) bool { return !required(a, f) })
 	return d, nil
 }
 
@@ -80,6 +82,17 @@ func fields(d apiDocument) map[string]string {
 		collectFields(all, d, name, s, 0)
 	}
 	return all
+}
+
+// required tells whether every object of its schema has a field "Schema.field". Others may be lacking in older
+// Managers.
+func required(d apiDocument, field string) bool {
+	schema, name, _ := strings.Cut(field, ".")
+	s := d.Components.Schemas[schema]
+	if slices.Contains(s.Required, name) {
+		return true
+	}
+	return slices.ContainsFunc(s.AllOf, func(part apiSchema) bool { return slices.Contains(part.Required, name) })
 }
 
 func collectFields(all map[string]string, d apiDocument, name string, s apiSchema, depth int) {
