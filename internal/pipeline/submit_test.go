@@ -1,0 +1,345 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/manager"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/submit/journal"
+	"github.com/flsync/flsync/submit/manifest"
+	"github.com/flsync/flsync/submit/once"
+)
+
+// night is a folder with three small shots, an embedded Manager, and what runs share.
+type night struct {
+	t       *testing.T
+	dir     string
+	manager *manager.Manager
+	client  *flamenco.Client
+	cache   *hashcache.Cache
+	runs    int
+}
+
+func newNight(t *testing.T) *night {
+	t.Helper()
+	n := &night{t: t, dir: t.TempDir()}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	n.manager, err = manager.New(manager.Config{Dir: filepath.Join(n.dir, "manager")})
+	must(err)
+	server := httptest.NewServer(n.manager)
+	n.client, err = flamenco.New(flamenco.Config{URL: server.URL})
+	must(err)
+	n.cache, err = hashcache.Open(filepath.Join(n.dir, "hashes.db"), hashcache.Config{})
+	must(err)
+	t.Cleanup(func() {
+		server.Close()
+		if err := errors.Join(n.cache.Close(), n.manager.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	must(os.CopyFS(filepath.Join(n.dir, "project"), os.DirFS("../../testdata/project")))
+	return n
+}
+
+// load reads a manifest that lies in the project.
+func (n *night) load(text string) []*manifest.Job {
+	n.t.Helper()
+	jobs, err := manifest.Load([]string{"-"}, manifest.Options{Dir: filepath.Join(n.dir, "project"), Stdin: strings.NewReader(text)})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return jobs
+}
+
+// submit runs once. The events of jobs come back as "name status", or "name skipped".
+func (n *night) submit(ctx context.Context, jobs []*manifest.Job, change func(*SubmitOptions)) ([]string, error) {
+	n.runs++
+	opt := SubmitOptions{
+		Jobs: jobs, Run: fmt.Sprintf("run-%03d", n.runs),
+		Journal: filepath.Join(n.dir, "journal"), Rewrites: filepath.Join(n.dir, "rewrites"),
+	}
+	if change != nil {
+		change(&opt)
+	}
+	sink := &jobSink{}
+	_, err := Submit(ctx, Env{Manager: n.client, Cache: n.cache, Sink: sink}, opt)
+	slices.Sort(sink.jobs)
+	return sink.jobs, err
+}
+
+type jobSink struct {
+	mu   sync.Mutex
+	jobs []string
+}
+
+func (s *jobSink) Emit(e report.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if j, ok := e.(report.Job); ok {
+		status := j.Status
+		if j.Skipped {
+			status = "skipped"
+		}
+		s.jobs = append(s.jobs, j.Name+" "+status)
+	}
+}
+
+// statuses are the Manager's jobs as "name status", sorted.
+func (n *night) statuses() (all []string) {
+	n.t.Helper()
+	jobs, err := n.client.Jobs(n.t.Context())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, j := range jobs {
+		all = append(all, j.Name+" "+string(j.Status))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (n *night) orphans() (all []string) {
+	n.t.Helper()
+	runs, err := journal.List(filepath.Join(n.dir, "journal"), 0)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, r := range runs {
+		for _, j := range r.Jobs {
+			if j.Orphan() {
+				all = append(all, j.Name)
+			}
+		}
+	}
+	return all
+}
+
+const twoTests = `
+defaults: {type: echo-sleep-test, settings: {message: hello}}
+jobs:
+- {name: a, type: echo-sleep-test}
+- {name: b, type: echo-sleep-test}
+`
+
+func (n *night) want(what string, got, want []string) {
+	n.t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		n.t.Errorf("%s: (-want +got)\n%s", what, diff)
+	}
+}
+
+// A run that holds its jobs ends before it releases them. The next one releases them all, and what
+// somebody pauses afterwards stays paused.
+func TestHeldJobsOfARunThatDied(t *testing.T) {
+	n := newNight(t)
+	jobs := n.load(twoTests)
+	hold := func(o *SubmitOptions) { o.Hold = true }
+	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: "setJobStatus", Fault: manager.Fault{Status: 403}})})
+	if _, err := n.submit(t.Context(), jobs, hold); err == nil {
+		t.Fatal("jobs that could not be released are no error")
+	}
+	n.want("held", n.statuses(), []string{"a paused", "b paused"})
+	n.manager.SetFaults(manager.Faults{})
+
+	got, err := n.submit(t.Context(), jobs, hold)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.want("second run", got, []string{"a skipped", "b skipped"})
+	n.want("released", n.statuses(), []string{"a queued", "b queued"})
+
+	all, err := n.client.Jobs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.client.SetJobStatus(t.Context(), all[0].ID, api.JobStatusPauseRequested, "by hand"); err != nil {
+		t.Fatal(err)
+	}
+	before := n.statuses()
+	if _, err := n.submit(t.Context(), jobs, hold); err != nil {
+		t.Fatal(err)
+	}
+	n.want("paused by hand", n.statuses(), before)
+}
+
+func TestHoldReleasesNoneWhenOneFails(t *testing.T) {
+	n := newNight(t)
+	jobs := n.load(twoTests)
+	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: "submitJob", Skip: 1, Times: 1, Fault: manager.Fault{Status: 400, Body: `{"code":400,"message":"no"}`, Type: "application/json"}})})
+	_, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Hold = true })
+	if !errors.Is(err, ErrPartial) || !strings.Contains(err.Error(), "stay paused") {
+		t.Errorf("error %v, want one that says what stays paused", err)
+	}
+	if got := n.statuses(); len(got) != 1 || !strings.HasSuffix(got[0], " paused") {
+		t.Errorf("jobs %v, want the one that is in to be paused", got)
+	}
+	if _, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Hold = true }); err != nil {
+		t.Fatal(err)
+	}
+	n.want("after the repair", n.statuses(), []string{"a queued", "b queued"})
+}
+
+// Answers get lost after the Manager acted: each job is there once, and the next run finds nothing to do.
+func TestLostAnswers(t *testing.T) {
+	n := newNight(t)
+	jobs := n.load(twoTests)
+	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(
+		manager.Rule{Operation: "submitJob", Times: 1, Fault: manager.Fault{Cut: manager.CutAfter}},
+		manager.Rule{Operation: "submitJob", Times: 1, Fault: manager.Fault{Cut: manager.CutDuringReply}},
+	)})
+	if _, err := n.submit(t.Context(), jobs, nil); err != nil {
+		t.Fatal(err)
+	}
+	n.want("first run", n.statuses(), []string{"a queued", "b queued"})
+	got, err := n.submit(t.Context(), jobs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.want("second run", got, []string{"a skipped", "b skipped"})
+}
+
+func TestReplaceAndForce(t *testing.T) {
+	n := newNight(t)
+	changed := func(message string) []*manifest.Job {
+		return n.load(strings.ReplaceAll(twoTests, "hello", message))
+	}
+	for i, tt := range []struct {
+		message string
+		change  func(*SubmitOptions)
+		want    []string // of job a, at the Manager
+	}{
+		{"one", nil, []string{"a queued"}},
+		{"one", nil, []string{"a queued"}},
+		{"two", nil, []string{"a queued", "a queued"}},
+		// A job that is the same still cancels what an earlier run with --replace could not any more.
+		{"two", func(o *SubmitOptions) { o.Replace = true }, []string{"a canceled", "a queued"}},
+		{"three", func(o *SubmitOptions) { o.Replace = true }, []string{"a canceled", "a canceled", "a queued"}},
+		{"three", func(o *SubmitOptions) { o.Force = true }, []string{"a canceled", "a canceled", "a queued", "a queued"}},
+	} {
+		if _, err := n.submit(t.Context(), changed(tt.message), tt.change); err != nil {
+			t.Fatal(err)
+		}
+		n.want(fmt.Sprint("step ", i+1), slices.DeleteFunc(n.statuses(), func(s string) bool { return s[0] != 'a' }), tt.want)
+	}
+}
+
+// The job type changes between the check and the submission: the job goes in with the new one, and the next
+// run takes it for the same.
+func TestTypeChangesMeanwhile(t *testing.T) {
+	n := newNight(t)
+	jobs := n.load(twoTests)
+	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
+		Operation: "submitJob", Times: 2, Fault: manager.Fault{Status: 412, Body: `{"code":412,"message":"rejecting job because its settings are outdated, refresh the job type"}`, Type: "application/json"},
+	})})
+	if _, err := n.submit(t.Context(), jobs, nil); err != nil {
+		t.Fatal(err)
+	}
+	n.manager.SetFaults(manager.Faults{})
+	got, err := n.submit(t.Context(), jobs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.want("second run", got, []string{"a skipped", "b skipped"})
+}
+
+const shots = `
+defaults: {settings: {render_output_root: /render}}
+jobs:
+- {glob: "shots/*.blend"}
+`
+
+// A job that the Manager refuses leaves its checkout behind: the journal lists it, and nothing else.
+func TestOrphanIsListed(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		t.Run(fmt.Sprint("shared ", shared), func(t *testing.T) {
+			n := newNight(t)
+			jobs := n.load(shots)
+			n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
+				Operation: "submitJob", Times: 1, Fault: manager.Fault{Status: 400, Body: `{"code":400,"message":"no"}`, Type: "application/json"},
+			})})
+			if _, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Shared = shared }); !errors.Is(err, ErrPartial) {
+				t.Fatalf("error %v, want ErrPartial", err)
+			}
+			want := 1
+			if shared { // the others have it
+				want = 0
+			}
+			if got := n.orphans(); len(got) != want {
+				t.Errorf("orphans %v, want %d", got, want)
+			}
+			n.manager.SetFaults(manager.Faults{})
+			if _, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Shared = shared }); err != nil {
+				t.Fatal(err)
+			}
+			if got := n.statuses(); len(got) != len(jobs) {
+				t.Errorf("jobs %v, want %d", got, len(jobs))
+			}
+		})
+	}
+}
+
+// All jobs of a shared checkout are refused: it is an orphan.
+func TestSharedCheckoutWithoutJobsIsAnOrphan(t *testing.T) {
+	n := newNight(t)
+	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
+		Operation: "submitJob", Fault: manager.Fault{Status: 400, Body: `{"code":400,"message":"no"}`, Type: "application/json"},
+	})})
+	if _, err := n.submit(t.Context(), n.load(shots), func(o *SubmitOptions) { o.Shared = true }); !errors.Is(err, ErrPartial) {
+		t.Fatalf("error %v, want ErrPartial", err)
+	}
+	if got := n.orphans(); !slices.Contains(got, "project") {
+		t.Errorf("orphans %v, want that of the project", got)
+	}
+}
+
+// The run before died while the Manager was at work on its job.
+func TestWhatADeadRunSent(t *testing.T) {
+	n := newNight(t)
+	jobs := n.load(twoTests)[:1]
+	if _, err := n.submit(t.Context(), jobs, nil); err != nil {
+		t.Fatal(err)
+	}
+	all, err := n.client.Jobs(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	// The same again as that run left it if it was killed then: sent, and no answer recorded.
+	dir := filepath.Join(n.dir, "journal")
+	dead, err := journal.Create(dir, journal.Head{Run: "run-000-dead", Manager: n.client.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.Record(t.Context(), journal.Entry{Step: journal.Posting, Key: jobs[0].Key}); err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var config once.Config
+	if err := leftOpen(dir, n.client.URL(), &config); err != nil {
+		t.Fatal(err)
+	}
+	if _, settled := config.Unsettled[jobs[0].Key]; settled {
+		t.Error("a later run has seen the job, and it still counts as unsettled")
+	}
+}
