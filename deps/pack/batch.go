@@ -11,7 +11,8 @@ import (
 	"github.com/flsync/flsync/deps"
 )
 
-// A Batch is the plan of several shots at once. A file has the same place in
+// A Batch is the plan of several shots at once. It does not change, so
+// goroutines may share it. A file has the same place in
 // the checkouts of all, and a library that all use is changed in the same way
 // for all, so that it is sent once.
 type Batch struct {
@@ -38,8 +39,8 @@ type sentUse struct {
 
 // Make plans for what was traced: a shot, or several. What a shot needs only
 // through something that is left alone or held back is not part of its plan.
-// The error is that of Config.Validate, or of reading a file that the policy
-// looks at; what is wrong with single shots comes with their plans.
+// The error is that of Config.Validate; what is wrong with single shots comes
+// with their plans.
 func Make(cfg Config, traces ...*deps.Trace) (*Batch, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -47,11 +48,7 @@ func Make(cfg Config, traces ...*deps.Trace) (*Batch, error) {
 	g := gatherer{cfg: cfg, where: newLayout(slash(cfg.Project)), verdicts: map[string]error{}}
 	b := &Batch{where: g.where, changes: map[string]*editor{}, clashes: map[string]error{}}
 	for _, t := range traces {
-		s, err := g.gather(t)
-		if err != nil {
-			return nil, err
-		}
-		b.shots = append(b.shots, s)
+		b.shots = append(b.shots, g.gather(t))
 	}
 	b.settle()
 	b.edit()
@@ -175,7 +172,7 @@ type gatherer struct {
 	verdicts map[string]error // of the policy, by file
 }
 
-func (g *gatherer) gather(t *deps.Trace) (shot, error) {
+func (g *gatherer) gather(t *deps.Trace) shot {
 	var s shot
 	blends := map[string]*deps.BlendUses{}
 	for i := range t.Blends {
@@ -194,10 +191,7 @@ func (g *gatherer) gather(t *deps.Trace) (shot, error) {
 		s.blends = append(s.blends, file)
 		for i := range b.Uses {
 			u := &b.Uses[i]
-			files, err := g.sent(&s, file, u)
-			if err != nil {
-				return s, err
-			}
+			files := g.sent(&s, file, u)
 			if len(files) == 0 {
 				continue
 			}
@@ -207,13 +201,13 @@ func (g *gatherer) gather(t *deps.Trace) (shot, error) {
 			}
 		}
 	}
-	return s, nil
+	return s
 }
 
 // sent gives the files of a use that are to be sent.
-func (g *gatherer) sent(s *shot, by string, u *deps.Use) ([]string, error) {
+func (g *gatherer) sent(s *shot, by string, u *deps.Use) []string {
 	if len(u.Files) == 0 {
-		return nil, nil
+		return nil
 	}
 	value := valueOf(u)
 	leave := LeftReason("")
@@ -226,33 +220,32 @@ func (g *gatherer) sent(s *shot, by string, u *deps.Use) ([]string, error) {
 	by = filepath.FromSlash(by)
 	if leave != "" {
 		s.left = append(s.left, Left{value, leave, by, u.ID, u.Field})
-		return nil, nil
+		return nil
 	}
 	files := make([]string, 0, len(u.Files))
 	for _, file := range u.Files {
 		err := g.verdict(slash(file))
-		held, isHeld := errors.AsType[*HeldError](err)
-		switch {
-		case isHeld:
-			s.held = append(s.held, Held{filepath.FromSlash(file), held.Reason, by, u.ID, u.Field})
-		case err != nil:
-			return nil, err
-		default:
+		if err == nil {
 			files = append(files, slash(file))
+			continue
 		}
+		reason := "it lies outside of the project, and cannot be read: " + err.Error()
+		if held, ok := errors.AsType[*HeldError](err); ok {
+			reason = held.Reason
+		}
+		s.held = append(s.held, Held{filepath.FromSlash(file), reason, by, u.ID, u.Field})
 	}
-	return files, nil
+	return files
 }
 
 // verdict asks the policy about a file that does not lie in the project, or
 // only seems to, by a link.
 func (g *gatherer) verdict(file string) error {
-	if g.where.isReallyInside(file) {
-		return nil
-	}
 	err, known := g.verdicts[file]
 	if !known {
-		err = g.cfg.Policy.Check(filepath.FromSlash(file))
+		if !g.where.isReallyInside(file) {
+			err = g.cfg.Policy.Check(filepath.FromSlash(file))
+		}
 		g.verdicts[file] = err
 	}
 	return err

@@ -1,10 +1,13 @@
 package pack
 
 import (
+	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // outsideFolder is where in a checkout files go that lie outside of the
@@ -19,6 +22,7 @@ type layout struct {
 	outside        string            // outsideFolder, or another name where the project has one
 	layers         map[string]string // of files whose names some file systems take for those of others: see settle
 	reals          map[string]string // folders without links
+	settled        map[string]string // places of files, when they are final
 }
 
 func newLayout(project string) *layout {
@@ -43,6 +47,10 @@ func (l *layout) realDir(dir string) string {
 
 // real is a file without links in its path.
 func (l *layout) real(file string) string {
+	info, err := os.Lstat(filepath.FromSlash(file))
+	if err == nil && info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) == 0 {
+		return strings.TrimSuffix(l.realDir(parent(file)), "/") + "/" + path.Base(file)
+	}
 	if resolved, err := filepath.EvalSymlinks(filepath.FromSlash(file)); err == nil {
 		return slash(resolved)
 	}
@@ -64,6 +72,9 @@ func (l *layout) inside(dir string) (rel string, ok bool) {
 
 // place is where a file goes.
 func (l *layout) place(file string) string {
+	if place, ok := l.settled[file]; ok {
+		return place
+	}
 	return path.Join(l.folder(parent(file), l.layers[file]), sendable(path.Base(file)))
 }
 
@@ -81,6 +92,14 @@ func (l *layout) folder(dir, layer string) string {
 // way of another, the whole of it goes one layer deeper: _outside_project/~1.
 // files are all there are, in order.
 func (l *layout) settle(files []string, groups [][]string) {
+	l.spread(files, groups)
+	l.settled = make(map[string]string, len(files))
+	for _, f := range files {
+		l.settled[f] = l.place(f)
+	}
+}
+
+func (l *layout) spread(files []string, groups [][]string) {
 	l.layers = map[string]string{}
 	var outside []string
 	for _, f := range files {

@@ -2,6 +2,7 @@ package pack_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -500,5 +501,55 @@ func TestBatch(t *testing.T) {
 	}
 	if _, err := batch.All(); err == nil {
 		t.Error("all shots are planned, with one that cannot be")
+	}
+}
+
+// TestPlanUnreadable holds that a file which cannot be looked at is told, and
+// is no reason to give up the rest.
+func TestPlanUnreadable(t *testing.T) {
+	w := newWorld(t, "proj/a.blend")
+	w.uses("proj/a.blend", w.at("lib/gone.png"), "lib/gone.png")
+	w.uses("proj/a.blend", "//tex/wood.png", "proj/tex/wood.png")
+	if err := os.Remove(w.at("lib/gone.png")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.plan(pack.Config{Project: w.at("proj")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := result{Files: []string{"a.blend", "tex/wood.png"}, Held: []string{"lib/gone.png"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// BenchmarkMake plans 300 shots that share 500 textures, of which every
+// fifth lies outside of the project.
+func BenchmarkMake(b *testing.B) {
+	w := newWorld(b, "proj/shots/000.blend")
+	var traces []*deps.Trace
+	for shot := range 300 {
+		name := fmt.Sprintf("proj/shots/%03d.blend", shot)
+		s := &world{t: b, root: w.root, offset: 1000, trace: &deps.Trace{Path: w.file(name)}}
+		for i := range 500 {
+			if tex := fmt.Sprintf("tex/%03d.png", i); i%5 == 0 {
+				s.uses(name, s.at("lib/"+tex), "lib/"+tex)
+			} else {
+				s.uses(name, "//../"+tex, "proj/"+tex)
+			}
+		}
+		traces = append(traces, s.trace)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		batch, err := pack.Make(pack.Config{Project: w.at("proj")}, traces...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := range traces {
+			if _, err := batch.Plan(i); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 }
