@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -38,6 +40,7 @@ func (a *app) hashCommand() *cobra.Command {
 					return err
 				}
 			}
+			s.summary.Files.Failed += h.unlisted.Load()
 			if s.summary.Files.Failed > 0 {
 				return fmt.Errorf("%w: %d files could not be read", pipeline.ErrPartial, s.summary.Files.Failed)
 			}
@@ -52,7 +55,8 @@ func (a *app) hashCommand() *cobra.Command {
 // hasher hashes trees and prints digests in the order in which they come.
 type hasher struct {
 	*session
-	cache *hashcache.Cache
+	cache    *hashcache.Cache
+	unlisted atomic.Int64
 }
 
 type hashed struct {
@@ -71,7 +75,7 @@ func (h *hasher) tree(ctx context.Context, root string, exclude []string) error 
 	results := make(chan hashed, 64)
 	group.Go(func() error {
 		defer close(queue)
-		return walk.Walk(working, walk.Options{Root: abs, Exclude: exclude, Warn: func(w walk.Warning) {
+		err := walk.Walk(working, walk.Options{Root: abs, Exclude: exclude, Warn: func(w walk.Warning) {
 			h.sink.Emit(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message})
 		}}, func(f walk.File) error {
 			select {
@@ -81,6 +85,14 @@ func (h *hasher) tree(ctx context.Context, root string, exclude []string) error 
 				return context.Cause(working)
 			}
 		})
+		if some, ok := errors.AsType[*walk.IncompleteError](err); ok {
+			for _, e := range some.Errors {
+				h.sink.Emit(report.Error{Code: e.Code, Path: e.Path, Message: e.Error()})
+			}
+			h.unlisted.Add(int64(some.Count))
+			return nil
+		}
+		return err
 	})
 	var workers errgroup.Group
 	for range runtime.GOMAXPROCS(0) {

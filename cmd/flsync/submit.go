@@ -99,9 +99,9 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 	if err := s.waitUntil(ctx, f.at); err != nil {
 		return err
 	}
-	jobs, mistakes := manifest.Load(targets, f.load)
-	if mistakes != nil {
-		return mistakes
+	jobs, err := manifest.Load(targets, f.load)
+	if err != nil {
+		return s.allMistakes(ctx, f, jobs, err)
 	}
 	env, err := s.environment(ctx, f.transfer)
 	if err != nil {
@@ -114,6 +114,22 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 		err = errors.Join(err, s.follow(ctx))
 	}
 	return err
+}
+
+// allMistakes adds to the mistakes of a manifest those that only the Manager can know, if it answers soon.
+func (s *session) allMistakes(ctx context.Context, f *submitFlags, jobs []*manifest.Job, err error) error {
+	const soon = 5 * time.Second
+	var found manifest.Errors
+	if !errors.As(err, &found) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	env, away := s.environment(ctx, f.transfer)
+	if away != nil {
+		return err
+	}
+	return pipeline.Mistakes(ctx, env, jobs, found)
 }
 
 // parse turns flags into options.

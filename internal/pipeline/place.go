@@ -140,7 +140,7 @@ func (s *submission) tree(ctx context.Context, project string) ([]walk.File, err
 		files = append(files, f)
 		return nil
 	})
-	if err != nil {
+	if err = s.incomplete(err); err != nil {
 		return nil, err
 	}
 	s.trees[project] = files

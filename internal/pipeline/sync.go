@@ -81,7 +81,7 @@ func (r *run) sendTrees(ctx context.Context, roots []string, base string, exclud
 					return context.Cause(working)
 				}
 			})
-			if err != nil {
+			if err = r.incomplete(err); err != nil {
 				return err
 			}
 		}
@@ -139,6 +139,19 @@ func (r *run) settleAll(ctx context.Context, files []*file) ([]*file, error) {
 	}
 	slices.SortFunc(stored, func(a, b *file) int { return cmp.Compare(a.path, b.path) })
 	return stored, nil
+}
+
+// incomplete tells of what a walk could not list; nil is what is left of such an error.
+func (r *run) incomplete(err error) error {
+	some, ok := errors.AsType[*walk.IncompleteError](err)
+	if !ok {
+		return err
+	}
+	r.meter.failed.Add(int64(some.Count))
+	for _, e := range some.Errors {
+		r.Sink.Emit(report.Error{Code: e.Code, Path: e.Path, Message: e.Error()})
+	}
+	return nil
 }
 
 // fileFailed tells of a file that could not be read or sent.
