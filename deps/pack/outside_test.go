@@ -44,8 +44,9 @@ func sniffed(t testing.TB) map[string]string {
 		"a.usda": "#usda 1.0\n", "a.usdc": "PXR-USDC" + pad, "a.usd": "PXR-USDC" + pad, "b.usd": "#usda 1.0\n", "a.usdz": "PK\x03\x04" + pad,
 		"a.bphys": "BPHYSICS" + pad, "a.mdd": string(mdd), "a.pc2": "POINTCACHE2\x00" + pad, "a.btx": "BCDF" + pad,
 		"a.ply": "ply\nformat ascii 1.0\n", "a.stl": string(stl), "a.obj": "# made\nv 1 2 3\n",
-		"a.uni": string(gz([]byte("MNT3" + pad))), "a.bobj.gz": string(gz([]byte(pad))),
-		"a.vdb": " BDV\x00\x00\x00\x00" + pad, "a.nvdb": "NanoVDB0" + pad,
+		"a.uni": string(gz([]byte("MNT3" + pad))), "fluid_mesh_0001.bobj.gz": string(gz([]byte("\xc0\x00\x00\x00" + pad))),
+		"config_0001.uni": string(gz([]byte("\x00\x00\x00\x00\x08\x00\x00\x00\x06\x00\x00\x00\x08\x00\x00\x00" + pad))),
+		"a.vdb":           " BDV\x00\x00\x00\x00" + pad, "a.nvdb": "NanoVDB0" + pad,
 		"a.blend": string(blend), "gz.blend": string(containers(t)["gzip"](blend)), "zstd.blend": string(containers(t)["zstd as Blender"](blend)),
 		"a.ies": "IESNA:LM-63-2002\r\nTILT=NONE\r\n", "old.ies": "made in 1986\nTILT=NONE\n",
 		"a.osl": "shader foo(output color c = 0) {}\n", "a.oso": "OpenShadingLanguage 1.00\n",
@@ -69,15 +70,16 @@ func TestLooksAs(t *testing.T) {
 		}
 	}
 	secrets := map[string]string{
-		"key":      "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n",
-		"passwd":   "root:x:0:0:root:/root:/bin/bash\n",
-		"sqlite":   "SQLite format 3\x00\x10\x00\x01\x01\x00@  ",
-		"python":   "SECRET_KEY = 'hunter2'\n",
-		"elf":      "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00>\x00",
-		"document": "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
-		"zeros":    strings.Repeat("\x00", 4096),
-		"short":    "x",
-		"empty":    "",
+		"packed key": string(containers(t)["gzip"]([]byte("-----BEGIN OPENSSH PRIVATE KEY-----\n"))),
+		"key":        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n",
+		"passwd":     "root:x:0:0:root:/root:/bin/bash\n",
+		"sqlite":     "SQLite format 3\x00\x10\x00\x01\x01\x00@  ",
+		"python":     "SECRET_KEY = 'hunter2'\n",
+		"elf":        "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00>\x00",
+		"document":   "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
+		"zeros":      strings.Repeat("\x00", 4096),
+		"short":      "x",
+		"empty":      "",
 	}
 	for what, content := range secrets {
 		for name := range sniffed(t) {

@@ -56,7 +56,7 @@ func looksAs(name string, head, tail []byte, size int64) bool {
 	case "stl":
 		return len(head) >= 84 && size == 84+50*int64(binary.LittleEndian.Uint32(head[80:]))
 	case "uni", "bobj.gz":
-		return isMantaflow(ext, head)
+		return isMantaflow(path.Base(name), head)
 	case "blend":
 		return isPackedBlend(head)
 	case "pfa":
@@ -255,14 +255,21 @@ func isMDD(head []byte, size int64) bool {
 	return frames > 0 && points > 0 && frames < 1<<24 && points < 1<<31 && size == 8+4*frames+12*frames*points
 }
 
-// isMantaflow tells a file of a fluid cache, which is gzip.
-func isMantaflow(ext string, head []byte) bool {
-	if !bytes.HasPrefix(head, gzipMagic) {
+// isMantaflow tells a file of a fluid cache, which is gzip: a grid or particles
+// with a signature, the domain's settings that begin with flags and its three
+// dimensions, or a mesh that begins with the number of its vertices.
+func isMantaflow(name string, head []byte) bool {
+	start := unpackedStart(head)
+	if len(start) < 16 {
 		return false
 	}
-	start := unpackedStart(head)
-	if ext == "bobj.gz" {
-		return len(start) >= 4 // a count of vertices comes first
+	number := func(i int) uint32 { return binary.LittleEndian.Uint32(start[4*i:]) }
+	switch name = strings.ToLower(name); {
+	case strings.HasSuffix(name, ".bobj.gz"):
+		return number(0) < 1<<28
+	case strings.HasPrefix(name, "config_"):
+		const most = 1 << 14 // cells on a side
+		return number(0) < 1<<16 && number(1)-1 < most && number(2)-1 < most && number(3)-1 < most
 	}
 	for _, magic := range []string{"MNT", "M4T", "PB0", "DDF"} {
 		if bytes.HasPrefix(start, []byte(magic)) {

@@ -69,6 +69,42 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+// TestPolicyLetsThrough holds that the default policy sends the files that
+// Blender itself wrote for the vectors, and those made in its formats.
+func TestPolicyLetsThrough(t *testing.T) {
+	truths, err := filepath.Glob(filepath.Join(testdata, "blend", "*.truth.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	passed := 0
+	for _, file := range truths {
+		var truth struct {
+			Deps []struct{ Path, Status, Kind, Why string }
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, &truth); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range truth.Deps {
+			stub := d.Kind == "mesh-cache" || strings.Contains(d.Why, "no blend file that can be read")
+			if d.Status != "required" || d.Kind == "text" || stub {
+				continue
+			}
+			p := filepath.Join(strings.TrimSuffix(file, ".truth.json"), filepath.FromSlash(d.Path))
+			if err := (pack.Policy{}).Check(p); err != nil {
+				t.Error(err)
+			}
+			passed++
+		}
+	}
+	if passed < 200 {
+		t.Errorf("only %d files were looked at", passed)
+	}
+}
+
 // checkPacked packs what main needs, and traces it again in the checkout.
 func checkPacked(t *testing.T, main string, cfg pack.Config) (*pack.Plan, string) {
 	t.Helper()

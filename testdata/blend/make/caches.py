@@ -338,6 +338,42 @@ def fluid():
     v.finish()
 
 
+def liquid():
+    """A liquid has meshes and particles too, and here a folder that ends in a slash."""
+    v = Vector("29-fluid-liquid")
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, 2
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    domain = bpy.context.object
+    modifier = domain.modifiers.new("Fluid", "FLUID")
+    modifier.fluid_type = "DOMAIN"
+    settings = modifier.domain_settings
+    settings.domain_type = "LIQUID"
+    settings.resolution_max = 8
+    settings.use_mesh = True
+    settings.mesh_scale = 1
+    settings.use_spray_particles = True
+    settings.cache_type = "ALL"
+    settings.cache_frame_start, settings.cache_frame_end = 1, 2
+    settings.cache_directory = "//sim/liquid/"
+    bpy.ops.mesh.primitive_cube_add(size=1)
+    flow = bpy.context.object.modifiers.new("Fluid", "FLUID")
+    flow.fluid_type = "FLOW"
+    flow.flow_settings.flow_type = "LIQUID"
+    v.save()
+    activate(domain)
+    bpy.ops.fluid.bake_all()
+    v.save()
+    found = sorted(os.path.relpath(os.path.join(d, f), v.folder) for d, _, fs in os.walk(v.at("sim/liquid")) for f in fs)
+    assert any("/mesh/" in f for f in found), found
+    for path in found:
+        v.required(path, "fluid-cache", "FluidDomainSettings.cache_directory")
+    kit.write(v.at("sim/other/data/fluid_data_0001.vdb"), VDB)
+    v.forbidden("sim/other/data/fluid_data_0001.vdb", "the cache of something else")
+    v.save()
+    v.finish()
+
+
 def ocean():
     v = Vector("24-ocean")
     scene = bpy.context.scene
@@ -417,6 +453,7 @@ point_cache_disk()
 point_cache_external()
 point_cache_linked()
 fluid()
+liquid()
 ocean()
 mesh_caches()
 multires()
