@@ -14,14 +14,33 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/netsim"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/once"
 )
 
+// A judge looks at a farm and says which promises were broken.
+type judge struct {
+	project   string                       // on this machine
+	url       func() string                // of the Manager, without anything between
+	checkouts func() string                // where they lie on disk
+	kept      map[string]map[string]string // checkouts so far, and what is in them
+	found     []string
+}
+
+func (s *judge) broken(format string, args ...any) {
+	s.found = append(s.found, fmt.Sprintf(format, args...))
+}
+
+// client goes to the Manager without a detour.
+func (s *judge) client() (*flamenco.Client, error) {
+	return flamenco.New(flamenco.Config{URL: s.url(), Version: "judge"})
+}
+
 // checkFarm looks at what must hold after every run, whether it got to its end or not.
-func (s *scenario) checkFarm(ctx context.Context, step string) {
+func (s *judge) checkFarm(ctx context.Context, step string) {
 	if err := s.checkKept(); err != nil {
 		s.broken("%s: %v", step, err)
 	}
@@ -31,8 +50,8 @@ func (s *scenario) checkFarm(ctx context.Context, step string) {
 }
 
 // checkKept compares every checkout that was there before with what it was, and remembers the new ones.
-func (s *scenario) checkKept() error {
-	now, err := checkoutsIn(s.farm.checkouts())
+func (s *judge) checkKept() error {
+	now, err := checkoutsIn(s.checkouts())
 	if err != nil {
 		return err
 	}
@@ -80,8 +99,8 @@ func checkoutsIn(root string) (map[string]map[string]string, error) {
 
 // jobs fetches the Manager's jobs, and makes sure that each is there once: one for each key and
 // fingerprint, whatever happened on the way.
-func (s *scenario) jobs(ctx context.Context) ([]api.Job, error) {
-	client, err := s.direct()
+func (s *judge) jobs(ctx context.Context) ([]api.Job, error) {
+	client, err := s.client()
 	if err != nil {
 		return nil, err
 	}
@@ -101,17 +120,13 @@ func (s *scenario) jobs(ctx context.Context) ([]api.Job, error) {
 	return jobs, err
 }
 
-// checkDone looks at what must hold after a run that says that all is well.
-func (s *scenario) checkDone(ctx context.Context, step string, summary report.Summary) {
-	if strings.Contains(step, "sync") {
-		s.checkSync(step, summary)
-		return
-	}
+// checkJobs looks at what must hold after a submission that says that all is well.
+func (s *judge) checkJobs(ctx context.Context, step string) (alive map[string]api.Job) {
 	jobs, err := s.jobs(ctx)
 	if err != nil {
-		return // told by checkFarm
+		return nil // told by checkFarm
 	}
-	alive := make(map[string]api.Job)
+	alive = make(map[string]api.Job)
 	for _, j := range jobs {
 		if !once.Counts(j) {
 			continue
@@ -124,7 +139,6 @@ func (s *scenario) checkDone(ctx context.Context, step string, summary report.Su
 		}
 		alive[j.Name] = j
 	}
-	s.result.Jobs = len(alive)
 	for i := range night + 2 {
 		name := fmt.Sprintf("night %d", i)
 		if i >= night {
@@ -139,10 +153,11 @@ func (s *scenario) checkDone(ctx context.Context, step string, summary report.Su
 			s.broken("%s: job %q: %v", step, name, err)
 		}
 	}
+	return alive
 }
 
 // checkJob compares what a job finds on the farm with what is on disk.
-func (s *scenario) checkJob(j api.Job, number int) error {
+func (s *judge) checkJob(j api.Job, number int) error {
 	files, err := needs(s.project, number)
 	if err != nil || len(files) == 0 {
 		return err
@@ -152,7 +167,7 @@ func (s *scenario) checkJob(j api.Job, number int) error {
 	if !ok {
 		return fmt.Errorf("blend file %q is not %s in a checkout", blend, files[0])
 	}
-	return compare(s.project, filepath.Join(s.farm.checkouts(), filepath.FromSlash(checkout)), files)
+	return compare(s.project, filepath.Join(s.checkouts(), filepath.FromSlash(checkout)), files)
 }
 
 func compare(project, checkout string, files []string) error {
@@ -172,7 +187,7 @@ func compare(project, checkout string, files []string) error {
 }
 
 // checkSync compares the whole tree with the checkout that the summary names.
-func (s *scenario) checkSync(step string, summary report.Summary) {
+func (s *judge) checkSync(step string, summary report.Summary) {
 	if len(summary.Checkouts) != 1 {
 		s.broken("%s: the summary names %d checkouts", step, len(summary.Checkouts))
 		return
@@ -186,7 +201,7 @@ func (s *scenario) checkSync(step string, summary report.Summary) {
 		return err
 	})
 	checkout := summary.Checkouts[0].Path
-	err = errors.Join(err, compare(s.project, filepath.Join(s.farm.checkouts(), filepath.FromSlash(checkout)), files))
+	err = errors.Join(err, compare(s.project, filepath.Join(s.checkouts(), filepath.FromSlash(checkout)), files))
 	if err != nil {
 		s.broken("%s: checkout %s: %v", step, checkout, err)
 	}

@@ -1,7 +1,225 @@
 package faults
 
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/flsync/flsync/internal/report"
+)
+
+// KillConfig says what to kill.
+type KillConfig struct {
+	Seed    uint64
+	Dir     string // empty folder for everything
+	Project string // the sample project
+	Program string // a built flsync
+	Kills   int
+}
+
 // KillResult is what came of killing the program.
 type KillResult struct {
-	Kills, Syncs, Submits, ManagerKills int
-	Broken                              []string
+	Kills, Syncs, Submits int // of the program, and in which command
+	ManagerKills          int
+	Rounds                int // days of edits, each run to its end after the kills
+	Broken                []string
+}
+
+// killer ends flsync and its Manager at random moments.
+type killer struct {
+	KillConfig
+	judge
+	random  *rand.Rand
+	address string // of the Manager, the same after each of its deaths
+	manager *exec.Cmd
+	result  KillResult
+}
+
+// Kill ends the program with SIGKILL at random moments of sync and submit, the Manager beside it now and
+// then, and runs both to their end after some of these: nothing may be lost, twice, or half there.
+func Kill(ctx context.Context, c KillConfig) (result KillResult, err error) {
+	k := &killer{KillConfig: c, random: rand.New(rand.NewPCG(c.Seed, 2)), address: "127.0.0.1:0"}
+	k.judge = judge{
+		project: filepath.Join(c.Dir, "project"), url: func() string { return "http://" + k.address },
+		checkouts: func() string { return filepath.Join(c.Dir, "farm", "storage", "jobs") },
+	}
+	if err := writeProject(k.project, c.Project, k.random); err != nil {
+		return k.result, err
+	}
+	if err := k.startManager(ctx); err != nil {
+		return k.result, err
+	}
+	defer func() { err = errors.Join(err, k.stopManager()) }()
+	for k.result.Kills < c.Kills && ctx.Err() == nil {
+		if err := k.round(ctx); err != nil {
+			return k.result, err
+		}
+	}
+	k.result.Broken = k.found
+	return k.result, ctx.Err()
+}
+
+// round is a day: files are edited, the program is killed some times, and gets to its end at last.
+func (k *killer) round(ctx context.Context) error {
+	k.result.Rounds++
+	if err := k.newDay(); err != nil {
+		return err
+	}
+	command := [][]string{
+		{"submit", filepath.Join(k.project, "chaos.yaml"), "--replace"},
+		{"sync", k.project, "--checkout", "film/whole"},
+	}[k.result.Rounds%3/2] // one in three is a sync
+	for range min(1+k.random.IntN(6), k.Kills-k.result.Kills) {
+		if err := k.runAndKill(ctx, command); err != nil {
+			return err
+		}
+		k.checkFarm(ctx, fmt.Sprintf("round %d, after a kill", k.result.Rounds))
+	}
+	return k.finish(ctx, command)
+}
+
+// newDay edits a part of the project.
+func (k *killer) newDay() error {
+	for i := range 40 {
+		name := fmt.Sprintf("extra/job %02d/day %d.bin", k.random.IntN(night), i)
+		if err := writeFile(k.project, name, noise(k.random, 1+k.random.IntN(100_000))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// longestLife of a run that is to be killed: what a whole run takes here, about. Short lives are likelier,
+// since much happens at the beginning.
+const longestLife = 1500 * time.Millisecond
+
+// runAndKill starts the program and kills it, unless it is faster.
+func (k *killer) runAndKill(ctx context.Context, command []string) error {
+	cmd := k.program(ctx, command)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	share := k.random.Float64()
+	life := time.Duration(share * share * float64(longestLife))
+	managerToo := k.random.IntN(4) == 0
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	timer := time.NewTimer(life)
+	defer timer.Stop()
+	select {
+	case <-ended: // it was faster
+	case <-timer.C:
+		if managerToo && k.random.IntN(2) == 0 { // the Manager first
+			if err := k.restartManager(ctx); err != nil {
+				return err
+			}
+			managerToo = false
+		}
+		if err := cmd.Process.Kill(); err == nil {
+			k.result.Kills++
+			if command[0] == "sync" {
+				k.result.Syncs++
+			} else {
+				k.result.Submits++
+			}
+		}
+		<-ended
+	}
+	if managerToo {
+		return k.restartManager(ctx)
+	}
+	return nil
+}
+
+// finish runs the program to its end and looks at everything.
+func (k *killer) finish(ctx context.Context, command []string) error {
+	step := fmt.Sprintf("round %d, %s", k.result.Rounds, command[0])
+	cmd := k.program(ctx, command)
+	var out, remarks bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &remarks
+	if err := cmd.Run(); err != nil {
+		k.broken("%s: the run after the kills failed: %v\n%s\n%s", step, err, last(out.Bytes()), remarks.String())
+		return nil
+	}
+	var summary report.Summary
+	if err := json.Unmarshal(last(out.Bytes()), &summary); err != nil {
+		return fmt.Errorf("%s: no summary: %w", step, err)
+	}
+	k.checkFarm(ctx, step)
+	if command[0] == "sync" {
+		k.checkSync(step, summary)
+		return nil
+	}
+	k.checkJobs(ctx, step)
+	if n := summary.Jobs; n.Submitted+n.Skipped != n.Total || n.Total != night+2 {
+		k.broken("%s: the summary counts %+v", step, n)
+	}
+	return nil
+}
+
+func (k *killer) program(ctx context.Context, command []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, k.Program, append(command, "--json", "--quiet", "--manager", k.url())...)
+	cmd.Env = k.environ()
+	return cmd
+}
+
+// environ keeps the program's state in the killer's folder.
+func (k *killer) environ() []string {
+	return append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(k.Dir, "cache"), "XDG_CONFIG_HOME="+filepath.Join(k.Dir, "config"), "HOME="+k.Dir)
+}
+
+func last(lines []byte) []byte {
+	lines = bytes.TrimSpace(lines)
+	return lines[bytes.LastIndexByte(lines, '\n')+1:]
+}
+
+// startManager starts the Manager, on the port that it had before.
+func (k *killer) startManager(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, k.Program, "serve", "--json", "--quiet", "--listen", k.address, "--storage", filepath.Join(k.Dir, "farm"))
+	cmd.Env = k.environ()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	var listening report.Listening
+	if err == nil {
+		err = json.Unmarshal(line, &listening)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("the Manager did not start: %w", err), cmd.Process.Kill(), cmd.Wait())
+	}
+	k.manager, k.address = cmd, listening.URL[len("http://"):]
+	return nil
+}
+
+func (k *killer) restartManager(ctx context.Context) error {
+	k.result.ManagerKills++
+	if err := k.stopManager(); err != nil {
+		return err
+	}
+	return k.startManager(ctx)
+}
+
+// stopManager kills it: a clean end is for others to test.
+func (k *killer) stopManager() error {
+	if err := k.manager.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	var killed *exec.ExitError
+	if err := k.manager.Wait(); err != nil && !errors.As(err, &killed) {
+		return err
+	}
+	return nil
 }

@@ -66,21 +66,19 @@ var steps = []struct {
 // scenario is a seed that is being run.
 type scenario struct {
 	Config
-	random  *rand.Rand
-	project string
-	farm    *farm
-	proxy   *netsim.FaultyProxy
-	client  *flamenco.Client
-	runs    int
-	edited  bool
-	kept    map[string]map[string]string // checkouts so far, and what is in them
-	result  Result
+	judge
+	random *rand.Rand
+	farm   *farm
+	proxy  *netsim.FaultyProxy
+	runs   int
+	edited bool
+	result Result
 }
 
 // Run runs one seed. What goes wrong with the promises is in Result.Broken.
 func Run(ctx context.Context, c Config) Result {
 	began := time.Now()
-	s := &scenario{Config: c, random: rand.New(rand.NewPCG(c.Seed, 1)), project: filepath.Join(c.Dir, "project"), kept: make(map[string]map[string]string)}
+	s := &scenario{Config: c, random: rand.New(rand.NewPCG(c.Seed, 1)), judge: judge{project: filepath.Join(c.Dir, "project")}}
 	s.result.Seed = c.Seed
 	peak := watchHeap()
 	if err := s.night(ctx); err != nil {
@@ -90,12 +88,8 @@ func Run(ctx context.Context, c Config) Result {
 	if s.result.Peak > heapBudget {
 		s.broken("%d bytes of heap, more than the budget of %d", s.result.Peak, heapBudget)
 	}
-	s.result.Took = time.Since(began)
+	s.result.Took, s.result.Broken = time.Since(began), s.found
 	return s.result
-}
-
-func (s *scenario) broken(format string, args ...any) {
-	s.result.Broken = append(s.result.Broken, fmt.Sprintf(format, args...))
 }
 
 // night runs the steps, and looks at the farm after each.
@@ -107,6 +101,7 @@ func (s *scenario) night(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.farm.Close()) }()
+	s.url, s.checkouts = s.farm.URL, s.farm.checkouts
 	kinds := s.Kinds
 	if len(kinds) == 0 {
 		kinds = netsim.AllKinds()
@@ -149,7 +144,11 @@ func (s *scenario) step(ctx context.Context, name string, run func(*scenario, co
 		s.checkFarm(ctx, name)
 		if err == nil {
 			s.checkSummary(name, summary, sink)
-			s.checkDone(ctx, name, summary)
+			if strings.Contains(name, "sync") {
+				s.checkSync(name, summary)
+			} else {
+				s.result.Jobs = len(s.checkJobs(ctx, name))
+			}
 			return nil
 		}
 		said := fmt.Sprintf("%s: %v; %s", name, err, strings.Join(sink.failures(), "; "))
@@ -216,7 +215,7 @@ func (s *scenario) submit(ctx context.Context, env pipeline.Env) (report.Summary
 
 // bystander is somebody else's checkout, which nothing may happen to.
 func (s *scenario) bystander(ctx context.Context) error {
-	client, err := s.direct()
+	client, err := s.client()
 	if err != nil {
 		return err
 	}
@@ -238,9 +237,4 @@ func (s *scenario) bystander(ctx context.Context) error {
 		}
 	}
 	return s.checkKept()
-}
-
-// direct is a client that goes around the proxy.
-func (s *scenario) direct() (*flamenco.Client, error) {
-	return flamenco.New(flamenco.Config{URL: s.farm.URL(), Version: "judge"})
 }
