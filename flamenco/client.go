@@ -308,6 +308,27 @@ func (r *reply) decode(into any) error {
 	return e
 }
 
+// plainStatus reads what came with a status that says all by itself: with the Manager's nothing comes, or
+// JSON. The web page of a proxy that apologizes, or asks for a password, may come with 200 as well, and then nothing was
+// done.
+func (r *reply) plainStatus() error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	buffered := bufio.NewReaderSize(io.LimitReader(r.Body, maxErrorReply), 512)
+	if startsLikeJSON(buffered) {
+		return nil
+	}
+	body, err := io.ReadAll(buffered)
+	switch {
+	case r.watch.ctx.Err() != nil:
+		return r.broken(err)
+	case err == nil && len(bytes.TrimSpace(body)) == 0:
+		return nil
+	}
+	return r.failureOf(bytes.NewReader(body))
+}
+
 // startsLikeJSON looks at the first byte that is no white space. The Content-Type is not asked: proxies lose it.
 func startsLikeJSON(r *bufio.Reader) bool {
 	for n := 1; n <= 64; n++ {
@@ -340,8 +361,10 @@ func (c *Client) call(ctx context.Context, r request, body, into any) (int, erro
 	switch {
 	case reply.StatusCode < 200 || reply.StatusCode > 299:
 		return reply.StatusCode, reply.failure()
-	case into == nil || reply.StatusCode == http.StatusNoContent:
+	case reply.StatusCode == http.StatusNoContent:
 		return reply.StatusCode, nil
+	case into == nil:
+		return reply.StatusCode, reply.plainStatus()
 	}
 	return reply.StatusCode, reply.decode(into)
 }

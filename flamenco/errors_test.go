@@ -175,6 +175,28 @@ func TestRepliesThatLackEverything(t *testing.T) {
 	}
 }
 
+// Where the status says all, a web page with status 200 is still a web page: nothing was done.
+func TestPageInPlaceOfStatus(t *testing.T) {
+	for _, test := range []struct {
+		reply string
+		page  bool
+	}{{"", false}, {"\n", false}, {`{"ok":true}`, false}, {"<!doctype html><title>Sign in</title>", true}, {"please sign in", true}} {
+		client := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, test.reply) })
+		ctx := t.Context()
+		for name, call := range map[string]func() error{
+			"status": func() error { return client.SetJobStatus(ctx, "2bd6a5f8-a7f3-4d8a-9a4f-0a3b5b1bfd4f", api.JobStatusQueued, "") },
+			"upload": func() error {
+				_, err := client.ShamanUpload(ctx, Upload{SHA256: digest, Size: 1, Body: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("x")), nil }})
+				return err
+			},
+		} {
+			if err := call(); test.page != errors.Is(err, ErrNotAManager) || test.page != (err != nil) {
+				t.Errorf("%s answered with %q: %v", name, test.reply, err)
+			}
+		}
+	}
+}
+
 func TestCheckoutPathInReply(t *testing.T) {
 	for _, path := range []string{"../x", "/etc", "a/../../b", "a\\b", "a:b", "{jobs}", ""} {
 		client := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"checkoutPath":%q}`, path) })

@@ -79,7 +79,10 @@ func (c *Client) ShamanUpload(ctx context.Context, u Upload) (UploadOutcome, err
 	}
 	switch reply.StatusCode {
 	case http.StatusOK, http.StatusNoContent:
-		reply.finish()
+		defer reply.finish()
+		if err := reply.plainStatus(); err != nil {
+			return 0, err
+		}
 		return Stored, nil
 	case http.StatusAlreadyReported:
 		reply.close() // these two say all with their status; the connection mostly ends with them
