@@ -153,6 +153,27 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// Single failures among successes hold nothing else up.
+func TestSingleFailuresDoNotSlowDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.RTT = 20 * time.Millisecond
+		f.Script = func(n int, up flamenco.Upload) (flamenco.UploadOutcome, error) {
+			if n == 1 && up.SHA256[0] == '0' { // one in 16
+				return 0, status(500)
+			}
+			return 0, nil
+		}
+		u := start(t, f, Config{})
+		began := time.Now()
+		ensureAll(t, u, numbered(4000))
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+		closeIt(t, u)
+	})
+}
+
 func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -499,6 +520,9 @@ func TestMovedBytesAddUp(t *testing.T) {
 			if n == 1 {
 				return 0, cut(true)
 			}
+			if up.Name == "refused" {
+				return 0, status(403)
+			}
 			if up.Name == "theirs" {
 				f.mu.Lock()
 				f.stored[up.SHA256] = true
@@ -530,6 +554,9 @@ func TestMovedBytesAddUp(t *testing.T) {
 		f.sent[large("theirs", 10_000).SHA256] = 1
 		f.mu.Unlock()
 		ensureAll(t, u, []Blob{large("theirs", 10_000)})
+		if err := u.Ensure(t.Context(), large("refused", 10_000)).Wait(t.Context()); err == nil {
+			t.Error("no error")
+		}
 		if got := moved(); got != 10_000 {
 			t.Errorf("bytes that were not needed count: %d", got)
 		}

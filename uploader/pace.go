@@ -1,35 +1,33 @@
 package uploader
 
-import (
-	"math"
-	"math/bits"
-	"time"
-)
+import "time"
 
 // pace decides how much may be in flight, from what the Manager shows.
 //
-// The number of small uploads follows TCP Vegas (Brakmo and Peterson, 1995): the fastest answer so far is taken as
-// that of an idle Manager; how much longer answers take now tells how many requests are waiting in line there, and the
-// number is raised while the line is short and lowered while it is long. On a near Manager a handful fills the line; on a
-// far one most of the time is spent on the way, and many are needed. It begins with doubling, once a turn, so that a far
-// Manager is kept busy within a few round trips.
+// The number of small uploads is found by trying. Two turns are compared, one before and one after a change: more
+// uploads are kept when they pay, measured in files and bytes a second, and fewer when they do as well. A near Manager is
+// busy with a handful; with a far one most of the time is spent on the way, and many are needed. (How long answers take
+// would tell sooner, but not whether it is the Manager that is busy: hashing on all cores delays answers by more than
+// a near Manager needs for them.)
 //
 // Bytes in flight follow the rate: as much as goes out in two seconds, so that a cut connection loses no more than that.
 //
 // All methods are called under the uploader's lock.
 type pace struct {
-	most     int // config: small uploads at once
-	limit    int // now
-	doubling bool
-	cutAt    time.Time // when the limit was last halved
+	most  int // config: small uploads at once
+	limit int // now
 
-	fastest [classes]fastest // by size class: larger uploads take longer on any Manager
-	nearest time.Duration    // the fastest answer of all, an estimate of the round trip; 0: none yet
+	turn   turn    // being measured
+	base   turn    // what it is compared with
+	skip   int     // answers still to come to uploads that began under another limit
+	up     bool    // the next trial is one of more
+	factor float64 // by which a trial changes the limit
+	rest   int     // turns until the next trial
+	fails  int     // trials that failed
+	cutAt  time.Time
 
-	samples int     // of this turn
-	speed   float64 // sum over them: fastest / taken, 1 for no line at all
-
-	largeBase int // config: large uploads at once to a near Manager
+	largeBase int           // config: large uploads at once to a near Manager
+	nearest   time.Duration // the fastest answer of all, an estimate of the round trip; 0: none yet
 
 	mostBytes  int64 // config
 	bytes      int64 // budget now
@@ -37,79 +35,118 @@ type pace struct {
 	measuredAt time.Time
 }
 
+// turn is a measurement: what was answered while a limit held.
+type turn struct {
+	limit   int
+	began   time.Time
+	answers int
+	work    float64
+	rate    float64 // work a second
+}
+
 const (
-	fewest     = 4                // small uploads at once, if the configuration allows that many: enough for a near Manager
-	firstLimit = 8                // before anything is known
-	slack      = 1.5              // answers up to this much slower than the fastest are no line: jitter
-	memory     = 30 * time.Second // for how long, at least, a fastest answer is believed; the way may get longer
-	perLarge   = 20 * time.Millisecond
+	fewest     = 4                      // small uploads at once, if the configuration allows that many
+	firstLimit = 16                     // before anything is known: harmless to a near Manager, and a start with a far one
+	bigSteps   = 2                      // factor of trials at first: a far Manager is busy within a few round trips
+	smallSteps = 1.25                   // and after some of those failed
+	bigFails   = 3                      // that many, because a short turn on a busy machine shows anything
+	worthIt    = 1. / 3                 // so much of a raise has to arrive as a higher rate
+	asGood     = 0.995                  // so much of the rate must be left with fewer uploads
+	shortTurn  = 40 * time.Millisecond  // while steps are big; always at least a round trip
+	longTurn   = 300 * time.Millisecond // later: long enough to see a difference of a few percent
+	restTurns  = 8                      // after a trial that failed, because that costs something
+	perFile    = 128 << 10              // bytes that take a Manager as long as a file as such does
+
+	perLarge = 20 * time.Millisecond // of round trip: one more time LargeConnections
+
 	rateEvery  = 500 * time.Millisecond
 	fewBytes   = 16 << 20 // least budget, in bytes: two large files
 	firstBytes = 64 << 20
 	horizon    = 2 // seconds of sending that may be in flight
-	classes    = 16
 )
 
 func newPace(c Config) pace {
-	return pace{
-		most: c.Connections, limit: min(firstLimit, c.Connections), doubling: true,
+	p := pace{
+		most: c.Connections, up: true, factor: bigSteps,
 		largeBase: c.LargeConnections,
 		mostBytes: c.BytesInFlight, bytes: min(firstBytes, c.BytesInFlight),
 	}
+	p.set(firstLimit)
+	return p
 }
 
-// fastest is the least of the durations of the last one to two memories.
-type fastest struct {
-	now, before time.Duration
-	since       time.Time
+// set begins a turn with that limit, as far as the configuration allows it.
+func (p *pace) set(limit int) {
+	limit = min(max(limit, fewest), p.most)
+	if limit != p.limit {
+		p.skip = p.limit
+	}
+	p.limit = limit
+	p.turn = turn{limit: limit, began: p.turn.began}
 }
 
-func (f *fastest) add(took time.Duration, at time.Time) time.Duration {
-	if at.Sub(f.since) >= memory {
-		f.before, f.now, f.since = f.now, took, at
-	}
-	f.now = min(f.now, took)
-	if f.before != 0 {
-		return min(f.now, f.before)
-	}
-	return f.now
-}
-
-// answered learns from an upload of size bytes that went well and took so long, while inFlight small ones were.
-func (p *pace) answered(size int64, took time.Duration, inFlight int, now time.Time) {
-	took = max(took, time.Microsecond)
-	p.roundTrip(took)
-	best := p.fastest[min(bits.Len64(uint64(size)>>12), classes-1)].add(took, now)
-	if 2*inFlight < p.limit {
-		return // there is not enough to send: this says nothing about the limit
-	}
-	p.samples++
-	p.speed += min(1, slack*float64(best)/float64(took))
-	if p.samples < p.limit {
+// answered learns from an upload of size bytes that went well, while inFlight small ones were on their way.
+func (p *pace) answered(size int64, inFlight int, now time.Time) {
+	t := &p.turn
+	if p.skip > 0 {
+		p.skip--
+		t.began = now
 		return
 	}
-	line := float64(p.limit) * (1 - p.speed/float64(p.samples))
-	p.samples, p.speed = 0, 0
-	short := 3 * math.Log10(float64(p.limit)+1) // a line that keeps the Manager busy between two of our requests
-	switch {
-	case p.doubling && line <= 2*short:
-		p.limit *= 2
-	case line < short:
-		p.limit += max(1, p.limit/8)
-	case line > 2*short:
-		p.doubling = false
-		p.limit -= max(1, p.limit/8)
-	default:
-		p.doubling = false
+	if t.began.IsZero() || 2*inFlight < p.limit {
+		*t = turn{limit: p.limit, began: now} // there is not enough to send: this says nothing about the limit
+		return
 	}
-	p.limit = min(max(p.limit, fewest), p.most)
+	t.answers++
+	t.work += 1 + float64(size)/perFile
+	length := now.Sub(t.began)
+	if t.answers < p.limit || length < shortTurn || length < longTurn && p.factor != bigSteps {
+		return
+	}
+	t.rate = t.work / length.Seconds()
+	t.began = now // of the next
+	p.judge(*t)
 }
 
-// roundTrip learns from any request that was answered.
-func (p *pace) roundTrip(took time.Duration) {
-	if p.nearest == 0 || took < p.nearest {
-		p.nearest = took
+// judge ends a turn and decides about the next.
+func (p *pace) judge(done turn) {
+	change := float64(done.limit)/float64(max(p.base.limit, 1)) - 1
+	switch {
+	case p.base.limit == 0 || change == 0: // no trial
+		p.base = done
+		p.rest--
+	case change > 0 && done.rate >= p.base.rate*(1+change*worthIt), change < 0 && done.rate >= p.base.rate*asGood:
+		p.base = done
+		p.rest = 0 // further on this way
+	default:
+		p.turnBack()
+		p.set(p.base.limit)
+		return
 	}
+	if p.rest > 0 {
+		p.set(p.limit)
+		return
+	}
+	if p.up {
+		p.set(max(p.limit+1, int(float64(p.limit)*p.factor)))
+	} else {
+		p.set(min(p.limit-1, int(float64(p.limit)/p.factor)))
+	}
+	if p.limit == done.limit { // it cannot be changed any further
+		p.turnBack()
+	}
+}
+
+// turnBack has the next trial go the other way, later.
+func (p *pace) turnBack() {
+	p.fails++
+	if p.fails < bigFails {
+		p.rest = 1 // to measure anew what it is compared with
+		return
+	}
+	p.up = !p.up
+	p.factor = smallSteps
+	p.rest = restTurns
 }
 
 // failed learns from a request, begun then, that found the Manager in trouble: half as many from now on, but only once
@@ -119,8 +156,16 @@ func (p *pace) failed(began, now time.Time) {
 		return
 	}
 	p.cutAt = now
-	p.doubling = false
-	p.limit = min(max(p.limit/2, fewest), p.most)
+	p.set(p.limit / 2)
+	p.base = turn{}
+	p.up, p.factor, p.rest, p.fails = true, smallSteps, 1, bigFails
+}
+
+// roundTrip learns from how long any request took that was answered.
+func (p *pace) roundTrip(took time.Duration) {
+	if p.nearest == 0 || took < p.nearest {
+		p.nearest = max(took, 1)
+	}
 }
 
 // large is how many large uploads may be in flight: one connection carries no more than its window in a round trip.

@@ -1,36 +1,72 @@
 package uploader
 
 import (
+	"container/heap"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
 
-// run has a pace see the answers of a Manager that is that far away and works on capacity uploads at once.
-func (p *pace) run(t *testing.T, rtt, work time.Duration, capacity, answers int) {
-	t.Helper()
-	now := time.Unix(0, 0)
-	for range answers {
-		// With so many in flight, each waits for those before it.
-		took := max(rtt+work, work*time.Duration(p.limit)/time.Duration(capacity))
-		now = now.Add(took / time.Duration(p.limit))
-		p.answered(5000, took, p.limit, now)
+// run has a pace see the answers of a Manager that is that far away and works on capacity uploads at once. jitter is what
+// a busy machine of ours adds to each.
+func (p *pace) run(rtt, work, jitter time.Duration, capacity int, during time.Duration) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var now time.Duration
+	free := make([]time.Duration, capacity) // when each of the Manager's hands is free
+	var answers timeline
+	inFlight := 0
+	for now < during {
+		for inFlight < p.limit {
+			inFlight++
+			hand := 0
+			for i := range free {
+				if free[i] < free[hand] {
+					hand = i
+				}
+			}
+			free[hand] = max(free[hand], now+rtt/2) + work
+			answer := free[hand] + rtt/2
+			if jitter > 0 {
+				answer += time.Duration(random.Int64N(int64(jitter)))
+			}
+			heap.Push(&answers, answer)
+		}
+		now = heap.Pop(&answers).(time.Duration)
+		p.answered(5000, inFlight, time.Unix(0, 0).Add(now))
+		inFlight--
 	}
+}
+
+type timeline []time.Duration
+
+func (l timeline) Len() int           { return len(l) }
+func (l timeline) Less(a, b int) bool { return l[a] < l[b] }
+func (l timeline) Swap(a, b int)      { l[a], l[b] = l[b], l[a] }
+func (l *timeline) Push(x any)        { *l = append(*l, x.(time.Duration)) }
+func (l *timeline) Pop() any {
+	last := (*l)[len(*l)-1]
+	*l = (*l)[:len(*l)-1]
+	return last
 }
 
 func TestPaceFollowsTheDistance(t *testing.T) {
 	for _, c := range []struct {
-		rtt         time.Duration
-		least, most int
+		rtt, jitter, during time.Duration
+		least, most         int
 	}{
-		{200 * time.Microsecond, 4, 20},
-		{5 * time.Millisecond, 14, 40},
-		{40 * time.Millisecond, 96, 128},
-		{150 * time.Millisecond, 128, 128},
+		{200 * time.Microsecond, 0, 20 * time.Second, 4, 16},
+		{200 * time.Microsecond, time.Millisecond, 20 * time.Second, 4, 24},
+		{5 * time.Millisecond, 0, 20 * time.Second, 11, 32}, // 14 would do; it may be trying fewer at the end
+		{40 * time.Millisecond, 0, 20 * time.Second, 75, 128}, // 97 would do
+		{40 * time.Millisecond, 0, 600 * time.Millisecond, 64, 128},
+		{40 * time.Millisecond, 60 * time.Millisecond, 10 * time.Second, 90, 128},
+		{150 * time.Millisecond, 0, 3 * time.Second, 128, 128},
+		{150 * time.Millisecond, 100 * time.Millisecond, 5 * time.Second, 128, 128},
 	} {
 		p := newPace(Config{}.withDefaults())
-		p.run(t, c.rtt, 800*time.Microsecond, 2, 5000)
+		p.run(c.rtt, 800*time.Microsecond, c.jitter, 2, c.during)
 		if p.limit < c.least || p.limit > c.most {
-			t.Errorf("%v away: %d uploads at once, want %d to %d", c.rtt, p.limit, c.least, c.most)
+			t.Errorf("%v away, jitter %v: %d uploads at once after %v, want %d to %d", c.rtt, c.jitter, p.limit, c.during, c.least, c.most)
 		}
 	}
 }
@@ -38,7 +74,7 @@ func TestPaceFollowsTheDistance(t *testing.T) {
 func TestPaceRespectsTheConfiguration(t *testing.T) {
 	for _, most := range []int{1, 2, 5} {
 		p := newPace(Config{Connections: most}.withDefaults())
-		p.run(t, 40*time.Millisecond, time.Millisecond, 2, 1000)
+		p.run(40*time.Millisecond, time.Millisecond, 0, 2, 5*time.Second)
 		if p.limit != most {
 			t.Errorf("%d uploads at once, want %d", p.limit, most)
 		}
@@ -52,7 +88,7 @@ func TestPaceRespectsTheConfiguration(t *testing.T) {
 func TestPaceDoesNotGrowUnused(t *testing.T) {
 	p := newPace(Config{}.withDefaults())
 	for i := range 1000 {
-		p.answered(5000, 40*time.Millisecond, 2, time.Unix(int64(i), 0))
+		p.answered(5000, 2, time.Unix(int64(i), 0))
 	}
 	if p.limit != firstLimit {
 		t.Errorf("%d uploads at once, though no more than 2 ever were", p.limit)
@@ -81,15 +117,15 @@ func TestPaceHalvesOnceForEachRoundOfFailures(t *testing.T) {
 	}
 }
 
-// The way got longer: what was measured before must not count for ever.
-func TestPaceForgets(t *testing.T) {
+// The way got longer: what was learned before must not count for ever.
+func TestPaceFollowsChanges(t *testing.T) {
 	p := newPace(Config{}.withDefaults())
-	p.run(t, 5*time.Millisecond, 100*time.Microsecond, 8, 1000)
-	now := time.Unix(1000, 0)
-	for range 20_000 {
-		now = now.Add(5 * time.Millisecond)
-		p.answered(5000, 100*time.Millisecond, p.limit, now)
+	p.run(200*time.Microsecond, 800*time.Microsecond, 0, 2, 10*time.Second)
+	if p.limit > 16 {
+		t.Errorf("%d uploads at once to a near Manager", p.limit)
 	}
+	p.turn.began = time.Time{}
+	p.run(100*time.Millisecond, 800*time.Microsecond, 0, 2, 30*time.Second)
 	if p.limit < 64 {
 		t.Errorf("%d uploads at once after the way got longer", p.limit)
 	}

@@ -64,6 +64,13 @@ func judge(err error) verdict {
 	return refused
 }
 
+// overloaded recognises an answer that asks for less.
+func overloaded(err error) bool {
+	var reply *flamenco.Error
+	return errors.As(err, &reply) &&
+		(reply.Status == http.StatusTooManyRequests || reply.Status == http.StatusServiceUnavailable)
+}
+
 // newWaits are growing, jittered waits: half to one and a half of 100 ms, 200 ms, 400 ms, … 5 s. Jitter keeps many
 // requests that failed together from coming back together. 5 s is how late a Manager's return may be noticed.
 func newWaits() backoff.ExponentialBackOff {

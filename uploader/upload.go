@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net/http/httptrace"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
@@ -57,14 +55,9 @@ func (u *Uploader) uploads(j *job, probe bool) {
 
 // upload makes one attempt to send a job. It returns the next one to send, which it has started.
 func (u *Uploader) upload(j *job, probe bool) (next *job, nextProbe bool) {
-	// Time is taken from when there is a connection: a handshake says nothing about how busy the Manager is.
 	began := time.Now()
-	var connected atomic.Int64
-	ctx := httptrace.WithClientTrace(u.ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(int64(time.Since(began))) },
-	})
 	canDefer := j.deferrals < u.config.Deferrals
-	outcome, err := u.shaman.ShamanUpload(ctx, flamenco.Upload{
+	outcome, err := u.shaman.ShamanUpload(u.ctx, flamenco.Upload{
 		SHA256: j.blob.SHA256, Size: j.blob.Size, Name: j.blob.Name,
 		Body:     func() (io.ReadCloser, error) { return u.open(j) },
 		CanDefer: canDefer,
@@ -96,7 +89,8 @@ func (u *Uploader) upload(j *job, probe bool) (next *job, nextProbe bool) {
 	default:
 		u.uploadGate.succeeded(now)
 		if !u.isLarge(j) {
-			u.pace.answered(j.blob.Size, now.Sub(began)-time.Duration(connected.Load()), inFlight, now)
+			u.pace.roundTrip(now.Sub(began))
+			u.pace.answered(j.blob.Size, inFlight, now)
 		}
 		u.finish(j, true, now)
 	}
@@ -226,7 +220,9 @@ func (u *Uploader) uploadFailed(j *job, err error, began, now time.Time) {
 		u.end(j, err)
 	default:
 		closed := u.troubled(&u.uploadGate, err, began, now)
-		u.pace.failed(began, now)
+		if closed || overloaded(err) {
+			u.pace.failed(began, now)
+		}
 		j.unclear = j.unclear || what == away
 		u.again(j, err, what == again || !closed, now)
 	}
