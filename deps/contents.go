@@ -150,10 +150,11 @@ type collector struct {
 	scenes    sceneCollector
 }
 
-// skipped are the kinds of data-blocks that are about the user interface.
+// skipped reports whether data-blocks of a kind are about the user interface:
+// window managers, workspaces, and screens in two spellings.
 func skipped(c blend.Code) bool {
-	switch c.String() {
-	case "WM", "WS", "SR", "SN": // window manager, workspaces, screens in two spellings
+	switch c {
+	case 'W' | 'M'<<8, 'W' | 'S'<<8, 'S' | 'R'<<8, 'S' | 'N'<<8:
 		return true
 	}
 	return false
@@ -322,7 +323,11 @@ func (c *collector) finish() {
 		}
 	}
 	for i, old := range c.refLib {
-		c.Refs[i].Library = c.libraries[old]
+		lib, ok := c.libraries[old]
+		if !ok && c.Refs[i].Base == BaseLibrary {
+			c.Refs[i].Base = BaseSelf // a library that is not in the file
+		}
+		c.Refs[i].Library = lib
 	}
 	c.nodes.finish(c)
 	if c.HasGraph {

@@ -12,7 +12,7 @@ import (
 type presence uint8
 
 const (
-	absent presence = iota
+	absent presence = iota // nothing, or nothing that can be read
 	isFile
 	isFolder
 )
@@ -72,9 +72,11 @@ func (d *disk) stat(p string) presence {
 	}
 	seen := absent
 	if info, err := os.Stat(filepath.FromSlash(p)); err == nil {
-		seen = isFile
-		if info.IsDir() {
+		switch {
+		case info.IsDir():
 			seen = isFolder
+		case info.Mode().IsRegular(): // anything else, a pipe or a device, cannot be sent
+			seen = isFile
 		}
 	}
 	d.mu.Lock()
@@ -95,11 +97,14 @@ func (d *disk) list(folder string) []entry {
 	var list []entry
 	dirEntries, _ := os.ReadDir(filepath.FromSlash(folder)) // gives what it could read
 	for _, e := range dirEntries {
-		is := e.IsDir()
-		if e.Type()&os.ModeSymlink != 0 {
-			is = d.stat(folder+"/"+e.Name()) == isFolder
+		switch {
+		case e.IsDir(), e.Type().IsRegular():
+			list = append(list, entry{e.Name(), e.IsDir()})
+		case e.Type()&os.ModeSymlink != 0:
+			if is := d.stat(folder + "/" + e.Name()); is != absent {
+				list = append(list, entry{e.Name(), is == isFolder})
+			}
 		}
-		list = append(list, entry{e.Name(), is})
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
