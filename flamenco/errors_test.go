@@ -184,7 +184,9 @@ func TestPageInPlaceOfStatus(t *testing.T) {
 		client := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, test.reply) })
 		ctx := t.Context()
 		for name, call := range map[string]func() error{
-			"status": func() error { return client.SetJobStatus(ctx, "2bd6a5f8-a7f3-4d8a-9a4f-0a3b5b1bfd4f", api.JobStatusQueued, "") },
+			"status": func() error {
+				return client.SetJobStatus(ctx, "2bd6a5f8-a7f3-4d8a-9a4f-0a3b5b1bfd4f", api.JobStatusQueued, "")
+			},
 			"upload": func() error {
 				_, err := client.ShamanUpload(ctx, Upload{SHA256: digest, Size: 1, Body: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("x")), nil }})
 				return err
