@@ -39,10 +39,10 @@ func (d *dir) child(path string) *dir {
 
 // entry is one name in a folder.
 type entry struct {
-	path string
-	name string
-	mode fs.FileMode // type bits; fs.ModeIrregular if the folder does not tell
-	file fs.DirEntry // where the system's own reader is used
+	path   string
+	name   string
+	mode   fs.FileMode // type bits; fs.ModeIrregular if the folder does not tell
+	native native      // what else the system says
 }
 
 // batch is what a worker has in hand.

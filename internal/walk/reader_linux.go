@@ -21,6 +21,8 @@ const maxPath = 4095
 // openFlags keep the opening of a pipe from waiting for a writer.
 const openFlags = os.O_RDONLY | syscall.O_NONBLOCK
 
+type native struct{} // the system says nothing else
+
 type reader struct {
 	shared
 	path string

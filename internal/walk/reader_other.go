@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 )
 
+type native = fs.DirEntry
+
 type reader struct {
 	shared
 	path string
@@ -35,7 +37,7 @@ func (r *reader) next(b *batch) (end bool, err error) {
 	list, err := r.file.ReadDir(most)
 	for _, file := range list {
 		b.entries = append(b.entries, entry{
-			path: filepath.Join(r.path, file.Name()), name: file.Name(), mode: file.Type(), file: file,
+			path: filepath.Join(r.path, file.Name()), name: file.Name(), mode: file.Type(), native: file,
 		})
 	}
 	if errors.Is(err, io.EOF) {
@@ -44,4 +46,4 @@ func (r *reader) next(b *batch) (end bool, err error) {
 	return err != nil || len(list) < most, err
 }
 
-func (r *reader) lstat(e entry) (fs.FileInfo, error) { return e.file.Info() }
+func (r *reader) lstat(e entry) (fs.FileInfo, error) { return e.native.Info() }

@@ -376,12 +376,12 @@ func TestWindowsNames(t *testing.T) {
 
 // A folder that needs many readings, by several workers.
 func TestLargeFolder(t *testing.T) {
-	const n = 3000
+	const n = 2500
 	root := t.TempDir()
 	want := make([]string, n)
 	for i := range want {
 		want[i] = fmt.Sprintf("a file with a long name, so that few go into one buffer %05d", i)
-		if i%4 == 0 {
+		if i%50 == 0 {
 			want[i] += "/f"
 		}
 	}

@@ -269,7 +269,7 @@ func TestBusy(t *testing.T) {
 			var w warnings
 			db := mustOpen(t, path, testOptions(&w))
 			key := slices.Collect(maps.Keys(want))[0]
-			release := func() {}
+			var release func()
 			if hold == "turnstile" {
 				lock, err := lockFile(path+".lock", true, time.Second, nil)
 				if err != nil {
