@@ -14,6 +14,7 @@ import (
 // they work and for the summary after they ended.
 type meter struct {
 	began time.Time
+	sent  shares
 
 	traced, toTrace                  atomic.Int64
 	found, foundBytes                atomic.Int64 // files handed to hashing
@@ -58,6 +59,7 @@ func (m *meter) Observe(e uploader.Event) {
 		m.movedBytes.Add(e.Bytes)
 	case uploader.Uploaded:
 		m.uploaded.Add(e.Blobs)
+		m.sent.add(e.Name, e.Bytes)
 	case uploader.Deferred:
 		m.deferred.Add(e.Blobs)
 	case uploader.Retried:
@@ -145,6 +147,7 @@ func (m *meter) summary(store uploader.Stats) report.Summary {
 			Deferred: store.Deferred, Retried: store.Retried,
 			Wanted: store.Missing, WantedBytes: store.MissingBytes,
 		},
+		SentByType: m.sent.largest(&m.sent.types), SentByFolder: m.sent.largest(&m.sent.folders),
 		Checkouts: []report.Checkout{},
 		Jobs: report.JobCounts{
 			Total: int(m.jobs.Load()), Submitted: int(m.submitted.Load()),

@@ -18,6 +18,17 @@ type Summary struct {
 	Checkouts []Checkout   `json:"checkouts"`
 	Jobs      JobCounts    `json:"jobs"`
 	Stages    []StageTimes `json:"stages,omitempty"`
+
+	// What was sent, the largest shares first.
+	SentByType   []Share `json:"sent_by_type,omitempty"`   // by the ending of the file's name
+	SentByFolder []Share `json:"sent_by_folder,omitempty"` // absolute
+}
+
+// Share is a part of what was sent.
+type Share struct {
+	Name  string `json:"name"`
+	Files int64  `json:"files"`
+	Bytes int64  `json:"bytes"`
 }
 
 // FileCounts are about files on this machine. Hashed counts files whose contents were read, Cached

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/config"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/internal/report/page"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	var html string
+	var offline bool
+	cmd := &cobra.Command{
+		Use: "report [RUN]", Short: "Show a past run: what was done, what failed and why, and how its jobs are now",
+		Long: `Without RUN, the last one is shown. With --html FILE, it becomes one page that needs nothing else and can be
+mailed or printed. The Manager is asked how the jobs are now, and for their last pictures.`,
+		Example: "  flsync report\n  flsync report --html morning.html",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			paths, err := c.Paths(a.userCacheDir)
+			if err != nil {
+				return err
+			}
+			run, err := loadRun(paths.Runs, args)
+			if err != nil {
+				return err
+			}
+			if !offline {
+				if err := a.askNow(cmd.Context(), c, run); err != nil {
+					a.sink().Emit(report.Warning{Code: "manager", Message: "how the jobs are now is not known: " + err.Error()})
+				}
+			}
+			switch {
+			case a.json:
+				return a.printValue(run)
+			case html != "":
+				return writePage(html, run)
+			}
+			return run.Text(a.stdout)
+		},
+	}
+	cmd.Flags().StringVar(&html, "html", "", "write one HTML page to `FILE`")
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the Manager")
+	return cmd
+}
+
+// loadRun finds the run that is meant: the last one, or one by the beginning of its name.
+func loadRun(dir string, args []string) (*page.Run, error) {
+	runs, err := report.Runs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(runs) == 0 {
+		return nil, errors.New("there is no run yet")
+	}
+	if len(args) == 0 {
+		return page.Load(dir, runs[0])
+	}
+	for _, r := range runs {
+		if strings.HasPrefix(r, args[0]) {
+			return page.Load(dir, r)
+		}
+	}
+	return nil, usagef("there is no run %q in %s", args[0], dir)
+}
+
+func writePage(name string, run *page.Run) (err error) {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(run.HTML(file), file.Close())
+}
+
+// askTime is how long the Manager may take to say how the jobs are.
+const askTime = 20 * time.Second
+
+// askNow asks the Manager of the run how its jobs are. Without a Manager in the configuration, the address
+// in the run's log is taken.
+func (a *app) askNow(ctx context.Context, c *config.Config, run *page.Run) error {
+	if len(run.Jobs) == 0 {
+		return nil
+	}
+	if c.Manager == "" {
+		c.Manager = run.Start.Manager
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	m, err := a.connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	all, err := m.Jobs(ctx)
+	if err != nil {
+		return err
+	}
+	byID := make(map[string]api.Job, len(all))
+	for _, j := range all {
+		byID[j.ID] = j
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i := range run.Jobs {
+		job, there := byID[run.Jobs[i].ID]
+		if !there {
+			continue
+		}
+		now := &page.Now{Status: string(job.Status), Done: job.StepsCompleted, Total: job.StepsTotal, Activity: job.Activity}
+		run.Jobs[i].Now = now
+		group.Go(func() (err error) {
+			now.Picture, err = lastPicture(ctx, m, job.ID)
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// maxPicture bounds a picture in the page; Flamenco's smallest ones have some 10 KB.
+const maxPicture = 1 << 20
+
+// lastPicture is a job's last picture in its smallest size, as a data URL; "" where there is none.
+func lastPicture(ctx context.Context, m *link, job string) (template.URL, error) {
+	info, ok, err := m.JobLastRendered(ctx, job)
+	if err != nil || !ok || len(info.Suffixes) == 0 {
+		return "", err
+	}
+	body, _, err := m.Download(ctx, strings.TrimSuffix(info.Base, "/")+"/"+info.Suffixes[len(info.Suffixes)-1])
+	if err != nil {
+		return "", fmt.Errorf("picture of job %s: %w", job, err)
+	}
+	defer body.Close()
+	data, err := io.ReadAll(io.LimitReader(body, maxPicture))
+	if err != nil {
+		return "", err
+	}
+	kind := http.DetectContentType(data)
+	if !strings.HasPrefix(kind, "image/") {
+		return "", nil
+	}
+	return template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data)), nil
+}

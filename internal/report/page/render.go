@@ -1,0 +1,95 @@
+package page
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/flsync/flsync/internal/report"
+)
+
+//go:embed page.html
+var pageHTML string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"bytes": report.Bytes,
+	"stamp": func(t time.Time) string { return t.Local().Format("Monday, 2 January 2006, 15:04:05") },
+	"seconds": func(s float64) string {
+		return time.Duration(s * float64(time.Second)).Round(10 * time.Millisecond).String()
+	},
+	"percent": func(part, whole int) int {
+		if whole <= 0 {
+			return 0
+		}
+		return 100 * part / whole
+	},
+	"share": func(part int64, all []report.Share) float64 {
+		var most int64 = 1
+		for _, s := range all {
+			most = max(most, s.Bytes)
+		}
+		return 100 * float64(part) / float64(most)
+	},
+	"join": strings.Join,
+}).Parse(pageHTML))
+
+// HTML writes the page.
+func (r *Run) HTML(w io.Writer) error {
+	text, mood := r.Verdict()
+	return page.Execute(w, struct {
+		*Run
+		Text, Mood string
+	}{r, text, mood})
+}
+
+// Text writes the same for a terminal.
+func (r *Run) Text(w io.Writer) error {
+	var b strings.Builder
+	verdict, _ := r.Verdict()
+	fmt.Fprintf(&b, "run %s  flsync %s  %s\n%s\n", r.Start.Run, r.Start.Command, r.Start.Time.Local().Format(time.DateTime), verdict)
+	for i, step := range r.Next() {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, step)
+	}
+	if r.Summary != nil {
+		fmt.Fprintf(&b, "\n%s\n", r.Summary.Text())
+		for _, l := range r.Timeline() {
+			const width = 50
+			left := min(int(l.Left*width/100), width-1)
+			bar := strings.Repeat(" ", left) + strings.Repeat("=", max(1, min(int(l.Width*width/100), width-left)))
+			fmt.Fprintf(&b, "%-9s|%-*s| %.2fs to %.2fs\n", l.Stage, width, bar, l.Begin, l.End)
+		}
+	}
+	section := func(title string, n int) {
+		if n > 0 {
+			fmt.Fprintf(&b, "\n%s\n", title)
+		}
+	}
+	section("Errors", len(r.Errors))
+	for _, e := range r.Errors {
+		fmt.Fprintln(&b, "  "+e.Text())
+	}
+	section("Missing files", len(r.Missing))
+	for _, m := range r.Missing {
+		fmt.Fprintln(&b, "  "+m.Text())
+	}
+	section("Held back", len(r.Held))
+	for _, h := range r.Held {
+		fmt.Fprintln(&b, "  "+h.Text())
+	}
+	section("Jobs", len(r.Jobs))
+	for _, j := range r.Jobs {
+		state := j.Status
+		if j.Skipped {
+			state = "skipped"
+		}
+		if j.Now != nil {
+			state = fmt.Sprintf("%s, now %s (%d of %d)", state, j.Now.Status, j.Now.Done, j.Now.Total)
+		}
+		fmt.Fprintf(&b, "  %-28s %s  %s\n", j.Name, j.ID, state)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
