@@ -251,7 +251,7 @@ func (s *scenario) checkUploads() {
 	shared := 0 // faults that hit other requests, too
 	for _, e := range s.proxy.Events() {
 		switch e.Fault.Kind {
-		case netsim.Restart, netsim.FillDisk:
+		case netsim.Restart, netsim.FillDisk, netsim.CloseIdle: // the last may meet the next request on its connection
 			shared++
 		case netsim.Delay:
 		default:
