@@ -222,12 +222,12 @@ func (c *checker) leaf(p page, id uint64, depth int, buckets bool, from, to []by
 		return fmt.Errorf("page %d: %w", id, err)
 	}
 	for i := range p.count() {
-		if p.leafFlags(i) == 0 {
+		if p.leafFlags(i) == 0 && !buckets {
 			continue
 		}
 		value := p.value(i)
 		if p.leafFlags(i) != bucketLeaf || !buckets || len(value) < 16 {
-			return damaged("page %d, element %d is no value", id, i)
+			return damaged("page %d, element %d is a value for a bucket, or a bucket for a value", id, i)
 		}
 		if root := binary.NativeEndian.Uint64(value); root != 0 {
 			if _, err := c.tree(root, depth+1, false, nil, nil); err != nil {

@@ -155,8 +155,9 @@ func TestCheckFindsWhatBoltFollows(t *testing.T) {
 			word.PutUint16(f[free*size+10:], 0xFFFF)
 			word.PutUint64(f[free*size+pageHeader:], 1<<50)
 		},
-		"a long page":  func(f []byte) { word.PutUint32(f[branch*size+12:], 1<<31) },
-		"another type": func(f []byte) { word.PutUint16(f[branch*size+8:], freelistPage) },
+		"a long page":             func(f []byte) { word.PutUint32(f[branch*size+12:], 1<<31) },
+		"a table that is a value": func(f []byte) { word.PutUint32(page{f[int(m.root)*size:]}.element(1), 0) },
+		"another type":            func(f []byte) { word.PutUint16(f[branch*size+8:], freelistPage) },
 	} {
 		bad := bytes.Clone(good)
 		harm(bad)
