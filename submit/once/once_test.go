@@ -24,7 +24,6 @@ import (
 type fake struct {
 	mu    sync.Mutex
 	jobs  []api.Job
-	trips int // requests of any kind
 
 	// trouble says what happens to a request to submit; it is asked with the number of the attempt, from 1.
 	trouble func(attempt int) trouble

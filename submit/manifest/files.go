@@ -1,0 +1,148 @@
+package manifest
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// absolute joins slash or native paths of a manifest to a folder.
+func absolute(dir, p string) string {
+	p = filepath.FromSlash(p)
+	if filepath.IsAbs(p) {
+		return filepath.Clean(p)
+	}
+	return filepath.Join(dir, p)
+}
+
+// blendFiles are the blend files that match a pattern, sorted.
+func (e *expander) blendFiles(pos Pos, dir, pattern string) []string {
+	matches, ok := e.glob(pos, dir, pattern)
+	blends := slices.DeleteFunc(slices.Clone(matches), func(m string) bool {
+		return !strings.EqualFold(filepath.Ext(m), ".blend")
+	})
+	if ok && len(blends) == 0 {
+		if len(matches) > 0 {
+			e.errs.Add(pos, "%q matches %d files, but none of them is a .blend file", pattern, len(matches))
+		} else {
+			e.errs.Add(pos, "%q matches no file in %s", pattern, dir)
+		}
+	}
+	return blends
+}
+
+// glob finds the files that match; false after an error.
+func (e *expander) glob(pos Pos, dir, pattern string) ([]string, bool) {
+	if !e.checkPattern(pos, pattern) {
+		return nil, false
+	}
+	// The part without wildcards becomes the root, because fs.FS knows no "..".
+	base, rest := doublestar.SplitPattern(filepath.ToSlash(pattern))
+	root := absolute(dir, base)
+	matches, err := doublestar.Glob(os.DirFS(root), rest, doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.errs.Add(pos, "%q: %v", pattern, reason(err))
+		return nil, false
+	}
+	for i, m := range matches {
+		matches[i] = filepath.Join(root, filepath.FromSlash(m))
+	}
+	slices.Sort(matches)
+	return matches, true
+}
+
+func hasMeta(pattern string) bool { return strings.ContainsAny(pattern, "*?[{") }
+
+// excluded says whether a match of a glob is excluded by the job.
+func (d *draft) excluded(file string) bool {
+	rel, err := filepath.Rel(d.project, file)
+	if err != nil {
+		return false
+	}
+	rel = filepath.ToSlash(rel)
+	patterns := slices.Clone(d.e.opts.Exclude)
+	for _, n := range list(d.field("exclude")) {
+		patterns = append(patterns, n.value.(string))
+	}
+	for _, pattern := range patterns {
+		name := rel
+		if !strings.Contains(pattern, "/") {
+			name = path.Base(rel)
+		}
+		if doublestar.MatchUnvalidated(pattern, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// list is a field that holds one text or several.
+func list(n *node) []*node {
+	switch {
+	case n == nil:
+		return nil
+	case n.isSeq():
+		return slices.DeleteFunc(slices.Clone(n.items), func(item *node) bool { _, ok := item.value.(string); return !ok })
+	}
+	return []*node{n}
+}
+
+// files finds what a job names besides its blend file.
+func (d *draft) files(pos Pos, name string) []string {
+	file := absolute(d.dir, name)
+	_, err := os.Stat(file)
+	if err == nil {
+		return []string{file}
+	}
+	if !hasMeta(name) {
+		d.e.errs.Add(pos, "%s: %v", name, reason(err))
+		return nil
+	}
+	matches, ok := d.e.glob(pos, d.dir, name)
+	if ok && len(matches) == 0 {
+		d.e.errs.Add(pos, "%q matches no file in %s", name, d.dir)
+	}
+	return matches
+}
+
+// checkBlend looks at the first bytes: a file of another kind is found here, with
+// its place, rather than after the others have been traced.
+func (d *draft) checkBlend(pos Pos, file string) {
+	f, err := os.Open(file)
+	if err != nil {
+		d.e.errs.Add(pos, "%s: %v", file, reason(err))
+		return
+	}
+	defer f.Close()
+	head := make([]byte, 7)
+	n, err := f.Read(head)
+	info, statErr := f.Stat()
+	switch head := string(head[:n]); {
+	case statErr == nil && info.IsDir():
+		d.e.errs.Add(pos, "%s is a folder, not a blend file", file)
+	case err != nil && n == 0 && statErr == nil && info.Size() > 0:
+		d.e.errs.Add(pos, "%s: %v", file, reason(err))
+	case head == "BLENDER", strings.HasPrefix(head, "\x1f\x8b"), strings.HasPrefix(head, "\x28\xb5\x2f\xfd"):
+		// As it is, gzip or zstd.
+	default:
+		d.e.errs.Add(pos, "%s is no blend file", file)
+	}
+}
+
+// reason takes the path out of an error, which the message has already.
+func reason(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("there is no such file")
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
