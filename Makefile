@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: help build test race lint vet generate cross bench-smoke bench-report demo clean
+.PHONY: help build test race lint vet generate cross bench-smoke bench-report chaos reproducible licences demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,17 @@ bench-smoke: ## every benchmark once, small
 bench-report: ## measure everything (an hour) and write bench/RESULTS.md
 	$(GO) build -trimpath -o bin/flsync-bench ./bench/cmd/flsync-bench
 	bin/flsync-bench run $(BENCH); status=$$?; bin/flsync-bench report; exit $$status
+
+# CHAOS takes flags of the command, such as -seeds 50, or -seed 7 -v to repeat one.
+chaos: ## 1,000 fault plans and 200 kills (half an hour); writes the figures of docs/reliability.md
+	$(GO) run ./internal/faults/cmd/chaos $(CHAOS)
+
+reproducible: ## two builds from scratch give the same bytes
+	@for n in 1 2; do $(BUILD) -a -o dist/reproducible/$$n ./cmd/flsync || exit 1; done
+	@cd dist/reproducible && sha256sum 1 2 && cmp 1 2
+
+licences: ## docs/licences.md, from the modules that are built in
+	FLSYNC_WRITE_LICENCES=1 $(GO) test -count=1 -run TestLicences .
 
 demo: ## submit the sample project to the embedded Manager
 	$(GO) run ./cmd/flsync submit --manager embedded testdata/project/night.yaml
