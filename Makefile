@@ -21,9 +21,9 @@ race: ## all tests with the race detector
 lint: vet ## format, vet, staticcheck, generated and module files up to date
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) tool staticcheck ./...
-	$(GO) generate ./flamenco/api
 	$(GO) mod tidy -diff
-	@git diff --exit-code -- flamenco/api || { echo 'generated files are stale: run make generate'; exit 1; }
+	$(GO) generate ./...
+	@git diff --exit-code -- flamenco/api docs/commands docs/man || { echo 'generated files are stale: run make generate'; exit 1; }
 
 vet:
 	$(GO) vet ./...

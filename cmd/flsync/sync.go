@@ -73,6 +73,7 @@ func (s *session) openCache(c hashcache.Config, readOnly bool) (*hashcache.Cache
 func (a *app) syncCommand() *cobra.Command {
 	var t transfer
 	var opt pipeline.SyncOptions
+	var watch bool
 	cmd := &cobra.Command{
 		Use:   "sync PATH…",
 		Short: "Send folders and files to the Manager's store and make one checkout of them",
@@ -84,7 +85,8 @@ Left out are version control, Blender's backups (*.blend1), litter of operating 
 --exclude names, and what a .flsyncignore file names (with the rules of .gitignore).`,
 		Example: `  flsync sync ~/projects/sprite --manager http://farm:8080
   flsync sync . --exclude 'renders/**' --no-checkout
-  flsync sync shots lib --dry-run`,
+  flsync sync shots lib --dry-run
+  flsync sync ~/projects/sprite --watch`,
 		Args: cobra.ArbitraryArgs,
 	}
 	cmd.RunE = a.inSession("sync", func(ctx context.Context, s *session, args []string) error {
@@ -96,6 +98,9 @@ Left out are version control, Blender's backups (*.blend1), litter of operating 
 			return err
 		}
 		opt.Paths = args
+		if watch {
+			return s.watchTree(ctx, env, opt)
+		}
 		s.summary, err = pipeline.Sync(ctx, env, opt)
 		s.summary.DryRun = t.dryRun
 		if errors.Is(err, pipeline.ErrNothing) {
@@ -107,7 +112,10 @@ Left out are version control, Blender's backups (*.blend1), litter of operating 
 	cmd.Flags().StringVar(&opt.Checkout, "checkout", "", "`NAME` of the checkout; a suffix that makes it unique is added")
 	cmd.Flags().BoolVar(&opt.NoCheckout, "no-checkout", false, "only fill the store")
 	cmd.Flags().StringArrayVar(&opt.Exclude, "exclude", nil, "leave out what matches this `GLOB`; may be repeated")
+	cmd.Flags().BoolVar(&watch, "watch", false, "follow a folder and keep the store warm, without checkouts, until interrupted")
 	cmd.MarkFlagsMutuallyExclusive("checkout", "no-checkout")
+	cmd.MarkFlagsMutuallyExclusive("watch", "checkout")
+	cmd.MarkFlagsMutuallyExclusive("watch", "dry-run")
 	return cmd
 }
 

@@ -1,0 +1,74 @@
+package walk
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func TestWatchSeesNewFolders(t *testing.T) {
+	root := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	calls := make(chan struct{}, 100)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Watch(ctx, root, 20*time.Millisecond, func(context.Context) error {
+			calls <- struct{}{}
+			return nil
+		})
+	}()
+	// Each step until it was seen; the first ones may come before the watch has begun.
+	deep := filepath.Join(root, "a", "b")
+	for i, step := range []func() error{
+		func() error { return os.MkdirAll(deep, 0o700) },
+		func() error { return os.WriteFile(filepath.Join(deep, "f"), []byte(time.Now().String()), 0o600) },
+		func() error { return os.WriteFile(filepath.Join(deep, "f"), []byte(time.Now().String()), 0o600) },
+	} {
+		for seen := false; !seen; {
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-calls:
+				seen = true
+			case err := <-ended:
+				t.Fatalf("step %d: the watch ended: %v", i, err)
+			case <-time.After(200 * time.Millisecond):
+				os.RemoveAll(filepath.Join(root, "a")) // so that the next try changes something
+				if err := os.MkdirAll(deep, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v, want the context's end", err)
+	}
+}
+
+func TestWatchReturnsWhatFailed(t *testing.T) {
+	root := t.TempDir()
+	failed := errors.New("failed")
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Watch(t.Context(), root, time.Millisecond, func(context.Context) error { return failed })
+	}()
+	for {
+		if err := os.WriteFile(filepath.Join(root, "f"), []byte(time.Now().String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-ended:
+			if !errors.Is(err, failed) {
+				t.Errorf("ended with %v", err)
+			}
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
