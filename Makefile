@@ -1,10 +1,11 @@
 # Every target works from a clean clone with Go; `make help` lists them.
 GO      ?= go
+GORELEASER ?= v2.18.2
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: help build test race lint vet generate cross bench-smoke bench-report chaos reproducible licences demo clean
+.PHONY: help build release-snapshot test race lint vet generate cross bench-smoke bench-report chaos reproducible licences demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -55,6 +56,9 @@ reproducible: ## two builds from scratch give the same bytes
 
 licences: ## docs/licences.md, from the modules that are built in
 	FLSYNC_WRITE_LICENCES=1 $(GO) test -count=1 -run TestLicences .
+
+release-snapshot: ## archives, packages and manifests in dist/, nothing published
+	$(GO) run github.com/goreleaser/goreleaser/v2@$(GORELEASER) release --snapshot --clean --skip=publish
 
 demo: ## submit the sample project to the embedded Manager
 	$(GO) run ./cmd/flsync submit --manager embedded testdata/project/night.yaml
