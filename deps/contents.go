@@ -266,7 +266,7 @@ func (c *collector) readLibrary() {
 	s := c.d.Struct()
 	lib := Library{Ref: len(c.Refs)}
 	c.Refs = append(c.Refs, Reference{
-		ID: c.idName(), Field: "Library.name", Kind: KindLibrary,
+		ID: c.idName(), Field: "Library.name", Kind: KindLibrary, Library: len(c.Libraries),
 		Path:  string(s.Bytes("name")),
 		Parts: []Part{pathPart(s, "name", RolePath)},
 	})
@@ -288,7 +288,11 @@ func (c *collector) readPacked(packed blend.Struct) *Contents {
 	if data == nil || c.depth >= maxPackedDepth {
 		return empty
 	}
-	f, err := blend.NewReader(c.d.Reader(data), data.Len, blend.Options{})
+	size := data.Len
+	if n := packed.Int("size"); n > 0 && n < size {
+		size = n // the block is padded
+	}
+	f, err := blend.NewReader(c.d.Reader(data), size, blend.Options{})
 	if err != nil {
 		return empty
 	}

@@ -33,7 +33,6 @@ func (p place) base(b Base) string {
 
 // An expansion is what a reference comes to.
 type expansion struct {
-	kind Kind
 	// files exist.
 	files []string
 	// missing do not, and should. One that stands for many is the path as it is in
@@ -72,7 +71,7 @@ func (x *expander) expand(r *Reference, at place) expansion {
 	if target == folder && r.Form < FormPointCache {
 		return expansion{} // "//." and the like name nothing
 	}
-	e := expansion{kind: r.Kind}
+	e := expansion{}
 	switch r.Form {
 	case FormSequence:
 		x.sequence(&e, target, lastNumber)

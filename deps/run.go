@@ -48,7 +48,7 @@ type origin struct {
 }
 
 func newRun(t *Tracer, main *tracedFile) *run {
-	v := &visit{path: main.path, file: main, libraries: map[int]*visit{}}
+	v := &visit{path: main.path, file: main, asked: map[string]origin{}, libraries: map[int]*visit{}}
 	r := &run{t: t, main: v, visits: []*visit{v}, bySelf: map[string]*visit{main.self: v}}
 	r.list(t.expand.disk.number([]string{main.path})[0])
 	r.trace.Files = make([]Dependency, 0, t.usual.Load()) // shots of a sequence are much alike
@@ -113,6 +113,9 @@ func (r *run) read(ctx context.Context, round []*visit) error {
 func (r *run) answer(v *visit) {
 	names := v.waiting
 	v.waiting = nil
+	if v == r.main {
+		return // a library links the traced file, of which all counts already
+	}
 	if v.err != nil {
 		if v.wanted == nil {
 			v.wanted = []int32{}
@@ -185,8 +188,14 @@ func (r *run) library(v *visit, i int, by origin) *visit {
 	}
 	lib := &v.file.Libraries[i]
 	if packed := v.file.packed(&r.t.expand, i); packed != nil {
+		// It is no file that is needed, but its path is what // in it stands for.
+		r.use(v, Use{Reference: &v.file.Refs[lib.Ref], From: v.file.self}, nil)
 		v.libraries[i] = r.visit(packed.self, packed)
 		return v.libraries[i]
+	}
+	if beside := r.bySelf[v.file.libraryPath(&r.t.expand, i)]; beside != nil && beside.isPacked() {
+		v.libraries[i] = beside // a packed library finds others that are packed beside it
+		return beside
 	}
 	use := v.file.use(&r.t.expand, lib.Ref, r.main.file.self)
 	if !lib.Needed() {
@@ -204,19 +213,19 @@ func (r *run) library(v *visit, i int, by origin) *visit {
 	return v.libraries[i]
 }
 
+// isPacked reports whether the visit is that of a library in another file.
+func (v *visit) isPacked() bool { return v.file != nil && v.file.self != v.file.path }
+
 // visit gives the visit of the blend file that // in it refers to as self.
 func (r *run) visit(self string, file *tracedFile) *visit {
 	v := r.bySelf[self]
 	if v == nil {
-		v = &visit{path: self, file: file}
+		v = &visit{path: self, file: file, asked: map[string]origin{}, libraries: map[int]*visit{}}
 		if file != nil {
 			v.path = file.path // a packed library is part of the file it is packed into
 		}
 		r.visits = append(r.visits, v)
 		r.bySelf[self] = v
-	}
-	if v.asked == nil {
-		v.asked, v.libraries = map[string]origin{}, map[int]*visit{}
 	}
 	return v
 }

@@ -160,24 +160,25 @@ func TestErrors(t *testing.T) {
 func TestCircle(t *testing.T) {
 	dir := t.TempDir()
 	shot(t, filepath.Join(dir, "shot.blend"), "//a.blend")
-	for name, other := range map[string]string{"a.blend": "b", "b.blend": "shot"} {
-		kit(t, filepath.Join(dir, name), func(f *blendtest.File) {
-			f.Block("OB", "Object", 0x50, values{"id.name": "OBtable", "parent": uint64(0x60)})
-			f.Block("OB", "Object", 0x70, values{"id.name": "OBchair2", "parent": uint64(0x60)})
-			f.Block("MA", "Material", 0x80, values{"id.name": "MAlink", "image": uint64(0x60)})
-			f.Block("ID", "ID", 0x60, values{"name": "OBchair", "lib": uint64(0x100)})
-			f.Block("LI", "Library", 0x100, values{"id.name": "LI" + other, "name": "//" + other + ".blend"})
-			// The chair itself uses the other file's chair.
-			f.Block("OB", "Object", 0x90, values{"id.name": "OBuser", "parent": uint64(0x60)})
-		})
+	for name, other := range map[string]string{"a": "b", "b": "shot"} {
+		f := blendtest.New(form5, dna5)
+		f.Block("OB", "Object", 0x10, values{"id.name": "OBchair", "parent": uint64(0x20)})
+		f.Block("ID", "ID", 0x20, values{"name": "OBchair", "lib": uint64(0x100)})
+		f.Block("ID", "ID", 0x30, values{"name": "OBunused", "lib": uint64(0x110)})
+		f.Block("LI", "Library", 0x100, values{"id.name": "LI" + other, "name": "//" + other + ".blend"})
+		f.Block("LI", "Library", 0x110, values{"id.name": "LIunused", "name": "//unused.blend"})
+		writeFile(t, filepath.Join(dir, name+".blend"), f.Bytes())
 	}
 	trace, err := newTracer(t, Config{}).Trace(t.Context(), filepath.Join(dir, "shot.blend"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	// What the chair does not use is not followed.
-	if diff := cmp.Diff([]string{"(tex/wood.png)", "a.blend"}, paths(t, trace, dir)); diff != "" {
+	if diff := cmp.Diff([]string{"a.blend", "b.blend"}, paths(t, trace, dir)); diff != "" {
 		t.Error(diff)
+	}
+	if len(trace.Problems) > 0 {
+		t.Error(trace.Problems)
 	}
 }
 
