@@ -26,6 +26,7 @@ type Batch struct {
 type shot struct {
 	blends []string // the traced one first
 	uses   []sentUse
+	bases  []sentUse // libraries that are no files, but that // stands for the folder of
 	held   []Held
 	left   []Left
 }
@@ -140,7 +141,7 @@ func (b *Batch) edit() {
 		for _, file := range s.blends {
 			b.addFolders(folders, file)
 			if b.changes[file] == nil {
-				b.changes[file] = &editor{where: b.where, blend: file, folders: folders, values: map[int64]string{}}
+				b.changes[file] = &editor{where: b.where, blend: file, folders: folders, values: map[int64]string{}, from: map[string]bool{}}
 			}
 		}
 		for _, u := range s.uses {
@@ -152,6 +153,9 @@ func (b *Batch) edit() {
 	for _, s := range b.shots {
 		for _, u := range s.uses {
 			b.changes[u.by].use(u)
+		}
+		for _, u := range s.bases {
+			b.changes[u.by].base(u)
 		}
 	}
 	for _, c := range b.changes {
@@ -174,24 +178,31 @@ type gatherer struct {
 
 func (g *gatherer) gather(t *deps.Trace) shot {
 	var s shot
-	blends := map[string]*deps.BlendUses{}
+	uses := map[string][]*deps.Use{} // also those of libraries that are packed into a file
 	for i := range t.Blends {
-		blends[slash(t.Blends[i].Path)] = &t.Blends[i]
+		file := slash(t.Blends[i].Path)
+		for u := range t.Blends[i].Uses {
+			uses[file] = append(uses[file], &t.Blends[i].Uses[u])
+		}
+		if uses[file] == nil {
+			uses[file] = []*deps.Use{}
+		}
 	}
 	seen := map[string]bool{}
 	queue := []string{slash(t.Path)}
 	for len(queue) > 0 {
 		file := queue[0]
 		queue = queue[1:]
-		b := blends[file]
-		if seen[file] || b == nil {
+		if seen[file] || uses[file] == nil {
 			continue // nil: it could not be read, and is sent as it is
 		}
 		seen[file] = true
 		s.blends = append(s.blends, file)
-		for i := range b.Uses {
-			u := &b.Uses[i]
+		for _, u := range uses[file] {
 			files := g.sent(&s, file, u)
+			if u.Kind == deps.KindLibrary && len(u.Files) == 0 {
+				s.bases = append(s.bases, sentUse{u, file, nil})
+			}
 			if len(files) == 0 {
 				continue
 			}

@@ -74,12 +74,14 @@ type editor struct {
 	folders map[string]bool // of the checkout
 
 	values map[int64]string // what each field is to hold, by its offset
+	from   map[string]bool  // the blend files that // stands for the folder of
 	edits  []Edit
 	errs   []error
 }
 
 // use sees to it that the path of a use leads to its files.
 func (e *editor) use(u sentUse) {
+	e.from[slash(u.From)] = true
 	part := partOf(u.Use)
 	if part == nil {
 		return // beside the blend file or the film, where place has put it too
@@ -107,6 +109,20 @@ func (e *editor) use(u sentUse) {
 		default:
 			e.put(u, p, e.value(u, p.Raw, base, want, ""))
 		}
+	}
+}
+
+// base sees to it that a library which is packed into the blend file is said to
+// be where // in its data is to lead. It comes after the uses of the blend file.
+func (e *editor) base(u sentUse) {
+	part := partOf(u.Use)
+	if part == nil {
+		return
+	}
+	library := resolve(part.Raw, parent(slash(u.From)))
+	if e.from[library] {
+		place := e.where.place(library)
+		e.put(u, part, e.value(u, part.Raw, path.Dir(e.where.place(slash(u.From))), path.Dir(place), "/"+path.Base(place)))
 	}
 }
 
@@ -167,7 +183,7 @@ func (e *editor) namedFolder(u sentUse, part *deps.Part) string {
 func (e *editor) put(u sentUse, p *deps.Part, value string) {
 	if was, known := e.values[p.Offset]; known {
 		if was != value {
-			e.errs = append(e.errs, &UnreachableError{e.blend, u.ID, u.Field, p.Raw, u.files[0]})
+			e.errs = append(e.errs, &UnreachableError{e.blend, u.ID, u.Field, p.Raw, strings.Join(u.files[:min(1, len(u.files))], "")})
 		}
 		return
 	}

@@ -493,6 +493,35 @@ def placeholders():
     v.finish()
 
 
+def packed():
+    """Libraries that are packed into the shot: what they name still counts from their own folders."""
+    v = Vector("30-lib-packed", main="shots/main.blend")
+    v.begin("lib/deep/inner.blend")
+    v.png("lib/deep/tex/inner.png")
+    painted("Inner", "//tex/inner.png")
+    v.save("lib/deep/inner.blend")
+    v.begin("lib/outer.blend")
+    v.png("lib/tex/outer.png")
+    ob = painted("Outer", "//tex/outer.png")
+    (ob.parent,) = link(v, "lib/deep/inner.blend", "objects", "Inner")
+    v.png("lib/tex/unused.png")
+    painted("Unused", "//tex/unused.png")
+    v.save("lib/outer.blend")
+    v.begin()
+    link(v, "lib/outer.blend", "objects", "Outer")
+    bpy.ops.file.pack_libraries()
+    v.save()
+    assert all(lib.packed_file for lib in bpy.data.libraries)
+    os.remove(v.at("lib/outer.blend"))
+    v.forbidden("lib/deep/inner.blend", "packed into the shot")
+    v.required("lib/tex/outer.png", "image", NAME, "of a packed library, beside where that was", by="lib/outer.blend")
+    v.required("lib/deep/tex/inner.png", "image", NAME, "of a library that it links, packed too", by="lib/deep/inner.blend")
+    v.optional("lib/tex/unused.png", "image", "in a packed library, but not reached", by="lib/outer.blend")
+    v.png("shots/tex/outer.png")
+    v.forbidden("shots/tex/outer.png", "a library's // is not the shot's folder")
+    v.finish()
+
+
 def compressed():
     """Plain, gzip and zstd in one chain."""
     v = Vector("43-compressed", main="zstd.blend")
@@ -515,5 +544,5 @@ def compressed():
     v.finish()
 
 
-for make in (chain, indirect, twice, circular, broken, overrides, appended, kinds, scenes, placeholders, compressed):
+for make in (chain, indirect, twice, circular, broken, overrides, appended, kinds, scenes, placeholders, packed, compressed):
     make()
