@@ -2,6 +2,7 @@ package bench
 
 import (
 	"debug/buildinfo"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -16,7 +17,8 @@ type Environment struct {
 	System   string    `json:"system"`
 	CPU      string    `json:"cpu"`
 	Cores    int       `json:"cores"`
-	Features []string  `json:"cpu_features"` // those that the digests use
+	Load     string    `json:"load,omitempty"` // averages over 1, 5 and 15 minutes before the run, where the system tells
+	Features []string  `json:"cpu_features"`   // those that the digests use
 	Go       string    `json:"go"`
 	Flsync   string    `json:"flsync"`    // its revision
 	FlsyncGo string    `json:"flsync_go"` // what it was built with
@@ -39,6 +41,9 @@ func environment(l *Lab) Environment {
 		if cpuid.CPU.Has(f) {
 			e.Features = append(e.Features, strings.ToLower(f.String()))
 		}
+	}
+	if said, err := os.ReadFile("/proc/loadavg"); err == nil {
+		e.Load = strings.Join(strings.Fields(string(said))[:3], " ")
 	}
 	if info, err := buildinfo.ReadFile(l.Flsync); err == nil {
 		e.FlsyncGo = info.GoVersion

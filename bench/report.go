@@ -105,14 +105,18 @@ func (e Environment) markdown(b *strings.Builder) {
 	if flsync == "" {
 		flsync = "not recorded"
 	}
-	fmt.Fprintf(b, "| | |\n|---|---|\n")
-	for _, row := range [][2]string{
+	rows := [][2]string{
 		{"when", fmt.Sprintf("%s, %.0f minutes", e.Time.Format("2006-01-02 15:04 MST"), e.Minutes)},
 		{"machine", fmt.Sprintf("%s, %s, %d cores (%s)", e.System, e.CPU, e.Cores, strings.Join(e.Features, " "))},
 		{"flsync", fmt.Sprintf("revision %s, %s", flsync, e.FlsyncGo)},
 		{"Manager", manager},
 		{"samples", fmt.Sprintf("%d of each contender, in turn", e.Reps)},
-	} {
+	}
+	if e.Load != "" {
+		rows = append(rows, [2]string{"load before", e.Load + " (the lower, the truer)"})
+	}
+	b.WriteString("| | |\n|---|---|\n")
+	for _, row := range rows {
 		fmt.Fprintf(b, "| %s | %s |\n", row[0], row[1])
 	}
 	b.WriteString("\nClient and Manager share the cores; all files are in the page cache.\n\n")
