@@ -76,7 +76,7 @@ func (m *machine) operators() map[string]function {
 			return text(s), err
 		},
 		"py_chain": func(_ *starlark.Thread, a *arguments) (starlark.Value, error) {
-			items, err := m.elements(iterables(a.pos)...)
+			items, err := m.elements(a.pos...)
 			return starlark.Tuple(items), err
 		},
 		"py_list":  m.list,
@@ -91,8 +91,6 @@ func (m *machine) operators() map[string]function {
 		},
 	}
 }
-
-func iterables(values starlark.Tuple) []starlark.Value { return values }
 
 // functions are Python's pure built-in functions.
 func (m *machine) functions() map[string]function {

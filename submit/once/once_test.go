@@ -22,8 +22,8 @@ import (
 
 // fake is a Manager in memory that can act and then drop its answer, or fail without acting.
 type fake struct {
-	mu    sync.Mutex
-	jobs  []api.Job
+	mu   sync.Mutex
+	jobs []api.Job
 
 	// trouble says what happens to a request to submit; it is asked with the number of the attempt, from 1.
 	trouble func(attempt int) trouble
