@@ -78,7 +78,7 @@ func (u *Uploader) check(batch []*job, probe bool) {
 	if err != nil {
 		u.checkFailed(batch, err, began, now)
 	} else {
-		u.checkGate.succeeded(now)
+		u.checkGate.succeeded()
 		u.pace.roundTrip(now.Sub(began))
 		u.checked(batch, reply, now)
 	}
@@ -159,7 +159,7 @@ func (u *Uploader) checkFailed(batch []*job, err error, began, now time.Time) {
 		u.batch = len(batch) / 2
 		retry = true
 	case what == again || what == away:
-		closed := u.troubled(&u.checkGate, err, began, now)
+		closed := u.troubled(&u.checkGate, err, u.checks, began, now)
 		retry = true
 		for _, j := range batch {
 			if what == again || !closed {

@@ -95,7 +95,7 @@ func (u *Uploader) askCheckout(ctx context.Context, g *gate, requested string, f
 	u.mu.Lock()
 	defer u.unlock()
 	if err == nil {
-		g.succeeded(now)
+		g.succeeded()
 		u.stats.Checkouts++
 		return path, nil
 	}
@@ -103,7 +103,7 @@ func (u *Uploader) askCheckout(ctx context.Context, g *gate, requested string, f
 		u.stats.Abandoned++
 	}
 	if what := judge(err); ctx.Err() == nil && (what == again || what == away) {
-		u.troubled(g, err, began, now)
+		u.troubled(g, err, 0, began, now)
 		u.stats.Retried++
 		u.tell(Event{Kind: Retried, Name: requested, Err: err})
 	}

@@ -159,7 +159,7 @@ func TestSingleFailuresDoNotSlowDown(t *testing.T) {
 		f := newFake()
 		f.RTT = 20 * time.Millisecond
 		f.Script = func(n int, up flamenco.Upload) (flamenco.UploadOutcome, error) {
-			if n == 1 && up.SHA256[0] == '0' { // one in 16
+			if n == 1 && up.SHA256[63] == '0' { // one in 16
 				return 0, status(500)
 			}
 			return 0, nil

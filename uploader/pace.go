@@ -158,7 +158,7 @@ func (p *pace) failed(began, now time.Time) {
 	p.cutAt = now
 	p.set(p.limit / 2)
 	p.base = turn{}
-	p.up, p.factor, p.rest, p.fails = true, smallSteps, 1, bigFails
+	p.up, p.factor, p.rest, p.fails = true, bigSteps, 1, 0
 }
 
 // roundTrip learns from how long any request took that was answered.

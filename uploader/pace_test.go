@@ -56,7 +56,7 @@ func TestPaceFollowsTheDistance(t *testing.T) {
 	}{
 		{200 * time.Microsecond, 0, 20 * time.Second, 4, 16},
 		{200 * time.Microsecond, time.Millisecond, 20 * time.Second, 4, 24},
-		{5 * time.Millisecond, 0, 20 * time.Second, 11, 32}, // 14 would do; it may be trying fewer at the end
+		{5 * time.Millisecond, 0, 20 * time.Second, 11, 32},   // 14 would do; it may be trying fewer at the end
 		{40 * time.Millisecond, 0, 20 * time.Second, 75, 128}, // 97 would do
 		{40 * time.Millisecond, 0, 600 * time.Millisecond, 64, 128},
 		{40 * time.Millisecond, 60 * time.Millisecond, 10 * time.Second, 90, 128},

@@ -110,8 +110,8 @@ type gate struct {
 	waits    backoff.ExponentialBackOff
 	until    time.Time // nothing starts before
 	heldAt   time.Time // when until was last set
-	success  time.Time // the last one
-	failing  time.Time // the first failure after it; zero: none
+	failures int       // since the last success
+	failing  time.Time // when they closed the gate; zero: it is open
 	err      error     // the last failure
 	probing  bool      // the one request is on its way
 	refusals int       // in a row
@@ -132,21 +132,23 @@ func (g *gate) begin() (probe bool) {
 }
 
 // succeeded ends a request that the Manager was able to answer.
-func (g *gate) succeeded(now time.Time) {
-	g.success, g.failing, g.err, g.refusals = now, time.Time{}, nil, 0
+func (g *gate) succeeded() {
+	g.failures, g.failing, g.err, g.refusals = 0, time.Time{}, nil, 0
 	g.waits.Reset()
 }
 
-// failed ends a request, begun then, that found the Manager away or in trouble. It closes the gate, unless something else
-// succeeded meanwhile, and says so. A wait that the other side asked for is kept in any case.
-func (g *gate) failed(err error, began, now time.Time) (closed bool) {
+// failed ends a request, begun then, that found the Manager away or in trouble. It closes the gate, and says so, when it
+// is one of several in a row, the more the more others are on their way, or when there are no others. A wait that the
+// other side asked for is kept in any case.
+func (g *gate) failed(err error, others int, began, now time.Time) (closed bool) {
 	if asked := now.Add(min(flamenco.RetryAfter(err), time.Minute)); asked.After(g.until) && asked.After(now) {
 		g.until = asked
 	}
-	if g.success.After(began) {
+	g.err = err
+	g.failures++
+	if g.failures < max(inARow, others/4) && others > 0 && g.failing.IsZero() {
 		return false
 	}
-	g.err = err
 	if g.failing.IsZero() {
 		g.failing = now
 	}
@@ -159,10 +161,14 @@ func (g *gate) failed(err error, began, now time.Time) (closed bool) {
 	return true
 }
 
+// inARow is how many failures, without a success in between, mean that it is the Manager and not the single request; more
+// when more than four times as many are on their way.
+const inARow = 3
+
 // troubled tells the gate of a request that failed, and gives the run up when that has gone on for too long. It is called
 // under the lock.
-func (u *Uploader) troubled(g *gate, err error, began, now time.Time) (closed bool) {
-	closed = g.failed(err, began, now)
+func (u *Uploader) troubled(g *gate, err error, others int, began, now time.Time) (closed bool) {
+	closed = g.failed(err, others, began, now)
 	if closed && now.Sub(g.failing) >= u.config.Patience {
 		u.giveUp(u.gaveUp(err, now.Sub(g.failing)))
 	}

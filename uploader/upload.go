@@ -81,13 +81,13 @@ func (u *Uploader) upload(j *job, probe bool) (next *job, nextProbe bool) {
 	case err != nil:
 		u.uploadFailed(j, err, began, now)
 	case outcome == flamenco.Deferred:
-		u.uploadGate.succeeded(now)
+		u.uploadGate.succeeded()
 		u.deferred(j, canDefer, now)
 	case outcome == flamenco.AlreadyStored:
-		u.uploadGate.succeeded(now)
+		u.uploadGate.succeeded()
 		u.claimed(j)
 	default:
-		u.uploadGate.succeeded(now)
+		u.uploadGate.succeeded()
 		if !u.isLarge(j) {
 			u.pace.roundTrip(now.Sub(began))
 			u.pace.answered(j.blob.Size, inFlight, now)
@@ -219,7 +219,7 @@ func (u *Uploader) uploadFailed(j *job, err error, began, now time.Time) {
 		u.refusedOnce(&u.uploadGate, err)
 		u.end(j, err)
 	default:
-		closed := u.troubled(&u.uploadGate, err, began, now)
+		closed := u.troubled(&u.uploadGate, err, len(u.inFlight), began, now)
 		if closed || overloaded(err) {
 			u.pace.failed(began, now)
 		}
