@@ -23,7 +23,7 @@ func (m *machine) addScene(names starlark.StringDict) {
 	if active != nil {
 		context["scene"] = active
 		active["flamenco_job_name"] = m.env.JobName
-		if layers := active["view_layers"].(items); len(layers) == 1 {
+		if layers, ok := active["view_layers"].(items); ok && len(layers) == 1 {
 			context["view_layer"] = layers[0]
 		}
 	}

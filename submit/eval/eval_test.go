@@ -20,13 +20,13 @@ func shot() *Env {
 			WorkDir:   "/home/ann",
 			Scene:     "Shot",
 			Scenes: []Scene{
-				{Name: "Other", FrameStart: 5},
+				{Name: "Other", FrameStart: 5, ViewLayers: []string{"ViewLayer", "Fög"}},
 				{
 					Name: "Shot", FrameStart: 1, FrameEnd: 48, FrameStep: 2, FrameCurrent: 7, FPS: 24, FPSBase: 1.0010000467300415,
 					ResolutionX: 1998, ResolutionY: 1080, ResolutionPercent: 50, Engine: "CYCLES",
 					FileFormat: "OPEN_EXR", FileExtension: ".exr", FilePath: "//../renders/####", UsePreview: true,
 					Camera: "Cam B", ViewLayers: []string{"ViewLayer", "Fög"},
-					More: map[string]any{"render.use_border": true},
+					More: map[string]any{"render.use_border": true, "camera.type": "CAMERA", "view_layers": nil},
 				},
 			},
 		},
@@ -72,7 +72,9 @@ func TestEvalOverScene(t *testing.T) {
 		{`C.scene.camera.name if C.scene.camera else 'none'`, "Cam B"},
 		{`bpy.data.scenes['Other'].camera is None`, true},
 		{`[s.name for s in bpy.data.scenes]`, []any{"Other", "Shot"}},
-		{`', '.join(v.name for v in C.scene.view_layers)`, "ViewLayer, Fög"},
+		{`C.scene.camera.type + C.scene.camera.name`, "CAMERACam B"},
+		{`C.scene.view_layers is None`, true}, // what More says wins
+		{`', '.join(v.name for v in bpy.data.scenes['Other'].view_layers)`, "ViewLayer, Fög"},
 		{`len(bpy.data.scenes), 'Shot' in bpy.data.scenes, bpy.data.scenes[-1].name, bpy.data.scenes.keys()`,
 			[]any{int64(2), true, "Shot", []any{"Other", "Shot"}}},
 		{`C.scene.render.use_border`, true},
@@ -208,7 +210,9 @@ func TestLimits(t *testing.T) {
 		"f'" + strings.Repeat("{1:", 3000),
 	} {
 		start := time.Now()
-		got, err := Eval(t.Context(), expr, shot())
+		env := shot()
+		env.Limits = Limits{Steps: 100_000, Bytes: 2 << 20, Source: 16 << 10} // lower than usual, to be quick
+		got, err := Eval(t.Context(), expr, env)
 		if err == nil {
 			t.Errorf("%.60s gives %.60v, want an error", expr, got)
 		}

@@ -73,7 +73,8 @@ type (
 // grow makes a tree of dotted names.
 func grow(flat map[string]any) tree {
 	root := tree{}
-	for name, value := range flat {
+	for _, name := range slices.Sorted(maps.Keys(flat)) { // an object before its attributes
+		value := flat[name]
 		at := root
 		path := strings.Split(name, ".")
 		for _, step := range path[:len(path)-1] {
