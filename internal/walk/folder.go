@@ -37,12 +37,11 @@ func (d *dir) child(path string) *dir {
 	return &dir{path: path, parent: d, origin: d.origin, rules: d.rules}
 }
 
-// entry is one name in a folder.
-type entry struct {
-	path   string
-	name   string
-	mode   fs.FileMode // type bits; fs.ModeIrregular if the folder does not tell
-	native native      // what else the system says
+// item is one name in a folder; an entry is that with what else a system says of it.
+type item struct {
+	path string
+	name string
+	mode fs.FileMode // type bits; fs.ModeIrregular if the folder does not tell
 }
 
 // batch is what a worker has in hand.

@@ -21,7 +21,7 @@ const maxPath = 4095
 // openFlags keep the opening of a pipe from waiting for a writer.
 const openFlags = os.O_RDONLY | syscall.O_NONBLOCK
 
-type native struct{} // the system says nothing else
+type entry struct{ item }
 
 type reader struct {
 	shared
@@ -88,7 +88,7 @@ func (r *reader) parse(b *batch, raw []byte) {
 			continue
 		}
 		path := prefix + string(name)
-		b.entries = append(b.entries, entry{path: path, name: path[len(prefix):], mode: mode})
+		b.entries = append(b.entries, entry{item{path: path, name: path[len(prefix):], mode: mode}})
 	}
 }
 

@@ -10,7 +10,10 @@ import (
 	"path/filepath"
 )
 
-type native = fs.DirEntry
+type entry struct {
+	item
+	file fs.DirEntry
+}
 
 type reader struct {
 	shared
@@ -37,7 +40,7 @@ func (r *reader) next(b *batch) (end bool, err error) {
 	list, err := r.file.ReadDir(most)
 	for _, file := range list {
 		b.entries = append(b.entries, entry{
-			path: filepath.Join(r.path, file.Name()), name: file.Name(), mode: file.Type(), native: file,
+			item{path: filepath.Join(r.path, file.Name()), name: file.Name(), mode: file.Type()}, file,
 		})
 	}
 	if errors.Is(err, io.EOF) {
@@ -46,4 +49,4 @@ func (r *reader) next(b *batch) (end bool, err error) {
 	return err != nil || len(list) < most, err
 }
 
-func (r *reader) lstat(e entry) (fs.FileInfo, error) { return e.native.Info() }
+func (r *reader) lstat(e entry) (fs.FileInfo, error) { return e.file.Info() }
