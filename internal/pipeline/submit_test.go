@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -309,6 +310,33 @@ func TestSharedCheckoutWithoutJobsIsAnOrphan(t *testing.T) {
 	}
 	if got := n.orphans(); !slices.Contains(got, "project") {
 		t.Errorf("orphans %v, want that of the project", got)
+	}
+}
+
+// The Manager goes away for good in the middle: the run ends, rather than wait for each job in turn, and the
+// next takes up the rest.
+func TestManagerGoesAway(t *testing.T) {
+	n := newNight(t)
+	var text strings.Builder
+	text.WriteString("jobs:\n")
+	for i := range 40 {
+		fmt.Fprintf(&text, "- {name: t%02d, type: echo-sleep-test, settings: {message: hello}}\n", i)
+	}
+	jobs := n.load(text.String())
+	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: "submitJob", Skip: 10, Fault: manager.Fault{Cut: manager.CutBefore}})})
+	_, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) {
+		o.Once.Patience, o.Once.Settle = 100*time.Millisecond, time.Millisecond
+	})
+	var away *flamenco.UnreachableError
+	if !errors.As(err, &away) || errors.Is(err, ErrPartial) {
+		t.Errorf("error %v, want the Manager to be away", err)
+	}
+	n.manager.SetFaults(manager.Faults{})
+	if _, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Once.Settle = time.Millisecond }); err != nil {
+		t.Fatal(err)
+	}
+	if got := slices.Compact(n.statuses()); len(got) != len(jobs) || len(n.statuses()) != len(jobs) {
+		t.Errorf("%d jobs, %d of them different, want %d", len(n.statuses()), len(got), len(jobs))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flsync/flsync/deps/blend"
 	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
@@ -17,10 +18,14 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// gaveUp tells whether an error is about the run as a whole, and not about one file or job.
+// gaveUp tells whether an error is about the run as a whole, and not about one file or job. A Manager that is
+// away is: whoever tells of it has waited for it patiently, and the other jobs would wait as long in vain.
 func gaveUp(ctx context.Context, err error) bool {
-	var up *uploader.GaveUpError
-	return ctx.Err() != nil || errors.As(err, &up)
+	var (
+		up   *uploader.GaveUpError
+		away *flamenco.UnreachableError
+	)
+	return ctx.Err() != nil || errors.As(err, &up) || errors.As(err, &away)
 }
 
 // fileCode is the "code" of an error event about a file.
