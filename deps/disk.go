@@ -2,7 +2,6 @@ package deps
 
 import (
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -118,7 +117,7 @@ func (d *disk) clean(p string) string {
 	if isShare(p) {
 		return p
 	}
-	lexical := path.Clean(p)
+	lexical := cleanPath(p)
 	if !strings.Contains(p, "/../") {
 		return lexical
 	}
@@ -133,13 +132,13 @@ func (d *disk) clean(p string) string {
 		d.real[before] = real
 		d.mu.Unlock()
 	}
-	return path.Clean(real + "/" + after)
+	return cleanPath(strings.TrimSuffix(real, "/") + after)
 }
 
 // realFolder gives the folder that p, which has .. in it, leads to: by its
 // words if that is the same folder, else with all links resolved.
 func realFolder(p string) string {
-	lexical := path.Clean(p)
+	lexical := cleanPath(p)
 	system, err := os.Stat(filepath.FromSlash(p))
 	if err != nil {
 		return lexical

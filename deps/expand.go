@@ -53,7 +53,7 @@ const (
 // expand finds the files of a reference.
 func (x *expander) expand(r *Reference, at place) expansion {
 	base := at.base(r.Base)
-	folder := path.Dir(base)
+	folder := folderOf(base)
 	var target string
 	if r.Form == FormDiskCache {
 		target = folder + "/blendcache_" + stem(base)
@@ -64,7 +64,7 @@ func (x *expander) expand(r *Reference, at place) expansion {
 		target = folder // a folder may be just //
 	}
 	if r.Kind == KindLibrary {
-		target = path.Clean(target) // Blender does so for libraries, and for nothing else
+		target = cleanPath(target) // Blender does so for libraries, and for nothing else
 	} else {
 		target = x.disk.clean(target)
 	}
@@ -92,7 +92,7 @@ func (x *expander) expand(r *Reference, at place) expansion {
 	case FormElbeem:
 		prefix := ""
 		if !strings.HasSuffix(r.Path, "/") && !strings.HasSuffix(r.Path, `\`) {
-			target, prefix = path.Dir(target), path.Base(target)
+			target, prefix = folderOf(target), path.Base(target)
 		}
 		x.folder(&e, target, func(name string) bool { return strings.HasPrefix(name, prefix+"fluidsurface_") })
 	default:
@@ -125,16 +125,15 @@ func (x *expander) file(e *expansion, target string) {
 // sequence adds all files that have another number where target has its own.
 // Which of them a render opens depends on its frames, which a job may change.
 func (x *expander) sequence(e *expansion, target string, number func(string) (numbering, bool)) {
-	folder, name := path.Split(target)
+	folder, name := folderOf(target), path.Base(target)
 	n, ok := number(name)
 	if !ok {
 		x.file(e, target)
 		return
 	}
-	folder = path.Clean(folder)
 	for _, entry := range x.disk.list(folder) {
 		if _, ok := n.match(entry.name); ok && !entry.folder {
-			e.files = append(e.files, path.Join(folder, entry.name))
+			e.files = append(e.files, below(folder, entry.name))
 		}
 	}
 	if len(e.files) == 0 {
@@ -144,9 +143,9 @@ func (x *expander) sequence(e *expansion, target string, number func(string) (nu
 
 // tiles adds the files of a tiled image's tiles.
 func (x *expander) tiles(e *expansion, target string, tiles []int) {
-	folder, name := path.Split(target)
+	folder, name := folderOf(target), path.Base(target)
 	for _, tile := range tiles {
-		x.file(e, folder+tileName(name, tile))
+		x.file(e, below(folder, tileName(name, tile)))
 	}
 	if len(e.files) == 0 && hasTileToken(name) {
 		e.missing, e.wrong = []string{target}, ""
@@ -157,7 +156,7 @@ func (x *expander) tiles(e *expansion, target string, tiles []int) {
 func (x *expander) folder(e *expansion, target string, match func(name string) bool) {
 	for _, entry := range x.disk.list(target) {
 		if !entry.folder && match(entry.name) {
-			e.files = append(e.files, path.Join(target, entry.name))
+			e.files = append(e.files, below(target, entry.name))
 		}
 	}
 	x.needFolder(e, target)
@@ -166,7 +165,7 @@ func (x *expander) folder(e *expansion, target string, match func(name string) b
 // folders adds the files in some folders of a folder.
 func (x *expander) folders(e *expansion, target string, names ...string) {
 	for _, name := range names {
-		x.everything(e, path.Join(target, name), 1)
+		x.everything(e, below(target, name), 1)
 	}
 	x.needFolder(e, target)
 }
@@ -176,9 +175,9 @@ func (x *expander) everything(e *expansion, target string, depth int) {
 	for _, entry := range x.disk.list(target) {
 		switch {
 		case !entry.folder:
-			e.files = append(e.files, path.Join(target, entry.name))
+			e.files = append(e.files, below(target, entry.name))
 		case depth > 1:
-			x.everything(e, path.Join(target, entry.name), depth-1)
+			x.everything(e, below(target, entry.name), depth-1)
 		}
 	}
 }

@@ -60,6 +60,21 @@ func isRooted(p string) bool {
 	return strings.HasPrefix(slashed, "/") || isDrive(slashed)
 }
 
+// cleanPath takes . and .. out of an absolute path by its words. Unlike
+// path.Clean it keeps the two slashes that a Windows share begins with.
+func cleanPath(p string) string {
+	if strings.HasPrefix(p, "//") {
+		return "/" + path.Clean(p)
+	}
+	return path.Clean(p)
+}
+
+// folderOf is the folder of an absolute path.
+func folderOf(p string) string { return cleanPath(p[:strings.LastIndexByte(p, '/')+1]) }
+
+// below is what is named name in a folder.
+func below(folder, name string) string { return strings.TrimSuffix(folder, "/") + "/" + name }
+
 // joinName puts a folder in Blender's syntax and a name together. The folder //
 // is that of the blend file.
 func joinName(folder, name string) string {

@@ -2,6 +2,7 @@ package deps
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -64,6 +65,23 @@ func TestPathWords(t *testing.T) {
 	} {
 		if isRooted(path) != want {
 			t.Errorf("isRooted(%q) is %v", path, !want)
+		}
+	}
+}
+
+func TestFolders(t *testing.T) {
+	for _, test := range []struct{ path, clean, folder string }{
+		{"/a/b/../c.png", "/a/c.png", "/a"},
+		{"/c.png", "/c.png", "/"},
+		{"//server/share/tex/../a.png", "//server/share/a.png", "//server/share"},
+		{"C:/tex/./a.png", "C:/tex/a.png", "C:/tex"},
+	} {
+		clean := cleanPath(test.path)
+		if clean != test.clean || folderOf(clean) != test.folder {
+			t.Errorf("%s is %s in %s", test.path, clean, folderOf(clean))
+		}
+		if got := below(test.folder, path.Base(clean)); got != clean {
+			t.Errorf("%s below %s is %s", path.Base(clean), test.folder, got)
 		}
 	}
 }
