@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"internal/faults":      {"*"},
 	"bench":                {"*"},
 	"cmd":                  {"*"},
+	"integrations":         {},
 	"testdata":             {},
 }
 

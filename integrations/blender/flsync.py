@@ -253,6 +253,7 @@ class Run:
         self._stderr: List[str] = []
         self._events: queue.Queue[Optional[Event]] = queue.Queue()
         self._ended = False  # everything has been handed on
+        self._stopped = False  # by us
         options: Dict[str, Any] = {}
         if sys.platform == "win32":
             # A group of its own gets the Ctrl-Break that cancels it without its parent getting it, too.
@@ -320,6 +321,7 @@ class Run:
         """Asks the program to stop. It stops cleanly within moments; read on until it has."""
         if self._process.poll() is not None:
             return
+        self._stopped = True
         try:
             if sys.platform == "win32":
                 self._process.send_signal(signal.CTRL_BREAK_EVENT)
@@ -331,6 +333,7 @@ class Run:
     def kill(self) -> None:
         """Ends the program at once. That harms nothing either: the next run takes up where it was."""
         if self._process.poll() is None:
+            self._stopped = True
             self._process.kill()
 
     @property
@@ -383,6 +386,8 @@ class Run:
                 self._events.put(event)
         code = self._process.wait()
         self._errors_read.join()
+        if self._stopped and summary is None:  # before it could say anything
+            code = 130
         if summary is None or summary.exit_code != code:  # lists have none, and killed programs
             summary = Summary(raw=summary.raw if summary else {}, ok=code == 0, exit_code=code)
         self.summary = summary
