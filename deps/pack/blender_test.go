@@ -122,7 +122,7 @@ func TestBlenderResolves(t *testing.T) {
 	}
 	var cases []packed
 	var homes, roots []string
-	for name, main := range mains(t) {
+	for name, main := range mains(t, "") {
 		home := filepath.Join(t.TempDir(), name)
 		copyTree(t, filepath.Join(testdata, "blend", name), home)
 		shot := filepath.Join(home, filepath.FromSlash(main))

@@ -2,7 +2,9 @@ package pack_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,10 +16,11 @@ import (
 	"github.com/flsync/flsync/deps/pack"
 )
 
-// mains gives each vector's name and the blend file that it is about.
-func mains(t *testing.T) map[string]string {
+// mains gives each vector's name and the blend file that it is about, in the
+// folder blend of testdata or one below it.
+func mains(t *testing.T, folder string) map[string]string {
 	t.Helper()
-	truths, err := filepath.Glob(filepath.Join(testdata, "blend", "*.truth.json"))
+	truths, err := filepath.Glob(filepath.Join(testdata, "blend", folder, "*.truth.json"))
 	if err != nil || len(truths) == 0 {
 		t.Fatalf("no vectors: %v", err)
 	}
@@ -31,7 +34,7 @@ func mains(t *testing.T) map[string]string {
 		if err := json.Unmarshal(data, &truth); err != nil {
 			t.Fatal(err)
 		}
-		found[strings.TrimSuffix(filepath.Base(file), ".truth.json")] = truth.Main
+		found[path.Join(folder, strings.TrimSuffix(filepath.Base(file), ".truth.json"))] = truth.Main
 	}
 	return found
 }
@@ -40,7 +43,11 @@ func mains(t *testing.T) map[string]string {
 // checkout must be what it found at home, in the places that were planned, and
 // nothing that lies outside of the checkout.
 func TestVectors(t *testing.T) {
-	for name, main := range mains(t) {
+	vectors := mains(t, "")
+	for _, version := range []string{"b283", "b432", "b522"} { // of other versions of Blender
+		maps.Copy(vectors, mains(t, version))
+	}
+	for name, main := range vectors {
 		for _, how := range []struct {
 			name     string
 			absolute bool
