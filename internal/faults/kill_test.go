@@ -1,24 +1,45 @@
 package faults_test
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/flsync/flsync/internal/faults"
 )
 
-// buildProgram builds flsync.
+// built is where flsync lies, once a test has needed it.
+var built struct {
+	sync.Once
+	dir string
+	err error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+// buildProgram builds flsync, once for all tests.
 func buildProgram(t *testing.T) string {
-	program := filepath.Join(t.TempDir(), "flsync")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "flsync-faults"); built.err != nil {
+			return
+		}
+		if out, err := exec.Command("go", "build", "-o", built.dir+string(filepath.Separator), "../../cmd/flsync").CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/flsync").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return program
+	return filepath.Join(built.dir, "flsync") // on Windows, too, the .exe is found
 }
 
 // TestKill is the short form of the kills.
@@ -26,6 +47,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and kills the program")
 	}
+	t.Parallel()
 	program := buildProgram(t)
 	result, err := faults.Kill(t.Context(), faults.KillConfig{Seed: 3, Dir: t.TempDir(), Project: sample, Program: program, Kills: 5})
 	if err != nil {

@@ -1,6 +1,7 @@
 package managertest
 
 import (
+	_ "embed"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -172,13 +173,13 @@ func (s *suite) testConfigurationFile(t *testing.T) {
 }
 
 // jobTypes are as a Manager 3.9 publishes them.
-const jobTypesFile = "testdata/jobtypes.json"
+//
+//go:embed testdata/jobtypes.json
+var jobTypes []byte
 
 func (s *suite) testJobTypes(t *testing.T) {
-	vector, err := os.ReadFile(jobTypesFile)
-	must(t, err)
 	var want map[string]any
-	must(t, json.Unmarshal(vector, &want))
+	must(t, json.Unmarshal(jobTypes, &want))
 	status, reply := s.raw(t, http.MethodGet, "/api/v3/jobs/types", "", "")
 	var got map[string]any
 	must(t, json.Unmarshal([]byte(reply), &got))

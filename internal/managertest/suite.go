@@ -18,6 +18,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -34,15 +35,30 @@ import (
 )
 
 // Run runs the suite against the Manager at url.
-func Run(t *testing.T, url string) {
-	client, err := flamenco.New(flamenco.Config{URL: url, Version: "contract"})
+func Run(t *testing.T, url string) { RunBehind(t, url, flamenco.Config{URL: url}) }
+
+// RunBehind runs the suite against the Manager at url through what the configuration leads to: a proxy in front of
+// it. Requests that no client makes, to see how the Manager takes them, go straight to it.
+//
+// A proxy that wants a password is for people: workers have an Authorization header of their own. What they do is
+// left out then.
+func RunBehind(t *testing.T, url string, through flamenco.Config) {
+	through.Version = "contract"
+	client, err := flamenco.New(through)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	s := &suite{url: strings.TrimRight(url, "/"), client: client, run: "contract-" + strings.ToLower(rand.Text()[:8])}
+	s := &suite{url: strings.TrimRight(url, "/"), client: client, behind: through.URL != url, run: "contract-" + strings.ToLower(rand.Text()[:8])}
 	s.configuration(t)
+	s.testClients(t)
+	if through.Header.Get("Authorization") == "" {
+		s.testWorkers(t)
+	}
+}
 
+// testClients is what people and their programs ask for.
+func (s *suite) testClients(t *testing.T) {
 	t.Run("Shaman", func(t *testing.T) {
 		t.Run("Upload", s.testUpload)
 		t.Run("UploadKnown", s.testUploadKnown)
@@ -80,6 +96,10 @@ func Run(t *testing.T, url string) {
 		t.Run("Twins", s.testDeleteTwin)
 	})
 	t.Run("Tags", s.testTags)
+}
+
+// testWorkers is what workers do, and what is done to them.
+func (s *suite) testWorkers(t *testing.T) {
 	t.Run("Workers", func(t *testing.T) {
 		t.Run("Registration", s.testRegistration)
 		t.Run("Status", s.testWorkerStatus)
@@ -103,6 +123,7 @@ func Run(t *testing.T, url string) {
 type suite struct {
 	url     string
 	client  *flamenco.Client
+	behind  bool   // a proxy, for the client
 	run     string // in every name that this run uses
 	storage string // of checkouts, as the Manager sees it
 	local   bool   // whether this machine sees it, too

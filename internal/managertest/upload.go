@@ -50,9 +50,7 @@ func (s *suite) testUploadKnown(t *testing.T) {
 	b := s.blob(8 << 20)
 	s.store(t, b)
 	outcome, err := s.client.ShamanUpload(t.Context(), b.upload())
-	if err != nil || outcome != flamenco.AlreadyStored {
-		t.Errorf("second upload: %v, %v", outcome, err)
-	}
+	s.wantEarly(t, "second upload", flamenco.AlreadyStored, outcome, err)
 	c := s.dial(t, b)
 	c.send(b.data[:1])
 	c.wantReply(http.StatusAlreadyReported)
@@ -102,9 +100,8 @@ func (s *suite) testUploadDefer(t *testing.T) {
 	}
 	deferring := b.upload()
 	deferring.CanDefer = true
-	if outcome, err := s.client.ShamanUpload(t.Context(), deferring); err != nil || outcome != flamenco.Deferred {
-		t.Errorf("upload that can defer: %v, %v", outcome, err)
-	}
+	outcome, err := s.client.ShamanUpload(t.Context(), deferring)
+	s.wantEarly(t, "upload that can defer", flamenco.Deferred, outcome, err)
 	second := s.dial(t, b, "X-Shaman-Can-Defer-Upload: true")
 	second.send(b.data[:1])
 	second.wantReply(http.StatusTooEarly)
@@ -155,8 +152,19 @@ func (s *suite) testExpect(t *testing.T) {
 
 	up := b.upload()
 	up.Expect = true
-	if outcome, err := s.client.ShamanUpload(t.Context(), up); err != nil || outcome != flamenco.AlreadyStored {
-		t.Errorf("with the client: %v, %v", outcome, err)
+	outcome, err := s.client.ShamanUpload(t.Context(), up)
+	s.wantEarly(t, "with the client", flamenco.AlreadyStored, outcome, err)
+}
+
+// wantEarly checks an answer that the Manager gives before it has read the body, closing the connection. A proxy
+// that still sends the body then may lose it, and answers 502 in its stead.
+func (s *suite) wantEarly(t *testing.T, what string, want, got flamenco.UploadOutcome, err error) {
+	t.Helper()
+	if s.behind && flamenco.IsTemporary(err) {
+		return
+	}
+	if err != nil || got != want {
+		t.Errorf("%s: %v, %v, want %v", what, got, err, want)
 	}
 }
 
