@@ -66,10 +66,9 @@ func (o options) run(ctx context.Context) error {
 		return o.work(ctx, os.Stdin, os.Stdout)
 	}
 	figures := faults.NewFigures(time.Now())
-	err := o.matrix(ctx, figures)
-	if o.kills > 0 && ctx.Err() == nil {
-		err = errors.Join(err, o.kill(ctx, figures))
-	}
+	killed := make(chan error, 1)
+	go func() { killed <- o.kill(ctx, figures) }()
+	err := errors.Join(o.matrix(ctx, figures), <-killed)
 	fmt.Print(figures.Text())
 	if o.doc != "" {
 		err = errors.Join(err, figures.WriteInto(o.doc))
