@@ -170,7 +170,7 @@ func fakeBlender(t *testing.T, script string) *Blender {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	blender, err := NewBlender(BlenderConfig{Path: path, Timeout: 200 * time.Millisecond})
+	blender, err := NewBlender(BlenderConfig{Path: path})
 	if errors.Is(err, exec.ErrNotFound) {
 		t.Skip("no shell scripts here")
 	} else if err != nil {
@@ -199,7 +199,11 @@ func TestBlenderAnswers(t *testing.T) {
 		{"hanging", `exec sleep 60`, nil, "longer than 200ms"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := fakeBlender(t, tt.script).Eval(t.Context(), Request{BlendFile: "/a.blend"})
+			blender := fakeBlender(t, tt.script)
+			if tt.name == "hanging" {
+				blender.config.Timeout = 200 * time.Millisecond
+			}
+			got, err := blender.Eval(t.Context(), Request{BlendFile: "/a.blend"})
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 				t.Fatalf("error %v, want %q", err, tt.err)
 			}
