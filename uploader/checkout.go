@@ -44,15 +44,6 @@ func (u *Uploader) Checkout(ctx context.Context, requested string, files []api.S
 	if err != nil {
 		return "", fmt.Errorf("checkout %s: %w", requested, err)
 	}
-	select {
-	case u.checkouts <- struct{}{}:
-		defer func() { <-u.checkouts }()
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	case <-u.ctx.Done():
-		return "", context.Cause(u.ctx)
-	}
-
 	ctx, cancel := context.WithCancelCause(ctx) // ends with the run, too
 	defer cancel(nil)
 	defer context.AfterFunc(u.ctx, func() { cancel(context.Cause(u.ctx)) })()
@@ -85,6 +76,12 @@ func (u *Uploader) Checkout(ctx context.Context, requested string, files []api.S
 // askCheckout makes one request for a checkout, under a path that was never asked for before: a lost answer may leave a
 // folder behind, and asking for the same path again could end with the Manager removing it.
 func (u *Uploader) askCheckout(ctx context.Context, g *gate, requested string, files []api.ShamanFileSpec) (string, error) {
+	select {
+	case u.checkouts <- struct{}{}:
+		defer func() { <-u.checkouts }()
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
 	began := time.Now()
 	path, err := u.shaman.ShamanCheckout(ctx, api.ShamanCheckout{CheckoutPath: uniquePath(requested, began), Files: files})
 	if err == nil {

@@ -251,6 +251,32 @@ func TestCheckoutErrors(t *testing.T) {
 	})
 }
 
+// A checkout whose files are still on their way does not keep others waiting.
+func TestCheckoutsWaitOnlyForTheirOwnFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("ready")
+		f.Work = time.Minute
+		u := start(t, f, Config{Checkouts: 1})
+		u.Ensure(t.Context(), blob("slow"))
+		u.Ensure(t.Context(), blob("ready"))
+		go func() {
+			if _, err := u.Checkout(t.Context(), "slow", specs(blob("slow"))); err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		began := time.Now()
+		if _, err := u.Checkout(t.Context(), "ready", specs(blob("ready"))); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(began); waited > time.Second {
+			t.Errorf("waited %v", waited)
+		}
+		time.Sleep(2 * time.Minute)
+		closeIt(t, u)
+	})
+}
+
 // A Manager that is not one could answer anything; the path goes into the settings of jobs.
 func TestReturnedPathIsChecked(t *testing.T) {
 	for _, path := range []string{"", "../x", "/etc", "a/../../b", "C:/x", "a\x00b"} {

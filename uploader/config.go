@@ -57,8 +57,8 @@ type Config struct {
 	// minutes; the Manager collects garbage once a day and only what nobody asked about for 31 days.
 	CheckedFor time.Duration
 
-	// Checkouts is the most checkouts at once. Default 2: a checkout is links on the Manager's disk, and it makes them
-	// no faster on more.
+	// Checkouts is the most requests for checkouts at once. Default 4: a checkout is links on the Manager's disk, one
+	// after another; on a network file system each of them waits.
 	Checkouts int
 
 	// LimitUpload is the most bytes a second over all connections. Default 0: no limit. With a limit, file contents
@@ -88,7 +88,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Deferrals, 5)
 	setDefault(&c.Patience, 3*time.Minute)
 	setDefault(&c.CheckedFor, 10*time.Minute)
-	setDefault(&c.Checkouts, 2)
+	setDefault(&c.Checkouts, 4)
 	if c.Observer == nil {
 		c.Observer = nobody{}
 	}

@@ -162,9 +162,9 @@ func (f *farm) sync(tr *tree, config uploader.Config) uploader.Stats {
 
 func TestSyncToEmbeddedManager(t *testing.T) {
 	f := newFarm(t, manager.Faults{ShardRace: true, FalseStored: true})
-	tr := newTree(t, 400, 1)
+	tr := newTree(t, 150, 1)
 	first := f.sync(tr, uploader.Config{})
-	if first.Uploaded != 403 || first.Retried != 0 || first.Deferred != 0 || first.Failed != 0 {
+	if first.Uploaded != 153 || first.Retried != 0 || first.Deferred != 0 || first.Failed != 0 {
 		t.Errorf("first sync: %+v", first)
 	}
 	stats := f.manager().Stats()
@@ -177,7 +177,7 @@ func TestSyncToEmbeddedManager(t *testing.T) {
 		}
 	}
 	again := f.sync(tr, uploader.Config{})
-	if again.Stored != 403 || again.Uploads != 0 {
+	if again.Stored != 153 || again.Uploads != 0 {
 		t.Errorf("second sync: %+v", again)
 	}
 }
@@ -185,7 +185,7 @@ func TestSyncToEmbeddedManager(t *testing.T) {
 func TestSyncWithFaults(t *testing.T) {
 	const upload, requirements, checkout = "shamanFileStore", "shamanCheckoutRequirements", "shamanCheckout"
 	html := manager.Fault{Status: 200, Body: "<html><title>Hotel network</title>please log in</html>"}
-	tr := newTree(t, 60, 2)
+	tr := newTree(t, 40, 2)
 	for name, faults := range map[string]manager.Faults{
 		"latency": {Latency: 20 * time.Millisecond},
 		"stuck":   {Stuck: []string{tr.files[3].Sha}},
@@ -227,7 +227,7 @@ func TestSyncWithFaults(t *testing.T) {
 
 func TestTwoSyncsAtOnce(t *testing.T) {
 	f := newFarm(t, manager.Faults{FalseStored: true})
-	tr := newTree(t, 200, 3)
+	tr := newTree(t, 80, 3)
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
@@ -241,7 +241,7 @@ func TestTwoSyncsAtOnce(t *testing.T) {
 
 func TestManagerRestartsDuringSync(t *testing.T) {
 	f := newFarm(t, manager.Faults{Latency: 2 * time.Millisecond})
-	tr := newTree(t, 300, 4)
+	tr := newTree(t, 120, 4)
 	var restart sync.WaitGroup
 	restart.Go(func() {
 		for f.manager().Stats().Operations["shamanFileStore"].Requests < 50 {
