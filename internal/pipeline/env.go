@@ -18,6 +18,9 @@ import (
 // Sink, one event each.
 var ErrPartial = errors.New("done in part")
 
+// ErrNoneDone says that every job, or every file, failed. What failed was told to the Sink, one event each.
+var ErrNoneDone = errors.New("nothing could be done")
+
 // Env is what a run works with. The caller opens and closes it.
 type Env struct {
 	Manager *flamenco.Client
@@ -72,7 +75,9 @@ func start(ctx context.Context, env Env, body func(context.Context, *run) error)
 	config := env.Upload
 	config.CheckOnly = env.DryRun
 	config.Observer = &r.meter
-	up, err := uploader.New(ctx, env.Manager, config)
+	sending, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	up, err := uploader.New(sending, env.Manager, config)
 	if err != nil {
 		return report.Summary{}, err
 	}
@@ -83,13 +88,16 @@ func start(ctx context.Context, env Env, body func(context.Context, *run) error)
 	go func() { told <- r.meter.watch(watching, env.Sink) }()
 
 	err = body(ctx, r)
+	if err != nil {
+		giveUp() // what is still on its way is for nothing
+	}
 	if cerr := up.Close(); err == nil {
 		err = cerr
 	}
 	stop()
 	stages := <-told
-	if err == nil && r.meter.failed.Load()+r.meter.broken.Load()+r.meter.heldBack.Load() > 0 {
-		err = ErrPartial
+	if err == nil {
+		err = r.meter.verdict()
 	}
 	summary := r.meter.summary(up.Stats())
 	summary.Stages = stages

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -130,6 +131,22 @@ func (m *meter) watch(ctx context.Context, sink report.Sink) []report.StageTimes
 			tell()
 		}
 	}
+}
+
+// verdict is nil when nothing failed, and else says whether anything was done.
+func (m *meter) verdict() error {
+	jobs, broken := m.jobs.Load(), m.broken.Load()
+	switch {
+	case jobs > 0 && broken == jobs:
+		return fmt.Errorf("%w: all of %d jobs failed", ErrNoneDone, jobs)
+	case broken > 0:
+		return fmt.Errorf("%w: %d of %d jobs failed", ErrPartial, broken, jobs)
+	case m.failed.Load() > 0:
+		return fmt.Errorf("%w: %d files failed", ErrPartial, m.failed.Load())
+	case m.heldBack.Load() > 0:
+		return fmt.Errorf("%w: %d files outside of their project were held back", ErrPartial, m.heldBack.Load())
+	}
+	return nil
 }
 
 // summary is the counts as the last event of a run shows them; checkouts are the caller's to add.

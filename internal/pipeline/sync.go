@@ -45,6 +45,9 @@ func Sync(ctx context.Context, env Env, opt SyncOptions) (report.Summary, error)
 		if err != nil {
 			return err
 		}
+		if failed := r.meter.failed.Load(); len(files) == 0 && failed > 0 {
+			return fmt.Errorf("%w: none of %d files could be sent", ErrNoneDone, failed)
+		}
 		if len(files) == 0 {
 			return fmt.Errorf("%w to send in %s", ErrNothing, strings.Join(opt.Paths, ", "))
 		}
