@@ -226,11 +226,19 @@ func (z *zstdFrames) frame(i int) (*frame, error) {
 	return f, f.err
 }
 
-// begin decompresses frame i in a goroutine of its own.
+// begin reads frame i and decompresses it in a goroutine of its own.
 func (z *zstdFrames) begin(i int) error {
 	f := &z.frames[i]
 	if z.budget < f.size {
 		return formatError(ErrLimit, f.off, "too much of it would have to be decompressed")
+	}
+	packed := make([]byte, f.packedSize)
+	n, err := readFull(z.r, packed, f.packedOff, f.packedOff+f.packedSize)
+	if err != nil {
+		return err
+	}
+	if int64(n) < f.packedSize {
+		return formatError(ErrTruncated, f.off, "within a compressed frame")
 	}
 	z.budget -= f.size
 	z.evict(f.size)
@@ -243,7 +251,7 @@ func (z *zstdFrames) begin(i int) error {
 	}
 	z.running.Go(func() {
 		defer close(f.ready)
-		f.data, f.err = z.decompress(f, buf)
+		f.data, f.err = z.decompress(f, packed, buf)
 	})
 	return nil
 }
@@ -261,15 +269,7 @@ func (z *zstdFrames) evict(size int64) {
 	}
 }
 
-func (z *zstdFrames) decompress(f *frame, buf []byte) ([]byte, error) {
-	packed := make([]byte, f.packedSize)
-	n, err := readFull(z.r, packed, f.packedOff, f.packedOff+f.packedSize)
-	if err != nil {
-		return nil, err
-	}
-	if int64(n) < f.packedSize {
-		return nil, formatError(ErrTruncated, f.off, "within a compressed frame")
-	}
+func (z *zstdFrames) decompress(f *frame, packed, buf []byte) ([]byte, error) {
 	if int64(cap(buf)) < f.size {
 		buf = make([]byte, 0, f.size)
 	}
