@@ -127,8 +127,10 @@ func TestNginxBodyLimit(t *testing.T) {
 func tail(s string) string { return s[max(0, len(s)-3000):] }
 
 // embedded starts an embedded Manager and returns its URL.
-func embedded(t *testing.T) string {
-	m, err := manager.New(manager.Config{Dir: t.TempDir()})
+func embedded(t *testing.T) string { return serve(t, manager.Config{Dir: t.TempDir()}) }
+
+func serve(t *testing.T, config manager.Config) string {
+	m, err := manager.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

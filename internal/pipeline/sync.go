@@ -15,6 +15,7 @@ import (
 
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
+	"github.com/flsync/flsync/uploader"
 )
 
 // SyncOptions say what Sync sends.
@@ -77,6 +78,10 @@ func (r *run) sendTrees(ctx context.Context, roots []string, base string, exclud
 			err := walk.Walk(working, walk.Options{Root: root, Exclude: exclude, Warn: r.walkWarning}, func(w walk.File) error {
 				r.meter.foundFile(w.Info.Size())
 				f := found{&file{source: w.Path, path: joinSlash(prefix, w.Rel)}, w}
+				if err := uploader.CheckPath(f.path); err != nil { // one odd name is no reason to send nothing
+					r.fileFailed(f.file, err)
+					return nil
+				}
 				select {
 				case queue <- f:
 					return nil

@@ -30,8 +30,13 @@ func gaveUp(ctx context.Context, err error) bool {
 
 // fileCode is the "code" of an error event about a file.
 func fileCode(err error) string {
-	var walked *walk.Error
+	var (
+		walked *walk.Error
+		name   *uploader.PathError
+	)
 	switch {
+	case errors.As(err, &name):
+		return "name"
 	case errors.Is(err, fs.ErrPermission):
 		return "unreadable"
 	case errors.Is(err, fs.ErrNotExist):
