@@ -148,37 +148,37 @@ func (u *Uploader) tellTally(kind Kind, t tally) {
 // seconds since the run began, plus one.
 func (u *Uploader) seconds(now time.Time) uint32 { return uint32(now.Sub(u.began)/time.Second) + 1 }
 
-// checkFailed puts a batch back, or ends it. It is called under the lock.
+// checkFailed puts the jobs of a batch back, or ends them. It is called under the lock.
 func (u *Uploader) checkFailed(batch []*job, err error, began, now time.Time) {
-	retry := false
+	retry, counts := false, false
 	switch what := judge(err); {
 	case u.ctx.Err() != nil:
 		// The run is over.
 	case tooLarge(err) && len(batch) > 1:
-		// A proxy limits bodies. Smaller ones may pass.
-		u.batch = len(batch) / 2
+		u.batch = len(batch) / 2 // a proxy limits bodies; smaller ones may pass
 		retry = true
 	case what == again || what == away:
 		closed := u.troubled(&u.checkGate, err, u.checks, began, now)
-		retry = true
-		for _, j := range batch {
-			if what == again || !closed {
-				j.attempts++
-			}
-			retry = retry && j.attempts < u.config.Attempts
-		}
+		retry, counts = true, what == again || !closed
 	default:
 		u.refusedOnce(&u.checkGate, err)
 	}
 	if retry {
-		u.unchecked = append(batch, u.unchecked...)
 		u.stats.Retried++
 		u.tell(Event{Kind: Retried, Err: err})
-		return
 	}
+	var back []*job
 	for _, j := range batch {
-		u.end(j, err)
+		if counts {
+			j.attempts++
+		}
+		if retry && j.attempts < u.config.Attempts {
+			back = append(back, j)
+		} else {
+			u.end(j, err)
+		}
 	}
+	u.unchecked = append(back, u.unchecked...)
 }
 
 // tooLarge recognises the answer of a proxy, never of the Manager itself, that limits the size of requests.

@@ -27,8 +27,8 @@ type Config struct {
 	LargeConnections int
 
 	// BytesInFlight bounds the bytes of all uploads at once, a large file counting as LargeFile bytes: no more than
-	// that of it is on its way. How much of it is used adapts to the Manager: two seconds' worth. Default 256 MiB:
-	// what a line of 10 Gbit/s and 150 ms holds.
+	// that of it is on its way. How much of it is used adapts to the Manager: two seconds' worth, half of it for large
+	// files. Default 256 MiB: what a line of 10 Gbit/s and 150 ms holds, and some.
 	BytesInFlight int64
 
 	// CheckBatch is the most files in one requirements request. Default 20,000: 2.5 MB, a third of a second of the

@@ -42,13 +42,17 @@ func (e *BlobError) Unwrap() error { return e.Err }
 type GaveUpError struct {
 	Done, Left           int64         // blobs
 	DoneBytes, LeftBytes int64         // bytes of these; what was there already counts as done
-	Failing              time.Duration // since the first failure after the last success
+	Failing              time.Duration // since the first failures after the last success; 0: everything was refused
 	Err                  error         // the last failure
 }
 
 func (e *GaveUpError) Error() string {
-	return fmt.Sprintf("the Manager has not taken anything for %v (%d files are stored, %d files of %d bytes are left; "+
-		"run again to send these): %v", e.Failing.Round(time.Second), e.Done, e.Left, e.LeftBytes, e.Err)
+	why := "the run was given up"
+	if e.Failing > 0 {
+		why += fmt.Sprintf(" after nothing got through to the Manager for %v", e.Failing.Round(time.Second))
+	}
+	return fmt.Sprintf("%s; %d files are stored, %d of %d bytes in all are left, and another run sends only these: %v",
+		why, e.Done, e.Left, e.LeftBytes, e.Err)
 }
 
 func (e *GaveUpError) Unwrap() error { return e.Err }

@@ -26,6 +26,7 @@ type pace struct {
 	fails  int     // trials that failed
 	cutAt  time.Time
 
+	largeFile int64         // config: its size, of which no more is on its way
 	largeBase int           // config: large uploads at once to a near Manager
 	nearest   time.Duration // the fastest answer of all, an estimate of the round trip; 0: none yet
 
@@ -60,15 +61,15 @@ const (
 	perLarge = 20 * time.Millisecond // of round trip: one more time LargeConnections
 
 	rateEvery  = 500 * time.Millisecond
-	fewBytes   = 16 << 20 // least budget, in bytes: two large files
-	firstBytes = 64 << 20
-	horizon    = 2 // seconds of sending that may be in flight
+	fewBytes   = 16 << 20 // least budget: one large file, and as much of small ones
+	firstBytes = 64 << 20 // before anything is known: four large files
+	horizon    = 2        // seconds of sending that may be in flight
 )
 
 func newPace(c Config) pace {
 	p := pace{
 		most: c.Connections, up: true, factor: bigSteps,
-		largeBase: c.LargeConnections,
+		largeFile: c.LargeFile, largeBase: c.LargeConnections,
 		mostBytes: c.BytesInFlight, bytes: min(firstBytes, c.BytesInFlight),
 	}
 	p.set(firstLimit)
@@ -168,20 +169,25 @@ func (p *pace) roundTrip(took time.Duration) {
 	}
 }
 
-// large is how many large uploads may be in flight: one connection carries no more than its window in a round trip.
+// large is how many large uploads may be in flight: one connection carries no more than its window in a round trip, so
+// that a far Manager gets more of them. They have one half of the budget.
 func (p *pace) large() int {
-	return min(p.largeBase+int(int64(p.largeBase)*int64(p.nearest)/int64(perLarge)), 4*p.largeBase)
+	most := min(p.largeBase+int(int64(p.largeBase)*int64(p.nearest)/int64(perLarge)), 4*p.largeBase)
+	return min(most, max(1, int(p.bytes/2/p.largeFile)))
 }
 
-// sent counts bytes that went out; inFlight are the bytes in flight now. The budget only follows a rate that it may have
-// limited itself.
-func (p *pace) sent(n, inFlight int64, now time.Time) {
+// smallBytes is how many bytes of small uploads may be in flight: the other half, so that neither kind starves the other.
+func (p *pace) smallBytes() int64 { return p.bytes / 2 }
+
+// sent counts bytes that went out, while so many bytes of small uploads and so many large ones were in flight. The budget
+// only follows a rate that it may have limited itself.
+func (p *pace) sent(n, smallBytes int64, large int, now time.Time) {
 	p.moved += n
 	passed := now.Sub(p.measuredAt)
 	if passed < rateEvery {
 		return
 	}
-	if passed < 2*rateEvery && 2*inFlight >= p.bytes {
+	if passed < 2*rateEvery && 2*(smallBytes+int64(large)*p.largeFile) >= p.bytes {
 		budget := int64(horizon * float64(p.moved) / passed.Seconds())
 		p.bytes = min(max(budget, fewBytes), p.mostBytes)
 	}

@@ -141,8 +141,13 @@ func TestPaceLargeUploads(t *testing.T) {
 		}
 		p.roundTrip(rtt)
 		p.roundTrip(10 * rtt)
+		p.bytes = p.mostBytes // a fast line
 		if got := p.large(); got != want {
 			t.Errorf("%v away: %d large uploads, want %d", rtt, got, want)
+		}
+		p.bytes = fewBytes // a slow one
+		if got := p.large(); got != 1 {
+			t.Errorf("%v away on a slow line: %d large uploads, want 1", rtt, got)
 		}
 	}
 }
@@ -158,7 +163,7 @@ func TestPaceBudgetFollowsTheRate(t *testing.T) {
 	} {
 		p := newPace(Config{}.withDefaults())
 		for i := range 20 {
-			p.sent(c.rate/10, c.inFlight, time.Unix(100, 0).Add(time.Duration(i)*100*time.Millisecond))
+			p.sent(c.rate/10, c.inFlight, 0, time.Unix(100, 0).Add(time.Duration(i)*100*time.Millisecond))
 		}
 		if diff := p.bytes - c.want; diff > c.want/10 || diff < -c.want/10 {
 			t.Errorf("at %d bytes a second, %d may be in flight, want %d", c.rate, p.bytes, c.want)

@@ -112,7 +112,6 @@ type gate struct {
 	heldAt   time.Time // when until was last set
 	failures int       // since the last success
 	failing  time.Time // when they closed the gate; zero: it is open
-	err      error     // the last failure
 	probing  bool      // the one request is on its way
 	refusals int       // in a row
 }
@@ -133,7 +132,7 @@ func (g *gate) begin() (probe bool) {
 
 // succeeded ends a request that the Manager was able to answer.
 func (g *gate) succeeded() {
-	g.failures, g.failing, g.err, g.refusals = 0, time.Time{}, nil, 0
+	g.failures, g.failing, g.refusals = 0, time.Time{}, 0
 	g.waits.Reset()
 }
 
@@ -144,7 +143,6 @@ func (g *gate) failed(err error, others int, began, now time.Time) (closed bool)
 	if asked := now.Add(min(flamenco.RetryAfter(err), time.Minute)); asked.After(g.until) && asked.After(now) {
 		g.until = asked
 	}
-	g.err = err
 	g.failures++
 	if g.failures < max(inARow, others/4) && others > 0 && g.failing.IsZero() {
 		return false

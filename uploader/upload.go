@@ -13,24 +13,21 @@ import (
 
 func (u *Uploader) isLarge(j *job) bool { return u.queue.isLarge(j) }
 
-// cost is what a job takes of the budget of bytes in flight.
-func (u *Uploader) cost(j *job) int64 { return min(j.blob.Size, u.config.LargeFile) }
-
 // nextUpload takes the job that should be sent now; nil for none. It is called under the lock.
 func (u *Uploader) nextUpload(now time.Time) *job {
 	if u.queue.waiting == 0 || !u.uploadGate.open(now) || u.ctx.Err() != nil {
 		return nil
 	}
-	room := u.pace.bytes - u.bytes
-	if len(u.inFlight) == 0 {
-		room = math.MaxInt64 // whatever the budget, something has to go
-	}
-	if len(u.inFlight)-u.small < u.pace.large() && room >= u.config.LargeFile {
+	if large := len(u.inFlight) - u.small; large < u.pace.large() {
 		if j := u.queue.popLarge(); j != nil {
 			return j
 		}
 	}
 	if u.small < u.pace.limit {
+		room := u.pace.smallBytes() - u.bytes
+		if u.small == 0 {
+			room = math.MaxInt64 // whatever the budget, something has to go
+		}
 		return u.queue.popSmall(room)
 	}
 	return nil
@@ -39,9 +36,9 @@ func (u *Uploader) nextUpload(now time.Time) *job {
 // startUpload is called under the lock.
 func (u *Uploader) startUpload(j *job) (probe bool) {
 	u.inFlight[j] = struct{}{}
-	u.bytes += u.cost(j)
 	if !u.isLarge(j) {
 		u.small++
+		u.bytes += j.blob.Size
 	}
 	return u.uploadGate.begin()
 }
@@ -107,9 +104,9 @@ func (u *Uploader) upload(j *job, probe bool) (next *job, nextProbe bool) {
 func (u *Uploader) endUpload(j *job, probe bool) {
 	delete(u.inFlight, j)
 	u.queue.release(j)
-	u.bytes -= u.cost(j)
 	if !u.isLarge(j) {
 		u.small--
+		u.bytes -= j.blob.Size
 	}
 	if probe {
 		u.uploadGate.probing = false
@@ -143,7 +140,7 @@ func (u *Uploader) finish(j *job, ours bool, now time.Time) {
 		u.stats.Uploaded++
 		u.stats.UploadedBytes += j.blob.Size
 		rest := j.blob.Size - j.moved
-		u.pace.sent(rest, u.bytes+u.cost(j), now)
+		u.pace.sent(rest, u.bytes, len(u.inFlight)-u.small, now)
 		u.moved(j, rest)
 	} else {
 		u.stats.Stored++
@@ -248,5 +245,5 @@ func (u *Uploader) measure(now time.Time) {
 			u.moved(j, more)
 		}
 	}
-	u.pace.sent(moved, u.bytes, now)
+	u.pace.sent(moved, u.bytes, len(u.inFlight)-u.small, now)
 }

@@ -49,7 +49,7 @@ type Uploader struct {
 	queue      queue // wait for an upload
 	inFlight   map[*job]struct{}
 	small      int   // of these
-	bytes      int64 // of these, large files counted as LargeFile
+	bytes      int64 // of the small ones
 	uploadGate gate
 	pace       pace
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -272,6 +273,24 @@ func TestLargeFiles(t *testing.T) {
 		}
 		if len(order) != 8 {
 			t.Errorf("%d large files went", len(order))
+		}
+	})
+}
+
+// Files just below the size of large ones fill any budget; a large one that comes later must not wait for all of them.
+func TestLargeFilesDoNotStarve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.RTT = 10 * time.Millisecond
+		u := start(t, f, Config{LargeFile: 1000, BytesInFlight: 4000})
+		for i := range 300 {
+			u.Ensure(t.Context(), large(fmt.Sprintf("medium %d", i), 900))
+		}
+		time.Sleep(50 * time.Millisecond)
+		u.Ensure(t.Context(), large("large", 5000))
+		closeIt(t, u)
+		if at := slices.Index(f.order, "large"); at > 100 {
+			t.Errorf("the large file went as number %d", at)
 		}
 	})
 }
