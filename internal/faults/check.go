@@ -49,7 +49,8 @@ func (s *judge) checkFarm(ctx context.Context, step string) {
 	}
 }
 
-// checkKept compares every checkout that was there before with what it was, and remembers the new ones.
+// checkKept compares every checkout that was there before with what it was, and remembers the new ones. One may
+// still have been in the making when it was looked at, its request given up for lost: it may grow.
 func (s *judge) checkKept() error {
 	now, err := checkoutsIn(s.checkouts())
 	if err != nil {
@@ -57,8 +58,10 @@ func (s *judge) checkKept() error {
 	}
 	var errs []error
 	for path, files := range s.kept {
-		if !maps.Equal(files, now[path]) {
-			errs = append(errs, fmt.Errorf("checkout %s was harmed: it had %d files and has %d", path, len(files), len(now[path])))
+		for name, was := range files {
+			if is := now[path][name]; is != was {
+				errs = append(errs, fmt.Errorf("checkout %s was harmed: %s was %s and is %q", path, name, was, is))
+			}
 		}
 	}
 	s.kept = now
