@@ -6,10 +6,12 @@
 blender_test.go runs it, with BLENDER_USER_SCRIPTS and a Manager of its own.
 """
 
+import http.server
 import json
 import os
 import random
 import sys
+import threading
 import time
 import unittest
 
@@ -252,8 +254,20 @@ class Trouble(unittest.TestCase):
         self.fails("was not found", bpy.ops.flsync.check)
 
     def test_no_manager(self):
-        self.prefs.manager = "http://127.0.0.1:9"
-        self.fails("127.0.0.1:9", bpy.ops.flsync.submit, settings='{"render_output_root": "/r"}')
+        """Something else answers at its address."""
+
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_error(404)
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Page) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.prefs.manager = "http://127.0.0.1:%d" % server.server_port
+            self.fails("127.0.0.1", bpy.ops.flsync.submit, settings='{"render_output_root": "/r"}')
+            server.shutdown()
         self.assertEqual(4, state().exit_code)
 
     def test_setting_that_the_farm_refuses(self):
@@ -328,7 +342,7 @@ class Background(unittest.TestCase):
         self.assertTrue(bpy.ops.flsync.submit.poll(), "an upload is in nobody's way")
         self.drive()
         self.assertFalse(state().uploading)
-        self.assertIn("1 files sent", state().upload_status)
+        self.assertIn("1 file sent", state().upload_status)
         bpy.ops.flsync.submit(settings=json.dumps({"render_output_root": OUT}), save=False)
         self.assertEqual((0, 1), (summary()["store"]["uploaded"], summary()["jobs"]["submitted"]))
 

@@ -115,22 +115,27 @@ class Activity:
         if self.run.exit_code == 130:
             return "Stopped; what was sent stays with the Manager"
         if self.missing and (self.command == "check" or not summary.ok):
-            return "%d files are missing" % len(self.missing) if len(self.missing) > 1 else "A file is missing"
+            return "Missing: " + _files(len(self.missing))
         if not self.ok:
             return self.run.message()
         if self.command == "check":
             return "Nothing is missing"
         if self.command == "refresh":
             return "The Manager has %d job types" % len(self.objects)
-        sent = "%d files sent (%s), %d were there" % (
-            summary.store.get("uploaded", 0), _size(summary.store.get("uploaded_bytes", 0)), summary.store.get("already_stored", 0))
+        store = summary.store
+        sent = "%s sent (%s), %d there already" % (
+            _files(store.get("uploaded", 0)), _size(store.get("uploaded_bytes", 0)), store.get("already_stored", 0))
         if self.job is not None and self.job.skipped:
             return "The job is there already: %s" % (self.job.raw.get("reason") or self.job.status)
         if self.job is not None and self.job.id:
             return "Submitted; " + sent
         if summary.raw.get("dry_run"):
-            return "Would send %d files (%s)" % (summary.store.get("wanted", 0), _size(summary.store.get("wanted_bytes", 0)))
+            return "Would send %s (%s)" % (_files(store.get("wanted", 0)), _size(store.get("wanted_bytes", 0)))
         return sent
+
+
+def _files(n: int) -> str:
+    return "1 file" if n == 1 else "%d files" % n
 
 
 def _size(n: float) -> str:
