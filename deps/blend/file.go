@@ -60,7 +60,7 @@ func Open(path string, opts Options) (*File, error) {
 }
 
 // NewReader reads a Blender file of size bytes from r, which must stay
-// readable until Close.
+// readable until Close. It is read by the goroutine that uses the File, and by no other.
 func NewReader(r io.ReaderAt, size int64, opts Options) (*File, error) {
 	f := &File{size: -1, shared: opts.Shared}
 	src, whole, compression, err := openSource(r, size, opts.Shared)
