@@ -150,6 +150,10 @@ def _size(n: float) -> str:
 
 _current: Dict[str, Activity] = {}
 
+# Whether the timer is to come again. Blender's own is_registered still says so of a timer that has just said no,
+# for as long as other timers of the same round run.
+_ticking = False
+
 
 def current(place: str = WORK) -> Optional[Activity]:
     """What is under way in a place, if anything."""
@@ -159,6 +163,7 @@ def current(place: str = WORK) -> Optional[Activity]:
 
 def begin(activity: Activity, place: str = WORK, block: bool = False) -> None:
     """Follows an activity: with a timer, or until its end."""
+    global _ticking
     _current[place] = activity
     if block:
         while not activity.done:
@@ -166,27 +171,33 @@ def begin(activity: Activity, place: str = WORK, block: bool = False) -> None:
             if not activity.done:
                 time.sleep(0.01)
         show()
-    elif not bpy.app.timers.is_registered(tick):
+    elif not _ticking:
+        _ticking = True
         bpy.app.timers.register(tick, first_interval=INTERVAL, persistent=True)  # also when another file is opened
     show()
 
 
 def tick() -> Optional[float]:
     """The timer: takes what has come, shows it, and asks to be called again while something runs."""
+    global _ticking
+    _ticking = False  # should something below fail, the next run begins anew
     for activity in list(_current.values()):
         if not activity.done:
             activity.advance()
     show()
-    return INTERVAL if any(not a.done for a in _current.values()) else None
+    _ticking = any(not a.done for a in _current.values())
+    return INTERVAL if _ticking else None
 
 
 def stop_all() -> None:
     """Ends what is under way; for when the add-on goes."""
+    global _ticking
     for activity in _current.values():
         if not activity.done:
             activity.cancel()
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
+    _ticking = False
     _current.clear()
 
 
