@@ -105,6 +105,10 @@ func (u *Uploader) checked(batch []*job, reply api.ShamanRequirementsResponse, n
 			u.end(j, errNotStored)
 		case j.asks:
 			u.end(j, nil)
+		case j.hidden != nil && lacks:
+			u.revealed(j, status, now)
+		case j.hidden != nil:
+			u.finish(j, j.unclear, now)
 		case j.claimed && lacks:
 			u.claimedFalsely(j, now)
 		case j.claimed:

@@ -19,6 +19,7 @@ type job struct {
 	uploading bool      // somebody else is, or was, sending the same: ask before sending
 	unclear   bool      // an attempt ended without an answer: if the Manager has it, it may be from us
 	claimed   bool      // the Manager answered to an upload that it has it already
+	hidden    *hidden   // a proxy's answer to an upload, until the Manager has been asked
 
 	sent  progress // of the attempt in flight
 	moved int64    // of that, told to the observer

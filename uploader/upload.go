@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
 	"os"
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
 )
 
 func (u *Uploader) isLarge(j *job) bool { return u.queue.isLarge(j) }
@@ -221,8 +223,38 @@ func (u *Uploader) uploadFailed(j *job, err error, began, now time.Time) {
 			u.pace.failed(began, now)
 		}
 		j.unclear = j.unclear || what == away
+		if hidesAnswer(err) {
+			j.hidden = &hidden{err: err, counts: !closed}
+			u.askAbout(j)
+			return
+		}
 		u.again(j, err, what == again || !closed, now)
 	}
+}
+
+// hidden is what a proxy answered to an upload, perhaps in place of the Manager's answer.
+type hidden struct {
+	err    error
+	counts bool // against the job's attempts
+}
+
+// hidesAnswer recognises a proxy that did not get an answer from the Manager. One that reads requests to their end before
+// it passes them on loses what the Manager says while it still sends: that it has the file, or that somebody else is
+// sending it. To send it again would end in the same way, so the Manager is asked first.
+func hidesAnswer(err error) bool {
+	var reply *flamenco.Error
+	return errors.As(err, &reply) && !reply.FromManager && (reply.Status == http.StatusBadGateway || reply.Status == http.StatusGatewayTimeout)
+}
+
+// revealed is the Manager's word on a job whose answer was hidden: it lacks the blob. It is called under the lock.
+func (u *Uploader) revealed(j *job, status api.ShamanFileStatus, now time.Time) {
+	lost := j.hidden
+	j.hidden = nil
+	if status == api.ShamanFileStatusUploading && j.deferrals < u.config.Deferrals {
+		u.deferred(j, true, now)
+		return
+	}
+	u.again(j, lost.err, lost.counts, now)
 }
 
 // moved tells the observer that more, or less, of a job has gone out.
