@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: help build release-snapshot test race lint vet generate cross bench-smoke bench-report chaos reproducible licences demo clean
+.PHONY: help build release-snapshot test race lint vet generate cross bench-smoke bench-report chaos reproducible licences addon demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ licences: ## docs/licences.md, from the modules that are built in
 
 release-snapshot: ## archives, packages and manifests in dist/, nothing published
 	$(GO) run github.com/goreleaser/goreleaser/v2@$(GORELEASER) release --snapshot --clean --skip=publish
+
+addon: ## bin/flsync-blender.zip, the Blender add-on
+	$(GO) run ./integrations/blender/addonzip -o bin/flsync-blender.zip
 
 demo: ## submit the sample project to the embedded Manager
 	$(GO) run ./cmd/flsync submit --manager embedded testdata/project/night.yaml
