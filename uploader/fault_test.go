@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -382,6 +383,37 @@ func TestUnclearUploadCountsAsOurs(t *testing.T) {
 			t.Errorf("%d uploaded, %d stored already", s.Uploaded, s.Stored)
 		}
 	})
+}
+
+// A proxy that loses what the Manager says in mid-body answers 502. The file may be there: the Manager is asked before
+// anything is sent again.
+func TestAnswerHiddenByProxy(t *testing.T) {
+	for _, there := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			f.Script = func(n int, u flamenco.Upload) (flamenco.UploadOutcome, error) {
+				if n > 1 {
+					return 0, nil
+				}
+				if there {
+					f.mu.Lock()
+					f.stored[u.SHA256] = true // by somebody else, meanwhile
+					f.mu.Unlock()
+				}
+				return 0, &flamenco.Error{Status: http.StatusBadGateway}
+			}
+			u := start(t, f, Config{})
+			ensureAll(t, u, []Blob{blob("plate")})
+			closeIt(t, u)
+			want := 2
+			if there {
+				want = 1
+			}
+			if sent := f.sent[digest("plate")]; sent != want {
+				t.Errorf("there: %v, sent %d times, want %d", there, sent, want)
+			}
+		})
+	}
 }
 
 // A Manager answers 208 to all uploads of a file when one of them ends, also when that one failed.

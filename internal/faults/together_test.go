@@ -272,3 +272,35 @@ func TestHostileManagers(t *testing.T) {
 		})
 	}
 }
+
+// TestFullDiskOfOurs submits with a full disk where the program keeps its state: without a journal nothing is submitted,
+// and the next run, with room, does all.
+func TestFullDiskOfOurs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	t.Parallel()
+	h, url := newHome(t), embedded(t)
+	project := filepath.Join(h.dir, "project")
+	if err := os.CopyFS(project, os.DirFS(sample)); err != nil {
+		t.Fatal(err)
+	}
+	client, err := flamenco.New(flamenco.Config{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	full := *h
+	full.env = append(full.env[:len(full.env):len(full.env)], "XDG_CACHE_HOME="+filepath.Dir(fullDisk(t)))
+	for _, step := range []struct {
+		home *home
+		code int
+		jobs int
+	}{{&full, 1, 0}, {h, 0, 4}} {
+		r := step.home.run("submit", filepath.Join(project, "night.yaml"), "--json", "--manager", url)
+		jobs, err := client.Jobs(t.Context())
+		if r.code != step.code || err != nil || len(jobs) != step.jobs {
+			t.Errorf("exit code %d, want %d; %d jobs, want %d; %v\n%s%s", r.code, step.code, len(jobs), step.jobs, err, tail(r.out), tail(r.err))
+		}
+	}
+}
