@@ -258,7 +258,8 @@ class Trouble(unittest.TestCase):
 
         class Page(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                self.send_error(404)
+                self.send_response(404)
+                self.end_headers()
 
             def log_message(self, *_):
                 pass

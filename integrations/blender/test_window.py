@@ -31,7 +31,9 @@ def steps():
     bpy.ops.preferences.addon_enable(module="flsync_addon")
     prefs = bpy.context.preferences.addons["flsync_addon"].preferences
     prefs.program, prefs.manager = PROGRAM, MANAGER
+    bpy.context.preferences.view.show_splash = False
     jobtypes = sys.modules["flsync_addon.jobtypes"]
+    watch_panel()
 
     bpy.ops.flsync.refresh()
     assert state().running, "a window does not wait"
@@ -64,19 +66,23 @@ def steps():
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.save_mainfile()  # stops the first upload, and begins anew
     yield lambda: not state().uploading
-    wait = time.monotonic() + 1
-    yield lambda: time.monotonic() > wait
+    yield after(1)
     yield lambda: not state().uploading
     assert "there already" in state().upload_status, state().upload_status
 
     print("window: a sync of %d files" % FILES)
-    properties = show_panel()
+    yield from show_panel()
     many = os.path.join(FOLDER, "many")
     os.mkdir(many)
     for i in range(FILES):
         with open(os.path.join(many, "%04d.bin" % i), "wb") as f:
             f.write(os.urandom(8192))
-    yield lambda: True
+    state().status = "nothing runs"
+    gaps.clear()
+    wait = after(3)
+    yield lambda: redraw() or wait()
+    print("window: while it is only drawn ten times a second, the longest time between two ticks is %.1f ms" % (1000 * max(gaps)))
+    yield after(0.2)
     gaps.clear()
     bpy.ops.flsync.sync(directory=many)
     yield idle
@@ -96,7 +102,7 @@ def steps():
     run = sync(os.path.join(FOLDER, "large"), args=["--limit-upload", "100k"], program=sys.modules["flsync_addon.preferences"].program())
     activity.begin(activity.Activity("sync", run))
     yield lambda: "Sending" in state().status
-    picture(properties, "working")
+    picture("working")
     bpy.ops.wm.open_mainfile(filepath=shot)
     yield lambda: "Sending" in state().status
     bpy.ops.flsync.cancel()
@@ -111,10 +117,9 @@ def steps():
     bpy.ops.flsync.submit()
     yield idle
     assert not state().ok and len(state().missing) == 1, state().status
-    properties = show_panel()
-    wait = time.monotonic() + 0.5
-    yield lambda: time.monotonic() > wait
-    picture(properties, "missing")
+    yield from show_panel()
+    picture("missing")
+    assert panel["drawn"] and not panel["errors"], panel
     print("window: all steps done")
 
 
@@ -125,15 +130,49 @@ def lost_image():
     return image.filepath_raw
 
 
+def watch_panel():
+    """Has our panel open and alone, and counts how often it is drawn and what goes wrong then."""
+    ours = sys.modules["flsync_addon.panel"].FLSYNC_PT_submit
+    for cls in bpy.types.Panel.__subclasses__():
+        if getattr(cls, "bl_context", "") == "output" and cls.is_registered:
+            bpy.utils.unregister_class(cls)
+    draw = ours.draw
+
+    def watched(self, context):
+        try:
+            draw(self, context)
+            panel["drawn"] += 1
+        except Exception:
+            panel["errors"].append(traceback.format_exc())
+
+    ours.draw, ours.bl_options = watched, set()
+    bpy.utils.register_class(ours)
+
+
 def show_panel():
-    """Turns the largest area into the Output properties."""
+    """Turns the largest area into the Output properties, which are there once they have been drawn."""
     area = max(bpy.context.window_manager.windows[0].screen.areas, key=lambda a: a.width * a.height)
     area.type = "PROPERTIES"
+    yield after(0.5)
     area.spaces.active.context = "OUTPUT"
-    return area
+    yield after(0.5)
 
 
-def picture(_area, name):
+def redraw():
+    """Draws what the add-on draws, as often as its timer comes."""
+    if time.monotonic() - drawn[0] > 0.1:
+        drawn[0] = time.monotonic()
+        for area in bpy.context.window_manager.windows[0].screen.areas:
+            if area.type == "PROPERTIES":
+                area.tag_redraw()
+
+
+def after(seconds):
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() > until
+
+
+def picture(name):
     """A screenshot, when somebody wants to look: FLSYNC_PICTURES names the folder."""
     folder = os.environ.get("FLSYNC_PICTURES")
     if folder:
@@ -143,10 +182,12 @@ def picture(_area, name):
 
 
 gaps = []  # seconds between two ticks
+drawn = [0.0]
+panel = {"drawn": 0, "errors": []}
 progress = steps()
 condition = [lambda: True]
 last = [time.perf_counter()]
-deadline = time.monotonic() + 120
+deadline = time.monotonic() + 180
 
 
 def tick():
@@ -155,7 +196,7 @@ def tick():
     last[0] = now
     try:
         if time.monotonic() > deadline:
-            raise TimeoutError("after 2 minutes: %s; %s" % (state().status, state().upload_status))
+            raise TimeoutError("after 3 minutes: %s; %s" % (state().status, state().upload_status))
         if condition[0]():
             condition[0] = next(progress)
             last[0] = time.perf_counter()  # a step's own work is not the add-on's

@@ -8,7 +8,7 @@ started, and UPLOAD for what goes on in the background after a save.
 
 import json
 import time
-from typing import Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import bpy
 
@@ -204,6 +204,7 @@ def stop_all() -> None:
 def show() -> None:
     """Brings `WindowManager.flsync` up to date, and has it drawn."""
     state = bpy.context.window_manager.flsync
+    before = _shown(state)
     work = _current.get(WORK)
     if work is not None:
         state.command, state.running = work.command, not work.done
@@ -224,7 +225,14 @@ def show() -> None:
         state.uploading, state.upload_status = not upload.done, upload.status()
         if upload.done:
             del _current[UPLOAD]
+    if _shown(state) == before:
+        return  # drawing is what costs
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in {"PROPERTIES", "PREFERENCES"}:
                 area.tag_redraw()
+
+
+def _shown(state: Any) -> Tuple[Any, ...]:
+    """What people see of it."""
+    return state.running, "%.2f" % state.factor, state.status, len(state.missing), state.job_url, state.upload_status
