@@ -62,7 +62,8 @@ class Activity:
             self.progress[event.stage] = event
         elif isinstance(event, flsync.Warning):
             if event.code == "missing-file":
-                self.missing[event.path] = event.message
+                chain = [c for c in event.raw.get("chain") or () if isinstance(c, str)]
+                self.missing[event.path] = "wanted by " + ", ".join(chain) if chain else event.message
             else:
                 self.warnings.append("%s: %s" % (event.path, event.message) if event.path else event.message)
         elif isinstance(event, flsync.Dependency):
