@@ -79,7 +79,7 @@ func (u *Uploader) check(batch []*job, probe bool) {
 		u.checkFailed(batch, err, began, now)
 	} else {
 		u.checkGate.succeeded()
-		u.pace.roundTrip(now.Sub(began))
+		u.pace.roundTrip(now.Sub(began), now)
 		u.checked(batch, reply, now)
 	}
 	u.look()

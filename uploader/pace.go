@@ -6,9 +6,9 @@ import "time"
 //
 // The number of small uploads is found by trying. Two turns are compared, one before and one after a change: more
 // uploads are kept when they pay, measured in files and bytes a second, and fewer when they do as well. A near Manager is
-// busy with a handful; with a far one most of the time is spent on the way, and many are needed. (How long answers take
-// would tell sooner, but not whether it is the Manager that is busy: hashing on all cores delays answers by more than
-// a near Manager needs for them.)
+// busy with a handful; with a far one most of the time is spent on the way, and many are needed. How long answers take
+// does not tell the number: hashing on all cores delays them by more than a near Manager needs. But the fastest answer
+// of all bounds it, as nothing makes that one faster.
 //
 // Bytes in flight follow the rate: as much as goes out in two seconds, so that a cut connection loses no more than that.
 //
@@ -26,9 +26,9 @@ type pace struct {
 	fails  int     // trials that failed
 	cutAt  time.Time
 
-	largeFile int64         // config: its size, of which no more is on its way
-	largeBase int           // config: large uploads at once to a near Manager
-	nearest   time.Duration // the fastest answer of all, an estimate of the round trip; 0: none yet
+	largeFile int64   // config: its size, of which no more is on its way
+	largeBase int     // config: large uploads at once to a near Manager
+	nearest   fastest // answer of all, an estimate of the round trip
 
 	mostBytes  int64 // config
 	bytes      int64 // budget now
@@ -46,18 +46,21 @@ type turn struct {
 }
 
 const (
-	fewest     = 4                      // small uploads at once, if the configuration allows that many
-	firstLimit = 16                     // before anything is known: harmless to a near Manager, and a start with a far one
-	bigSteps   = 2                      // factor of trials at first: a far Manager is busy within a few round trips
-	smallSteps = 1.25                   // and after some of those failed
-	bigFails   = 3                      // that many, because a short turn on a busy machine shows anything
-	worthIt    = 1. / 3                 // so much of a raise has to arrive as a higher rate
-	asGood     = 0.995                  // so much of the rate must be left with fewer uploads
-	shortTurn  = 40 * time.Millisecond  // while steps are big; always at least a round trip
-	longTurn   = 300 * time.Millisecond // later: long enough to see a difference of a few percent
-	restTurns  = 8                      // after a trial that failed, because that costs something
-	perFile    = 128 << 10              // bytes that take a Manager as long as a file as such does
+	fewest      = 4                      // small uploads at once, if the configuration allows that many
+	firstLimit  = 16                     // before anything is known: harmless to a near Manager, and a start with a far one
+	spare       = 2 * fewest             // in line at the Manager, so that it does not wait for us
+	fastestWork = 100 * time.Microsecond // for one upload, by a Manager four times as fast as any that was measured
+	bigSteps    = 2                      // factor of trials at first: a far Manager is busy within a few round trips
+	smallSteps  = 1.25                   // and after some of those failed
+	bigFails    = 3                      // that many, because a short turn on a busy machine shows anything
+	worthIt     = 1. / 3                 // so much of a raise has to arrive as a higher rate
+	asGood      = 0.995                  // so much of the rate must be left with fewer uploads
+	shortTurn   = 40 * time.Millisecond  // while steps are big; always at least a round trip
+	longTurn    = 300 * time.Millisecond // later: long enough to see a difference of a few percent
+	restTurns   = 8                      // after a trial that failed, because that costs something
+	perFile     = 128 << 10              // bytes that take a Manager as long as a file as such does
 
+	memory   = 30 * time.Second
 	perLarge = 20 * time.Millisecond // of round trip: one more time LargeConnections
 
 	rateEvery  = 500 * time.Millisecond
@@ -78,12 +81,22 @@ func newPace(c Config) pace {
 
 // set begins a turn with that limit, as far as the configuration allows it.
 func (p *pace) set(limit int) {
-	limit = min(max(limit, fewest), p.most)
+	limit = min(max(limit, fewest), p.most, p.enough())
 	if limit != p.limit {
 		p.skip = p.limit
 	}
 	p.limit = limit
 	p.turn = turn{limit: limit, began: p.turn.began}
+}
+
+// enough is how many uploads at once keep a Manager busy that is four times as fast as any that was measured, from how
+// many of its answers fit into the fastest one.
+func (p *pace) enough() int {
+	nearest := p.nearest.duration()
+	if nearest == 0 {
+		return p.most
+	}
+	return int(min(spare+nearest/fastestWork, 1<<20))
 }
 
 // answered learns from an upload of size bytes that went well, while inFlight small ones were on their way.
@@ -163,16 +176,33 @@ func (p *pace) failed(began, now time.Time) {
 }
 
 // roundTrip learns from how long any request took that was answered.
-func (p *pace) roundTrip(took time.Duration) {
-	if p.nearest == 0 || took < p.nearest {
-		p.nearest = max(took, 1)
+func (p *pace) roundTrip(took time.Duration, now time.Time) { p.nearest.add(max(took, 1), now) }
+
+// fastest is the least of the durations of the last one to two memories: the way may get longer.
+type fastest struct {
+	now, before time.Duration
+	since       time.Time
+}
+
+func (f *fastest) add(took time.Duration, at time.Time) {
+	if at.Sub(f.since) >= memory {
+		f.before, f.now, f.since = f.now, took, at
 	}
+	f.now = min(f.now, took)
+}
+
+// duration is 0 when there was none.
+func (f *fastest) duration() time.Duration {
+	if f.before == 0 {
+		return f.now
+	}
+	return min(f.now, f.before)
 }
 
 // large is how many large uploads may be in flight: one connection carries no more than its window in a round trip, so
 // that a far Manager gets more of them. They have one half of the budget.
 func (p *pace) large() int {
-	most := min(p.largeBase+int(int64(p.largeBase)*int64(p.nearest)/int64(perLarge)), 4*p.largeBase)
+	most := min(p.largeBase+int(time.Duration(p.largeBase)*p.nearest.duration()/perLarge), 4*p.largeBase)
 	return min(most, max(1, int(p.bytes/2/p.largeFile)))
 }
 

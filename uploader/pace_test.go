@@ -9,13 +9,13 @@ import (
 
 // run has a pace see the answers of a Manager that is that far away and works on capacity uploads at once. jitter is what
 // a busy machine of ours adds to each.
-func (p *pace) run(rtt, work, jitter time.Duration, capacity int, during time.Duration) {
+func (p *pace) run(begin, rtt, work, jitter time.Duration, capacity int, during time.Duration) {
 	random := rand.New(rand.NewPCG(1, 2))
-	var now time.Duration
+	now, end := begin, begin+during
 	free := make([]time.Duration, capacity) // when each of the Manager's hands is free
 	var answers timeline
 	inFlight := 0
-	for now < during {
+	for now < end {
 		for inFlight < p.limit {
 			inFlight++
 			hand := 0
@@ -29,20 +29,24 @@ func (p *pace) run(rtt, work, jitter time.Duration, capacity int, during time.Du
 			if jitter > 0 {
 				answer += time.Duration(random.Int64N(int64(jitter)))
 			}
-			heap.Push(&answers, answer)
+			heap.Push(&answers, reply{began: now, at: answer})
 		}
-		now = heap.Pop(&answers).(time.Duration)
+		r := heap.Pop(&answers).(reply)
+		now = r.at
+		p.roundTrip(r.at-r.began, time.Unix(0, 0).Add(now))
 		p.answered(5000, inFlight, time.Unix(0, 0).Add(now))
 		inFlight--
 	}
 }
 
-type timeline []time.Duration
+type reply struct{ began, at time.Duration }
+
+type timeline []reply
 
 func (l timeline) Len() int           { return len(l) }
-func (l timeline) Less(a, b int) bool { return l[a] < l[b] }
+func (l timeline) Less(a, b int) bool { return l[a].at < l[b].at }
 func (l timeline) Swap(a, b int)      { l[a], l[b] = l[b], l[a] }
-func (l *timeline) Push(x any)        { *l = append(*l, x.(time.Duration)) }
+func (l *timeline) Push(x any)        { *l = append(*l, x.(reply)) }
 func (l *timeline) Pop() any {
 	last := (*l)[len(*l)-1]
 	*l = (*l)[:len(*l)-1]
@@ -64,7 +68,7 @@ func TestPaceFollowsTheDistance(t *testing.T) {
 		{150 * time.Millisecond, 100 * time.Millisecond, 5 * time.Second, 128, 128},
 	} {
 		p := newPace(Config{}.withDefaults())
-		p.run(c.rtt, 800*time.Microsecond, c.jitter, 2, c.during)
+		p.run(0, c.rtt, 800*time.Microsecond, c.jitter, 2, c.during)
 		if p.limit < c.least || p.limit > c.most {
 			t.Errorf("%v away, jitter %v: %d uploads at once after %v, want %d to %d", c.rtt, c.jitter, p.limit, c.during, c.least, c.most)
 		}
@@ -74,7 +78,7 @@ func TestPaceFollowsTheDistance(t *testing.T) {
 func TestPaceRespectsTheConfiguration(t *testing.T) {
 	for _, most := range []int{1, 2, 5} {
 		p := newPace(Config{Connections: most}.withDefaults())
-		p.run(40*time.Millisecond, time.Millisecond, 0, 2, 5*time.Second)
+		p.run(0, 40*time.Millisecond, time.Millisecond, 0, 2, 5*time.Second)
 		if p.limit != most {
 			t.Errorf("%d uploads at once, want %d", p.limit, most)
 		}
@@ -120,12 +124,11 @@ func TestPaceHalvesOnceForEachRoundOfFailures(t *testing.T) {
 // The way got longer: what was learned before must not count for ever.
 func TestPaceFollowsChanges(t *testing.T) {
 	p := newPace(Config{}.withDefaults())
-	p.run(200*time.Microsecond, 800*time.Microsecond, 0, 2, 10*time.Second)
+	p.run(0, 200*time.Microsecond, 800*time.Microsecond, 0, 2, 10*time.Second)
 	if p.limit > 16 {
 		t.Errorf("%d uploads at once to a near Manager", p.limit)
 	}
-	p.turn.began = time.Time{}
-	p.run(100*time.Millisecond, 800*time.Microsecond, 0, 2, 30*time.Second)
+	p.run(10*time.Second, 100*time.Millisecond, 800*time.Microsecond, 0, 2, 90*time.Second)
 	if p.limit < 64 {
 		t.Errorf("%d uploads at once after the way got longer", p.limit)
 	}
@@ -139,8 +142,8 @@ func TestPaceLargeUploads(t *testing.T) {
 		if p.large() != 4 {
 			t.Errorf("%d large uploads before anything is known", p.large())
 		}
-		p.roundTrip(rtt)
-		p.roundTrip(10 * rtt)
+		p.roundTrip(rtt, time.Unix(1, 0))
+		p.roundTrip(10*rtt, time.Unix(2, 0))
 		p.bytes = p.mostBytes // a fast line
 		if got := p.large(); got != want {
 			t.Errorf("%v away: %d large uploads, want %d", rtt, got, want)

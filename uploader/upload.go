@@ -88,7 +88,7 @@ func (u *Uploader) upload(j *job, probe bool) (next *job, nextProbe bool) {
 	default:
 		u.uploadGate.succeeded()
 		if !u.isLarge(j) {
-			u.pace.roundTrip(now.Sub(began))
+			u.pace.roundTrip(now.Sub(began), now)
 			u.pace.answered(j.blob.Size, inFlight, now)
 		}
 		u.finish(j, true, now)
