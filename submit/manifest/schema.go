@@ -3,16 +3,13 @@ package manifest
 import (
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/flsync/flsync/submit/internal/nearest"
 )
@@ -23,99 +20,76 @@ var schemaText string
 // Schema returns the JSON Schema of manifests, for editors.
 func Schema() string { return schemaText }
 
-// compiled returns the schema ready for use. It is compiled once, because that
-// takes longer than reading most manifests.
-var compiled = sync.OnceValue(func() *jsonschema.Schema {
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(schemaText))
+// compiled returns the schema ready for use.
+var compiled = sync.OnceValue(func() *schema {
+	s, err := compileSchema(schemaText)
 	if err != nil {
-		panic(err) // a fault of this program, which any test finds
+		panic("manifest.schema.json: " + err.Error()) // a fault of this program, which any test finds
 	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("manifest.schema.json", document); err != nil {
-		panic(err)
-	}
-	return compiler.MustCompile("manifest.schema.json")
+	return s
 })
 
 // validate checks a manifest against the schema and returns the places of the
 // values that are wrong, as paths, so that they can be left out.
 func (s *source) validate(root *node) map[string]bool {
-	err := compiled().Validate(root.plain())
 	wrong := map[string]bool{}
-	var invalid *jsonschema.ValidationError
-	if errors.As(err, &invalid) {
-		s.addSchemaErrors(root, invalid, wrong)
-	} else if err != nil {
-		s.errs.Add(root.pos, "%v", err)
+	for _, v := range compiled().validate(root.plain()) {
+		s.addViolation(root, v, wrong)
 	}
 	return wrong
 }
 
-// addSchemaErrors puts the schema's errors into words, from the leaves on.
-func (s *source) addSchemaErrors(root *node, e *jsonschema.ValidationError, wrong map[string]bool) {
-	at, name := root.find(e.InstanceLocation)
-	path := strings.Join(e.InstanceLocation, "/")
-	switch k := e.ErrorKind.(type) {
-	case *kind.AnyOf:
+// addViolation puts what is wrong with one value into words.
+func (s *source) addViolation(root *node, v violation, wrong map[string]bool) {
+	at, name := root.find(v.path)
+	path := strings.Join(v.path, "/")
+	switch v.keyword {
+	case "anyOf":
 		s.errs.Add(at.pos, "a job needs blend, glob, or for a job type without a blend file a name")
-		wrong[path] = true
-		return
-	case *kind.Not:
-		if len(e.InstanceLocation) > 0 && at.isMap() {
-			s.errs.Add(at.key("glob").pos, "a job has either blend or glob, not both")
-			wrong[path] = true
-		}
-		return
-	case *kind.FalseSchema:
-		wrong[path] = true
+	case "not":
+		s.errs.Add(at.key("glob").pos, "a job has either blend or glob, not both")
+	case "false":
 		s.errs.Add(at.pos, "metadata that begins with flsync. is flsync's own")
-		return
-	case *kind.AdditionalProperties:
-		for _, property := range k.Properties {
-			s.errs.Add(at.key(property).pos, "unknown field %s%s", property, nearest.Hint(property, fieldsAt(e.InstanceLocation)))
+	case "additionalProperties":
+		for _, property := range v.names {
+			s.errs.Add(at.key(property).pos, "unknown field %s%s", property, nearest.Hint(property, fieldsAt(v.path)))
 		}
 		return
-	case *kind.Required:
-		s.errs.Add(at.pos, "%s is missing", strings.Join(k.Missing, ", "))
+	case "required":
+		s.errs.Add(at.pos, "%s is missing", strings.Join(v.names, ", "))
 		return
-	}
-	if len(e.Causes) > 0 {
-		for _, cause := range e.Causes {
-			s.addSchemaErrors(root, cause, wrong)
-		}
-		return
+	default:
+		s.errs.Add(at.pos, "%s", explain(name, v))
 	}
 	wrong[path] = true
-	s.errs.Add(at.pos, "%s", explain(name, at, e.ErrorKind))
 }
 
 // explain says what is wrong with one value.
-func explain(name string, at *node, k jsonschema.ErrorKind) string {
-	switch k := k.(type) {
-	case *kind.Type:
-		text := fmt.Sprintf("%s is %s, it should be %s", name, article(k.Got), alternatives(k.Want))
-		if slices.Contains(k.Want, "string") && (k.Got == "number" || k.Got == "integer" || k.Got == "boolean") {
+func explain(name string, v violation) string {
+	switch v.keyword {
+	case "type":
+		got, want := v.got.(string), v.want.([]string)
+		text := fmt.Sprintf("%s is %s, it should be %s", name, article(got), alternatives(want))
+		if slices.Contains(want, "string") && (got == "number" || got == "boolean") {
 			text += "; put it in quotes"
 		}
 		return text
-	case *kind.Enum:
+	case "enum":
 		var names []string
-		for _, want := range k.Want {
+		for _, want := range v.want.([]any) {
 			names = append(names, fmt.Sprint(want))
 		}
-		return fmt.Sprintf("%s is %q, it can be %s%s", name, fmt.Sprint(k.Got), strings.Join(names, " or "), nearest.Hint(fmt.Sprint(k.Got), names))
-	case *kind.Const:
-		return fmt.Sprintf("%s is %v, this program knows %v", name, k.Got, k.Want)
-	case *kind.Minimum:
-		return fmt.Sprintf("%s is %s, the lowest is %s", name, k.Got.RatString(), k.Want.RatString())
-	case *kind.Maximum:
-		return fmt.Sprintf("%s is %s, the highest is %s", name, k.Got.RatString(), k.Want.RatString())
-	case *kind.MinLength:
-		return name + " is empty"
-	case *kind.MinItems:
+		return fmt.Sprintf("%s is %q, it can be %s%s", name, fmt.Sprint(v.got), strings.Join(names, " or "), nearest.Hint(fmt.Sprint(v.got), names))
+	case "const":
+		return fmt.Sprintf("%s is %v, this program knows %v", name, v.got, v.want)
+	case "minimum":
+		return fmt.Sprintf("%s is %s, the lowest is %s", name, v.got.(*big.Rat).RatString(), v.want.(*big.Rat).RatString())
+	case "maximum":
+		return fmt.Sprintf("%s is %s, the highest is %s", name, v.got.(*big.Rat).RatString(), v.want.(*big.Rat).RatString())
+	case "minLength", "minItems":
 		return name + " is empty"
 	}
-	return fmt.Sprintf("%s: %s", name, k)
+	return fmt.Sprintf("%s does not keep to %s of the schema", name, v.keyword)
 }
 
 func article(typ string) string {
