@@ -1,6 +1,6 @@
 # Every target works from a clean clone with Go; `make help` lists them.
 GO      ?= go
-GORELEASER ?= v2.18.2
+GORELEASER ?= v2.14.3
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := $(GO) build -trimpath -ldflags '$(LDFLAGS)'

@@ -161,7 +161,7 @@ func (s *scenario) step(ctx context.Context, name string, run func(*scenario, co
 
 // How patient the program is here: as in earnest, but faster.
 const (
-	silence = 1200 * time.Millisecond
+	silence = 2 * time.Second
 	settle  = 700 * time.Millisecond
 )
 
