@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -36,10 +37,17 @@ func (a *app) main(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var told *toldError
+	code := exitCode(ctx, err)
 	if err != nil && !errors.As(err, &told) {
-		a.sink().Emit(report.Error{Code: codeName(err), Message: err.Error()})
+		// A wrong flag may have kept --json from being read.
+		a.json = a.json || slices.Contains(args, "--json")
+		sink := a.sink()
+		sink.Emit(report.Error{Code: codeName(err), Message: err.Error()})
+		if a.json {
+			sink.Emit(report.Summary{ExitCode: code, Checkouts: []report.Checkout{}})
+		}
 	}
-	return exitCode(ctx, err)
+	return code
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -78,7 +86,7 @@ Exit codes: 0 all done, 1 failed, 2 wrong usage or configuration, 3 done in part
 	root.AddCommand(
 		a.syncCommand(), a.submitCommand(), a.conformCommand(), a.runsCommand(), a.reportCommand(), a.depsCommand(), a.inspectCommand(), a.hashCommand(), a.cacheCommand(),
 		a.jobsCommand(), a.tasksCommand(), a.workersCommand(), a.tagsCommand(), a.farmCommand(),
-		a.serveCommand(), a.versionCommand(), a.docsCommand(),
+		a.serveCommand(), a.versionCommand(),
 	)
 	return root
 }

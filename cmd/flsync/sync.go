@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/pipeline"
@@ -45,6 +48,9 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 	s.closers = append(s.closers, m.Close)
 	s.manager = m
 	s.start(m.URL(), t.dryRun)
+	if err := s.greet(ctx, m); err != nil {
+		return pipeline.Env{}, err
+	}
 
 	cache, err := s.openCache(hashcache.Config{Verify: t.verify}, t.dryRun)
 	if err != nil {
@@ -56,6 +62,27 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 	}
 	env.Upload.LimitUpload = limit
 	return env, nil
+}
+
+// greet makes sure that a Manager answers before anything is read or sent. Later on a run outlives a Manager
+// that is away for minutes; a wrong address at its begin should not take minutes to be told.
+func (s *session) greet(ctx context.Context, m *link) error {
+	const (
+		tries = 4
+		wait  = time.Second
+	)
+	for try := 1; ; try++ {
+		_, err := m.Version(ctx)
+		if err == nil || try == tries || !flamenco.IsTemporary(err) {
+			return err
+		}
+		s.sink.Emit(report.Warning{Code: "manager", Message: fmt.Sprintf("the Manager does not answer, trying again (%d of %d): %v", try, tries-1, err)})
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(wait):
+		}
+	}
 }
 
 // openCache opens the hash cache, whose warnings become the run's.

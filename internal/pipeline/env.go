@@ -75,13 +75,14 @@ func start(ctx context.Context, env Env, body func(context.Context, *run) error)
 	config := env.Upload
 	config.CheckOnly = env.DryRun
 	config.Observer = &r.meter
+	config.Reopen = r.reopen
 	sending, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	up, err := uploader.New(sending, env.Manager, config)
 	if err != nil {
 		return report.Summary{}, err
 	}
-	r.sender = sender{cache: env.Cache, up: up, meter: &r.meter}
+	r.sender.ctx, r.cache, r.up, r.sender.meter = ctx, env.Cache, up, &r.meter
 
 	watching, stop := context.WithCancel(ctx)
 	told := make(chan []report.StageTimes, 1)

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"github.com/flsync/flsync/flamenco/api"
@@ -34,10 +36,13 @@ func (f *file) spec() api.ShamanFileSpec {
 
 // sender carries files from disk into the store: it joins the hash cache to the uploader.
 type sender struct {
+	ctx   context.Context // of the run, for reopen, which is called without one
 	cache *hashcache.Cache
 	up    *uploader.Uploader
 	meter *meter
 	kept  atomic.Int64 // bytes of contents that wait in memory for their upload
+
+	sources sync.Map // SHA-256 to the path of a file that had it: for what the Manager loses again
 }
 
 // Small files stay in memory between hashing and sending, so that they are read once; the budget bounds
@@ -89,6 +94,7 @@ func (s *sender) drop(content *hashcache.Content, size int64) {
 // ensure hands a file's content to the uploader, which owns it from then on.
 func (s *sender) ensure(ctx context.Context, f *file, sum hashcache.Sum, content *hashcache.Content) {
 	f.sum, f.size = sum.SHA256, sum.Size
+	s.sources.LoadOrStore(sum.SHA256, f.source)
 	f.pending = s.up.Ensure(ctx, s.blob(f.source, sum, content))
 }
 
@@ -103,6 +109,31 @@ func (s *sender) blob(source string, sum hashcache.Sum, content *hashcache.Conte
 	b.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil }
 	b.Release = func() { s.drop(content, sum.Size) }
 	return b
+}
+
+// reopen finds a file again whose content the Manager had and has no more.
+func (s *sender) reopen(spec api.ShamanFileSpec) (uploader.Blob, error) {
+	var digest [32]byte
+	if _, err := hex.Decode(digest[:], []byte(spec.Sha)); err != nil {
+		return uploader.Blob{}, err
+	}
+	source, known := s.sources.Load(digest)
+	if !known {
+		return uploader.Blob{}, fmt.Errorf("%s: nothing was sent for it in this run", spec.Path)
+	}
+	path := source.(string)
+	info, err := os.Stat(path)
+	if err != nil {
+		return uploader.Blob{}, err
+	}
+	sum, err := s.cache.Sum(s.ctx, path, info)
+	if err != nil {
+		return uploader.Blob{}, err
+	}
+	if sum.SHA256 != digest {
+		return uploader.Blob{}, fmt.Errorf("%s: %w", path, uploader.ErrChanged)
+	}
+	return s.blob(path, sum, nil), nil
 }
 
 // settle waits until the Manager has f. A file that changed while it was sent is hashed and sent again.
