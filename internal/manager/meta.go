@@ -18,11 +18,11 @@ func (m *Manager) getVersion(q *request) error {
 }
 
 func (m *Manager) getOpenAPI(q *request) error {
-	doc, err := document()
+	doc, err := apiDocument()
 	if err != nil {
 		return err
 	}
-	return q.reply(doc)
+	return q.reply(doc.json)
 }
 
 // getFarmStatus sums up what workers and jobs do.

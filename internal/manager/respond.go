@@ -2,16 +2,13 @@ package manager
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 
-	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/google/uuid"
 )
 
@@ -168,12 +165,9 @@ func (q *request) body() ([]byte, error) {
 
 // check holds data against the API document and returns it with defaults filled in.
 func (q *request) check(data []byte) ([]byte, error) {
-	copied := q.r.Clone(context.WithoutCancel(q.r.Context()))
-	copied.Body, copied.GetBody = io.NopCloser(bytes.NewReader(data)), nil
-	input := &openapi3filter.RequestValidationInput{Request: copied}
-	if err := openapi3filter.ValidateRequestBody(copied.Context(), input, q.op.body); err != nil {
-		first, _, _ := strings.Cut(err.Error(), "\n") // the lines after it repeat the whole schema
-		return nil, &apiError{status: http.StatusBadRequest, message: first, bare: true}
+	checked, err := q.op.body.check(q.r.Header.Get("Content-Type"), data)
+	if err != nil {
+		return nil, &apiError{status: http.StatusBadRequest, message: "request body has an error: " + err.Error(), bare: true}
 	}
-	return io.ReadAll(copied.Body)
+	return checked, nil
 }

@@ -5,11 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-
-	"github.com/getkin/kin-openapi/openapi3"
-
-	"github.com/flsync/flsync/flamenco/api"
 )
 
 // handler answers one operation. An error that it returns becomes the reply; see [Manager.fail].
@@ -20,7 +15,7 @@ type operation struct {
 	id       string
 	method   string
 	segments []string // of the path; a parameter is "{name}"
-	body     *openapi3.RequestBody
+	body     *requestBody
 	handle   handler
 }
 
@@ -93,32 +88,23 @@ func (m *Manager) handlers() map[string]handler {
 	}
 }
 
-// document parses the API document once a process; it takes longer than most tests, and nobody changes it.
-var document = sync.OnceValues(func() (*openapi3.T, error) {
-	return openapi3.NewLoader().LoadFromData(api.Document())
-})
-
 // newRoutes joins each operation of the API document to its handler. Both must be complete.
 func (m *Manager) newRoutes() ([]*operation, error) {
-	doc, err := document()
+	doc, err := apiDocument()
 	if err != nil {
 		return nil, fmt.Errorf("manager: API document: %w", err)
 	}
 	handlers := m.handlers()
 	var routes []*operation
-	for path, item := range doc.Paths.Map() {
-		for method, described := range item.Operations() {
-			handle, ok := handlers[described.OperationID]
-			if !ok {
-				return nil, fmt.Errorf("manager: nothing answers operation %q", described.OperationID)
-			}
-			delete(handlers, described.OperationID)
-			op := &operation{id: described.OperationID, method: method, segments: strings.Split(path, "/"), handle: handle}
-			if described.RequestBody != nil {
-				op.body = described.RequestBody.Value
-			}
-			routes = append(routes, op)
+	for _, described := range doc.operations {
+		handle, ok := handlers[described.id]
+		if !ok {
+			return nil, fmt.Errorf("manager: nothing answers operation %q", described.id)
 		}
+		delete(handlers, described.id)
+		routes = append(routes, &operation{
+			id: described.id, method: described.method, segments: strings.Split(described.path, "/"), body: described.body, handle: handle,
+		})
 	}
 	for id := range handlers {
 		return nil, fmt.Errorf("manager: the API document has no operation %q", id)

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/flsync/flsync/internal/report"
@@ -14,7 +15,12 @@ import (
 //go:embed page.html
 var pageHTML string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
+// page is parsed when somebody wants one: most commands do not.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(functions).Parse(pageHTML))
+})
+
+var functions = template.FuncMap{
 	"bytes": report.Bytes,
 	"stamp": func(t time.Time) string { return t.Local().Format("Monday, 2 January 2006, 15:04:05") },
 	"seconds": func(s float64) string {
@@ -34,12 +40,12 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 		return 100 * float64(part) / float64(most)
 	},
 	"join": strings.Join,
-}).Parse(pageHTML))
+}
 
 // HTML writes the page.
 func (r *Run) HTML(w io.Writer) error {
 	text, mood := r.Verdict()
-	return page.Execute(w, struct {
+	return page().Execute(w, struct {
 		*Run
 		Text, Mood string
 	}{r, text, mood})
