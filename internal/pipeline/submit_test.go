@@ -250,7 +250,7 @@ func TestTypeChangesMeanwhile(t *testing.T) {
 	n := newNight(t)
 	jobs := n.load(twoTests)
 	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
-		Operation: "submitJob", Times: 2, Fault: manager.Fault{Status: 412, Body: `{"code":412,"message":"rejecting job because its settings are outdated, refresh the job type"}`, Type: "application/json"},
+		Operation: "submitJob", Times: 1, Fault: manager.Fault{Status: 412, Body: `{"code":412,"message":"rejecting job because its settings are outdated, refresh the job type"}`, Type: "application/json"},
 	})})
 	if _, err := n.submit(t.Context(), jobs, nil); err != nil {
 		t.Fatal(err)

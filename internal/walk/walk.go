@@ -161,7 +161,11 @@ func Walk(ctx context.Context, opt Options, found func(File) error) error {
 	if os.IsPathSeparator(root[len(root)-1]) { // the root of a disk
 		w.start--
 	}
-	return w.run(ctx)
+	err = w.run(ctx)
+	if ctx.Err() != nil && (err == nil || errors.As(err, new(*IncompleteError))) {
+		err = context.Cause(ctx) // it ended while the last folders were read: nobody can rely on the rest
+	}
+	return err
 }
 
 func single(path string, info fs.FileInfo, found func(File) error) error {
