@@ -20,7 +20,8 @@ type blake3Hasher struct {
 	stack  [50][8]uint32
 	groups uint64 // finished; the last one is not, because the root is compressed otherwise
 	last   [groupSize]byte
-	n      int // bytes in last
+	n      int       // bytes in last
+	head   [8]uint32 // chaining value of the first headSize bytes, once there are more
 }
 
 func (h *blake3Hasher) reset() { h.groups, h.n = 0, 0 }
@@ -52,7 +53,17 @@ func (h *blake3Hasher) push(group *[groupSize]byte) {
 		cv = guts.ChainingValue(guts.ParentNode(h.stack[level], cv, &key, 0))
 	}
 	h.stack[level] = cv
-	h.groups++
+	if h.groups++; h.groups == headSize/groupSize {
+		h.head = cv
+	}
+}
+
+// headID names the first headSize bytes of what was written, which must be more than that. It costs nothing: the tree has
+// a node for them.
+func (h *blake3Hasher) headID() (id [headIDSize]byte) {
+	binary.LittleEndian.PutUint32(id[:], h.head[0])
+	binary.LittleEndian.PutUint32(id[4:], h.head[1])
+	return id
 }
 
 func (h *blake3Hasher) sum() (digest [32]byte) {

@@ -18,7 +18,8 @@ import (
 //	facts   namespace, NUL, key                                   → when written (8), value
 //
 // The folder ID is the beginning of the folder's BLAKE3: files of a folder lie side by side, which is how a walk asks
-// for them, and the folder is stored once. Head is the beginning of the BLAKE3 of the first headSize bytes.
+// for them, and the folder is stored once. Head names the first headSize bytes: it is the beginning of their chaining value in the
+// BLAKE3 of the whole, or of that digest itself if there are no more.
 // Numbers in values are little endian, times are nanoseconds since 1970.
 const (
 	format = 1

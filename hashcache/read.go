@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"time"
 )
 
@@ -71,21 +70,18 @@ func (r *reading) untilStill(ctx context.Context, wait time.Duration) (Sum, *Con
 
 // once reads the file once; errMoved if it is another one, or has another stamp, afterwards.
 func (r *reading) once(ctx context.Context) error {
-	file, err := os.OpenFile(r.path, openFlags, 0)
+	file, err := openFile(r.path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	began := r.now()
-	info, err := file.Stat()
+	stamp, err := file.stamp()
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() {
-		return &fs.PathError{Op: "hash", Path: r.path, Err: ErrNotRegular}
-	}
-	r.found = entry{Stamp: StampOf(info), written: began.UnixNano()}
-	if r.found.Size <= max(wholeSize, r.limit) {
+	r.found = entry{Stamp: stamp, written: began.UnixNano()}
+	if stamp.Size <= max(wholeSize, r.limit) {
 		err = r.whole(ctx, file)
 	} else {
 		err = r.stream(ctx, file)
@@ -94,20 +90,20 @@ func (r *reading) once(ctx context.Context) error {
 		return err
 	}
 	// Asking for the path, not the open file, also finds a file that has been replaced.
-	after, err := os.Stat(r.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	after, err := file.stampNow()
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotRegular) {
 		return errMoved // the next try says which error it is, or finds the new file
 	} else if err != nil {
 		return err
 	}
-	if StampOf(after) != r.found.Stamp {
+	if after != stamp {
 		return errMoved
 	}
 	return nil
 }
 
 // whole takes the digests of a small file from memory.
-func (r *reading) whole(ctx context.Context, file *os.File) error {
+func (r *reading) whole(ctx context.Context, file *file) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -128,9 +124,9 @@ func (r *reading) whole(ctx context.Context, file *os.File) error {
 	p := content.Bytes()
 	h := r.pool.hasher()
 	defer r.pool.hashers.Put(h)
-	r.found.head = headOf(&h.blake3, p)
 	h.blake3.write(p)
 	r.found.blake3 = h.blake3.sum()
+	r.found.head = headOf(&h.blake3, r.found.blake3, size)
 	if !r.recognise() {
 		h.sha256.Write(p)
 		h.sha256.Sum(r.found.sha256[:0])
@@ -154,8 +150,8 @@ func (r *reading) recognise() bool {
 
 // stream takes the digests of a large file, in one pass: BLAKE3 alone if its first bytes promise that the rest is
 // known too, else both. If the promise was empty, a second pass takes both.
-func (r *reading) stream(ctx context.Context, file *os.File) error {
-	advise(file)
+func (r *reading) stream(ctx context.Context, file *file) error {
+	file.advise()
 	buf := r.pool.content(readSize - 1)
 	defer buf.Release()
 	h := r.pool.hasher()
@@ -165,24 +161,32 @@ func (r *reading) stream(ctx context.Context, file *os.File) error {
 	if err != nil {
 		return err
 	}
-	r.found.head = headOf(&h.blake3, first)
+	h.blake3.write(first)
+	r.found.head = h.blake3.headID()
 	promising := r.old.Size == r.found.Size && r.old.head == r.found.head || r.copies.mayHave(r.found.Size, r.found.head)
-	if promising {
-		if err := r.pass(ctx, file, first, *buf.buf, func(p []byte) { h.blake3.write(p) }); err != nil {
-			return err
-		}
-		if r.found.blake3 = h.blake3.sum(); r.recognise() {
-			return nil
-		}
-		h.blake3.reset()
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
-		if first, err = readBlock(file, *buf.buf); err != nil {
-			return err
-		}
+	if !promising {
+		h.sha256.Write(first)
+		return r.both(ctx, file, h, int64(len(first)), *buf.buf)
 	}
-	err = r.pass(ctx, file, first, *buf.buf, func(p []byte) {
+	err = r.pass(ctx, file, int64(len(first)), *buf.buf, func(p []byte) { h.blake3.write(p) })
+	if err != nil {
+		return err
+	}
+	if r.found.blake3 = h.blake3.sum(); r.recognise() {
+		return nil
+	}
+	h.blake3.reset()
+	if err := file.rewind(); err != nil {
+		return err
+	}
+	return r.both(ctx, file, h, 0, *buf.buf)
+}
+
+// both takes both digests in one pass over the file, of which done bytes have been read. To take each on a core of its
+// own would save a quarter of the time (SHA-256 alone: 1.8 GB/s, both: 1.3) of a large file that is hashed alone, and nothing
+// of many that are hashed at once, which is the usual case.
+func (r *reading) both(ctx context.Context, file *file, h *hasher, done int64, buf []byte) error {
+	err := r.pass(ctx, file, done, buf, func(p []byte) {
 		h.sha256.Write(p)
 		h.blake3.write(p)
 	})
@@ -195,31 +199,30 @@ func (r *reading) stream(ctx context.Context, file *os.File) error {
 	return nil
 }
 
-// pass gives digest the first block and what follows it in file. It reads no more than the file had at its
-// beginning, since one that somebody appends to may have no end.
-func (r *reading) pass(ctx context.Context, file *os.File, first, buf []byte, digest func([]byte)) error {
-	left := r.found.Size
-	for block := first; ; {
-		left -= int64(len(block))
-		if left < 0 || len(block) == 0 && left > 0 {
-			return errMoved
-		}
-		digest(block)
-		if left == 0 {
-			return nil
-		}
+// pass gives digest what follows in the file after the done bytes that were read. It reads no more than the file had
+// at its beginning, since one that somebody appends to may have no end.
+func (r *reading) pass(ctx context.Context, file *file, done int64, buf []byte, digest func([]byte)) error {
+	for done < r.found.Size {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var err error
-		if block, err = readBlock(file, buf); err != nil {
+		block, err := readBlock(file, buf)
+		if err != nil {
 			return err
 		}
+		if done += int64(len(block)); done > r.found.Size || len(block) == 0 {
+			return errMoved
+		}
+		digest(block)
 	}
+	if done > r.found.Size {
+		return errMoved
+	}
+	return nil
 }
 
 // readBlock fills buf as far as the file goes.
-func readBlock(file *os.File, buf []byte) ([]byte, error) {
+func readBlock(file *file, buf []byte) ([]byte, error) {
 	n, err := io.ReadFull(file, buf)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		err = nil
@@ -227,12 +230,12 @@ func readBlock(file *os.File, buf []byte) ([]byte, error) {
 	return buf[:n], err
 }
 
-// headOf takes the head's ID from the first block of a file. It leaves h reset.
-func headOf(h *blake3Hasher, block []byte) (id [headIDSize]byte) {
-	h.write(block[:min(len(block), headSize)])
-	sum := h.sum()
-	copy(id[:], sum[:])
-	h.reset()
+// headOf names the head of a file of which h holds the whole.
+func headOf(h *blake3Hasher, blake3 [32]byte, size int64) (id [headIDSize]byte) {
+	if size > headSize {
+		return h.headID()
+	}
+	copy(id[:], blake3[:])
 	return id
 }
 

@@ -336,6 +336,9 @@ func (db *DB) openBolt(readOnly bool) (*bbolt.DB, *os.File, os.FileInfo, error) 
 	if file != nil {
 		_ = file.Close() // bbolt may have panicked before it could
 	}
+	if info != nil && info.Size() == 0 && !readOnly {
+		_ = os.Remove(db.path) // what a full disk left of making it would look damaged
+	}
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		err = ErrBusy

@@ -1,7 +1,0 @@
-//go:build !linux
-
-package hashcache
-
-import "os"
-
-func advise(*os.File) {}

@@ -1,7 +1,0 @@
-//go:build !unix
-
-package hashcache
-
-import "os"
-
-const openFlags = os.O_RDONLY
