@@ -150,7 +150,7 @@ func (c *Cache) SumKeep(ctx context.Context, path string, info fs.FileInfo, limi
 	r := reading{path: path, old: old, limit: limit, copies: c, now: c.cfg.Now, pool: &c.pool}
 	sum, content, err := r.untilStill(ctx, c.cfg.ChangeWait)
 	if err == nil {
-		c.learn(path, &r.found)
+		c.learn(path, &r.found, known, r.source)
 	}
 	return sum, content, err
 }
@@ -170,14 +170,19 @@ func (c *Cache) entry(path string) (e entry, ok bool) {
 	return e, ok && e.decode(b)
 }
 
-// learn stores an entry, and what finds its copies.
-func (c *Cache) learn(path string, e *entry) {
-	var buf [entrySize]byte
-	key := fileKey(nil, path)
+// learn stores an entry and, where they are not stored already, the name of its folder and what finds its copies.
+func (c *Cache) learn(path string, e *entry, known bool, source Source) {
+	var (
+		keyBuf [folderIDSize + 64]byte
+		buf    [entrySize]byte
+	)
+	key := fileKey(keyBuf[:0], path)
 	c.store.Put(filesTable, key, e.encode(buf[:0]))
-	dir, _ := splitPath(path)
-	c.store.Put(dirsTable, key[:folderIDSize], []byte(dir))
-	if e.Size >= minCopySize {
+	if !known {
+		dir, _ := splitPath(path)
+		c.store.Put(dirsTable, key[:folderIDSize], []byte(dir))
+	}
+	if e.Size >= minCopySize && source == Hashed {
 		c.store.Put(copiesTable, copyKey(nil, e.Size, e.head, e.blake3), encodeCopy(e.sha256, e.written))
 	}
 }
@@ -191,6 +196,6 @@ func (c *Cache) keepYoung(path string, e *entry) {
 		// The entry is trusted now, so its contents are those of now.
 		renewed := *e
 		renewed.written = now.UnixNano()
-		c.learn(path, &renewed)
+		c.learn(path, &renewed, true, Cached)
 	}
 }

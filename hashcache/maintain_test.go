@@ -51,7 +51,7 @@ func TestStatsVerifyPrune(t *testing.T) {
 	// An entry that says something else than its file does, as after a write that no time stamp shows.
 	liar, _ := cache.entry(file("liar"))
 	liar.sha256[0] ^= 1
-	cache.learn(file("liar"), &liar)
+	cache.learn(file("liar"), &liar, true, Hashed)
 	damaged := fileKey(nil, file("nonsense"))
 	cache.store.Put(filesTable, damaged, []byte("not an entry"))
 
@@ -106,7 +106,7 @@ func TestPruneGivesSpaceBack(t *testing.T) {
 	cache := open(t, filepath.Join(dir, "c.db"), Config{Now: func() time.Time { return now }})
 	for i := range 25_000 {
 		path := filepath.Join(dir, fmt.Sprintf("folder%d/file%d", i/100, i))
-		cache.learn(path, &entry{Stamp: Stamp{Size: 1}, written: now.UnixNano()})
+		cache.learn(path, &entry{Stamp: Stamp{Size: 1}, written: now.UnixNano()}, false, Hashed)
 	}
 	now = now.Add(time.Hour)
 	pruned, err := cache.Prune(t.Context(), PruneOptions{OlderThan: time.Minute})
