@@ -47,7 +47,8 @@ type turn struct {
 
 const (
 	fewest      = 4                      // small uploads at once, if the configuration allows that many
-	firstLimit  = 16                     // before anything is known: harmless to a near Manager, and a start with a far one
+	firstLimit  = 2 * fewest             // to begin with: at least
+	firstMost   = 64                     // and at most, for a Manager that is far away; see roundTrip
 	spare       = 2 * fewest             // in line at the Manager, so that it does not wait for us
 	fastestWork = 100 * time.Microsecond // for one upload, by a Manager four times as fast as any that was measured
 	bigSteps    = 2                      // factor of trials at first: a far Manager is busy within a few round trips
@@ -82,7 +83,7 @@ func newPace(c Config) pace {
 // set begins a turn with that limit, as far as the configuration allows it.
 func (p *pace) set(limit int) {
 	limit = min(max(limit, fewest), p.most, p.enough())
-	if limit != p.limit {
+	if limit != p.limit && !p.turn.began.IsZero() {
 		p.skip = p.limit
 	}
 	p.limit = limit
@@ -175,8 +176,14 @@ func (p *pace) failed(began, now time.Time) {
 	p.up, p.factor, p.rest, p.fails = true, bigSteps, 1, 0
 }
 
-// roundTrip learns from how long any request took that was answered.
-func (p *pace) roundTrip(took time.Duration, now time.Time) { p.nearest.add(max(took, 1), now) }
+// roundTrip learns from how long any request took that was answered. Before the first upload that was a requirements
+// request: it tells roughly how far away the Manager is, and so where to begin.
+func (p *pace) roundTrip(took time.Duration, now time.Time) {
+	p.nearest.add(max(took, 1), now)
+	if p.turn.began.IsZero() {
+		p.set(min(max(p.enough()/4, firstLimit), firstMost))
+	}
+}
 
 // fastest is the least of the durations of the last one to two memories: the way may get longer.
 type fastest struct {
