@@ -99,6 +99,7 @@ func TestCheckoutAfterGarbageCollection(t *testing.T) {
 func TestCheckoutOfMissingFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
+		f.RTT = time.Millisecond
 		f.Script = func(_ int, up flamenco.Upload) (flamenco.UploadOutcome, error) {
 			if up.Name == "refused" {
 				return 0, status(403)

@@ -68,7 +68,7 @@ func (e *PathError) Error() string { return fmt.Sprintf("path %q %s", e.Path, e.
 // MissingError says that files of a checkout are not in the Manager's store and could not be brought there.
 type MissingError struct {
 	Files []api.ShamanFileSpec
-	Err   error // why the first of them is missing; nil when it was never given to Ensure
+	Err   error // why sending one of them failed while Checkout waited; a failure before that is known to its Pending
 }
 
 func (e *MissingError) Error() string {
