@@ -99,6 +99,11 @@ func (c *Client) String() string { return c.URL() }
 // GoString is String, for %#v.
 func (c *Client) GoString() string { return c.URL() }
 
+// WebURL is the page of something in the Manager's web interface, such as ("jobs", id), without user and password.
+func (c *Client) WebURL(kind, id string) string {
+	return strings.TrimSuffix(c.URL(), "/") + "/app/" + kind + "/" + id
+}
+
 // Close closes the connections that are kept open. Calls under way go on.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 

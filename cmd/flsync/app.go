@@ -110,6 +110,16 @@ func (a *app) verbosity() report.Verbosity {
 	return report.Normal
 }
 
+// loadPaths tells where the state of flsync lies.
+func (a *app) loadPaths() (*config.Config, config.Paths, error) {
+	c, err := a.loadConfig()
+	if err != nil {
+		return nil, config.Paths{}, err
+	}
+	paths, err := c.Paths(a.userCacheDir)
+	return c, paths, err
+}
+
 // loadConfig reads the configuration with the command line's flags over it.
 func (a *app) loadConfig() (*config.Config, error) {
 	c, err := config.Load(config.Source{File: a.configFile, Getenv: a.getenv, UserConfigDir: a.userConfigDir})

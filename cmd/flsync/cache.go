@@ -21,11 +21,7 @@ func (a *app) cacheCommand() *cobra.Command {
 // withCache turns the body of a command on the cache into cobra's form.
 func (a *app) withCache(body func(context.Context, *hashcache.Cache) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
-		c, err := a.loadConfig()
-		if err != nil {
-			return err
-		}
-		paths, err := c.Paths(a.userCacheDir)
+		_, paths, err := a.loadPaths()
 		if err != nil {
 			return err
 		}
@@ -43,11 +39,7 @@ func (a *app) cachePathCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "path", Short: "Print where the cache lies", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			c, err := a.loadConfig()
-			if err != nil {
-				return err
-			}
-			paths, err := c.Paths(a.userCacheDir)
+			_, paths, err := a.loadPaths()
 			if err != nil {
 				return err
 			}

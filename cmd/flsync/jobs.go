@@ -211,7 +211,7 @@ func jobFields(m *link, j api.Job) []field {
 		{"id", j.ID}, {"name", j.Name}, {"type", j.Type}, {"status", string(j.Status)}, {"activity", j.Activity},
 		{"progress", fmt.Sprintf("%d of %d steps  %s", j.StepsCompleted, j.StepsTotal, percent(j.StepsCompleted, j.StepsTotal))},
 		{"priority", fmt.Sprint(j.Priority)}, {"worker tag", j.WorkerTag},
-		{"created", stamp(j.Created)}, {"updated", stamp(j.Updated)}, {"page", m.webURL("jobs", j.ID)},
+		{"created", stamp(j.Created)}, {"updated", stamp(j.Updated)}, {"page", m.WebURL("jobs", j.ID)},
 	}
 	if j.Storage != nil {
 		fields = append(fields, field{"checkout", j.Storage.ShamanCheckoutID})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -97,11 +96,6 @@ func (a *app) withManager(body func(ctx context.Context, m *link, args []string)
 		}
 		return errors.Join(body(cmd.Context(), l, args), l.Close())
 	}
-}
-
-// webURL is the page of something in the Manager's web interface.
-func (l *link) webURL(kind, id string) string {
-	return strings.TrimSuffix(l.URL(), "/") + "/app/" + kind + "/" + id
 }
 
 // checkoutFolder tells where a checkout lies on this machine: known for the embedded Manager.

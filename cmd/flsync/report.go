@@ -31,11 +31,7 @@ mailed or printed. The Manager is asked how the jobs are now, and for their last
 		Example: "  flsync report\n  flsync report --html morning.html",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.loadConfig()
-			if err != nil {
-				return err
-			}
-			paths, err := c.Paths(a.userCacheDir)
+			c, paths, err := a.loadPaths()
 			if err != nil {
 				return err
 			}

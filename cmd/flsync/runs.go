@@ -16,11 +16,7 @@ func (a *app) runsCommand() *cobra.Command {
 		Use: "runs [RUN]", Short: "List past submissions, their jobs and checkouts, and checkouts whose job never came",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			c, err := a.loadConfig()
-			if err != nil {
-				return err
-			}
-			paths, err := c.Paths(a.userCacheDir)
+			_, paths, err := a.loadPaths()
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,10 +58,7 @@ func (a *app) inSession(command string, body func(ctx context.Context, s *sessio
 }
 
 func (s *session) open() (err error) {
-	if s.config, err = s.loadConfig(); err != nil {
-		return err
-	}
-	s.paths, err = s.config.Paths(s.userCacheDir)
+	s.config, s.paths, err = s.loadPaths()
 	return err
 }
 
@@ -92,7 +88,7 @@ func (s *session) list() {
 func (s *session) close(ctx context.Context, err error) error {
 	var told *toldError
 	if err != nil && !errors.As(err, &told) {
-		for _, e := range flatten(err) {
+		for _, e := range report.Split(err) {
 			s.sink.Emit(report.Error{Code: codeName(e), Message: e.Error()})
 		}
 		err = &toldError{err}
@@ -113,24 +109,6 @@ func (s *session) close(ctx context.Context, err error) error {
 		}
 	}
 	return err
-}
-
-// flatten gives each error of an errors.Join its own message.
-func flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	var lines []string
-	for _, e := range joined.Unwrap() {
-		all = append(all, flatten(e)...)
-		lines = append(lines, e.Error())
-	}
-	if err.Error() != strings.Join(lines, "\n") { // several %w in one sentence
-		return []error{err}
-	}
-	return all
 }
 
 // newRunID names a run so that names sort by time.

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,7 +25,11 @@ import (
 
 // deliver takes one job from its files to its id: hash, skip or send, check out, submit.
 func (s *submission) deliver(ctx context.Context, shot *shot) {
-	err := s.deliverOne(ctx, shot)
+	s.ended(ctx, shot, s.deliverOne(ctx, shot))
+}
+
+// ended tells of a job that failed, or ends the run when the failure is the run's own.
+func (s *submission) ended(ctx context.Context, shot *shot, err error) {
 	switch {
 	case err == nil:
 	case gaveUp(ctx, err):
@@ -40,36 +46,16 @@ func (s *submission) deliverOne(ctx context.Context, shot *shot) error {
 	if s.opt.UploadOnly {
 		return s.upload(ctx, shot)
 	}
-	if err := s.check(ctx, shot); err != nil {
+	files, print, skipped, err := s.identify(ctx, shot, true)
+	if err != nil || skipped {
 		return err
 	}
-	before, found, err := s.poster.Find(ctx, shot.Key)
-	if err != nil {
-		return err
-	}
-	// Sending may begin with the first digest, unless all digests together may say that nothing is to be
-	// sent.
-	mayBeThere := found && !s.opt.Force
-	files, err := s.hashShot(ctx, shot, !mayBeThere)
-	if err != nil {
-		return err
-	}
-	print, err := fingerprint(shot, files)
-	if err != nil {
-		return err
-	}
-	if mayBeThere {
-		if reason := s.skips(before, print); reason != "" {
-			return s.skip(ctx, shot, before, reason)
-		}
-		s.sendAll(ctx, files)
-	}
+	s.sendAll(ctx, files)
 	if err := s.settleShot(ctx, files); err != nil {
 		return err
 	}
 	if s.DryRun {
-		s.meter.submitted.Add(1)
-		s.Sink.Emit(report.Job{Name: shot.Name, Key: shot.Key, JobType: shot.Type, DryRun: true})
+		s.wouldSubmit(shot)
 		return nil
 	}
 	checkout, err := s.checkoutShot(ctx, shot, files)
@@ -77,6 +63,37 @@ func (s *submission) deliverOne(ctx context.Context, shot *shot) error {
 		return err
 	}
 	return s.post(ctx, shot, checkout, print, files)
+}
+
+// identify takes the digests of a shot's files and its fingerprint, and skips it when the Manager has its job. With
+// early set, sending begins with the first digest, unless all digests together may say that nothing is to be sent.
+func (s *submission) identify(ctx context.Context, shot *shot, early bool) (files []*file, print string, skipped bool, err error) {
+	if err := s.check(ctx, shot); err != nil {
+		return nil, "", false, err
+	}
+	before, found, err := s.poster.Find(ctx, shot.Key)
+	if err != nil {
+		return nil, "", false, err
+	}
+	mayBeThere := found && !s.opt.Force
+	if files, err = s.hashShot(ctx, shot, early && !mayBeThere); err != nil {
+		return nil, "", false, err
+	}
+	if print, err = fingerprint(shot, files); err != nil {
+		return nil, "", false, err
+	}
+	if mayBeThere {
+		if reason := s.skips(before, print); reason != "" {
+			return files, print, true, s.skip(ctx, shot, before, reason)
+		}
+	}
+	return files, print, false, nil
+}
+
+// wouldSubmit tells of a job of a dry run.
+func (s *submission) wouldSubmit(shot *shot) {
+	s.meter.submitted.Add(1)
+	s.Sink.Emit(report.Job{Name: shot.Name, Key: shot.Key, JobType: shot.Type, DryRun: true})
 }
 
 // upload sends a job's files and leaves it at that, so that a later run has nothing to send.
@@ -107,74 +124,48 @@ func (s *submission) deliverShared(ctx context.Context, shots []*shot) {
 }
 
 func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
+	type identified struct {
+		*shot
+		files []*file
+		print string
+	}
 	union := make(map[string]*file)
-	prints := make(map[*shot]string)
-	contents := make(map[*shot][]*file)
-	var send []*shot
+	var send []identified
 	for _, shot := range group {
-		before, found, err := s.poster.Find(ctx, shot.Key)
-		if err == nil {
-			err = s.check(ctx, shot)
+		files, print, skipped, err := s.identify(ctx, shot, false)
+		s.ended(ctx, shot, err)
+		if ctx.Err() != nil {
+			return
 		}
-		var files []*file
-		if err == nil {
-			files, err = s.hashShot(ctx, shot, false)
-		}
-		if err == nil {
-			prints[shot], err = fingerprint(shot, files)
-			contents[shot] = files
-		}
-		if err == nil && found && !s.opt.Force {
-			if reason := s.skips(before, prints[shot]); reason != "" {
-				err = s.skip(ctx, shot, before, reason)
-				if err == nil {
-					continue
-				}
-			}
-		}
-		if err != nil {
-			if gaveUp(ctx, err) {
-				s.giveUp(err)
-				return
-			}
-			s.failed(ctx, shot, err)
+		if err != nil || skipped {
 			continue
 		}
-		send = append(send, shot)
+		send = append(send, identified{shot, files, print})
 		for _, f := range files {
 			union[f.path] = f
 		}
 	}
-	var files []*file
-	for _, f := range union {
-		files = append(files, f)
-	}
-	slices.SortFunc(files, func(a, b *file) int { return strings.Compare(a.path, b.path) })
+	files := slices.SortedFunc(maps.Values(union), func(a, b *file) int { return strings.Compare(a.path, b.path) })
 	s.sendAll(ctx, files)
 	err := s.settleShot(ctx, files)
 	checkout := ""
 	if err == nil && !s.DryRun && len(files) > 0 {
-		name := baseName(group[0].Project)
-		checkout, err = s.recordedCheckout(ctx, "checkout of "+group[0].Project, name, files)
+		project := group[0].Project
+		checkout, err = s.recordedCheckout(ctx, "checkout of "+project, filepath.Base(project), files)
 	}
 	var posts errgroup.Group
 	posts.SetLimit(postsAtOnce)
-	for _, shot := range send {
+	for _, job := range send {
 		posts.Go(func() error {
 			one := err
 			switch {
 			case one != nil:
 			case s.DryRun:
-				s.meter.submitted.Add(1)
-				s.Sink.Emit(report.Job{Name: shot.Name, Key: shot.Key, JobType: shot.Type, DryRun: true})
+				s.wouldSubmit(job.shot)
 			default:
-				one = s.post(ctx, shot, checkout, prints[shot], contents[shot])
+				one = s.post(ctx, job.shot, checkout, job.print, job.files)
 			}
-			if one != nil && gaveUp(ctx, one) {
-				s.giveUp(one)
-			} else if one != nil {
-				s.failed(ctx, shot, one)
-			}
+			s.ended(ctx, job.shot, one)
 			return nil
 		})
 	}
@@ -185,11 +176,7 @@ func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
 // each shape, that is of each job type with the same settings given. The others are checked by being
 // submitted; a check costs the Manager nearly half of that.
 func (s *submission) check(ctx context.Context, shot *shot) error {
-	names := make([]string, 0, len(shot.values))
-	for k := range shot.values {
-		names = append(names, k)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(shot.values))
 	shape := shot.Type + "\x00" + shot.jobType.Etag + "\x00" + strings.Join(names, ",")
 	s.mu.Lock()
 	known := s.shapes[shape]
@@ -429,7 +416,7 @@ func (s *submission) post(ctx context.Context, shot *shot, checkout, print strin
 func (s *submission) jobEvent(shot *shot, job api.Job, skipped string) report.Job {
 	e := report.Job{
 		Name: shot.Name, Key: shot.Key, ID: job.ID, Status: string(job.Status), JobType: shot.Type,
-		Skipped: skipped != "", Reason: skipped, URL: strings.TrimSuffix(s.Manager.URL(), "/") + "/app/jobs/" + job.ID,
+		Skipped: skipped != "", Reason: skipped, URL: s.Manager.WebURL("jobs", job.ID),
 	}
 	if job.Storage != nil {
 		e.Checkout = job.Storage.ShamanCheckoutID

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
-	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/uploader"
@@ -106,14 +105,10 @@ func start(ctx context.Context, env Env, body func(context.Context, *run) error)
 	return summary, err
 }
 
-// checkout makes a checkout of specs and tells of it.
+// checkout makes a checkout of files and tells of it.
 func (r *run) checkout(ctx context.Context, requested string, files []*file) (string, error) {
 	r.meter.toCheckout.Add(1)
-	specs := make([]api.ShamanFileSpec, len(files))
-	for i, f := range files {
-		specs[i] = f.spec()
-	}
-	path, err := r.up.Checkout(ctx, requested, specs)
+	path, err := r.up.Checkout(ctx, requested, specsOf(files))
 	if err != nil {
 		return "", err
 	}

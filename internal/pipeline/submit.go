@@ -135,7 +135,7 @@ func (s *submission) release(ctx context.Context) error {
 // failed tells of a job that will not be submitted, and ends the run when that is one too many.
 func (s *submission) failed(ctx context.Context, shot *shot, err error) {
 	s.meter.broken.Add(1)
-	for _, e := range unjoin(err) {
+	for _, e := range report.Split(err) {
 		s.Sink.Emit(report.Error{Code: jobCode(e), Job: shot.Name, Path: shot.Blend, Message: e.Error()})
 	}
 	if s.journal != nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"path/filepath"
-	"strings"
 
 	"github.com/flsync/flsync/deps/blend"
 	"github.com/flsync/flsync/deps/pack"
@@ -72,16 +70,6 @@ func jobCode(err error) string {
 	}
 	return "job"
 }
-
-// unjoin gives each error of an errors.Join.
-func unjoin(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok && strings.Contains(err.Error(), "\n") {
-		return joined.Unwrap()
-	}
-	return []error{err}
-}
-
-func baseName(folder string) string { return filepath.Base(folder) }
 
 // walkWarning tells of something that a walk met.
 func (r *run) walkWarning(w walk.Warning) {
