@@ -70,21 +70,27 @@ func (m *Manager) wakeDeletion() {
 	}
 }
 
+// deletionRetry is how long a job that could not be deleted waits: a file that is held open goes sooner or later.
+const deletionRetry = 5 * time.Second
+
 // deleteRequested removes jobs that are marked, at the start and whenever woken.
 func (m *Manager) deleteRequested(ctx context.Context) {
 	for {
+		var retry <-chan time.Time
 		for _, id := range m.marked() {
 			if ctx.Err() != nil {
 				return
 			}
 			if err := m.removeJob(id); err != nil {
-				m.log.Error("job could not be deleted; it is tried again at the next start or deletion", "job", id, "error", err)
+				m.log.Error("job could not be deleted; it is tried again", "job", id, "after", deletionRetry, "error", err)
+				retry = time.After(deletionRetry)
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-m.deletions:
+		case <-retry:
 		}
 	}
 }
@@ -112,15 +118,31 @@ func (m *Manager) removeJob(id string) error {
 			return err
 		}
 	}
+	m.jobFiles.Lock()
+	defer m.jobFiles.Unlock()
 	dir := jobDir(id)
 	if err := m.local.RemoveAll(dir); err != nil {
 		return err
 	}
-	_ = m.local.Remove(filepath.Dir(dir)) // only when no other job is in it
-	return m.update(func(x *tx) error {
+	_ = m.local.Remove(filepath.Dir(dir))        // only when no other job is in it
+	_, err := m.store.update(func(x *tx) error { // its log lines are of the job that goes
 		if e := x.s.entries[id]; e != nil {
 			x.removeJob(e)
 		}
 		return nil
 	})
+	return err
+}
+
+// writeJobFiles runs write, which puts files into a job's folder, and holds the job's deletion up meanwhile. For a job
+// that is gone it does nothing.
+func (m *Manager) writeJobFiles(id string, write func() error) error {
+	m.jobFiles.RLock()
+	defer m.jobFiles.RUnlock()
+	there := false
+	m.store.read(func(s *store) { there = s.entries[id] != nil })
+	if !there {
+		return nil
+	}
+	return write()
 }

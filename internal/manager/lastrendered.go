@@ -119,7 +119,11 @@ func (m *Manager) makeThumbnail(rendered renderedImage) error {
 	if err != nil {
 		return err
 	}
-	dir := jobDir(rendered.job)
+	return m.writeJobFiles(rendered.job, func() error { return m.writeThumbnails(rendered.job, picture) })
+}
+
+func (m *Manager) writeThumbnails(job string, picture image.Image) error {
+	dir := jobDir(job)
 	if err := m.local.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -134,10 +138,7 @@ func (m *Manager) makeThumbnail(rendered renderedImage) error {
 		}
 	}
 	return m.update(func(x *tx) error {
-		if x.s.entries[rendered.job] == nil {
-			return m.local.RemoveAll(dir) // deleted meanwhile
-		}
-		x.s.lastRendered, x.image = rendered.job, true
+		x.s.lastRendered, x.image = job, true
 		return nil
 	})
 }

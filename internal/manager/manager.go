@@ -28,6 +28,8 @@ type Manager struct {
 	blobs *blobStore
 	local *os.Root // logs and images of jobs
 
+	jobFiles sync.RWMutex // read: files are put into a job's folder; written: a job goes with its folder
+
 	faults atomic.Pointer[Faults]
 	counts *counters
 

@@ -36,7 +36,8 @@ func (m *Manager) appendLog(line logLine) {
 	if !strings.HasSuffix(line.text, "\n") {
 		line.text += "\n"
 	}
-	if err := m.writeLog(logName(line.job, line.task), line.text); err != nil {
+	err := m.writeJobFiles(line.job, func() error { return m.writeLog(logName(line.job, line.task), line.text) })
+	if err != nil {
 		m.log.Error("task log could not be written", "task", line.task, "error", err)
 	}
 }
