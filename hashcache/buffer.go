@@ -26,6 +26,14 @@ func (c *Content) Bytes() []byte {
 	return (*c.buf)[:c.size]
 }
 
+// Room is how many bytes of memory the contents take, which is more than they are. It is 0 for a nil Content.
+func (c *Content) Room() int64 {
+	if c == nil || c.buf == nil {
+		return 0
+	}
+	return int64(len(*c.buf))
+}
+
 // Release gives the memory back. A nil Content and a second call are fine.
 func (c *Content) Release() {
 	if c == nil || c.buf == nil {

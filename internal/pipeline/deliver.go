@@ -268,7 +268,7 @@ func (s *submission) rewritten(ctx context.Context, p placed, f *file, d *digest
 	if err != nil || p.change == nil || s.DryRun { // a dry run writes nothing, and takes the file itself for its copy
 		return d, err
 	}
-	s.drop(d.take(), sum.Size)
+	s.drop(d.take())
 	if f.source, err = s.store.Rewritten(ctx, *p.change, hex.EncodeToString(sum.SHA256[:])); err != nil {
 		return nil, err
 	}

@@ -89,6 +89,6 @@ func (d *digests) dropKept() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, p := range d.paths {
-		d.drop(p.take(), p.sum.Size)
+		d.drop(p.take())
 	}
 }

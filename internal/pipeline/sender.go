@@ -40,7 +40,7 @@ type sender struct {
 	cache *hashcache.Cache
 	up    *uploader.Uploader
 	meter *meter
-	kept  atomic.Int64 // bytes of contents that wait in memory for their upload
+	kept  atomic.Int64 // bytes of memory of the contents that wait for their upload
 
 	sources sync.Map // SHA-256 to the path of a file that had it: for what the Manager loses again
 }
@@ -77,18 +77,14 @@ func (s *sender) digest(ctx context.Context, source string, info fs.FileInfo) (h
 		return sum, nil, err
 	}
 	s.meter.hashedFile(sum)
-	if content != nil {
-		s.kept.Add(sum.Size)
-	}
+	s.kept.Add(content.Room())
 	return sum, content, nil
 }
 
-// drop gives up content that nobody will send.
-func (s *sender) drop(content *hashcache.Content, size int64) {
-	if content != nil {
-		content.Release()
-		s.kept.Add(-size)
-	}
+// drop gives up content that is sent, or that nobody will send.
+func (s *sender) drop(content *hashcache.Content) {
+	s.kept.Add(-content.Room())
+	content.Release()
 }
 
 // ensure hands a file's content to the uploader, which owns it from then on.
@@ -107,7 +103,7 @@ func (s *sender) blob(source string, sum hashcache.Sum, content *hashcache.Conte
 		return b
 	}
 	b.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil }
-	b.Release = func() { s.drop(content, sum.Size) }
+	b.Release = func() { s.drop(content) }
 	return b
 }
 
