@@ -29,13 +29,20 @@ type app struct {
 	json       bool
 	quiet      bool
 	verbose    bool
+
+	understood bool // the command line; what goes wrong from then on is something else
 }
 
 // main runs one command line and returns the exit code.
 func (a *app) main(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.SetArgs(args)
+	root.InitDefaultCompletionCmd()
+	a.strict(root)
 	err := root.ExecuteContext(ctx)
+	if err != nil && !a.understood {
+		err = usageError(err)
+	}
 	var told *toldError
 	code := exitCode(ctx, err)
 	if err != nil && !errors.As(err, &told) {
@@ -70,7 +77,7 @@ Exit codes: 0 all done, 1 failed, 2 wrong usage or configuration, 3 done in part
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
 	f := root.PersistentFlags()
 	f.StringVar(&a.flags.Manager, "manager", "", "the Manager's root `URL`, a name from the config file, or \"embedded\" (env "+config.EnvManager+")")
