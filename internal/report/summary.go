@@ -81,32 +81,18 @@ func (Summary) Level() Level { return Result }
 func (s Summary) Text() string {
 	var b strings.Builder
 	took := time.Duration(s.Duration * float64(time.Second)).Round(time.Millisecond)
-	fmt.Fprintf(&b, "files    %d (%s): %d hashed (%s), %d from the cache", s.Files.Total, Bytes(s.Files.Bytes), s.Files.Hashed, Bytes(s.Files.HashedBytes), s.Files.Cached)
-	for _, c := range []struct {
-		n    int64
-		what string
-	}{{s.Files.Missing, "missing"}, {s.Files.Failed, "failed"}, {s.Files.HeldBack, "held back"}} {
-		if c.n > 0 {
-			fmt.Fprintf(&b, ", %d %s", c.n, c.what)
-		}
-	}
-	if s.DryRun {
-		fmt.Fprintf(&b, "\nstore    %d blobs: %d stored already, %d (%s) would be sent", s.Store.Unique, s.Store.AlreadyStored, s.Store.Wanted, Bytes(s.Store.WantedBytes))
-	} else {
-		fmt.Fprintf(&b, "\nstore    %d blobs: %d stored already, %d sent (%s)", s.Store.Unique, s.Store.AlreadyStored, s.Store.Uploaded, Bytes(s.Store.UploadedBytes))
-	}
-	if s.Store.Deferred+s.Store.Retried > 0 {
-		fmt.Fprintf(&b, ", %d deferred, %d retried", s.Store.Deferred, s.Store.Retried)
+	if s.OK || s.Files.Total > 0 { // else it did not come to that
+		s.filesText(&b)
 	}
 	if s.Jobs.Total > 0 {
 		verb := "submitted"
 		if s.DryRun {
 			verb = "would be submitted"
 		}
-		fmt.Fprintf(&b, "\njobs     %d: %d %s, %d skipped, %d failed", s.Jobs.Total, s.Jobs.Submitted, verb, s.Jobs.Skipped, s.Jobs.Failed)
+		fmt.Fprintf(&b, "jobs     %d: %d %s, %d skipped, %d failed\n", s.Jobs.Total, s.Jobs.Submitted, verb, s.Jobs.Skipped, s.Jobs.Failed)
 	}
 	if left := s.Store.Unique - s.Store.AlreadyStored - s.Store.Uploaded; !s.OK && !s.DryRun && left > 0 {
-		fmt.Fprintf(&b, "\nleft     %d blobs not sent; what was sent stays: run the same command again", left)
+		fmt.Fprintf(&b, "left     %d blobs not sent; what was sent stays: run the same command again\n", left)
 	}
 	outcome := "done"
 	switch {
@@ -119,6 +105,29 @@ func (s Summary) Text() string {
 	case !s.OK:
 		outcome = fmt.Sprintf("failed (exit %d)", s.ExitCode)
 	}
-	fmt.Fprintf(&b, "\n%s after %s, run %s", outcome, took, s.Run)
+	fmt.Fprintf(&b, "%s after %s, run %s", outcome, took, s.Run)
 	return b.String()
+}
+
+// filesText tells of files and blobs.
+func (s Summary) filesText(b *strings.Builder) {
+	fmt.Fprintf(b, "files    %d (%s): %d hashed (%s), %d from the cache", s.Files.Total, Bytes(s.Files.Bytes), s.Files.Hashed, Bytes(s.Files.HashedBytes), s.Files.Cached)
+	for _, c := range []struct {
+		n    int64
+		what string
+	}{{s.Files.Missing, "missing"}, {s.Files.Failed, "failed"}, {s.Files.HeldBack, "held back"}} {
+		if c.n > 0 {
+			fmt.Fprintf(b, ", %d %s", c.n, c.what)
+		}
+	}
+	b.WriteByte('\n')
+	if s.DryRun {
+		fmt.Fprintf(b, "store    %d blobs: %d stored already, %d (%s) would be sent", s.Store.Unique, s.Store.AlreadyStored, s.Store.Wanted, Bytes(s.Store.WantedBytes))
+	} else {
+		fmt.Fprintf(b, "store    %d blobs: %d stored already, %d sent (%s)", s.Store.Unique, s.Store.AlreadyStored, s.Store.Uploaded, Bytes(s.Store.UploadedBytes))
+	}
+	if s.Store.Deferred+s.Store.Retried > 0 {
+		fmt.Fprintf(b, ", %d deferred, %d retried", s.Store.Deferred, s.Store.Retried)
+	}
+	b.WriteByte('\n')
 }
