@@ -277,6 +277,14 @@ func TestPlainTargets(t *testing.T) {
 	}
 }
 
+// What makes manifests may find that there is nothing to do tonight.
+func TestNoJobs(t *testing.T) {
+	jobs, err := Load([]string{"-"}, Options{Stdin: strings.NewReader("version: 1\njobs: []\n")})
+	if err != nil || len(jobs) != 0 {
+		t.Errorf("%+v, %v", jobs, err)
+	}
+}
+
 func TestWrongTargets(t *testing.T) {
 	dir := project(t, shots()...)
 	low := -1
