@@ -23,6 +23,7 @@ import (
 type conformFlags struct {
 	rules      conform.Rules
 	read       conform.Options
+	firstFrame string
 	mediaStart string
 	since      string
 	output     string
@@ -58,8 +59,8 @@ Every clip that leads to no blend file is listed, and the exit code is then 3.`,
 	flags.StringArrayVar(&f.rules.Patterns, "match", nil, "`FIELD=REGEXP` with named groups; the field is name, reel, file or a metadata key; may be repeated")
 	flags.StringVar(&f.rules.Project, "project", ".", "`DIR` that the template is relative to")
 	flags.IntVar(&f.rules.Handles, "handles", 0, "`N` frames more on each side of each cut")
-	flags.IntVar(&f.rules.FirstFrame, "first-frame", 0, "the scene's frame `N` that shows the media's first one")
-	flags.StringVar(&f.mediaStart, "media-start", "", "the media's first frame, as `N` or timecode (default: what the edit says, else 0)")
+	flags.StringVar(&f.firstFrame, "first-frame", "", "the scene's frame `N` that shows the media's first one (default: scene and media number their frames alike)")
+	flags.StringVar(&f.mediaStart, "media-start", "", "the media's first frame, as `N` or timecode (default with --first-frame: what the edit says, else 0)")
 	flags.Float64Var(&f.rules.FPS, "fps", 0, "the scenes' `RATE`, when it is not the media's")
 	flags.Float64Var(&f.read.Rate, "rate", 24, "`RATE` of timecodes in an EDL or CSV")
 	flags.BoolVar(&f.read.Cuts, "cuts", false, "leave out what transitions show beyond the cuts")
@@ -79,6 +80,7 @@ func (s *session) conform(f *conformFlags, edit string) error {
 	if err != nil {
 		return err
 	}
+	found := len(plan.Shots)
 	if f.since != "" {
 		before, err := f.plan(f.since)
 		if err != nil {
@@ -89,13 +91,17 @@ func (s *session) conform(f *conformFlags, edit string) error {
 	for _, p := range plan.Problems {
 		s.sink.Emit(report.Warning{Code: "clip", Path: p.Blend, Message: p.String()})
 	}
+	if shot, ok := plan.Hours(); ok && f.firstFrame == "" && f.mediaStart == "" {
+		s.sink.Emit(report.Warning{Code: "timecode", Path: shot.Blend, Message: fmt.Sprintf("%s uses frames %s, which look like timecodes; "+
+			"--media-start 01:00:00:00 --first-frame 1001 says that the scene shows the media's first frame at 1001", shot.Blend, shot.Frames)})
+	}
 	if err := s.writeManifest(f, plan); err != nil {
 		return err
 	}
 	s.summary.Jobs.Total = len(plan.Shots)
 	s.summary.Files.Missing = int64(len(plan.Problems))
 	switch {
-	case len(plan.Problems) > 0 && len(plan.Shots) == 0:
+	case len(plan.Problems) > 0 && found == 0:
 		return fmt.Errorf("none of %d clips leads to a blend file", len(plan.Problems))
 	case len(plan.Problems) > 0:
 		return fmt.Errorf("%w: %d clips lead to no blend file", pipeline.ErrPartial, len(plan.Problems))
@@ -104,18 +110,21 @@ func (s *session) conform(f *conformFlags, edit string) error {
 }
 
 // parse checks flags before anything is read.
-func (f *conformFlags) parse() error {
-	f.rules.MediaStart = math.NaN()
+func (f *conformFlags) parse() (err error) {
+	if f.firstFrame != "" {
+		if f.rules.FirstFrame, err = strconv.Atoi(f.firstFrame); err != nil {
+			return usagef("--first-frame: %q is not a whole number", f.firstFrame)
+		}
+		f.rules.MediaStart = math.NaN() // what the edit says
+	}
 	if f.mediaStart != "" {
-		start, err := strconv.ParseFloat(f.mediaStart, 64)
-		if err != nil {
+		if f.rules.MediaStart, err = strconv.ParseFloat(f.mediaStart, 64); err != nil {
 			frames, err := conform.ParseTimecode(f.mediaStart, f.read.Rate, false)
 			if err != nil {
 				return usagef("--media-start: %w", err)
 			}
-			start = float64(frames)
+			f.rules.MediaStart = float64(frames)
 		}
-		f.rules.MediaStart = start
 	}
 	if err := f.rules.Validate(); err != nil {
 		return usageError(err)

@@ -17,10 +17,9 @@ type Clip struct {
 	File     string            // the media's path or URL, as the edit has it; may be empty
 	Metadata map[string]string // nested names joined by dots
 
-	Source    Range   // what of the media is used, before Speed is applied
-	Available Range   // what the media has; Duration 0 if the edit does not say
-	Speed     float64 // 1: as shot, 2: twice as fast, negative: reversed, 0: one frame held
-	Where     string  // for messages: file:line, or the place in the timeline
+	Source    Range  // what of the media is seen, changes of speed applied; Rate 0 if the edit does not say
+	Available Range  // what the media has; Duration 0 if the edit does not say
+	Where     string // for messages: file:line, or the place in the timeline
 }
 
 // Range is a stretch of media: its first frame and length, both in frames at Rate a second.
@@ -70,17 +69,4 @@ func Read(name string, r io.Reader, opt Options) ([]Clip, error) {
 		return nil, fmt.Errorf("%s: a rate of %g frames a second makes no sense", name, opt.Rate)
 	}
 	return reader(io.LimitReader(r, maxTimeline), name, opt)
-}
-
-// used is the part of the media that the edit shows, with the speed applied: it begins at Start and
-// has Duration frames, at the media's rate.
-func (c Clip) used() Range {
-	r := c.Source
-	switch {
-	case c.Speed == 0:
-		r.Duration = 1
-	default:
-		r.Duration *= math.Abs(c.Speed)
-	}
-	return r
 }

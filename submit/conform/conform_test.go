@@ -29,10 +29,8 @@ func readFile(t *testing.T, name string, opt Options) []Clip {
 // What was read off each timeline by hand.
 func TestRead(t *testing.T) {
 	type used struct {
-		Name            string
-		Start, Duration float64 // with transitions
-		Speed, Rate     float64
-		Frames          float64 // of media that are needed
+		Name                  string
+		Start, Duration, Rate float64 // with transitions, speed applied
 	}
 	tests := []struct {
 		file string
@@ -40,38 +38,90 @@ func TestRead(t *testing.T) {
 		want []used
 	}{
 		{"cut.otio", Options{}, []used{
-			{"sq010_sh010", 1010, 26, 1, 24, 26}, // 6 frames on into the dissolve
-			{"sq010_sh020", 6, 14, 2, 24, 28},    // 4 frames earlier, at double speed
-			{"sq020_sh010", 0, 50, 0, 25, 1},     // held
+			{"sq010_sh010", 1010, 26, 24}, // 6 frames on into the dissolve
+			{"sq010_sh020", 2, 28, 24},    // 4 frames earlier, at double speed
+			{"sq020_sh010", 0, 1, 25},     // held
 		}},
 		{"cut.otio", Options{Cuts: true}, []used{
-			{"sq010_sh010", 1010, 20, 1, 24, 20},
-			{"sq010_sh020", 10, 10, 2, 24, 20},
-			{"sq020_sh010", 0, 50, 0, 25, 1},
+			{"sq010_sh010", 1010, 20, 24},
+			{"sq010_sh020", 10, 20, 24},
+			{"sq020_sh010", 0, 1, 25},
 		}},
 		{"cut.edl", Options{}, []used{
-			{"sq010_sh010_comp_v003", 86400, 48, 1, 24, 48},
-			{"sq010_sh010_comp_v003", 86448, 12, 1, 24, 12}, // goes in the dissolve
-			{"sq010_sh020_comp_v001", 86424, 72, 1, 24, 72},
-			{"sq010_sh030_comp_v001", 86400, 48, 1, 24, 48}, // 48 frames shown for 96
-			{"sq010_sh040_comp_v001", 86400, 48, 2, 24, 96}, // as long as in the edit: the speed tells
+			{"sq010_sh010_comp_v003", 86400, 48, 24},
+			{"sq010_sh010_comp_v003", 86448, 12, 24}, // goes in the dissolve
+			{"sq010_sh020_comp_v001", 86424, 72, 24},
+			{"sq010_sh030_comp_v001", 86400, 48, 24}, // 48 frames shown for 96
+			{"sq010_sh040_comp_v001", 86400, 96, 24}, // as long as in the edit: the speed tells
+		}},
+		{"nested.otio", Options{}, []used{
+			{"sq010_sh010", 1009, 56, 24},
+			{"sq010_sh020", 999, 46, 24},
+			{"sq020_sh010", 1011, 20, 24}, // trimmed by the stack that it is in
+			{"sq020_sh020", 100, 20, 24},
+			{"sq020_sh040", 230, 40, 24}, // trimmed by its track and the stack, at double speed
+			{"sq030_sh010", 1, 25, 25},
+			{"sq030_sh030", 1001, 1, 24},  // held
+			{"sq030_sh040", 1001, 24, 24}, // backwards
+			{"sq030_sh050", 1001, 36, 24}, // no range of its own
+			{"bars", 0, 24, 24},
+			{"sq030_sh060", 0, 14, 24}, // its track ends in a transition
+			{"sq040_sh010", 1001, 50, 24},
+		}},
+		{"reel.edl", Options{}, []used{
+			{"sq010_sh010", 109652, 42, ntsc(29.97)},
+			{"sq010_sh010", 109694, 15, ntsc(29.97)}, // goes in the wipe
+			{"sq010_sh020", 215784, 60, ntsc(29.97)},
+			{"sq010_sh030", 300, 1, ntsc(29.97)}, // held
+			{"sq010_sh040.anim", 600, 30, ntsc(29.97)},
+			{"sq010_sh050", 600, 60, ntsc(29.97)}, // backwards at double speed, as the edit runs
+			{"sq010_sh060", 100, 30, ntsc(29.97)}, // frame numbers
+			{"sq010_sh070", 900, 30, ntsc(29.97)},
+			{"sq010_sh080", 1200, 30, ntsc(29.97)},
+			{"sq010_title", 1500, 30, ntsc(29.97)},
 		}},
 		{"shots.csv", Options{}, []used{
-			{"sq010_sh010", 1001, 48, 1, 24, 48},
-			{"sq010_sh010", 1040, 21, 1, 24, 21},
-			{"sq010_sh020", 250, 50, 1, 25, 50},
+			{"sq010_sh010", 1001, 48, 24},
+			{"sq010_sh010", 1040, 21, 24},
+			{"sq010_sh020", 250, 50, 25},
 		}},
 	}
 	for _, test := range tests {
 		t.Run(test.file, func(t *testing.T) {
 			var got []used
 			for _, c := range readFile(t, test.file, test.opt) {
-				got = append(got, used{c.Name, c.Source.Start, c.Source.Duration, c.Speed, c.Source.Rate, c.used().Duration})
+				got = append(got, used{c.Name, c.Source.Start, c.Source.Duration, c.Source.Rate})
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Text as old editing systems write it.
+func TestEDLText(t *testing.T) {
+	const event = "001  A  V  C  00:00:00:00 00:00:01:00 00:00:00:00 00:00:01:00"
+	for what, text := range map[string]string{
+		"Latin-1":       event + "\n* FROM CLIP NAME: caf\xe9\n",
+		"a Mac's lines": event + "\r* FROM CLIP NAME: café\r",
+		"no asterisk":   event + "\nFROM CLIP NAME: café",
+		"of the file":   event + "\n* FROM FILE: S:\\edit\\café.mov",
+	} {
+		clips, err := Read("x.edl", strings.NewReader(text), Options{})
+		if err != nil || len(clips) != 1 || clips[0].Name != "café" {
+			t.Errorf("%s: %+v, %v", what, clips, err)
+		}
+	}
+}
+
+// OpenTimelineIO writes numbers that JSON does not have.
+func TestNumbersThatAreNone(t *testing.T) {
+	clips, err := Read("x.otio", strings.NewReader(`{"OTIO_SCHEMA": "Clip.2", "name": "NaN, \"Infinity", "metadata": {"a": Inf, "b": [-Infinity, NaN]},
+		"source_range": {"start_time": {"rate": 24, "value": 5}, "duration": {"rate": 24, "value": 7}}}`), Options{})
+	want := []Clip{{Name: `NaN, "Infinity`, Source: Range{5, 7, 24}, Where: "x.otio"}}
+	if diff := cmp.Diff(want, clips, cmpopts.EquateEmpty()); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }
 
@@ -171,8 +221,10 @@ func project(t *testing.T, files ...string) string {
 
 func TestPlanMergesUsesAndListsProblems(t *testing.T) {
 	dir := project(t, "shots/sq010/sh010.blend", "shots/sq010/sh020.blend")
-	clips := append(readFile(t, "shots.csv", Options{}), Clip{Name: "titles", Where: "here", Source: Range{0, 1, 24}, Speed: 1},
-		Clip{Name: "sq010_sh099", Where: "there", Source: Range{0, 1, 24}, Speed: 1})
+	clips := append(readFile(t, "shots.csv", Options{}), Clip{Name: "titles", Where: "here", Source: Range{0, 1, 24}},
+		Clip{Name: "sq010_sh099", Where: "there", Source: Range{0, 1, 24}})
+	clips = append(clips, Clip{Name: "sq010_sh010", Where: "early", Source: Range{-20, 5, 24}}, Clip{Name: "sq010_sh010", Where: "unknown"},
+		Clip{Name: "sq010_sh010", Where: "far", Source: Range{1e12, 5, 24}})
 	plan, err := Plan(clips, Rules{Map: "shots/{sequence}/{shot}.blend", Project: dir, Handles: 8, MediaStart: math.NaN()})
 	if err != nil {
 		t.Fatal(err)
@@ -185,6 +237,9 @@ func TestPlanMergesUsesAndListsProblems(t *testing.T) {
 		Problems: []Problem{
 			{Clip: "titles", Where: "here", Reason: "nothing in it gives {sequence}, {shot}"},
 			{Clip: "sq010_sh099", Where: "there", Blend: "shots/sq010/sh099.blend", Reason: "shots/sq010/sh099.blend: no such file"},
+			{Clip: "sq010_sh010", Where: "early", Blend: "shots/sq010/sh010.blend", Reason: "it uses frames -20 to -16 of the scene, which Flamenco cannot render; see --first-frame and --media-start"},
+			{Clip: "sq010_sh010", Where: "unknown", Blend: "shots/sq010/sh010.blend", Reason: "the edit says neither which part of it is used nor how long its media is"},
+			{Clip: "sq010_sh010", Where: "far", Blend: "shots/sq010/sh010.blend", Reason: "it uses frame 1e+12 and 5 more, which no media has"},
 		},
 	}
 	if diff := cmp.Diff(want, plan, cmpopts.EquateEmpty()); diff != "" {
@@ -204,6 +259,21 @@ func TestPlanMergesUsesAndListsProblems(t *testing.T) {
 	for _, part := range []string{"# left out: here: clip \"titles\"", "version: 1\nproject: /p\n", "blend: shots/sq010/sh010.blend", "frames: 993-999"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("no %q in\n%s", part, out.String())
+		}
+	}
+}
+
+func TestShotNames(t *testing.T) {
+	for _, test := range []struct{ blends, want []string }{
+		{[]string{"shots/sq010/sh010.blend", "shots/sq010/sh020.blend"}, []string{"sh010", "sh020"}},
+		{[]string{"shots/sq010/sh010.blend", "shots/sq020/sh010.blend"}, []string{"sq010_sh010", "sq020_sh010"}},
+		{[]string{"a/x/s.blend", "b/x/s.blend", "s.blend"}, []string{"a_x_s", "b_x_s", "s"}},
+	} {
+		names := shotNames(test.blends)
+		for i, blend := range test.blends {
+			if names[blend] != test.want[i] {
+				t.Errorf("%s of %v is called %q, want %q", blend, test.blends, names[blend], test.want[i])
+			}
 		}
 	}
 }
@@ -253,7 +323,8 @@ func TestBadTimelines(t *testing.T) {
 	for name, text := range map[string]string{
 		"a.otio": "{}", "b.otio": "no json", "c.edl": "TITLE: nothing\n", "d.csv": "in,out\n1,2\n", "e.csv": "name,in,out\na,5,2\nb,x,3\n",
 		"f.edl": "001 A V C 00:00:00:99 00:00:01:00 00:00:00:00 00:00:01:00\n", "g.xml": "", "h.edl": "M2 A 24 00:00:00:00\n",
-		"i.otio": `{"OTIO_SCHEMA":"Track.1","children":[{"OTIO_SCHEMA":"Clip.1","name":"x"}]}`,
+		"j.edl": "001 A V X 00:00:00:00 00:00:01:00 00:00:00:00 00:00:01:00\n", // an event that is not understood is not passed over
+		"k.edl": "001 A V C 00:00:02:00 00:00:01:00 00:00:00:00 00:00:01:00\n",
 	} {
 		_, err := Read(name, strings.NewReader(text), Options{})
 		if err == nil || !strings.Contains(err.Error(), name) {
@@ -263,7 +334,7 @@ func TestBadTimelines(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"cut.otio", "cut.edl", "shots.csv"} {
+	for _, name := range []string{"cut.otio", "nested.otio", "cut.edl", "reel.edl", "shots.csv"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			f.Fatal(err)
@@ -274,7 +345,9 @@ func FuzzRead(f *testing.F) {
 		clips, err := Read("x"+ext, strings.NewReader(text), Options{})
 		if err == nil {
 			for _, c := range clips {
-				c.used().span(0, 0, 24)
+				if s, err := (Rules{FPS: 24}).span(c); err == nil && (s.First < 0 || s.Last < s.First) {
+					t.Errorf("%+v has frames %v", c, s)
+				}
 			}
 		}
 	})

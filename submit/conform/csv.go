@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -67,9 +68,10 @@ func readCSV(text io.Reader, name string, opt Options) ([]Clip, error) {
 }
 
 func csvClip(get func(string) string, opt Options) (Clip, error) {
-	c := Clip{Name: get("name"), Reel: get("reel"), File: get("file"), Speed: 1}
+	c := Clip{Name: get("name"), Reel: get("reel"), File: get("file")}
+	speed := 1.0
 	c.Source.Rate = ntsc(opt.Rate)
-	if err := errors.Join(number(get("rate"), &c.Source.Rate), number(get("speed"), &c.Speed)); err != nil {
+	if err := errors.Join(number(get("rate"), &c.Source.Rate), number(get("speed"), &speed)); err != nil {
 		return c, err
 	}
 	if c.Source.Rate <= 0 {
@@ -80,16 +82,16 @@ func csvClip(get func(string) string, opt Options) (Clip, error) {
 	if first == "" {
 		first = get("start")
 	}
-	start, isTimecode, err := frame(first, c.Source.Rate)
+	start, isTimecode, err := frame(first, c.Source.Rate, false)
 	if err != nil {
 		return c, fmt.Errorf("in: %w", err)
 	}
 	c.Source.Start = start
 	if d := get("duration"); last == "" && d != "" {
-		c.Source.Duration, _, err = frame(d, c.Source.Rate)
+		c.Source.Duration, _, err = frame(d, c.Source.Rate, false)
 	} else {
 		var end float64
-		if end, _, err = frame(last, c.Source.Rate); err == nil {
+		if end, _, err = frame(last, c.Source.Rate, false); err == nil {
 			c.Source.Duration = end - start
 			if !isTimecode {
 				c.Source.Duration++
@@ -101,14 +103,18 @@ func csvClip(get func(string) string, opt Options) (Clip, error) {
 		return c, fmt.Errorf("out: %w", err)
 	case c.Source.Duration <= 0:
 		return c, errors.New("the clip ends before it begins")
+	case speed == 0:
+		c.Source.Duration = 1
+	default:
+		c.Source.Duration *= math.Abs(speed)
 	}
 	return c, nil
 }
 
 // frame reads a frame number or a timecode.
-func frame(text string, rate float64) (n float64, isTimecode bool, err error) {
+func frame(text string, rate float64, drop bool) (n float64, isTimecode bool, err error) {
 	if strings.ContainsAny(text, ":;") {
-		f, err := ParseTimecode(text, rate, false)
+		f, err := ParseTimecode(text, rate, drop)
 		return float64(f), true, err
 	}
 	n, err = strconv.ParseFloat(text, 64)

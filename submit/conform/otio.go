@@ -1,10 +1,13 @@
 package conform
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -50,11 +53,11 @@ type otioRange struct {
 	Duration otioTime `json:"duration"`
 }
 
-func (t *otioTime) at(rate float64) float64 {
+func (t *otioTime) seconds() float64 {
 	if t == nil || t.Rate == 0 {
 		return 0
 	}
-	return t.Value * rate / t.Rate
+	return t.Value / t.Rate
 }
 
 func (r *otioRange) toRange() Range {
@@ -65,7 +68,7 @@ func (r *otioRange) toRange() Range {
 	if rate == 0 {
 		rate = r.Duration.Rate
 	}
-	return Range{Start: r.Start.Value, Duration: r.Duration.at(rate), Rate: rate}
+	return Range{Start: r.Start.Value, Duration: snap(r.Duration.seconds() * rate), Rate: rate}
 }
 
 // schema is the object's kind without its version: "Clip" of "Clip.2".
@@ -74,22 +77,135 @@ func (o *otioObject) schema() string {
 	return name
 }
 
+// sequential says whether an object's children follow each other; those of others lie above each other.
+func (o *otioObject) sequential() bool {
+	return o.schema() == "Track" || o.schema() == "Sequence" // the name in files before 2018
+}
+
+// off says whether the edit has the object without showing it.
+func (o *otioObject) off() bool { return o.Enabled != nil && !*o.Enabled }
+
+// media is the clip's active media reference; the second version of the schema has several.
+func (o *otioObject) media() *otioObject {
+	media := o.Media
+	if media == nil {
+		media = o.Medias[cmp.Or(o.ActiveMedia, "DEFAULT_MEDIA")]
+	}
+	return cmp.Or(media, &otioObject{})
+}
+
+// speed is what the effects of an object make of its time.
+func (o *otioObject) speed() float64 {
+	speed := 1.0
+	for _, e := range o.Effects {
+		switch {
+		case e == nil || e.off():
+		case e.schema() == "FreezeFrame":
+			speed = 0
+		case e.TimeScalar != nil: // LinearTimeWarp
+			speed *= *e.TimeScalar
+		}
+	}
+	return speed
+}
+
+// rate is that of the object's range, 0 if it has none.
+func (o *otioObject) rate() float64 {
+	r := o.SourceRange
+	if r == nil {
+		r = o.media().Available
+	}
+	return r.toRange().Rate
+}
+
+// stretch is some time, in seconds. An object's own time is that of its source range.
+type stretch struct{ begin, end float64 }
+
+// always is the part of what nothing trims.
+var always = stretch{math.Inf(-1), math.Inf(1)}
+
+// own is the part of an object's own time that it fills a place of its parent with: its source range, else
+// all that it has. Effects do not change its length.
+func (o *otioObject) own() stretch {
+	switch {
+	case o.SourceRange != nil:
+		begin := o.SourceRange.Start.seconds()
+		return stretch{begin, begin + o.SourceRange.Duration.seconds()}
+	case o.schema() == "Clip":
+		if a := o.media().Available; a != nil {
+			return stretch{a.Start.seconds(), a.Start.seconds() + a.Duration.seconds()}
+		}
+		return stretch{}
+	}
+	return o.contents()
+}
+
+// contents is all that a composition has, from its beginning.
+func (o *otioObject) contents() (all stretch) {
+	for i, child := range o.Children {
+		if child == nil {
+			continue
+		}
+		if child.schema() == "Transition" { // it adds to the track only where one begins or ends
+			if i == 0 {
+				all.end += child.InOffset.seconds()
+			}
+			if i == len(o.Children)-1 {
+				all.end += child.OutOffset.seconds()
+			}
+			continue
+		}
+		length := child.own()
+		if o.sequential() {
+			all.end += length.end - length.begin
+		} else {
+			all.end = max(all.end, length.end-length.begin)
+		}
+	}
+	return all
+}
+
 // maxNesting bounds stacks in tracks in stacks.
 const maxNesting = 100
 
 func readOTIO(text io.Reader, name string, opt Options) ([]Clip, error) {
+	all, err := io.ReadAll(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	var root otioObject
-	if err := json.NewDecoder(text).Decode(&root); err != nil {
+	if err := json.Unmarshal(finite(all), &root); err != nil {
 		return nil, fmt.Errorf("%s: no OpenTimelineIO JSON: %w", name, err)
 	}
 	if root.Schema == "" {
 		return nil, fmt.Errorf("%s: no OpenTimelineIO JSON: it has no OTIO_SCHEMA", name)
 	}
 	w := otioWalk{opt: opt}
-	if err := w.visit(&root, name, 0); err != nil {
+	if root.schema() == "Clip" {
+		w.clip(&root, name, root.own())
+		return w.clips, nil
+	}
+	if err := w.visit(&root, name, always, 0); err != nil {
 		return nil, err
 	}
 	return w.clips, nil
+}
+
+// token is a string or a number that JSON does not have, but OpenTimelineIO writes.
+var token = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|-?(?:Infinity|Inf|NaN|nan)\b`)
+
+// finite makes null of numbers that are none: they stand in metadata, and JSON has no words for them.
+func finite(text []byte) []byte {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if json.Valid(text) {
+		return text
+	}
+	return token.ReplaceAllFunc(text, func(t []byte) []byte {
+		if t[0] == '"' {
+			return t
+		}
+		return []byte("null")
+	})
 }
 
 type otioWalk struct {
@@ -97,71 +213,91 @@ type otioWalk struct {
 	clips []Clip
 }
 
-func (w *otioWalk) visit(o *otioObject, where string, depth int) error {
-	if o == nil || o.Enabled != nil && !*o.Enabled {
-		return nil
-	}
+// visit collects the clips of a composition that are seen within cut, which is in its own time.
+func (w *otioWalk) visit(o *otioObject, where string, cut stretch, depth int) error {
 	if depth > maxNesting {
 		return fmt.Errorf("%s: nested more than %d deep", where, maxNesting)
 	}
-	if o.Name != "" && depth > 0 {
-		where += ": " + o.Name
-	}
-	switch o.schema() {
-	case "Timeline":
-		return w.visit(o.Tracks, where, depth+1)
-	case "Track", "Sequence":
-		if o.Kind == "Audio" {
+	if o.schema() == "Timeline" {
+		if o.Tracks == nil {
 			return nil
 		}
-	case "Clip":
-		return w.clip(o, where, Range{})
+		return w.show(o.Tracks, where, 0, stretch{}, cut, depth)
 	}
+	at := 0.0 // where the child begins, in the composition's own time
 	for i, child := range o.Children {
-		if child == nil {
+		if child == nil || child.schema() == "Transition" {
 			continue
 		}
-		if child.schema() == "Clip" && !w.opt.Cuts {
-			if child.Enabled == nil || *child.Enabled {
-				if err := w.clip(child, where+": "+child.Name, overlap(o.Children, i)); err != nil {
-					return err
-				}
-			}
-			continue
+		var beyond stretch
+		if o.sequential() && !w.opt.Cuts {
+			beyond = overlap(o.Children, i)
 		}
-		if err := w.visit(child, where, depth+1); err != nil {
+		if err := w.show(child, where, at, beyond, cut, depth); err != nil {
 			return err
+		}
+		if own := child.own(); o.sequential() {
+			at += own.end - own.begin
 		}
 	}
 	return nil
 }
 
-// overlap is what the transitions beside child i show of it beyond its cut: Start frames before it and
-// Duration frames after it, in frames of Rate 1 a second.
-func overlap(children []*otioObject, i int) (beyond Range) {
-	beyond.Rate = 1
+// overlap is what the transitions beside child i show of it beyond its cut: begin seconds before it and
+// end seconds after it.
+func overlap(children []*otioObject, i int) (beyond stretch) {
 	if i > 0 && children[i-1] != nil && children[i-1].schema() == "Transition" {
-		beyond.Start = children[i-1].InOffset.at(1)
+		beyond.begin = children[i-1].InOffset.seconds()
 	}
 	if i+1 < len(children) && children[i+1] != nil && children[i+1].schema() == "Transition" {
-		beyond.Duration = children[i+1].OutOffset.at(1)
+		beyond.end = children[i+1].OutOffset.seconds()
 	}
 	return beyond
 }
 
-func (w *otioWalk) clip(o *otioObject, where string, beyond Range) error {
-	media := o.Media
-	if media == nil {
-		key := o.ActiveMedia
-		if key == "" {
-			key = "DEFAULT_MEDIA"
-		}
-		media = o.Medias[key]
+// show collects what is seen of an object that begins at a time of its parent, of which cut is seen.
+func (w *otioWalk) show(o *otioObject, where string, at float64, beyond, cut stretch, depth int) error {
+	if o.off() || o.Kind == "Audio" {
+		return nil
 	}
-	if media == nil {
-		media = &otioObject{}
+	if o.Name != "" {
+		where += ": " + o.Name
 	}
-	c := Clip{Name: o.Name, Available: media.Available.toRange(), Speed: 1, Where: where, Metadata: make(map[string]string)}
+	if o.schema() == "Timeline" { // one of a collection
+		return w.visit(o, where, always, depth+1)
+	}
+	own := o.own()
+	length := own.end - own.begin
+	if all := o.contents(); o.sequential() && (own.end <= all.begin || own.begin >= all.end) {
+		// A range beside all that is in a track trims nothing: it notes the timecode where the record begins.
+		return w.visit(o, where, always, depth+1)
+	}
+	// From when to when it is seen, counted from its beginning.
+	from, to := max(-beyond.begin, cut.begin-at), min(length+beyond.end, cut.end-at)
+	if length > 0 && to-from < grain {
+		return nil
+	}
+	// The same in its own time, which its effects make run faster, backwards or not at all.
+	var seen stretch
+	switch speed := o.speed(); {
+	case speed > 0:
+		seen = stretch{own.begin + from*speed, own.begin + to*speed}
+	case speed < 0:
+		seen = stretch{own.begin - (length-to)*speed, own.begin - (length-from)*speed}
+	default:
+		seen = stretch{own.begin, own.begin + 1/cmp.Or(o.rate(), 1/grain)}
+	}
+	if o.schema() == "Clip" {
+		w.clip(o, where, seen)
+		return nil
+	}
+	return w.visit(o, where, seen, depth+1)
+}
+
+// clip adds a clip of which the edit shows what is seen, in the media's own time.
+func (w *otioWalk) clip(o *otioObject, where string, seen stretch) {
+	media := o.media()
+	c := Clip{Name: o.Name, Available: media.Available.toRange(), Where: where, Metadata: make(map[string]string)}
 	c.File = media.TargetURL
 	if media.schema() == "ImageSequenceReference" {
 		c.File = strings.TrimSuffix(media.TargetBase, "/") + "/" + media.Prefix + "#" + media.Suffix
@@ -169,29 +305,10 @@ func (w *otioWalk) clip(o *otioObject, where string, beyond Range) error {
 	flattenMetadata(c.Metadata, "media.", media.Metadata, 0)
 	flattenMetadata(c.Metadata, "", o.Metadata, 0)
 	c.Reel = firstOf(c.Metadata, "cmx_3600.reel", "reel", "media.cmx_3600.reel", "media.reel")
-
-	c.Source = o.SourceRange.toRange()
-	if o.SourceRange == nil {
-		c.Source = c.Available
-	}
-	if c.Source.Rate <= 0 || math.IsInf(c.Source.Rate, 0) || c.Source.Duration < 0 {
-		return fmt.Errorf("%s: the clip has neither a source range nor an available range with a rate", where)
-	}
-	c.Source.Start -= beyond.Start * c.Source.Rate
-	c.Source.Duration += (beyond.Start + beyond.Duration) * c.Source.Rate
-	for _, e := range o.Effects {
-		if e == nil {
-			continue
-		}
-		switch {
-		case e.schema() == "FreezeFrame":
-			c.Speed = 0
-		case e.TimeScalar != nil: // LinearTimeWarp
-			c.Speed *= *e.TimeScalar
-		}
+	if rate := o.rate(); rate > 0 {
+		c.Source = Range{Start: snap(seen.begin * rate), Duration: snap((seen.end - seen.begin) * rate), Rate: rate}
 	}
 	w.clips = append(w.clips, c)
-	return nil
 }
 
 // flattenMetadata joins nested names by dots; lists count from 0.

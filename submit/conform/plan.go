@@ -97,6 +97,11 @@ func Plan(clips []Clip, r Rules) (*Conform, error) {
 			plan.Problems = append(plan.Problems, Problem{c.Name, c.Where, "", err.Error()})
 			continue
 		}
+		span, err := r.span(c)
+		if err != nil {
+			plan.Problems = append(plan.Problems, Problem{c.Name, c.Where, blend, err.Error()})
+			continue
+		}
 		info, err := os.Stat(filepath.Join(r.Project, filepath.FromSlash(blend)))
 		if err != nil || !info.Mode().IsRegular() {
 			plan.Problems = append(plan.Problems, Problem{c.Name, c.Where, blend, blend + ": " + reason(err)})
@@ -105,15 +110,31 @@ func Plan(clips []Clip, r Rules) (*Conform, error) {
 		if spans[blend] == nil {
 			order = append(order, blend)
 		}
-		spans[blend] = append(spans[blend], r.span(c))
+		spans[blend] = append(spans[blend], span)
 	}
+	names := shotNames(order)
 	for _, blend := range order {
-		plan.Shots = append(plan.Shots, Shot{
-			Blend: blend, Frames: union(spans[blend]), Uses: len(spans[blend]),
-			Name: strings.TrimSuffix(path.Base(blend), path.Ext(blend)),
-		})
+		plan.Shots = append(plan.Shots, Shot{Blend: blend, Name: names[blend], Frames: union(spans[blend]), Uses: len(spans[blend])})
 	}
 	return plan, nil
+}
+
+// shotNames gives each blend file the name of its file, with as many folders before it as tell it from the
+// others: jobs of one name would render into one folder.
+func shotNames(blends []string) map[string]string {
+	names := make(map[string]string, len(blends))
+	for depth := 1; ; depth++ {
+		owners, more := make(map[string]int), false
+		for _, blend := range blends {
+			parts := strings.Split(strings.TrimSuffix(blend, path.Ext(blend)), "/")
+			names[blend] = strings.Join(parts[max(0, len(parts)-depth):], "_")
+			owners[names[blend]]++
+			more = more || depth < len(parts)
+		}
+		if len(owners) == len(blends) || !more {
+			return names
+		}
+	}
 }
 
 func reason(err error) string {
@@ -126,9 +147,15 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// maxFrame bounds the frame numbers that are believed; Blender's own limit is 1,048,574.
+const maxFrame = 1 << 30
+
 // span is the frames of the scene that c shows, with handles. Frames below 0 are left out: Flamenco's
 // frame ranges cannot say them.
-func (r Rules) span(c Clip) Span {
+func (r Rules) span(c Clip) (Span, error) {
+	if c.Source.Rate <= 0 || c.Source.Duration < 0 {
+		return Span{}, errors.New("the edit says neither which part of it is used nor how long its media is")
+	}
 	start := r.MediaStart
 	if math.IsNaN(start) {
 		start = c.Available.Start
@@ -136,8 +163,26 @@ func (r Rules) span(c Clip) Span {
 			start *= c.Source.Rate / c.Available.Rate
 		}
 	}
-	s := c.used().span(start, r.FirstFrame, r.FPS)
-	return Span{max(0, s.First-r.Handles), max(0, s.Last+r.Handles)}
+	if far := math.Abs(c.Source.Start) + math.Abs(start) + c.Source.Duration; !(far < maxFrame && far*r.FPS/c.Source.Rate < maxFrame) {
+		return Span{}, fmt.Errorf("it uses frame %g and %g more, which no media has", c.Source.Start, c.Source.Duration)
+	}
+	s := c.Source.span(start, r.FirstFrame, r.FPS)
+	if s.Last < 0 {
+		return Span{}, fmt.Errorf("it uses frames %d to %d of the scene, which Flamenco cannot render; see --first-frame and --media-start", s.First, s.Last)
+	}
+	return Span{max(0, s.First-r.Handles), s.Last + r.Handles}, nil
+}
+
+// Hours returns a shot whose frames all lie an hour and more into the media, if there is one. Frames of a
+// scene do not; timecodes, which by custom begin at 01:00:00:00, do.
+func (c *Conform) Hours() (Shot, bool) {
+	const hour = 60 * 60 * 23 // at the lowest rate
+	for _, s := range c.Shots {
+		if s.Frames[0].First >= hour {
+			return s, true
+		}
+	}
+	return Shot{}, false
 }
 
 // Since keeps only what a cut needs beyond an earlier one: new shots, and of the others the frames that

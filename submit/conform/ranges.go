@@ -69,10 +69,20 @@ func (f Frames) minus(g Frames) Frames {
 	return rest
 }
 
+// grain is what is left of dividing by 1.001 and the like: nothing shorter counts, of a frame or a second.
+const grain = 1e-6
+
+// snap makes x the whole number that it is but for rounding.
+func snap(x float64) float64 {
+	if n := math.Round(x); math.Abs(x-n) < grain {
+		return n
+	}
+	return x
+}
+
 // span is the frames of the scene that show r: media frame mediaStart is scene frame first, and a scene
 // has fps frames a second. Frames that are only partly seen are needed whole.
 func (r Range) span(mediaStart float64, first int, fps float64) Span {
-	const grain = 1e-6 // of a frame: what is left of dividing by 1.001
 	perFrame := 1.0
 	if fps > 0 {
 		perFrame = fps / r.Rate

@@ -27,7 +27,7 @@ func ParseTimecode(text string, rate float64, drop bool) (int64, error) {
 	hours, minutes, seconds, frames := field[0], field[1], field[2], field[3]
 	base := int64(math.Round(rate))
 	if minutes > 59 || seconds > 59 || frames >= base {
-		return 0, fmt.Errorf("%q: minutes and seconds go up to 59, frames at %g a second up to %d", text, rate, base-1)
+		return 0, fmt.Errorf("%q: minutes and seconds go up to 59, frames at %g a second up to %d; another rate is given with --rate", text, rate, base-1)
 	}
 	count := ((hours*60+minutes)*60+seconds)*base + frames
 	if !drop && m[4] == ":" {
