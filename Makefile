@@ -1,6 +1,5 @@
 # Every target works from a clean clone with Go; `make help` lists them.
 GO      ?= go
-GORELEASER ?= v2.14.3
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := $(GO) build -trimpath -ldflags '$(LDFLAGS)'
@@ -57,8 +56,8 @@ reproducible: ## two builds from scratch give the same bytes
 licences: ## docs/licences.md, from the modules that are built in
 	FLSYNC_WRITE_LICENCES=1 $(GO) test -count=1 -run TestLicences .
 
-release-snapshot: ## archives, packages and manifests in dist/, nothing published
-	$(GO) run github.com/goreleaser/goreleaser/v2@$(GORELEASER) release --snapshot --clean --skip=publish
+release-snapshot: ## archives, packages and manifests in dist/, nothing published; offline once the modules are there
+	$(GO) tool -modfile packaging/goreleaser.mod goreleaser release --snapshot --clean --skip=publish
 
 addon: ## bin/flsync-blender.zip, the Blender add-on
 	$(GO) run ./integrations/blender/addonzip -o bin/flsync-blender.zip
