@@ -26,6 +26,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shlex
 import shutil
 import signal
 import subprocess
@@ -235,8 +236,10 @@ class Program:
         if found is None:
             raise NotInstalledError(
                 "the program %r was not found; install flsync or say where it is" % self.path, 127, Summary(raw={}, exit_code=127))
-        line = [found, *command.split(), "--json", "--quiet", *_flags(("--manager", self.manager)), *self.args, *args]
+        line = [found, *command.split(), "--json", "--quiet", *self.args, *args]
         env = {**os.environ, **self.env}
+        if self.manager:  # not as a flag: a URL may have a password in it
+            env["FLSYNC_MANAGER"] = self.manager
         if self.headers:
             env["FLSYNC_HEADER"] = "\n".join("%s: %s" % h for h in self.headers.items())
         return Run(line, env, stdin)
@@ -500,6 +503,17 @@ def inspect(*files: PathLike, program: Program = PROGRAM) -> Run:
 def job_types(program: Program = PROGRAM) -> Run:
     """The Manager's job types, as plain events: `[e.raw for e in flsync.job_types()]`."""
     return program.start("jobs types")
+
+
+def split_flags(text: str, windows: bool = os.name == "nt") -> List[str]:
+    """The flags in a line that people wrote, with quotes around what has spaces. Raises ValueError for an open quote.
+
+    On Windows a backslash is no escape: it stands in paths."""
+    words = shlex.shlex(text, posix=True, punctuation_chars=False)
+    words.whitespace_split, words.commenters = True, ""
+    if windows:
+        words.escape = ""
+    return list(words)
 
 
 def _flags(*pairs: Tuple[str, str]) -> List[str]:

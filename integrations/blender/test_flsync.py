@@ -39,6 +39,28 @@ class Parse(unittest.TestCase):
                 flsync.parse(line)
 
 
+class Flags(unittest.TestCase):
+    def test_split(self):
+        for text, windows, want in [
+            ("", False, []),
+            ('--config "/my files/c.yaml" --quiet', False, ["--config", "/my files/c.yaml", "--quiet"]),
+            (r"--config /my\ files/c.yaml", False, ["--config", "/my files/c.yaml"]),
+            (r'--config "C:\My Files\c.yaml" -q', True, ["--config", r"C:\My Files\c.yaml", "-q"]),
+            (r"--cache \\server\share#1\c.db", True, ["--cache", r"\\server\share#1\c.db"]),
+        ]:
+            with self.subTest(text):
+                self.assertEqual(want, flsync.split_flags(text, windows))
+        with self.assertRaises(ValueError):
+            flsync.split_flags('--config "open')
+
+    def test_manager_is_not_in_the_process_list(self):
+        program = flsync.Program(path=PROGRAM.path, manager="http://user:secret@127.0.0.1:1")
+        run = program.start("jobs list")
+        self.assertNotIn("secret", " ".join(run._process.args))
+        with self.assertRaises(flsync.UnreachableError):
+            run.wait()
+
+
 class InFolder(unittest.TestCase):
     """What both below need."""
 

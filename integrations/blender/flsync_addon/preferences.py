@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is the same for all files: the program, the Manager, and what happens after a save."""
 
-import os
-import shlex
 from typing import Any
 
 import bpy
@@ -51,9 +49,7 @@ def get() -> Any:
 def program() -> flsync.Program:
     """The program as the preferences have it. Raises ValueError for flags that cannot be split."""
     p = get()
-    # A backslash is no escape in a Windows path.
-    flags = shlex.split(p.arguments, posix=os.name != "nt")
-    return flsync.Program(path=bpy.path.abspath(p.program), manager=p.manager.strip(), args=flags)
+    return flsync.Program(path=bpy.path.abspath(p.program), manager=p.manager.strip(), args=flsync.split_flags(p.arguments))
 
 
 def register() -> None:
