@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -332,6 +333,12 @@ func (r *reply) plainStatus() error {
 		return nil
 	}
 	return r.failureOf(bytes.NewReader(body))
+}
+
+// isPage tells whether the reply is a web page, of which a Manager's API has none: a proxy wants something.
+func (r *reply) isPage() bool {
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return mediaType == "text/html"
 }
 
 // startsLikeJSON looks at the first byte that is no white space. The Content-Type is not asked: proxies lose it.

@@ -41,6 +41,9 @@ func (c *Client) TaskLogTail(ctx context.Context, id string) (string, error) {
 	case http.StatusNoContent:
 		return "", nil
 	case http.StatusOK:
+		if reply.isPage() {
+			return "", reply.failure()
+		}
 		tail, err := io.ReadAll(io.LimitReader(reply.Body, maxReply))
 		if err != nil {
 			return "", reply.broken(err)
@@ -65,7 +68,7 @@ func (c *Client) Download(ctx context.Context, address string) (file io.ReadClos
 	if err != nil {
 		return nil, 0, err
 	}
-	if reply.StatusCode != http.StatusOK {
+	if reply.StatusCode != http.StatusOK || reply.isPage() {
 		defer reply.finish()
 		return nil, 0, reply.failure()
 	}
