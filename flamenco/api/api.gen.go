@@ -392,7 +392,8 @@ type BlenderPathCheckResult struct {
 	Path string `json:"path"`
 
 	// Source How Blender was found: the program that opens .blend files, a command on the PATH, a usual place of the platform, the path as given, or whatever is there.
-	Source BlenderPathSource `json:"source"`
+	Source               BlenderPathSource          `json:"source"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
 // BlenderPathFindResult defines model for BlenderPathFindResult.
@@ -1039,6 +1040,124 @@ type WorkerStateChangedJSONRequestBody = WorkerStateChanged
 
 // TaskUpdateJSONRequestBody defines body for TaskUpdate for application/json ContentType.
 type TaskUpdateJSONRequestBody = TaskUpdate
+
+// Getter for additional properties for BlenderPathCheckResult. Returns the specified
+// element and whether it was found
+func (a BlenderPathCheckResult) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for BlenderPathCheckResult
+func (a *BlenderPathCheckResult) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for BlenderPathCheckResult to handle AdditionalProperties
+func (a *BlenderPathCheckResult) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["cause"]; found {
+		err = json.Unmarshal(raw, &a.Cause)
+		if err != nil {
+			return fmt.Errorf("error reading 'cause': %w", err)
+		}
+		delete(object, "cause")
+	}
+
+	if raw, found := object["input"]; found {
+		err = json.Unmarshal(raw, &a.Input)
+		if err != nil {
+			return fmt.Errorf("error reading 'input': %w", err)
+		}
+		delete(object, "input")
+	}
+
+	if raw, found := object["is_usable"]; found {
+		err = json.Unmarshal(raw, &a.IsUsable)
+		if err != nil {
+			return fmt.Errorf("error reading 'is_usable': %w", err)
+		}
+		delete(object, "is_usable")
+	}
+
+	if raw, found := object["path"]; found {
+		err = json.Unmarshal(raw, &a.Path)
+		if err != nil {
+			return fmt.Errorf("error reading 'path': %w", err)
+		}
+		delete(object, "path")
+	}
+
+	if raw, found := object["source"]; found {
+		err = json.Unmarshal(raw, &a.Source)
+		if err != nil {
+			return fmt.Errorf("error reading 'source': %w", err)
+		}
+		delete(object, "source")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for BlenderPathCheckResult to handle AdditionalProperties
+func (a BlenderPathCheckResult) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["cause"], err = json.Marshal(a.Cause)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'cause': %w", err)
+	}
+
+	object["input"], err = json.Marshal(a.Input)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'input': %w", err)
+	}
+
+	object["is_usable"], err = json.Marshal(a.IsUsable)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'is_usable': %w", err)
+	}
+
+	object["path"], err = json.Marshal(a.Path)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'path': %w", err)
+	}
+
+	object["source"], err = json.Marshal(a.Source)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'source': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
 
 // Getter for additional properties for WorkerSleepSchedule. Returns the specified
 // element and whether it was found

@@ -14,8 +14,8 @@
 // An optional field is a plain value with omitempty where empty and absent mean the same, and a pointer where they do
 // not.
 //
-// WorkerTag and WorkerSleepSchedule keep fields that this package does not know in AdditionalProperties and send them
-// back, because flsync reads, changes and writes them.
+// WorkerTag, WorkerSleepSchedule and BlenderPathCheckResult keep fields that this package does not know in
+// AdditionalProperties and send them back, because flsync reads, changes and writes them.
 package api
 
 import _ "embed"
