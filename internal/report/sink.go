@@ -68,6 +68,9 @@ func (s *Text) Emit(e Event) {
 	if text == "" {
 		return
 	}
+	if _, exact := e.(Hash); !exact { // whose lines are for sha256sum
+		text = Printable(text)
+	}
 	w := s.remarks
 	switch LevelOf(e) {
 	case Result:

@@ -2,8 +2,25 @@ package report
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 )
+
+// Printable makes text of foreign origin, such as the name of a job, fit for a terminal: control characters, which may
+// steer it, and characters that turn the direction of writing become spaces. Line feeds and tabs stay. What is no
+// UTF-8 becomes U+FFFD.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
+			return ' '
+		}
+		return r
+	}, text)
+}
 
 // Bytes renders a size for people, in powers of 1024: "812 B", "5.5 KiB", "1.6 GiB".
 func Bytes(n int64) string {
