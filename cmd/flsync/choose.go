@@ -63,49 +63,57 @@ func (a *app) chooseOne(word string, c chooser) (named, error) {
 	return chosen[0], nil
 }
 
+// shortest is how much of an id has to be given. A name that is gone, such as "a", must not be taken for one.
+const shortest = 4
+
 func (c chooser) match(word string, known []named) ([]named, error) {
 	lower := strings.ToLower(word)
-	if i := slices.IndexFunc(known, func(n named) bool { return n.id == lower }); i >= 0 {
-		return known[i : i+1], nil
-	}
 	if isUUID(word) {
+		if i := slices.IndexFunc(known, func(n named) bool { return n.id == lower }); i >= 0 {
+			return known[i : i+1], nil
+		}
 		return []named{{id: lower}}, nil // the Manager says if there is none
 	}
-	isGlob := strings.ContainsAny(word, "*?[")
-	var byName, byID []named
-	for _, n := range known {
-		matches := n.name == word
-		if isGlob {
-			var err error
-			if matches, err = path.Match(word, n.name); err != nil {
-				return nil, usagef("%q is no valid glob: %w", word, err)
+	where := func(is func(named) bool) (found []named) {
+		for _, n := range known {
+			if is(n) {
+				found = append(found, n)
 			}
 		}
-		if matches {
-			byName = append(byName, n)
-		}
-		if strings.HasPrefix(n.id, lower) {
-			byID = append(byID, n)
-		}
+		return found
 	}
-	matches := byName
-	if len(matches) == 0 {
-		matches = byID
+	matches := where(func(n named) bool { return n.name == word })
+	isGlob := len(matches) == 0 && strings.ContainsAny(word, "*?[") // a name may look like one
+	switch {
+	case len(matches) > 0:
+	case isGlob:
+		if _, err := matchName(word, ""); err != nil {
+			return nil, usagef("%q is no valid glob: %w", word, err)
+		}
+		matches = where(func(n named) bool { matches, _ := matchName(word, n.name); return matches })
+	case len(word) >= shortest:
+		matches = where(func(n named) bool { return strings.HasPrefix(n.id, lower) })
 	}
 	switch {
 	case len(matches) == 0:
-		return nil, usagef("there is no %s %q", c.kind, word)
+		return nil, fmt.Errorf("there is no %s %q", c.kind, word)
 	case len(matches) > 1 && !isGlob:
 		return nil, usagef("%q could be any of %d %ss: %s", word, len(matches), c.kind, listSome(matches))
 	}
 	return matches, nil
 }
 
+// matchName is path.Match for names, in which a slash is a character as any other.
+func matchName(glob, name string) (bool, error) {
+	const slash = "\x00" // which no name has
+	return path.Match(strings.ReplaceAll(glob, "/", slash), strings.ReplaceAll(name, "/", slash))
+}
+
 func listSome(all []named) string {
 	const most = 5
 	var parts []string
 	for _, n := range all[:min(most, len(all))] {
-		parts = append(parts, fmt.Sprintf("%s (%s)", n.id, n.name))
+		parts = append(parts, fmt.Sprintf("%s (%s)", n.id, oneLine(n.name)))
 	}
 	if len(all) > most {
 		parts = append(parts, "…")
