@@ -56,16 +56,21 @@ func (a *app) each(ctx context.Context, targets []named, do func(context.Context
 
 func label(n named) string {
 	if n.name == "" {
-		return n.id
+		return oneLine(n.id)
 	}
-	return fmt.Sprintf("%s (%s)", n.name, short(n.id))
+	return fmt.Sprintf("%s (%s)", oneLine(n.name), short(n.id))
 }
 
 // did tells people what was done to a target.
 func (a *app) did(format string, args ...any) {
 	if !a.json && !a.quiet {
-		fmt.Fprintf(a.stdout, format+"\n", args...)
+		fmt.Fprintln(a.stdout, oneLine(fmt.Sprintf(format, args...)))
 	}
+}
+
+// remark tells people, on standard error, what is no result. With --quiet it is not told.
+func (a *app) remark(text string) {
+	report.NewText(a.stdout, a.stderr, a.verbosity()).Emit(report.Note{Message: oneLine(text)})
 }
 
 // confirm asks a person before something that cannot be undone. Without --yes and without a terminal to
@@ -77,7 +82,7 @@ func (a *app) confirm(yes bool, question string) error {
 	if !a.interactive {
 		return usagef("%s: nobody is here to ask; add --yes", question)
 	}
-	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
+	fmt.Fprintf(a.stderr, "%s [y/N] ", report.Printable(question))
 	var answer string
 	fmt.Fscanln(a.stdin, &answer) // an empty line is a no
 	if answer != "y" && answer != "Y" && answer != "yes" {

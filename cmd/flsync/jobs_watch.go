@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/report"
 )
 
 func (a *app) jobsWatchCommand() *cobra.Command {
@@ -48,6 +51,9 @@ func ended(s api.JobStatus) bool {
 	return s == api.JobStatusCompleted || s == api.JobStatusFailed || s == api.JobStatusCanceled
 }
 
+// patience is how long watching goes on without an answer: a Manager that is restarted, or updated.
+const patience = 15 * time.Minute
+
 // watchJobs shows jobs until all have ended, and returns them.
 func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval time.Duration) ([]api.Job, error) {
 	if interval < 100*time.Millisecond {
@@ -56,20 +62,24 @@ func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval tim
 	view := watchView{app: a, last: make(map[string]string)}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	for {
+	var answered time.Time
+	for away := false; ; {
 		jobs, err := lookAt(ctx, m, ids)
-		if err != nil {
+		switch {
+		case err == nil:
+			answered, away = time.Now(), false
+			if err := view.show(jobs); err != nil {
+				return nil, err
+			}
+			list := values(jobs)
+			if !slices.ContainsFunc(list, func(j api.Job) bool { return !ended(j.Status) }) {
+				return list, nil
+			}
+		case answered.IsZero() || !flamenco.IsTemporary(err) || time.Since(answered) > patience:
 			return nil, err
-		}
-		if err := view.show(jobs); err != nil {
-			return nil, err
-		}
-		list := make([]api.Job, len(jobs))
-		for i, j := range jobs {
-			list[i] = j.v
-		}
-		if !slices.ContainsFunc(list, func(j api.Job) bool { return !ended(j.Status) }) {
-			return list, nil
+		case !away:
+			away = true
+			view.warn(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -131,15 +141,36 @@ func (v *watchView) show(jobs []object[api.Job]) error {
 		}
 		return nil
 	}
-	rows := make([]api.Job, len(jobs))
-	for i, j := range jobs {
-		rows[i] = j.v
+	rows := values(jobs)
+	hidden := ""
+	if most := v.height() - 3; most > 0 && len(rows) > most { // the title, this line, the cursor's
+		slices.SortStableFunc(rows, func(a, b api.Job) int { return cmp.Compare(rank(a.Status), rank(b.Status)) })
+		hidden = fmt.Sprintf("\n… and %d more", len(rows)-most)
+		rows = rows[:most]
 	}
-	text := renderTable(rows, jobColumns(), v.width(), v.colours())
+	text := renderTable(rows, jobColumns(), v.width(), v.colours()) + hidden
+	lines := strings.Count(text, "\n") + 1
 	if v.lines > 0 {
 		text = fmt.Sprintf("\x1b[%dA\x1b[J", v.lines) + text // cursor up, clear below (ECMA-48)
 	}
-	v.lines = strings.Count(text, "\n") + 1
+	v.lines = lines
 	_, err := io.WriteString(v.stdout, text+"\n")
 	return err
+}
+
+// rank puts first what is worth seeing when not all can be shown: what is at work, then what waits, then what has ended.
+func rank(s api.JobStatus) int {
+	switch {
+	case s == api.JobStatusActive:
+		return 0
+	case ended(s):
+		return 2
+	}
+	return 1
+}
+
+// warn tells that the Manager is away. The table that follows is a new one.
+func (v *watchView) warn(err error) {
+	v.lines = 0
+	v.sink().Emit(report.Warning{Code: "unreachable", Message: "the Manager does not answer, watching goes on: " + err.Error()})
 }

@@ -96,15 +96,20 @@ func printList[T any](a *app, list []object[T], id func(T) string, columns []col
 		return nil
 	case a.quiet:
 		for _, o := range list {
-			if _, err := fmt.Fprintln(a.stdout, id(o.v)); err != nil {
+			if _, err := fmt.Fprintln(a.stdout, oneLine(id(o.v))); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	values := make([]T, len(list))
+	return printTable(a, values(list), columns)
+}
+
+// values is what flsync knows of objects.
+func values[T any](list []object[T]) []T {
+	known := make([]T, len(list))
 	for i, o := range list {
-		values[i] = o.v
+		known[i] = o.v
 	}
-	return printTable(a, values, columns)
+	return known
 }

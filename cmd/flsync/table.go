@@ -5,7 +5,9 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -26,8 +28,8 @@ type column[T any] struct {
 // printTable writes rows as a table that fits the terminal; what is not a terminal gets whole cells.
 func printTable[T any](a *app, rows []T, columns []column[T]) error {
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(a.stderr, "none")
-		return err
+		a.remark("none")
+		return nil
 	}
 	_, err := io.WriteString(a.stdout, renderTable(rows, columns, a.width(), a.colours())+"\n")
 	return err
@@ -78,6 +80,7 @@ func renderTable[T any](rows []T, columns []column[T], width int, colours bool) 
 		}
 		t.AppendRow(line)
 	}
+	t.SuppressTrailingSpaces()
 	return t.Render()
 }
 
@@ -103,15 +106,9 @@ func fit[T any](widths []int, columns []column[T], width int) {
 	}
 }
 
-// oneLine keeps a cell from breaking the table.
+// oneLine makes text of the Manager's, such as a job's name, fit for one line of a terminal.
 func oneLine(s string) string {
-	clean := []rune(s)
-	for i, r := range clean {
-		if r < ' ' || r == 0x7f {
-			clean[i] = ' '
-		}
-	}
-	return string(clean)
+	return strings.NewReplacer("\n", " ", "\t", " ").Replace(report.Printable(s))
 }
 
 func statusColour(cell string) text.Colors {
@@ -144,6 +141,19 @@ func (a *app) width() int {
 	return width
 }
 
+// height of the terminal that standard output is, 0 where it is none.
+func (a *app) height() int {
+	f, ok := a.stdout.(*os.File)
+	if !ok {
+		return 0
+	}
+	_, height, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return height
+}
+
 // colours may be used on a terminal, unless NO_COLOR is set (no-color.org).
 func (a *app) colours() bool {
 	return a.width() > 0 && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"
@@ -156,13 +166,13 @@ type field struct{ name, value string }
 func (a *app) printFields(fields []field) error {
 	longest := 0
 	for _, f := range fields {
-		longest = max(longest, len(f.name))
+		longest = max(longest, utf8.RuneCountInString(f.name))
 	}
 	for _, f := range fields {
 		if f.value == "" {
 			continue
 		}
-		if _, err := fmt.Fprintf(a.stdout, "%-*s  %s\n", longest, f.name, f.value); err != nil {
+		if _, err := fmt.Fprintf(a.stdout, "%-*s  %s\n", longest, oneLine(f.name), oneLine(f.value)); err != nil {
 			return err
 		}
 	}
