@@ -43,18 +43,23 @@ func (a *app) main(ctx context.Context, args []string) int {
 	if err != nil && !a.understood {
 		err = usageError(err)
 	}
-	var told *toldError
 	code := exitCode(ctx, err)
-	if err != nil && !errors.As(err, &told) {
-		// A wrong flag may have kept --json from being read.
-		a.json = a.json || slices.Contains(args, "--json")
-		sink := a.sink()
-		sink.Emit(report.Error{Code: codeName(err), Message: err.Error()})
-		if a.json {
-			sink.Emit(report.Summary{ExitCode: code, Checkouts: []report.Checkout{}})
-		}
+	// A wrong flag may have kept --json from being read.
+	a.json = a.json || err != nil && slices.Contains(args, "--json")
+	if a.tell(err) && a.json {
+		a.sink().Emit(report.Summary{ExitCode: code, Checkouts: []report.Checkout{}})
 	}
 	return code
+}
+
+// tell prints an error, if there is one that was not printed yet.
+func (a *app) tell(err error) bool {
+	var told *toldError
+	if err == nil || errors.As(err, &told) {
+		return false
+	}
+	a.sink().Emit(report.Error{Code: codeName(err), Message: err.Error()})
+	return true
 }
 
 func (a *app) rootCommand() *cobra.Command {

@@ -79,7 +79,7 @@ neither checks the file nor reads it before its next start.`,
 			}
 			diff := udiff.Unified("now", args[0], string(before), string(after))
 			if diff == "" {
-				fmt.Fprintln(a.stderr, "nothing would change")
+				a.remark("nothing would change")
 				return nil
 			}
 			io.WriteString(a.stderr, diff)
@@ -135,9 +135,31 @@ func (a *app) readConfigFile(name string) (json.RawMessage, error) {
 // toYAML renders a JSON object with sorted keys.
 func toYAML(raw json.RawMessage) ([]byte, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
 	var value any
 	if err := dec.Decode(&value); err != nil {
 		return nil, fmt.Errorf("the Manager's configuration is no JSON: %w", err)
 	}
-	return yaml.Marshal(value)
+	return yaml.Marshal(plainNumbers(value))
+}
+
+// plainNumbers makes integers of those numbers of a JSON value that are some: as floats, large ones would be rounded.
+func plainNumbers(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64() // it is a number
+		return f
+	case []any:
+		for i := range v {
+			v[i] = plainNumbers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = plainNumbers(v[k])
+		}
+	}
+	return value
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -87,6 +86,13 @@ func (a *app) jobsListCommand() *cobra.Command {
   flsync jobs list --metadata project=sprite --age 12h --limit 20`,
 		Args: cobra.NoArgs,
 		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
+			if f.tag != "" {
+				tag, err := a.chooseOne(f.tag, tagChooser(ctx, m))
+				if err != nil {
+					return err
+				}
+				f.tag = tag.id
+			}
 			jobs, err := fetchJobs(ctx, m)
 			if err != nil {
 				return err
@@ -101,7 +107,7 @@ func (a *app) jobsListCommand() *cobra.Command {
 	flags.StringSliceVar(&f.statuses, "status", nil, "only jobs of these statuses")
 	flags.StringSliceVar(&f.types, "type", nil, "only jobs of these types")
 	flags.StringVar(&f.name, "name", "", "only jobs whose name matches this `GLOB`")
-	flags.StringVar(&f.tag, "tag", "", "only jobs of this worker tag `ID`")
+	flags.StringVar(&f.tag, "tag", "", "only jobs of this worker `TAG`")
 	flags.StringArrayVar(&f.metadata, "metadata", nil, "only jobs with this `KEY=VALUE`, or with this key; may be repeated")
 	flags.StringVar(&f.age, "age", "", "only jobs made within this `TIME`, such as 90m, 12h or 30d")
 	flags.StringVar(&f.olderThan, "older-than", "", "only jobs not updated for this `TIME`")
@@ -126,7 +132,7 @@ func (f jobFilter) apply(jobs []object[api.Job], now time.Time) ([]object[api.Jo
 	if !ok {
 		return nil, usagef("--sort %q: sort by created, updated, name, status, priority or type", f.sortBy)
 	}
-	if _, err := path.Match(f.name, ""); err != nil {
+	if _, err := matchName(f.name, ""); err != nil {
 		return nil, usagef("--name %q: %w", f.name, err)
 	}
 	young, err := parseAge(f.age)
@@ -139,7 +145,7 @@ func (f jobFilter) apply(jobs []object[api.Job], now time.Time) ([]object[api.Jo
 	}
 	jobs = slices.DeleteFunc(jobs, func(o object[api.Job]) bool {
 		j := o.v
-		byName, _ := path.Match(f.name, j.Name)
+		byName, _ := matchName(f.name, j.Name)
 		switch {
 		case len(f.statuses) > 0 && !slices.Contains(f.statuses, string(j.Status)),
 			len(f.types) > 0 && !slices.Contains(f.types, j.Type),
@@ -255,6 +261,9 @@ func (a *app) jobsTasksCommand() *cobra.Command {
 				return err
 			}
 			tasks, err := fetchList[api.TaskSummary](ctx, m, "tasks", "jobs", chosen.id, "tasks")
+			if err == nil && len(tasks) == 0 {
+				err = jobExists(ctx, m, chosen.id)
+			}
 			if err != nil {
 				return err
 			}
@@ -268,6 +277,13 @@ func (a *app) jobsTasksCommand() *cobra.Command {
 	}
 	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only tasks of these statuses")
 	return cmd
+}
+
+// jobExists is nil for a job that there is. Of one that does not exist, the Manager lists no tasks and no blocked workers
+// instead of saying so.
+func jobExists(ctx context.Context, m *link, id string) error {
+	_, err := m.Job(ctx, id)
+	return err
 }
 
 func taskColumns() []column[api.TaskSummary] {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -144,6 +145,9 @@ func (a *app) jobsBlocklistCommand() *cobra.Command {
 				return err
 			}
 			list, err := fetchList[api.JobBlocklistEntry](ctx, m, "", "jobs", chosen.id, "blocklist")
+			if err == nil && len(list) == 0 {
+				err = jobExists(ctx, m, chosen.id)
+			}
 			if err != nil {
 				return err
 			}
@@ -197,21 +201,26 @@ func (a *app) jobsDeleteCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = a.each(ctx, chosen, func(ctx context.Context, n named) error {
+			var mu sync.Mutex
+			var going []named
+			asked := a.each(ctx, chosen, func(ctx context.Context, n named) error {
 				info, err := m.JobDeletionInfo(ctx, n.id)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stderr, "would delete %s: its tasks and logs%s\n", label(n), andCheckout(info))
+				mu.Lock()
+				defer mu.Unlock()
+				going = append(going, n)
+				a.remark("would delete " + label(n) + ": its tasks and logs" + andCheckout(info))
 				return nil
 			})
-			if err != nil {
+			if len(going) == 0 {
+				return asked
+			}
+			if err := a.confirm(yes, "delete "+plural(len(going), "job")); err != nil {
 				return err
 			}
-			if err := a.confirm(yes, fmt.Sprintf("delete %d jobs", len(chosen))); err != nil {
-				return err
-			}
-			return a.each(ctx, chosen, func(ctx context.Context, n named) error {
+			err = a.each(ctx, going, func(ctx context.Context, n named) error {
 				if err := m.DeleteJob(ctx, n.id); err != nil {
 					return err
 				}
@@ -226,6 +235,11 @@ func (a *app) jobsDeleteCommand() *cobra.Command {
 				a.did("%s  deletion requested  %s", short(n.id), n.name)
 				return nil
 			})
+			if asked == nil {
+				return err
+			}
+			a.tell(err)
+			return asked
 		}),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
@@ -248,7 +262,7 @@ func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes bool
 	if age <= 0 {
 		return usagef("--older-than %q would delete everything", olderThan)
 	}
-	limit := time.Now().Add(-age)
+	limit := time.Now().Add(-age).Truncate(time.Second) // as the Manager would, but upwards
 	jobs, err := fetchJobs(ctx, m)
 	if err != nil {
 		return err
@@ -260,7 +274,7 @@ func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes bool
 	if len(jobs) == 0 {
 		return nil
 	}
-	if err := a.confirm(yes, fmt.Sprintf("delete %d jobs that were last updated before %s", len(jobs), limit.Format(time.DateTime))); err != nil {
+	if err := a.confirm(yes, "delete "+plural(len(jobs), "job")+" last updated before "+limit.Format(time.DateTime)); err != nil {
 		return err
 	}
 	err = m.DeleteJobs(ctx, limit)
@@ -268,7 +282,7 @@ func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes bool
 		return nil
 	}
 	if err == nil {
-		a.did("deletion of %d jobs requested", len(jobs))
+		a.did("deletion of %s requested", plural(len(jobs), "job"))
 	}
 	return err
 }

@@ -46,7 +46,7 @@ func (a *app) jobsLastRenderedCommand() *cobra.Command {
 					return err
 				}
 			} else {
-				fmt.Fprintln(a.stdout, strings.TrimSuffix(m.URL(), "/")+"/"+strings.TrimPrefix(address, "/"))
+				fmt.Fprintln(a.stdout, oneLine(strings.TrimSuffix(m.URL(), "/")+"/"+strings.TrimPrefix(address, "/")))
 			}
 			if noSave {
 				return nil
@@ -57,7 +57,7 @@ func (a *app) jobsLastRenderedCommand() *cobra.Command {
 			if err := download(ctx, m, address, out); err != nil {
 				return err
 			}
-			fmt.Fprintln(a.stderr, "saved as", out)
+			a.remark("saved as " + out)
 			return nil
 		}),
 	}

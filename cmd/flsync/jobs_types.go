@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/report"
 )
 
 func (a *app) jobsTypesCommand() *cobra.Command {
@@ -48,7 +49,7 @@ func (a *app) jobsTypeCommand() *cobra.Command {
 			case skeleton:
 				return writeSkeleton(a.stdout, t.v)
 			}
-			fmt.Fprintf(a.stdout, "%s: %s\n%s\n\n", t.v.Name, t.v.Label, t.v.Description)
+			fmt.Fprintf(a.stdout, "%s\n\n", report.Printable(t.v.Name+": "+t.v.Label+"\n"+t.v.Description))
 			if err := printTable(a, t.v.Settings, settingColumns()); err != nil {
 				return err
 			}

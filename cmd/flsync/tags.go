@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -65,6 +67,13 @@ func (a *app) tagsCreateCommand() *cobra.Command {
 		Use: "create NAME", Short: "Create a tag", Args: cobra.ExactArgs(1),
 		Example: "  flsync tags create GPU --description 'nodes with a GPU'",
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			tags, err := fetchTags(ctx, m)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(tags, func(t object[api.WorkerTag]) bool { return t.v.Name == args[0] }) {
+				return fmt.Errorf("there is a tag %q already", args[0]) // of which the Manager says only 500
+			}
 			tag := api.WorkerTag{Name: args[0]}
 			if description != "" {
 				tag.Description = &description

@@ -259,7 +259,10 @@ func (a *app) tasksRetryCommand() *cobra.Command {
 				}
 			}
 			if len(again) == 0 {
-				fmt.Fprintln(a.stderr, "no task has failed")
+				if err := jobExists(ctx, m, chosen.id); err != nil {
+					return err
+				}
+				a.remark("no task has failed")
 				return nil
 			}
 			return a.setTasks(ctx, m, again, api.TaskStatusQueued, reason)

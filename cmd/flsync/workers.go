@@ -252,7 +252,11 @@ fr sa su; none means every day). What --set does not name stays as it is.`,
 			case err != nil:
 				return err
 			case s.raw == nil:
-				fmt.Fprintln(a.stderr, "no schedule")
+				// Of a worker that does not exist, the Manager says the same.
+				if _, err := m.Worker(ctx, worker.id); err != nil {
+					return err
+				}
+				a.remark("no schedule")
 				return nil
 			case a.json:
 				return a.printRaw(s.raw)
