@@ -24,7 +24,7 @@ func (a *app) farmCommand() *cobra.Command {
 	farm.AddCommand(
 		a.farmVersionCommand(), a.farmStatusCommand(), a.farmVariablesCommand(), a.farmStorageCommand(),
 		a.farmFindBlenderCommand(), a.farmCheckBlenderCommand(), a.farmCheckStorageCommand(),
-		a.farmSetupCommand(), a.farmConfigCommand(), a.farmDoctorCommand(),
+		a.farmStoredCommand(), a.farmSetupCommand(), a.farmConfigCommand(), a.farmDoctorCommand(),
 	)
 	return farm
 }
@@ -227,7 +227,8 @@ restarts with the new configuration.`,
 			if !b.IsUsable {
 				return fmt.Errorf("blender %s is %w: %s", blender, errUnusable, b.Cause)
 			}
-			fmt.Fprintf(a.stderr, "storage  %s: %s\nblender  %s: %s\n", s.Path, s.Cause, b.Path, b.Cause)
+			a.remark("storage  " + s.Path + ": " + s.Cause)
+			a.remark("blender  " + b.Path + ": " + b.Cause)
 			if err := a.confirm(yes, "save this and restart the Manager"); err != nil {
 				return err
 			}
