@@ -61,9 +61,9 @@ func jobColumns() []column[api.Job] {
 		{title: "status", cell: func(j api.Job) string { return string(j.Status) }},
 		{title: "done", cell: func(j api.Job) string { return percent(j.StepsCompleted, j.StepsTotal) }, right: true},
 		{title: "prio", cell: func(j api.Job) string { return fmt.Sprint(j.Priority) }, right: true},
-		{title: "type", cell: func(j api.Job) string { return j.Type }, gives: true},
+		{title: "type", cell: func(j api.Job) string { return j.Type }, gives: true, early: true},
 		{title: "updated", cell: func(j api.Job) string { return ago(j.Updated) }, right: true},
-		{title: "activity", cell: func(j api.Job) string { return j.Activity }, gives: true},
+		{title: "activity", cell: func(j api.Job) string { return j.Activity }, gives: true, early: true},
 	}
 }
 

@@ -51,6 +51,8 @@ func ended(s api.JobStatus) bool {
 	return s == api.JobStatusCompleted || s == api.JobStatusFailed || s == api.JobStatusCanceled
 }
 
+func underWay(j api.Job) bool { return !ended(j.Status) }
+
 // patience is how long watching goes on without an answer: a Manager that is restarted, or updated.
 const patience = 15 * time.Minute
 
@@ -72,7 +74,7 @@ func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval tim
 				return nil, err
 			}
 			list := values(jobs)
-			if !slices.ContainsFunc(list, func(j api.Job) bool { return !ended(j.Status) }) {
+			if !slices.ContainsFunc(list, underWay) {
 				return list, nil
 			}
 		case answered.IsZero() || !flamenco.IsTemporary(err) || time.Since(answered) > patience:
@@ -143,18 +145,19 @@ func (v *watchView) show(jobs []object[api.Job]) error {
 	}
 	rows := values(jobs)
 	hidden := ""
-	if most := v.height() - 3; most > 0 && len(rows) > most { // the title, this line, the cursor's
+	if most := v.height() - 3; most > 0 && len(rows) > most && slices.ContainsFunc(rows, underWay) { // the title, this line, the cursor's
 		slices.SortStableFunc(rows, func(a, b api.Job) int { return cmp.Compare(rank(a.Status), rank(b.Status)) })
 		hidden = fmt.Sprintf("\n… and %d more", len(rows)-most)
 		rows = rows[:most]
 	}
 	text := renderTable(rows, jobColumns(), v.width(), v.colours()) + hidden
-	lines := strings.Count(text, "\n") + 1
+	// Up to the table's first line, each line over the old one, then clear what is left below (ECMA-48).
+	up := ""
 	if v.lines > 0 {
-		text = fmt.Sprintf("\x1b[%dA\x1b[J", v.lines) + text // cursor up, clear below (ECMA-48)
+		up = fmt.Sprintf("\x1b[%dA", v.lines)
 	}
-	v.lines = lines
-	_, err := io.WriteString(v.stdout, text+"\n")
+	v.lines = strings.Count(text, "\n") + 1
+	_, err := io.WriteString(v.stdout, up+strings.ReplaceAll(text, "\n", "\x1b[K\n")+"\x1b[K\n\x1b[J")
 	return err
 }
 

@@ -16,12 +16,13 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-// column is one of a table's: its title and how a row's cell is made. A column that can give way is cut
-// when the terminal is narrow.
+// column is one of a table's: its title and how a row's cell is made. A column that gives way is cut when the terminal
+// is narrow, one that does so early before the others.
 type column[T any] struct {
 	title string
 	cell  func(T) string
 	gives bool
+	early bool
 	right bool
 }
 
@@ -84,8 +85,7 @@ func renderTable[T any](rows []T, columns []column[T], width int, colours bool) 
 	return t.Render()
 }
 
-// fit takes width from the columns that can give way, the widest first, until all fit. No column gets
-// narrower than 8.
+// fit takes width from the columns that give way, the widest first, until all fit. No column gets narrower than 8.
 func fit[T any](widths []int, columns []column[T], width int) {
 	const least, gap = 8, 2
 	total := 0
@@ -95,7 +95,10 @@ func fit[T any](widths []int, columns []column[T], width int) {
 	for ; width > 0 && total > width; total-- {
 		widest := -1
 		for i, c := range columns {
-			if c.gives && widths[i] > least && (widest < 0 || widths[i] > widths[widest]) {
+			if !c.gives || widths[i] <= least {
+				continue
+			}
+			if widest < 0 || c.early && !columns[widest].early || c.early == columns[widest].early && widths[i] > widths[widest] {
 				widest = i
 			}
 		}

@@ -59,6 +59,14 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// TestTableKeepsNames: at 80 columns, what a job is called says more than its type and activity.
+func TestTableKeepsNames(t *testing.T) {
+	jobs := []api.Job{{ID: someID, Name: "sq010_sh010_v012", Type: "simple-blender-render", Status: api.JobStatusCompleted, StepsTotal: 1, StepsCompleted: 1, Updated: time.Now(), Activity: "Changed to status \"completed\": all tasks completed"}}
+	if table := renderTable(jobs, jobColumns(), 80, false); !strings.Contains(table, "sq010_sh010_v012 ") {
+		t.Error("\n" + table)
+	}
+}
+
 // TestTablesPiped: what is no terminal gets whole cells.
 func TestTablesPiped(t *testing.T) {
 	lines := tableLines(0, false)["jobs"]

@@ -50,7 +50,7 @@ func workerColumns() []column[api.WorkerSummary] {
 		{title: "status", cell: func(w api.WorkerSummary) string { return string(w.Status) }},
 		{title: "asked to", cell: func(w api.WorkerSummary) string { return asked(w.StatusChange) }},
 		{title: "seen", cell: func(w api.WorkerSummary) string { return agoPtr(w.LastSeen) }, right: true},
-		{title: "version", cell: func(w api.WorkerSummary) string { return w.Version }, gives: true},
+		{title: "version", cell: func(w api.WorkerSummary) string { return w.Version }, gives: true, early: true},
 	}
 }
 
