@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -291,50 +292,70 @@ func (d *doctor) lackingTaskTypes(ctx context.Context, can map[string]bool) ([]s
 // probeSize is more than any proxy's default limit for bodies lets through: nginx's is 1 MiB.
 const probeSize = 1<<20 + 1
 
-// upload sends a probe the whole way. The second time, the Manager knows the probe and says so before
-// the first byte is sent, unless a proxy between takes all of it first.
+// upload sends a probe the whole way. The second time, the Manager knows it and says so at once. A proxy that takes all of
+// it first passes that on too late, or reports that the Manager hung up.
 func (d *doctor) upload(ctx context.Context) finding {
-	content := bytes.Repeat([]byte("flsync upload probe\n"), probeSize/20+1)[:probeSize]
+	content := bytes.Repeat([]byte("flsync upload probe "+rand.Text()+"\n"), probeSize/20)[:probeSize]
 	digest := sha256.Sum256(content)
-	var sent atomic.Int64
+	var body *hesitant
+	var wait time.Duration
 	probe := flamenco.Upload{
 		SHA256: hex.EncodeToString(digest[:]), Size: probeSize, Name: "flsync upload probe", Expect: true,
 		Body: func() (io.ReadCloser, error) {
-			return io.NopCloser(&countingReader{bytes.NewReader(content), &sent}), nil
+			body = &hesitant{content: bytes.NewReader(content), wait: wait, closed: make(chan struct{})}
+			return body, nil
 		},
 	}
-	const tooLarge = "a proxy between flsync and the Manager limits bodies (nginx: client_max_body_size 0; in the Manager's location)"
+	const tooLarge = "a proxy between flsync and the Manager limits the size of what is sent (nginx: client_max_body_size 0; in the Manager's location)"
 	began := time.Now()
 	if _, err := d.ShamanUpload(ctx, probe); err != nil {
 		if reply, ok := errors.AsType[*flamenco.Error](err); ok && reply.Status == http.StatusRequestEntityTooLarge {
-			return failure(tooLarge, "a probe of 1 MiB was refused: %v", err)
+			return failure(tooLarge, "a probe of 1 MiB was refused with status 413")
 		}
 		return failure("see what lies between flsync and the Manager, and the Manager's log", "a probe of 1 MiB failed: %v", err)
 	}
 	took := time.Since(began)
-	first := sent.Swap(0)
-	outcome, err := d.ShamanUpload(ctx, probe)
+	wait = 2 * time.Second
+	_, err := d.ShamanUpload(ctx, probe)
 	switch {
-	case err != nil:
-		return failure("", "the probe could be sent once, but not again: %v", err)
-	case outcome == flamenco.AlreadyStored && sent.Load() > 0:
-		return warning("switch request buffering off (nginx: proxy_request_buffering off;): files are sent whole before the Manager can say that it has them",
+	case body.whole.Load():
+		return warning("switch request buffering off (nginx: proxy_request_buffering off; proxy_http_version 1.1;): files are sent whole before the Manager can say that it has them, and then the proxy may report an error",
 			"a proxy between flsync and the Manager buffers uploads")
-	case first == 0:
-		return ok("a probe of 1 MiB was stored already, and the Manager said so before it was sent")
+	case err != nil:
+		return failure("see what lies between flsync and the Manager, and the Manager's log", "the probe could be sent once, but not again: %v", err)
 	}
 	return ok("a probe of 1 MiB took %v", took.Round(time.Millisecond))
 }
 
-type countingReader struct {
-	io.Reader
-	n *atomic.Int64
+// hesitant is the body of a probe: after its first KiB it waits for some time, unless it is closed because an answer is
+// there. No more than that may be on its way by then: a proxy that cannot get rid of it tells of an error instead of the answer.
+type hesitant struct {
+	content *bytes.Reader
+	wait    time.Duration
+	whole   atomic.Bool // all of it was taken
+	closed  chan struct{}
 }
 
-func (r *countingReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	r.n.Add(int64(n))
+func (h *hesitant) Read(p []byte) (int, error) {
+	if h.wait > 0 && h.content.Len() < probeSize {
+		timer := time.NewTimer(h.wait)
+		defer timer.Stop()
+		select {
+		case <-h.closed:
+			return 0, io.ErrClosedPipe
+		case <-timer.C:
+			h.wait = 0
+		}
+	}
+	n, err := h.content.Read(p[:min(len(p), 1<<10)])
+	h.whole.Store(h.content.Len() == 0)
 	return n, err
+}
+
+// Close is called once.
+func (h *hesitant) Close() error {
+	close(h.closed)
+	return nil
 }
 
 func (d *doctor) cache(ctx context.Context) finding {

@@ -68,7 +68,7 @@ func invalid(err error) bool {
 }
 
 // unreachable tells whether an error is about the Manager as a whole: it does not answer, keeps failing,
-// or is none.
+// is none, or is somewhere else (a redirect, often to a page where people sign on).
 func unreachable(err error) bool {
 	var (
 		away   *flamenco.UnreachableError
@@ -76,7 +76,7 @@ func unreachable(err error) bool {
 		reply  *flamenco.Error
 	)
 	return errors.As(err, &away) || errors.As(err, &gaveUp) || errors.Is(err, flamenco.ErrNotAManager) ||
-		errors.As(err, &reply) && reply.Temporary()
+		errors.As(err, &reply) && (reply.Temporary() || reply.Status/100 == 3)
 }
 
 // errUsage marks a wrong command line.

@@ -67,6 +67,7 @@ func TestReplies(t *testing.T) {
 		{name: "failing", status: 500, body: `{"code":500,"message":"database is locked"}`, code: 4, words: "database is locked"},
 		{name: "proxy's page", status: 502, contentType: "text/html", body: page, code: 4, words: `web page titled "502 Bad Gateway"`},
 		{name: "sign-on page", status: 200, contentType: "text/html", body: "<html><title>Please sign on</title></html>", code: 4, words: `web page titled "Please sign on"`},
+		{name: "redirect", status: 302, code: 4, words: "sends on to"},
 		{name: "no page", status: 404, contentType: "text/html", body: "<html><title>Nothing here</title></html>", code: 4, words: `web page titled "Nothing here"`},
 		{name: "empty", status: 200, code: 4, words: "the reply is empty"},
 		{name: "cut", status: 200, body: `{"jobs":[{"id":"1`, length: 1000, code: 4, words: "breaks off"},
