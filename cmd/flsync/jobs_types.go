@@ -12,6 +12,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/submit/settings"
 )
 
 func (a *app) jobsTypesCommand() *cobra.Command {
@@ -75,6 +76,8 @@ func settingColumns() []column[api.AvailableJobSetting] {
 // needed tells who has to give a setting.
 func needed(s api.AvailableJobSetting) string {
 	switch {
+	case s.Key == settings.Blendfile:
+		return "the blend file"
 	case s.Eval != "":
 		return "from the scene"
 	case s.Required && s.Default == nil:
@@ -99,28 +102,24 @@ func compact(v any) string {
 func writeSkeleton(w io.Writer, t api.AvailableJobType) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "version: 1\nproject: .\ndefaults:\n  type: %s\n  settings:\n", t.Name)
-	hasBlend := false
+	jobs := "  - name: a job\n"
 	for _, s := range t.Settings {
-		hasBlend = hasBlend || s.Key == "blendfile"
-		value, err := yaml.Marshal(s.Default)
-		if err != nil {
-			return err
-		}
-		line := fmt.Sprintf("%s: %s", s.Key, strings.TrimSpace(string(value)))
 		switch needed(s) {
 		case "yes":
-			fmt.Fprintf(&b, "    %s: # needed, %s: %s\n", s.Key, s.Type, oneLine(s.Description))
+			fmt.Fprintf(&b, "    %s: # needed, %s\n", s.Key, strings.TrimSuffix(string(s.Type)+": "+oneLine(s.Description), ": "))
 		case "no":
-			fmt.Fprintf(&b, "    # %s\n", oneLine(line))
-		default:
+			value, err := yaml.Marshal(s.Default)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "    # %s: %s\n", s.Key, oneLine(strings.TrimSpace(string(value))))
+		case "from the scene":
 			fmt.Fprintf(&b, "    # %s: from the scene: %s\n", s.Key, oneLine(s.Eval))
+		default:
+			jobs = "  - glob: shots/*.blend\n"
 		}
 	}
-	if hasBlend {
-		b.WriteString("jobs:\n  - glob: shots/*.blend\n")
-	} else {
-		b.WriteString("jobs:\n  - name: a job\n")
-	}
+	b.WriteString("jobs:\n" + jobs)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
