@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +83,8 @@ func TestAgainstBlender(t *testing.T) {
 	}
 }
 
+var tileToken = regexp.MustCompile(`<UDIM>|<UVTILE>`)
+
 // fileMax is where Blender cuts paths (FILE_MAX).
 const fileMax = 1024
 
@@ -94,10 +97,8 @@ func knows(found *deps.Trace, named string) bool {
 		}
 	}
 	named = strings.ReplaceAll(named, `\`, "/")
-	head, tail, isPattern := strings.Cut(named, "<UDIM>")
-	if !isPattern {
-		head, tail, isPattern = strings.Cut(named, "<UVTILE>")
-	}
+	pattern := tileToken.Split(named, -1)
+	head, tail, isPattern := pattern[0], pattern[len(pattern)-1], len(pattern) > 1
 	return slices.ContainsFunc(found.Files, func(d deps.Dependency) bool {
 		p := strings.ReplaceAll(d.Path, `\`, "/")
 		switch {

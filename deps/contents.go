@@ -86,6 +86,7 @@ func readContents(f *blend.File, plans *planCache, graph bool, depth int) (*Cont
 		libraries: map[uint64]int{},
 		archives:  map[int]uint64{},
 		refLib:    map[int]uint64{},
+		version:   f.Version,
 	}
 	if graph {
 		c.pointers = c.plan.pointers()
@@ -130,6 +131,7 @@ func (c *collector) nameObjects(f *blend.File) error {
 // data-block. What takes knowing all of them is put right in finish.
 type collector struct {
 	*Contents
+	version  blend.Version
 	plan     *plan
 	plans    *planCache
 	depth    int

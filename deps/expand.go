@@ -143,11 +143,10 @@ func (x *expander) sequence(e *expansion, target string, number func(string) (nu
 
 // tiles adds the files of a tiled image's tiles.
 func (x *expander) tiles(e *expansion, target string, tiles []int) {
-	folder, name := folderOf(target), path.Base(target)
 	for _, tile := range tiles {
-		x.file(e, below(folder, tileName(name, tile)))
+		x.file(e, tilePath(target, tile))
 	}
-	if len(e.files) == 0 && hasTileToken(name) {
+	if len(e.files) == 0 && hasTileToken(target) {
 		e.missing, e.wrong = []string{target}, ""
 	}
 }

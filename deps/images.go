@@ -36,7 +36,10 @@ func readImage(c *collector, s blend.Struct, r *row) {
 	case imageMovie:
 		ref.Kind = KindMovie
 	case imageTiled:
-		ref.Kind, ref.Form, ref.Tiles = KindUDIM, FormTiles, imageTiles(s)
+		ref.Kind = KindUDIM
+		if hasTileToken(ref.Path) || !c.version.AtLeast(3, 1) {
+			ref.Form, ref.Tiles = FormTiles, imageTiles(s)
+		} // else all tiles show the one file
 	default:
 		return
 	}

@@ -80,25 +80,43 @@ const (
 	tokenUVTile = "<UVTILE>"
 )
 
-// hasTileToken reports whether a name says itself where the tile goes.
-func hasTileToken(name string) bool {
-	return strings.Contains(name, tokenUDIM) || strings.Contains(name, tokenUVTile)
+// hasTileToken reports whether a path says itself where the tile goes.
+func hasTileToken(path string) bool {
+	return strings.Contains(path, tokenUDIM) || strings.Contains(path, tokenUVTile)
 }
 
-// tileName gives the name of a tile's file. Without a token the last number
-// in the name is the tile, as Blender up to 2.9x wrote it.
-func tileName(name string, tile int) string {
-	if !hasTileToken(name) {
+// tilePath gives the path of a tile's file. Tokens may stand in its folders,
+// too. Without one the last number in the file's name is the tile, as Blender
+// up to 3.0 wrote it.
+func tilePath(path string, tile int) string {
+	if !hasTileToken(path) {
+		folder, name := splitPath(path)
 		if n, ok := lastNumber(name); ok && n.digits == 4 {
-			return n.name(tile)
+			return folder + n.name(tile)
 		}
-		return name
+		return path
 	}
 	u, v := (tile-1001)%10+1, (tile-1001)/10+1
 	return strings.NewReplacer(
 		tokenUDIM, fmt.Sprintf("%04d", tile),
 		tokenUVTile, fmt.Sprintf("u%d_v%d", u, v),
-	).Replace(name)
+	).Replace(path)
+}
+
+// Cut splits a field that holds the reference's path: the folder, with its
+// slash, that all its files are in or below, and the rest. That is a name, or
+// more where the token of a tiled image stands in the name of a folder.
+func (r *Reference) Cut(path string) (folder, rest string) {
+	end := len(path)
+	if r.Form == FormTiles {
+		for _, token := range []string{tokenUDIM, tokenUVTile} {
+			if i := strings.Index(path, token); i >= 0 {
+				end = min(end, i)
+			}
+		}
+	}
+	folder, _ = splitPath(path[:end])
+	return folder, path[len(folder):]
 }
 
 // cacheFrame reports whether name is that of a frame of a point cache whose

@@ -55,7 +55,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-func TestTileName(t *testing.T) {
+func TestTilePath(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		tile int
@@ -66,9 +66,11 @@ func TestTileName(t *testing.T) {
 		{"skin.<UVTILE>.png", 1010, "skin.u10_v1.png"},
 		{"<UDIM>_<UDIM>.png", 1002, "1002_1002.png"},
 		{"skin.1001.png", 1011, "skin.1011.png"},
+		{"/a.1001/<UDIM>/skin.png", 1011, "/a.1001/1011/skin.png"},
+		{"/a.1001/skin.1001.png", 1011, "/a.1001/skin.1011.png"},
 		{"skin.png", 1002, "skin.png"},
 	} {
-		if got := tileName(test.name, test.tile); got != test.want {
+		if got := tilePath(test.name, test.tile); got != test.want {
 			t.Errorf("tile %d of %q is %q, want %q", test.tile, test.name, got, test.want)
 		}
 	}

@@ -134,9 +134,3 @@ func isRelative(p string) bool {
 // follow is where a relative path of a blend file leads when // is the folder
 // base of the checkout. It may lead out of it: "../x".
 func follow(base, p string) string { return path.Join(base, unslashed(p)[2:]) }
-
-// split cuts a path of a blend file behind its last slash of either kind.
-func split(p string) (folder, name string) {
-	i := strings.LastIndexAny(p, `/\`)
-	return p[:i+1], p[i+1:]
-}

@@ -98,12 +98,12 @@ func (e *editor) use(u sentUse) {
 	base := path.Dir(e.where.place(slash(u.From)))
 	for i := range u.Parts {
 		p := &u.Parts[i]
-		_, name := split(p.Raw)
+		_, name := u.Cut(p.Raw)
 		switch {
 		case p.Role == deps.RoleName:
 			e.put(u, p, sendable(p.Raw))
 		case !namesFolder(u.Use, p):
-			e.put(u, p, e.value(u, p.Raw, base, want, "/"+sendable(name)))
+			e.put(u, p, e.value(u, p.Raw, base, want, "/"+sendable(unslashed(name))))
 		case name == "":
 			e.put(u, p, e.value(u, p.Raw, base, want, "/"))
 		default:
@@ -167,16 +167,20 @@ func (e *editor) walkable(base, old string) bool {
 // files whose name the path ends in.
 func (e *editor) namedFolder(u sentUse, part *deps.Part) string {
 	file := u.files[0]
-	if !namesFolder(u.Use, part) {
+	folder, rest := u.Cut(part.Raw)
+	switch {
+	case namesFolder(u.Use, part):
+		folder = part.Raw
+	case !strings.ContainsAny(rest, `/\`):
 		return parent(file)
 	}
 	base := parent(slash(u.From))
-	dir := resolve(part.Raw, base)
+	dir := resolve(folder, base)
 	if _, ok := below(dir, file); ok {
 		return dir
 	}
 	// A .. behind a link leads to where the link does.
-	return e.where.realDir(base + "/" + strings.TrimPrefix(unslashed(part.Raw), "//"))
+	return e.where.realDir(base + "/" + strings.TrimPrefix(unslashed(folder), "//"))
 }
 
 // put notes what a field is to hold.

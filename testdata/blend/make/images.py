@@ -159,6 +159,39 @@ def udim():
     v.finish()
 
 
+def udim_folders():
+    """The token of a tiled image may stand in the names of folders. Without one, all tiles show one file."""
+    v = Vector("50-udim-folders", main="shots/main.blend")
+
+    def tiled(name, path):
+        im = image(name, path, "TILED")
+        im.tiles.new(tile_number=1002)
+        material(name, im, cube(name))
+
+    field = NAME + " + ImageTile.tile_number"
+    for tile in (1001, 1002):
+        v.png(f"tex/{tile}/skin.png")
+        v.required(f"tex/{tile}/skin.png", "udim", field, "the token is a folder")
+        v.png(f"shots/u{tile}/a/b.{tile}.png")
+        v.required(f"shots/u{tile}/a/b.{tile}.png", "udim", field, "the token is in a folder's name, and again in the file's")
+    tiled("folder", "//..\\tex\\<UDIM>\\skin.png")
+    tiled("twice", "//u<UDIM>/a/b.<UDIM>.png")
+    for tile in ("u1_v1", "u2_v1"):
+        v.png(f"shots/{tile}/c.png")
+        v.required(f"shots/{tile}/c.png", "udim", field)
+    tiled("uvtile", "//<UVTILE>/c.png")
+    tiled("gone", "//gone/<UDIM>/d.png")
+    v.missing("shots/gone/<UDIM>/d.png", "udim", field)
+
+    for tile in (1001, 1002):
+        v.png(f"shots/plain.{tile}.png")
+    tiled("plain", "//plain.1001.png")
+    v.required("shots/plain.1001.png", "udim", field)
+    v.forbidden("shots/plain.1002.png", "no token: from 3.1 on Blender opens the same file for each tile")
+    v.save()
+    v.finish()
+
+
 def sequence():
     v = Vector("08-image-sequence")
     bpy.context.scene.frame_end = 5
@@ -367,6 +400,7 @@ not_from_disk()
 movie()
 stereo()
 udim()
+udim_folders()
 sequence()
 users()
 outputs()
