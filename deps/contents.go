@@ -87,6 +87,7 @@ func readContents(f *blend.File, plans *planCache, graph bool, depth int) (*Cont
 		archives:  map[int]uint64{},
 		refLib:    map[int]uint64{},
 		version:   f.Version,
+		uses:      useCollector{noScenes: !f.Version.AtLeast(4, 1)},
 	}
 	if graph {
 		c.pointers = c.plan.pointers()

@@ -11,6 +11,8 @@ type idPointer struct {
 	offset int
 	// array: the pointer leads to an array of pointers to data-blocks.
 	array bool
+	// node: it is what a node shows, see rendersScene.
+	node bool
 }
 
 // notUses are pointers to data-blocks that say nothing of what a data-block
@@ -31,7 +33,10 @@ func idPointers(t *blend.Type, base int, list []idPointer) []idPointer {
 		case f.Pointer && (isID(f.Type) || f.Type.Name == "void" && f.Stars == 1):
 			size := f.Size / f.Elems
 			for e := range f.Elems {
-				list = append(list, idPointer{base + f.Offset + e*size, f.Stars > 1})
+				list = append(list, idPointer{
+					offset: base + f.Offset + e*size, array: f.Stars > 1,
+					node: t.Name == "bNode" && f.Name == "id",
+				})
 			}
 		}
 	}
@@ -46,12 +51,27 @@ func isID(t *blend.Type) bool {
 	return len(t.Fields) > 0 && t.Fields[0].Type.Name == "ID" && !t.Fields[0].Pointer
 }
 
+// rendersScene reports whether a node of a compositor stands for the render of
+// a scene. Blender before 4.1 does not read that scene with a linked one:
+// where it is another one, the node shows nothing.
+func rendersScene(node blend.Struct) bool {
+	switch string(node.Bytes("idname")) {
+	case "CompositorNodeRLayers":
+		return true
+	case "CompositorNodeCryptomatteV2":
+		return node.Int("custom1") == 0 // CMP_CRYPTOMATTE_SRC_RENDER, else an image
+	}
+	return false
+}
+
 // A useCollector gathers which data-blocks point to which. A pointer in any
 // block of a data-block counts: modifiers, constraints, drivers, custom
 // properties, nodes all are such blocks, so no kind of them has to be known.
 type useCollector struct {
 	now  []uint64 // of the data-block being read
 	uses []use
+	// noScenes: scenes that compositor nodes render do not count.
+	noScenes bool
 }
 
 // A use says that a data-block points to an old address.
@@ -64,7 +84,7 @@ type use struct {
 func (u *useCollector) add(s blend.Struct, pointers []idPointer) {
 	for _, p := range pointers {
 		old := s.PointerAt(p.offset)
-		if old == 0 {
+		if old == 0 || p.node && u.noScenes && rendersScene(s) {
 			continue
 		}
 		if p.array {

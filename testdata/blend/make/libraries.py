@@ -472,6 +472,33 @@ def scenes():
     v.finish()
 
 
+def rendered_scenes():
+    """A linked scene whose compositor shows the render of another one: Blender does not link that one."""
+    v = Vector("51-lib-rendered-scene", main="shots/main.blend")
+    v.begin("lib/comp.blend")
+    bpy.context.scene.name = "Other"
+    v.png("lib/other.png")
+    painted("Other", "//other.png")
+    v.forbidden("lib/other.png", "in a scene that is not linked", by="lib/comp.blend")
+    scene = bpy.data.scenes.new("Comp")
+    scene.use_nodes = True
+    tree = scene.node_tree
+    tree.nodes.new("CompositorNodeRLayers").scene = bpy.data.scenes["Other"]
+    crypto = tree.nodes.new("CompositorNodeCryptomatteV2")
+    crypto.scene = bpy.data.scenes["Other"]
+    picture = tree.nodes.new("CompositorNodeCryptomatteV2")
+    picture.source = "IMAGE"
+    v.png("lib/matte.png")
+    picture.image = image("matte", "//matte.png", fake_user=False)
+    v.required("lib/matte.png", "image", NAME, "a cryptomatte node that reads an image", by="lib/comp.blend")
+    v.save("lib/comp.blend")
+    v.begin()
+    (bpy.context.scene.background_set,) = kit.link(v.at("lib/comp.blend"), "scenes", "Comp")
+    v.save()
+    v.required("lib/comp.blend", "library", LIB)
+    v.finish()
+
+
 def placeholders():
     """A library that is there, but has lost the data-block that is wanted."""
     v = Vector("42-lib-lost-data")
@@ -544,5 +571,5 @@ def compressed():
     v.finish()
 
 
-for make in (chain, indirect, twice, circular, broken, overrides, appended, kinds, scenes, placeholders, packed, compressed):
+for make in (chain, indirect, twice, circular, broken, overrides, appended, kinds, scenes, rendered_scenes, placeholders, packed, compressed):
     make()
