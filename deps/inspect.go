@@ -3,6 +3,7 @@ package deps
 import (
 	"context"
 	"slices"
+	"strings"
 )
 
 // inspect gives the facts about a file, and about scenes that it links.
@@ -40,7 +41,23 @@ func (t *Tracer) inspect(ctx context.Context, f *tracedFile) (*Blend, error) {
 			}
 		}
 	}
+	for i := range b.Scenes {
+		b.Scenes[i].Filepath = t.expand.nativeSlashes(b.Scenes[i].Filepath)
+	}
 	return b, nil
+}
+
+// nativeSlashes turns slashes the way that Blender does on opening a file
+// (BLI_path_slash_native): // and the start of a share stay.
+func (x *expander) nativeSlashes(path string) string {
+	start := 0
+	if x.windows || isShare(path) {
+		start = min(2, len(path))
+	}
+	if x.windows {
+		return path[:start] + strings.ReplaceAll(path[start:], "/", `\`)
+	}
+	return path[:start] + strings.ReplaceAll(path[start:], `\`, "/")
 }
 
 // A sceneLink is the stand-in for a scene of a library.

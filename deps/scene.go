@@ -40,7 +40,8 @@ type Scene struct {
 	Compression   int    `json:"compression"` // percent
 	// UsePreview is image_settings.use_preview: a small JPEG beside each EXR image.
 	UsePreview bool `json:"use_preview"`
-	// Filepath is where frames are rendered to, as it stands in the file.
+	// Filepath is where frames are rendered to, in Blender's syntax. Its slashes
+	// are those of the system, as in Blender.
 	Filepath string `json:"filepath"`
 
 	UseFileExtension  bool `json:"use_file_extension"`

@@ -105,6 +105,17 @@ def no_camera():
     v.finish()
 
 
+def slashes():
+    """Output paths written on Windows: Blender turns their slashes on opening the file."""
+    v = Vector("52-output-slashes")
+    bpy.context.scene.render.filepath = "//..\\render\\shot_"
+    for name, path in (("drive", "C:\\render\\"), ("share", "\\\\server\\share\\shot_")):
+        bpy.data.scenes.new(name).render.filepath = path
+    v.save()
+    v.finish()
+
+
 facts()
+slashes()
 formats()
 no_camera()
