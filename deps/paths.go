@@ -94,8 +94,12 @@ func splitPath(p string) (folder, name string) {
 	return p[:i+1], p[i+1:]
 }
 
-// stem is a blend file's name as the folders of its caches have it.
+// stem is a blend file's name as the folders of its caches have it. Blender
+// cuts as many letters as ".blend" has, whatever they are (ptcache_path).
 func stem(blendPath string) string {
 	name := path.Base(blendPath)
-	return strings.TrimSuffix(name, path.Ext(name))
+	if cut := len(name) - len(".blend"); cut > 0 {
+		return name[:cut]
+	}
+	return name
 }

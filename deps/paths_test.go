@@ -55,7 +55,7 @@ func TestPathWords(t *testing.T) {
 	if folder, name := splitPath(`//tex\a.png`); folder != `//tex\` || name != "a.png" {
 		t.Errorf("split: %q %q", folder, name)
 	}
-	for path, want := range map[string]string{"/a/shot.blend": "shot", "/a/s.v1.blend": "s.v1", "/a/shot": "shot"} {
+	for path, want := range map[string]string{"/a/shot.blend": "shot", "/a/s.v1.blend": "s.v1", "/a/shot": "shot", "/a/sim.blend1": "sim."} {
 		if got := stem(path); got != want {
 			t.Errorf("stem of %q is %q", path, got)
 		}
