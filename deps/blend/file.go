@@ -17,14 +17,17 @@ type File struct {
 
 	layout  layout
 	dna     *DNA
-	dnaAt   int64  // offset of the DNA1 block's header
-	whole   []byte // the decompressed file, when it is small; else nil
-	src     source // when it is not
-	size    int64  // of the decompressed file; -1 while it is not known
-	closers []io.Closer
-	shared  *Shared
-	near    nearby
-	err     error // the first failure of reading a body, see DataBlocks
+	dnaAt   int64   // offset of the DNA1 block's header
+	whole   []byte  // the decompressed file, when it is small; else nil
+	src     source  // when it is not
+	size    int64   // of the decompressed file; -1 while it is not known
+	headers []Block // of all blocks, when the file is in memory
+	// headersErr is what stands in the place of the header after them.
+	headersErr error
+	closers    []io.Closer
+	shared     *Shared
+	near       nearby
+	err        error // the first failure of reading a body, see DataBlocks
 }
 
 // Options change how a file is opened. The zero value is fine.
@@ -129,6 +132,9 @@ func (f *File) findDNA() (Block, error) {
 			return b, nil
 		}
 	}
+	if f.whole != nil {
+		f.readHeaders()
+	}
 	w := walker{f: f, pos: f.layout.headerSize}
 	for {
 		b, err := w.next(w.pos)
@@ -197,6 +203,7 @@ func (f *File) Close() error {
 		}
 	}
 	f.shared.recycle(f.whole)
-	f.closers, f.whole, f.shared = nil, nil, nil
+	f.shared.recycleBlocks(f.headers)
+	f.closers, f.whole, f.headers, f.shared = nil, nil, nil, nil
 	return first
 }

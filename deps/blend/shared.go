@@ -19,6 +19,7 @@ type Shared struct {
 	seed    maphash.Seed
 	known   map[dnaKey]knownDNA
 	buffers sync.Pool // of *[]byte
+	headers sync.Pool // of *[]Block
 
 	once    sync.Once
 	decoder *zstd.Decoder
@@ -94,5 +95,22 @@ const bufferGrain = 256 << 10
 func (s *Shared) recycle(b []byte) {
 	if s != nil && cap(b) > 0 {
 		s.buffers.Put(&b)
+	}
+}
+
+// blocks gives an empty list with room.
+func (s *Shared) blocks() []Block {
+	if s != nil {
+		if b, ok := s.headers.Get().(*[]Block); ok {
+			return (*b)[:0]
+		}
+	}
+	return make([]Block, 0, 1<<10)
+}
+
+// recycleBlocks takes a list back.
+func (s *Shared) recycleBlocks(b []Block) {
+	if s != nil && cap(b) > 0 {
+		s.headers.Put(&b)
 	}
 }

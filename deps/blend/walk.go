@@ -43,6 +43,7 @@ type walker struct {
 	f   *File
 	win window
 	pos int64
+	at  int // in File.headers, if there are any
 	// after is set when the last block was the DNA: the file may end here.
 	after bool
 }
@@ -69,6 +70,9 @@ func (w *walker) run(yield func(*DataBlock, error) bool) error {
 			return formatError(ErrCorrupt, b.Offset, "data that belongs to no data-block")
 		}
 		d.Block, d.Data, d.mapped = b, d.Data[:0], false
+		if f.headers != nil {
+			d.Data = f.headers[w.at:w.at] // what is appended is there already
+		}
 		for {
 			b, err = w.next(d.Offset)
 			if err != nil || b.Code != CodeData {
@@ -91,6 +95,24 @@ func (w *walker) run(yield func(*DataBlock, error) bool) error {
 	}
 }
 
+// readHeaders reads the headers of all blocks of a file that is in memory.
+func (f *File) readHeaders() {
+	w := walker{f: f, pos: f.layout.headerSize}
+	list := f.shared.blocks()
+	for {
+		b, err := w.next(w.pos)
+		if err != nil {
+			f.headersErr = err
+			break
+		}
+		list = append(list, b)
+		if b.Code == CodeEndB {
+			break
+		}
+	}
+	f.headers = list
+}
+
 // maxBlocks bounds the memory for the headers of one data-block's blocks: some
 // 250 MB. The largest real ones have some 100,000.
 const maxBlocks = 4 << 20
@@ -101,6 +123,13 @@ const maxBlocks = 4 << 20
 func (w *walker) next(keep int64) (Block, error) {
 	var b Block
 	f := w.f
+	if f.headers != nil {
+		if w.at == len(f.headers) {
+			return b, f.headersErr
+		}
+		w.at++
+		return f.headers[w.at-1], nil
+	}
 	head, err := w.win.peek(f, w.pos, f.layout.blockSize, keep)
 	if err != nil && err != io.EOF {
 		return b, err

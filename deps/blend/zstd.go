@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"io"
 	"runtime"
+	"slices"
 	"sort"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/errgroup"
 )
 
 // Blender writes zstd files as frames of 1 MiB each, and after them a table of
@@ -81,10 +83,68 @@ func openZstd(r io.ReaderAt, size int64, shared *Shared) (source, []byte, error)
 	if z.size > wholeLimit {
 		return z, nil, nil
 	}
-	whole := shared.buffer(z.size)
-	n, err := readFull(z, whole, 0, z.size)
-	z.Close()
-	return nil, whole[:n], err
+	whole := shared.buffer(z.size + overrun)[:z.size]
+	if err := z.readAll(whole); err != nil {
+		shared.recycle(whole)
+		return nil, nil, err
+	}
+	return nil, whole, nil
+}
+
+const (
+	// overrun is room behind the data that lets the decoder copy in large steps.
+	overrun = 64
+	// fewFrames is how many frames are sooner done one after the other.
+	fewFrames = 4
+)
+
+// readAll decompresses all frames right into their places.
+func (z *zstdFrames) readAll(whole []byte) error {
+	if z.budget < z.size {
+		return formatError(ErrLimit, 0, "too much of it would have to be decompressed")
+	}
+	if len(z.frames) <= fewFrames {
+		var packed []byte
+		for i := range z.frames {
+			f := &z.frames[i]
+			packed = slices.Grow(packed[:0], int(f.packedSize))[:f.packedSize]
+			if err := z.readPacked(f, packed); err != nil {
+				return err
+			}
+			// It may write beyond the frame's end, where the next one goes.
+			if _, err := z.decompress(f, packed, whole[f.off:f.off]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range z.frames {
+		f := &z.frames[i]
+		packed := make([]byte, f.packedSize)
+		if err := z.readPacked(f, packed); err != nil {
+			g.Wait()
+			return err
+		}
+		g.Go(func() error {
+			_, err := z.decompress(f, packed, whole[f.off:f.off:f.off+f.size])
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// readPacked reads a frame as it is in the file.
+func (z *zstdFrames) readPacked(f *frame, packed []byte) error {
+	n, err := readFull(z.r, packed, f.packedOff, f.packedOff+f.packedSize)
+	if err != nil {
+		return err
+	}
+	if n < len(packed) {
+		return formatError(ErrTruncated, f.off, "within a compressed frame")
+	}
+	return nil
 }
 
 // seekTable reads the table of frames at the end of the file. It gives nil
@@ -233,12 +293,8 @@ func (z *zstdFrames) begin(i int) error {
 		return formatError(ErrLimit, f.off, "too much of it would have to be decompressed")
 	}
 	packed := make([]byte, f.packedSize)
-	n, err := readFull(z.r, packed, f.packedOff, f.packedOff+f.packedSize)
-	if err != nil {
+	if err := z.readPacked(f, packed); err != nil {
 		return err
-	}
-	if int64(n) < f.packedSize {
-		return formatError(ErrTruncated, f.off, "within a compressed frame")
 	}
 	z.budget -= f.size
 	z.evict(f.size)
@@ -251,7 +307,10 @@ func (z *zstdFrames) begin(i int) error {
 	}
 	z.running.Go(func() {
 		defer close(f.ready)
-		f.data, f.err = z.decompress(f, packed, buf)
+		if int64(cap(buf)) < f.size+overrun {
+			buf = make([]byte, 0, f.size+overrun)
+		}
+		f.data, f.err = z.decompress(f, packed, buf[:0])
 	})
 	return nil
 }
@@ -269,11 +328,9 @@ func (z *zstdFrames) evict(size int64) {
 	}
 }
 
+// decompress appends a frame to buf, which is empty and has room for it.
 func (z *zstdFrames) decompress(f *frame, packed, buf []byte) ([]byte, error) {
-	if int64(cap(buf)) < f.size {
-		buf = make([]byte, 0, f.size)
-	}
-	data, err := z.decoder.DecodeAll(packed, buf[:0])
+	data, err := z.decoder.DecodeAll(packed, buf)
 	if err != nil {
 		return nil, decompressError(err, f.off)
 	}
