@@ -124,7 +124,9 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 	})
 	failed := 0
 	var last error
+	flush := s.inPieces()
 	for i, path := range paths {
+		flush()
 		r := <-results[i]
 		if r.err != nil {
 			failed, last = failed+1, r.err

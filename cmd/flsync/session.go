@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -82,6 +83,16 @@ func (s *session) start(manager string, dryRun bool) {
 func (s *session) list() {
 	s.listing = true
 	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began})
+}
+
+// inPieces has standard output written when flush is called, and at the end of the session, instead
+// of line by line: 300 shots list 100,000 files.
+func (s *session) inPieces() (flush func() error) {
+	out := bufio.NewWriterSize(s.stdout, 64<<10)
+	s.stdout = out
+	s.sink = s.app.sink()
+	s.closers = append(s.closers, out.Flush)
+	return out.Flush
 }
 
 // close tells how the run ended and ends what it opened.
