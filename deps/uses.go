@@ -25,12 +25,13 @@ func idPointers(t *blend.Type, base int, list []idPointer) []idPointer {
 	for i := range t.Fields {
 		f := &t.Fields[i]
 		switch {
+		case !f.Pointer && f.Type.SDNA < 0: // a number
 		case slices.Contains(notUses, f.Name):
-		case !f.Pointer && f.Type.SDNA >= 0:
+		case !f.Pointer:
 			for e := range f.Elems {
 				list = idPointers(f.Type, base+f.Offset+e*f.Type.Size, list)
 			}
-		case f.Pointer && (isID(f.Type) || f.Type.Name == "void" && f.Stars == 1):
+		case isID(f.Type) || f.Type.Name == "void" && f.Stars == 1:
 			size := f.Size / f.Elems
 			for e := range f.Elems {
 				list = append(list, idPointer{

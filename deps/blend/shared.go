@@ -1,7 +1,6 @@
 package blend
 
 import (
-	"bytes"
 	"hash/maphash"
 	"runtime"
 	"sync"
@@ -33,7 +32,7 @@ type dnaKey struct {
 }
 
 type knownDNA struct {
-	body []byte
+	body string
 	dna  *DNA
 }
 
@@ -43,7 +42,7 @@ const maxKnownDNA = 64
 // dna parses the body of a DNA block, or knows it already.
 func (s *Shared) dna(body []byte, l *layout, offset int64) (*DNA, error) {
 	if s == nil {
-		return parseDNA(body, l, offset)
+		return parseDNA(string(body), l, offset)
 	}
 	s.mu.Lock()
 	if s.known == nil || len(s.known) >= maxKnownDNA {
@@ -52,16 +51,17 @@ func (s *Shared) dna(body []byte, l *layout, offset int64) (*DNA, error) {
 	key := dnaKey{maphash.Bytes(s.seed, body), l.pointerSize, l.bigEndian}
 	known := s.known[key]
 	s.mu.Unlock()
-	if bytes.Equal(known.body, body) && known.dna != nil {
+	if known.dna != nil && known.body == string(body) {
 		return known.dna, nil
 	}
-	d, err := parseDNA(body, l, offset)
+	text := string(body)
+	d, err := parseDNA(text, l, offset)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known[key] = knownDNA{bytes.Clone(body), d}
+	s.known[key] = knownDNA{text, d}
 	return d, nil
 }
 
