@@ -52,7 +52,11 @@ func (db *DB) flush(done <-chan struct{}) (left int) {
 	defer db.flushing.Unlock()
 
 	db.mu.Lock()
-	if db.opt.ReadOnly || db.unsaved || db.pending.keys == 0 {
+	if db.opt.ReadOnly {
+		db.mu.Unlock()
+		return 0 // nothing is to be kept
+	}
+	if db.unsaved || db.pending.keys == 0 {
 		left = db.pending.keys
 		db.mu.Unlock()
 		return left

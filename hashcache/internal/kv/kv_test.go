@@ -421,3 +421,38 @@ func TestUnwritable(t *testing.T) {
 		t.Error(diff, w.list)
 	}
 }
+
+// A run that is to leave no trace makes no file, its lock included, and has nothing to warn about.
+func TestReadOnlyLeavesNoTrace(t *testing.T) {
+	for _, there := range []bool{false, true} {
+		var w warnings
+		dir := t.TempDir()
+		folder := filepath.Join(dir, "cache")
+		if there {
+			if err := os.Mkdir(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		opt := testOptions(&w)
+		opt.ReadOnly = true
+		db := mustOpen(t, filepath.Join(folder, "c.db"), opt)
+		db.Put(fruits, []byte("apple"), []byte("red"))
+		if got, ok := db.Get(fruits, []byte("apple"), nil); !ok || string(got) != "red" {
+			t.Errorf("it does not serve the run itself: %q, %v", got, ok)
+		}
+		db.Close()
+		var left []string
+		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+			if path != dir && path != folder {
+				left = append(left, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) > 0 || len(w.codes()) > 0 {
+			t.Errorf("folder there: %v; it left %v and warned %v", there, left, w.codes())
+		}
+	}
+}

@@ -16,7 +16,12 @@ const lockPoll = 2 * time.Millisecond
 // so does the end of the process. Each call opens the file anew, so the lock also holds between goroutines.
 // Returns ErrBusy when wait has passed or done is closed.
 func lockFile(path string, exclusive bool, wait time.Duration, done <-chan struct{}) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	return lockOpened(path, os.O_RDWR|os.O_CREATE, exclusive, wait, done)
+}
+
+// lockOpened is lockFile for a file that is opened with these flags.
+func lockOpened(path string, flags int, exclusive bool, wait time.Duration, done <-chan struct{}) (*os.File, error) {
+	file, err := os.OpenFile(path, flags, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -252,12 +252,17 @@ func (db *DB) openView() (*view, error) {
 
 func (db *DB) tryView() (*view, error) {
 	v := &view{owner: db, closed: make(chan struct{})}
-	turnstile, err := lockFile(db.lockPath(), false, db.opt.Wait, nil)
+	flags := os.O_RDWR | os.O_CREATE
+	if db.opt.ReadOnly {
+		flags = os.O_RDONLY // where there is no lock to take, nobody has written yet
+	}
+	turnstile, err := lockOpened(db.lockPath(), flags, false, db.opt.Wait, nil)
 	switch {
 	case err == nil:
 		defer turnstile.Close()
 	case errors.Is(err, ErrBusy):
 		return nil, err
+	case db.opt.ReadOnly: // bbolt's own lock has to do, as below
 	default:
 		// A folder that cannot be written: bbolt's own lock keeps writers out while we read.
 		db.cannotSave(err)
