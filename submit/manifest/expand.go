@@ -182,19 +182,20 @@ func (d *draft) build(blend string) {
 	}
 	j := &Job{
 		Pos: d.pos, Project: d.project, Blend: blend, Priority: DefaultPriority,
-		Settings: map[string]Setting{}, Metadata: map[string]string{}, places: map[string]Pos{},
+		Metadata: map[string]string{}, places: map[string]Pos{},
 	}
 	t := &template{errs: d.e.errs, blend: blend, project: d.project}
 	text := func(name, option string) string {
-		value := ""
-		if n := d.field(name); n != nil {
-			j.places[name], value = n.pos, t.expand(n.pos, n.value.(string))
-		}
 		if option != "" {
-			pos := Pos{File: "--" + strings.TrimPrefix(name, "worker_")}
-			j.places[name], value = pos, t.expand(pos, option)
+			j.places[name] = Pos{File: "--" + strings.TrimPrefix(name, "worker_")}
+			return t.expand(j.places[name], option)
 		}
-		return value
+		n := d.field(name)
+		if n == nil {
+			return ""
+		}
+		j.places[name] = n.pos
+		return t.expand(n.pos, n.value.(string))
 	}
 	j.Name, j.Type, j.WorkerTag, j.Scene = text("name", opts.Name), text("type", opts.Type), text("worker_tag", opts.WorkerTag), text("scene", opts.Scene)
 	j.InitialStatus = text("initial_status", map[bool]string{true: "paused"}[opts.Paused])
@@ -210,20 +211,10 @@ func (d *draft) build(blend string) {
 	if opts.Priority != nil {
 		j.Priority = *opts.Priority
 	}
-	d.merge(t, "settings", opts.Settings, "--set", func(key string, value any, pos Pos, forAll bool) {
-		if value == nil {
-			delete(j.Settings, key)
-			return
-		}
-		j.Settings[key] = Setting{Value: value, Pos: pos, ForAll: forAll}
-	})
-	d.merge(t, "metadata", opts.Metadata, "--metadata", func(key string, value any, _ Pos, _ bool) {
-		if value == nil {
-			delete(j.Metadata, key)
-			return
-		}
-		j.Metadata[key] = fmt.Sprint(value)
-	})
+	j.Settings = d.merge(t, "settings", opts.Settings, "--set")
+	for key, given := range d.merge(t, "metadata", opts.Metadata, "--metadata") {
+		j.Metadata[key] = fmt.Sprint(given.Value)
+	}
 	j.Exclude = slices.Clone(opts.Exclude)
 	for _, n := range list(d.field("exclude")) {
 		if pattern := t.expand(n.pos, n.value.(string)); d.e.checkPattern(n.pos, pattern) {
@@ -249,31 +240,37 @@ func whole(v any) int64 {
 	return v.(int64)
 }
 
-// merge goes through a mapping of the defaults, then of the job, then of the options.
-func (d *draft) merge(t *template, name string, options map[string]string, flag string, set func(key string, value any, pos Pos, forAll bool)) {
+// merge puts a mapping of the defaults, that of the job, and the options into one: the strongest value of each key
+// counts, and only its template is looked at. Null takes a key away.
+func (d *draft) merge(t *template, name string, options map[string]string, flag string) map[string]Setting {
+	merged := make(map[string]Setting)
 	for i, f := range []fields{d.defaults, d.job} {
 		n := f.get(name)
 		if n == nil {
 			continue
 		}
 		for k, key := range n.keys {
-			if f.wrong[f.path+"/"+name+"/"+key.value.(string)] {
-				continue
+			if key := key.value.(string); !f.wrong[f.path+"/"+name+"/"+key] {
+				merged[key] = Setting{Value: n.vals[k].value, Pos: n.vals[k].pos, ForAll: i == 0}
 			}
-			value := n.vals[k].value
-			switch v := value.(type) {
-			case string:
-				value = t.expand(n.vals[k].pos, v)
-			case Text:
-				value = Text(t.expand(n.vals[k].pos, string(v)))
-			}
-			set(key.value.(string), value, n.vals[k].pos, i == 0)
 		}
 	}
 	for key, value := range options {
-		pos := Pos{File: flag + " " + key}
-		set(key, Text(t.expand(pos, value)), pos, true)
+		merged[key] = Setting{Value: Text(value), Pos: Pos{File: flag + " " + key}, ForAll: true}
 	}
+	for key, given := range merged {
+		switch v := given.Value.(type) {
+		case nil:
+			delete(merged, key)
+			continue
+		case string:
+			given.Value = t.expand(given.Pos, v)
+		case Text:
+			given.Value = Text(t.expand(given.Pos, string(v)))
+		}
+		merged[key] = given
+	}
+	return merged
 }
 
 // deriveKey makes an identity of project, name and blend file. Unicode is brought

@@ -261,6 +261,25 @@ func TestOptionsWin(t *testing.T) {
 	}
 }
 
+// A template counts only where its value does: what is overridden or taken away needs no blend file.
+func TestOverriddenTemplates(t *testing.T) {
+	dir := project(t)
+	write(t, dir, "m.yaml", `defaults:
+  name: "{stem}"
+  settings: {message: "{name}"}
+  metadata: {shot: "{stem}", from: "{dir}"}
+jobs:
+  - {name: check, type: echo, settings: {message: "{stem}"}, metadata: {shot: null, from: here}}
+`)
+	jobs, err := Load([]string{"m.yaml"}, Options{Dir: dir, Settings: map[string]string{"message": "hi"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j := jobs[0]; j.Name != "check" || j.Settings["message"].Value != Text("hi") || len(j.Metadata) != 1 || j.Metadata["from"] != "here" {
+		t.Errorf("%q %v %v", j.Name, j.Settings, j.Metadata)
+	}
+}
+
 func TestPlainTargets(t *testing.T) {
 	dir := project(t, shots()...)
 	got, err := Load([]string{"shots/sh010.blend", filepath.Join(dir, "shots", "sq020", "*.blend")}, Options{Dir: dir})
