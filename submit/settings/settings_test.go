@@ -167,6 +167,18 @@ jobs:
 	}
 }
 
+// A misspelled job type is one mistake: the defaults that were meant for it are none.
+func TestStaticMisspelledType(t *testing.T) {
+	jobs := load(t, `defaults: {settings: {render_output_root: /out, message: hello}}
+jobs:
+  - {blend: sh010.blend, type: simple-blender-rendr}
+  - {name: t, type: echo-sleep-test}
+`)
+	if errs := Static(jobs, builtIn(t)); len(errs) != 1 || !strings.Contains(errs[0].Message, "did you mean simple-blender-render?") {
+		t.Error(errs)
+	}
+}
+
 func TestStaticAcceptsWhatIsRight(t *testing.T) {
 	jobs := load(t, `defaults: {settings: {render_output_root: /out, message: hello}, worker_tag: GPU}
 jobs:

@@ -61,11 +61,15 @@ func Static(jobs []*manifest.Job, farm *Farm) manifest.Errors {
 	return errs
 }
 
-// knownKeys are the settings that any of the jobs' types has.
+// knownKeys are the settings that any of the jobs' types has; one whose name is misspelled is taken for the nearest.
 func knownKeys(jobs []*manifest.Job, farm *Farm) map[string]bool {
 	known := make(map[string]bool)
 	for _, j := range jobs {
-		if t, ok := farm.Type(j.Type); ok {
+		t, ok := farm.Type(j.Type)
+		if !ok {
+			t, ok = farm.Type(nearest.Name(j.Type, typeNames(farm)))
+		}
+		if ok {
 			for _, s := range t.Settings {
 				known[s.Key] = true
 			}
