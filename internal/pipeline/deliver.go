@@ -336,13 +336,14 @@ func (s *submission) skip(ctx context.Context, shot *shot, before api.Job, reaso
 	if err := s.journal.Record(ctx, entry); err != nil {
 		return err
 	}
-	if shot.InitialStatus != string(api.JobStatusPaused) {
-		s.poster.Adopt(before) // the run that held it may have ended before it released it
+	var replaces []api.Job
+	if s.opt.Replace {
+		replaces = s.older(shot.Key, before.ID)
 	}
-	if s.opt.Replace { // likewise, before it canceled what this job replaces
-		return s.poster.Cancel(ctx, s.older(shot.Key, before.ID), "replaced by job "+before.ID)
+	if shot.InitialStatus != string(api.JobStatusPaused) && s.poster.Adopt(before, replaces) {
+		return nil // the run that held it ended before it released it
 	}
-	return nil
+	return s.poster.Replace(ctx, before, replaces) // likewise, before it canceled what this job replaces
 }
 
 // older are the jobs of a key that run or wait, but for one.

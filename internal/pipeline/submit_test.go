@@ -200,6 +200,26 @@ func TestHoldReleasesNoneWhenOneFails(t *testing.T) {
 	n.want("after the repair", n.statuses(), []string{"a queued", "b queued"})
 }
 
+// What held jobs replace goes on until they are released: else a batch that is not whole would stop the farm.
+func TestHeldJobsReplaceWhenReleased(t *testing.T) {
+	n := newNight(t)
+	if _, err := n.submit(t.Context(), n.load(twoTests), nil); err != nil {
+		t.Fatal(err)
+	}
+	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: "submitJob", Skip: 3, Times: 1, Fault: manager.Fault{Status: 400, Body: `{"code":400,"message":"no"}`, Type: "application/json"}})})
+	changed := n.load(strings.ReplaceAll(twoTests, "hello", "changed"))
+	holdAndReplace := func(o *SubmitOptions) { o.Hold, o.Replace = true, true }
+	if _, err := n.submit(t.Context(), changed, holdAndReplace); !errors.Is(err, ErrPartial) {
+		t.Fatalf("error %v, want ErrPartial", err)
+	}
+	queued := slices.DeleteFunc(n.statuses(), func(s string) bool { return !strings.HasSuffix(s, " queued") })
+	n.want("while one is missing", queued, []string{"a queued", "b queued"})
+	if _, err := n.submit(t.Context(), changed, holdAndReplace); err != nil {
+		t.Fatal(err)
+	}
+	n.want("after the repair", n.statuses(), []string{"a canceled", "a queued", "b canceled", "b queued"})
+}
+
 // Answers get lost after the Manager acted: each job is there once, and the next run finds nothing to do.
 func TestLostAnswers(t *testing.T) {
 	n := newNight(t)

@@ -74,7 +74,13 @@ type Poster struct {
 	mu    sync.Mutex
 	known map[string][]api.Job // the Manager's jobs by key, newest first; nil until asked
 	asked time.Time            // when it was
-	held  []api.Job            // submitted paused, to be released
+	held  []held               // submitted paused, to be released
+}
+
+// held is a job that waits for its batch, and the jobs that it replaces. These may go on until it can.
+type held struct {
+	api.Job
+	replaces []api.Job
 }
 
 // New returns a Poster. Nothing is sent yet.
@@ -200,7 +206,7 @@ type Request struct {
 	Key, Fingerprint string
 	Checkout         string    // for the journal
 	Hold             bool      // enters paused, until Release
-	Replaces         []api.Job // they are canceled when this one is in
+	Replaces         []api.Job // they are canceled when this one is in, or when it is released
 }
 
 // internalErrors is how often a 500 is taken for passing. The Manager also sends it for what is wrong with a
@@ -247,10 +253,16 @@ func (p *Poster) Post(ctx context.Context, r Request) (api.Job, error) {
 	}
 	if hold {
 		p.mu.Lock()
-		p.held = append(p.held, job)
-		p.mu.Unlock()
+		defer p.mu.Unlock()
+		p.held = append(p.held, held{job, r.Replaces})
+		return job, nil
 	}
-	return job, p.Cancel(ctx, r.Replaces, "replaced by job "+job.ID)
+	return job, p.Replace(ctx, job, r.Replaces)
+}
+
+// Replace cancels jobs in whose place another one is there now.
+func (p *Poster) Replace(ctx context.Context, job api.Job, replaces []api.Job) error {
+	return p.Cancel(ctx, replaces, "replaced by job "+job.ID)
 }
 
 // post sends the job, again if need be, and makes sure of the answer. Each time is recorded: if this run dies, the
@@ -367,15 +379,16 @@ func (p *Poster) Cancel(ctx context.Context, jobs []api.Job, reason string) erro
 	return nil
 }
 
-// Adopt has a job of an earlier run released together with those of this one, when that run held it and
-// ended before it could. Others are left alone.
-func (p *Poster) Adopt(j api.Job) {
+// Adopt has a job of an earlier run released together with those of this one, and what it replaces canceled then,
+// when that run held it and ended before it could. It leaves others alone, and says so.
+func (p *Poster) Adopt(j api.Job, replaces []api.Job) bool {
 	if j.Status != api.JobStatusPaused || j.Metadata[MetaHold] == "" || p.config.Released[j.ID] {
-		return
+		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.held = append(p.held, j)
+	p.held = append(p.held, held{j, replaces})
+	return true
 }
 
 // Held is how many jobs wait for Release.
@@ -385,23 +398,27 @@ func (p *Poster) Held() int {
 	return len(p.held)
 }
 
-// Release lets the held jobs run, in the order in which they came in. The error says which of them still
-// wait.
+// Release lets the held jobs run, in the order in which they came in, and cancels what they replace. The error says
+// which of them still wait.
 func (p *Poster) Release(ctx context.Context) error {
 	p.mu.Lock()
-	held := p.held
+	waiting := p.held
 	p.held = nil
 	p.mu.Unlock()
-	for i, job := range held {
-		if err := p.release(ctx, job); err != nil {
+	for i, h := range waiting {
+		if err := p.release(ctx, h.Job); err != nil {
 			var names []string
-			for _, j := range held[i:] {
+			for _, j := range waiting[i:] {
 				names = append(names, j.Name+" ("+j.ID+")")
 			}
-			return fmt.Errorf("%d of %d held jobs were released; still paused: %v: %w", i, len(held), names, err)
+			return fmt.Errorf("%d of %d held jobs were released; still paused: %v: %w", i, len(waiting), names, err)
 		}
 	}
-	return nil
+	var errs []error
+	for _, h := range waiting {
+		errs = append(errs, p.Replace(ctx, h.Job, h.replaces))
+	}
+	return errors.Join(errs...)
 }
 
 func (p *Poster) release(ctx context.Context, job api.Job) error {

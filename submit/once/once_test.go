@@ -294,7 +294,7 @@ func TestAdopt(t *testing.T) {
 	}}
 	p := New(m, new(memory), Config{Run: "r", Released: map[string]bool{"released": true}})
 	for _, j := range m.jobs {
-		p.Adopt(j)
+		p.Adopt(j, nil)
 	}
 	if err := p.Release(t.Context()); err != nil {
 		t.Fatal(err)
