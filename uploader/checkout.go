@@ -34,6 +34,12 @@ var errNotStored = errors.New("the Manager does not have it")
 // The error is, or wraps, a [*PathError] when nothing was asked because a path is unusable, a [*MissingError] when files
 // are not there, or a [*GaveUpError].
 func (u *Uploader) Checkout(ctx context.Context, requested string, files []api.ShamanFileSpec) (string, error) {
+	return u.RecordedCheckout(ctx, requested, files, func(string) error { return nil })
+}
+
+// RecordedCheckout is Checkout for those who keep a record of what may be left at the Manager: before each request record
+// gets the path that is asked for. Its error ends the attempt, and comes back as it is.
+func (u *Uploader) RecordedCheckout(ctx context.Context, requested string, files []api.ShamanFileSpec, record func(path string) error) (string, error) {
 	if u.config.CheckOnly {
 		return "", ErrCheckOnly
 	}
@@ -53,7 +59,11 @@ func (u *Uploader) Checkout(ctx context.Context, requested string, files []api.S
 		if err := u.bring(ctx, files, keys); err != nil {
 			return "", fmt.Errorf("checkout %s: %w", requested, err)
 		}
-		path, err := u.askCheckout(ctx, &gate, requested, files)
+		asked := uniquePath(requested, time.Now())
+		if err := record(asked); err != nil {
+			return "", err
+		}
+		path, err := u.askCheckout(ctx, &gate, asked, files)
 		if err == nil {
 			return path, nil
 		}
@@ -75,7 +85,7 @@ func (u *Uploader) Checkout(ctx context.Context, requested string, files []api.S
 
 // askCheckout makes one request for a checkout, under a path that was never asked for before: a lost answer may leave a
 // folder behind, and asking for the same path again could end with the Manager removing it.
-func (u *Uploader) askCheckout(ctx context.Context, g *gate, requested string, files []api.ShamanFileSpec) (string, error) {
+func (u *Uploader) askCheckout(ctx context.Context, g *gate, asked string, files []api.ShamanFileSpec) (string, error) {
 	select {
 	case u.checkouts <- struct{}{}:
 		defer func() { <-u.checkouts }()
@@ -83,7 +93,7 @@ func (u *Uploader) askCheckout(ctx context.Context, g *gate, requested string, f
 		return "", context.Cause(ctx)
 	}
 	began := time.Now()
-	path, err := u.shaman.ShamanCheckout(ctx, api.ShamanCheckout{CheckoutPath: uniquePath(requested, began), Files: files})
+	path, err := u.shaman.ShamanCheckout(ctx, api.ShamanCheckout{CheckoutPath: asked, Files: files})
 	if err == nil {
 		err = checkCheckoutPath(path) // jobs will be told to read from there
 	}
@@ -102,7 +112,7 @@ func (u *Uploader) askCheckout(ctx context.Context, g *gate, requested string, f
 	if what := judge(err); ctx.Err() == nil && (what == again || what == away) {
 		u.troubled(g, err, 0, began, now)
 		u.stats.Retried++
-		u.tell(Event{Kind: Retried, Name: requested, Err: err})
+		u.tell(Event{Kind: Retried, Name: asked, Err: err})
 	}
 	return "", err
 }

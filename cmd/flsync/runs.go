@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,10 +66,10 @@ func runOf(p journal.Past) pastRun {
 		r.Ended = &p.Ended
 	}
 	for _, j := range p.Jobs {
-		if j.Orphan() {
-			r.Orphans = append(r.Orphans, j.Checkout)
-		}
+		r.Orphans = append(r.Orphans, j.Orphans()...)
 	}
+	slices.Sort(r.Orphans) // jobs may share one
+	r.Orphans = slices.Compact(r.Orphans)
 	return r
 }
 
@@ -92,13 +93,11 @@ func runColumns() []column[journal.Past] {
 			return p.Ended.Sub(p.Began).Round(100 * time.Millisecond).String()
 		}, right: true},
 		{title: "exit", cell: func(p journal.Past) string { return fmt.Sprint(p.ExitCode) }, right: true},
-		{title: "posted", cell: func(p journal.Past) string {
-			return count(p, func(j journal.Job) bool { return j.ID != "" && j.Step != journal.Skipped })
-		}, right: true},
+		{title: "posted", cell: func(p journal.Past) string { return count(p, journal.Job.Posted) }, right: true},
 		{title: "skipped", cell: func(p journal.Past) string {
 			return count(p, func(j journal.Job) bool { return j.Step == journal.Skipped })
 		}, right: true},
-		{title: "orphans", cell: func(p journal.Past) string { return count(p, journal.Job.Orphan) }, right: true},
+		{title: "orphans", cell: func(p journal.Past) string { return fmt.Sprint(len(runOf(p).Orphans)) }, right: true},
 		{title: "manager", cell: func(p journal.Past) string { return p.Manager }, gives: true},
 		{title: "projects", cell: func(p journal.Past) string { return strings.Join(p.Projects, ", ") }, gives: true},
 	}
@@ -112,7 +111,7 @@ func (a *app) showRun(runs []journal.Past, name string) error {
 		return printTable(a, r.Jobs, []column[journal.Job]{
 			{title: "job", cell: func(j journal.Job) string { return j.Name }, gives: true},
 			{title: "step", cell: func(j journal.Job) string {
-				if j.Orphan() {
+				if len(j.Orphans()) > 0 {
 					return string(j.Step) + " (orphan)"
 				}
 				return string(j.Step)

@@ -108,6 +108,7 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 		return err
 	}
 	f.opt.Jobs, f.opt.Run = jobs, s.id
+	f.opt.ExitCode = func(err error) int { return exitCode(ctx, err) }
 	s.summary, err = pipeline.Submit(ctx, env, f.opt)
 	s.summary.DryRun = f.dryRun
 	if f.wait && !f.dryRun && ctx.Err() == nil {

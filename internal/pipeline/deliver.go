@@ -361,22 +361,20 @@ func (s *submission) checkoutShot(ctx context.Context, shot *shot, files []*file
 
 // recordedCheckout makes a checkout, and has the journal know before and after.
 func (s *submission) recordedCheckout(ctx context.Context, key, name string, files []*file) (string, error) {
-	requested := uploader.CheckoutName(name)
-	entry := journal.Entry{Step: journal.CheckingOut, Key: key, Name: name, Checkout: requested}
-	if err := s.journal.Record(ctx, entry); err != nil {
-		return "", err
+	record := func(step journal.Step, path, problem string) error {
+		return s.journal.Record(ctx, journal.Entry{Step: step, Key: key, Name: name, Checkout: path, Error: problem})
 	}
-	checkout, err := s.checkout(ctx, requested, files)
+	checkout, err := s.checkout(ctx, uploader.CheckoutName(name), files, func(path string) error {
+		return record(journal.CheckingOut, path, "")
+	})
 	if err != nil {
 		var no *flamenco.Error
 		if errors.As(err, &no) && no.FromManager { // without its answer there may be one
-			entry.Step, entry.Error = journal.NoCheckout, err.Error()
-			err = errors.Join(err, s.journal.Record(ctx, entry))
+			err = errors.Join(err, record(journal.NoCheckout, "", err.Error()))
 		}
 		return "", err
 	}
-	entry.Step, entry.Checkout = journal.CheckedOut, checkout
-	return checkout, s.journal.Record(ctx, entry)
+	return checkout, record(journal.CheckedOut, checkout, "")
 }
 
 // post submits a job, and once more when the Manager's job type has changed meanwhile.

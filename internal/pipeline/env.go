@@ -105,10 +105,10 @@ func start(ctx context.Context, env Env, body func(context.Context, *run) error)
 	return summary, err
 }
 
-// checkout makes a checkout of files and tells of it.
-func (r *run) checkout(ctx context.Context, requested string, files []*file) (string, error) {
+// checkout makes a checkout of files and tells of it. record gets each path before it is asked for.
+func (r *run) checkout(ctx context.Context, requested string, files []*file, record func(path string) error) (string, error) {
 	r.meter.toCheckout.Add(1)
-	path, err := r.up.Checkout(ctx, requested, specsOf(files))
+	path, err := r.up.RecordedCheckout(ctx, requested, specsOf(files), record)
 	if err != nil {
 		return "", err
 	}

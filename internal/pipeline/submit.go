@@ -42,6 +42,7 @@ type SubmitOptions struct {
 	Blender  settings.Blender // evaluates what flsync cannot; nil: nobody does
 	Once     once.Config      // how jobs are submitted; what it says of runs is filled in
 	Journal  string           // folder
+	ExitCode func(error) int  // what the run's end is called in the journal; nil: 0
 	Rewrites string           // folder of blend files with rewritten paths
 }
 
@@ -217,11 +218,14 @@ func (s *submission) close(ctx context.Context, exit error) error {
 	}
 	ending := context.WithoutCancel(ctx)
 	end := journal.Entry{Step: journal.Ended}
-	switch {
-	case exit != nil:
-		end.ExitCode, end.Error = 1, exit.Error()
-	case s.failures > 0:
-		end.ExitCode = 3
+	if exit == nil {
+		exit = s.meter.verdict()
+	}
+	if exit != nil {
+		end.Error = exit.Error()
+	}
+	if s.opt.ExitCode != nil {
+		end.ExitCode = s.opt.ExitCode(exit)
 	}
 	_, pruned := s.store.Prune(ending)
 	return errors.Join(s.journal.Record(ending, end), pruned, s.journal.Close(), s.unlock())

@@ -127,12 +127,11 @@ func (n *night) orphans() (all []string) {
 	}
 	for _, r := range runs {
 		for _, j := range r.Jobs {
-			if j.Orphan() {
-				all = append(all, j.Name)
-			}
+			all = append(all, j.Orphans()...)
 		}
 	}
-	return all
+	slices.Sort(all) // jobs may share one
+	return slices.Compact(all)
 }
 
 const twoTests = `
@@ -319,6 +318,34 @@ func TestOrphanIsListed(t *testing.T) {
 	}
 }
 
+// Answers to checkouts are lost: what is left on the Manager's disk without a job is what the journal lists.
+func TestUnansweredCheckoutsAreOrphans(t *testing.T) {
+	n := newNight(t)
+	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
+		Operation: "shamanCheckout", Times: 2, Fault: manager.Fault{Cut: manager.CutAfter},
+	})})
+	if _, err := n.submit(t.Context(), n.load(shots), nil); err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := n.client.Jobs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(n.manager.CheckoutDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, folder := range left {
+		if !slices.ContainsFunc(jobs, func(j api.Job) bool { return j.Storage.ShamanCheckoutID == folder.Name() }) {
+			want = append(want, folder.Name())
+		}
+	}
+	if got := n.orphans(); len(want) != 2 || !slices.Equal(got, want) {
+		t.Errorf("orphans %v, want %v", got, want)
+	}
+}
+
 // All jobs of a shared checkout are refused: it is an orphan.
 func TestSharedCheckoutWithoutJobsIsAnOrphan(t *testing.T) {
 	n := newNight(t)
@@ -328,7 +355,7 @@ func TestSharedCheckoutWithoutJobsIsAnOrphan(t *testing.T) {
 	if _, err := n.submit(t.Context(), n.load(shots), func(o *SubmitOptions) { o.Shared = true }); !errors.Is(err, ErrNoneDone) {
 		t.Fatalf("error %v, want ErrNoneDone", err)
 	}
-	if got := n.orphans(); !slices.Contains(got, "project") {
+	if got := n.orphans(); len(got) != 1 || !strings.HasPrefix(got[0], "project-") {
 		t.Errorf("orphans %v, want that of the project", got)
 	}
 }
@@ -364,14 +391,7 @@ func TestManagerGoesAway(t *testing.T) {
 func TestWhatADeadRunSent(t *testing.T) {
 	n := newNight(t)
 	jobs := n.load(twoTests)[:1]
-	if _, err := n.submit(t.Context(), jobs, nil); err != nil {
-		t.Fatal(err)
-	}
-	all, err := n.client.Jobs(t.Context())
-	if err != nil || len(all) != 1 {
-		t.Fatal(all, err)
-	}
-	// The same again as that run left it if it was killed then: sent, and no answer recorded.
+	// What a run leaves that was killed when it had sent a job, and had no answer.
 	dir := filepath.Join(n.dir, "journal")
 	dead, err := journal.Create(dir, journal.Head{Run: "run-000-dead", Manager: n.client.URL()})
 	if err != nil {
@@ -383,11 +403,21 @@ func TestWhatADeadRunSent(t *testing.T) {
 	if err := dead.Close(); err != nil {
 		t.Fatal(err)
 	}
-	var config once.Config
-	if err := leftOpen(dir, n.client.URL(), &config); err != nil {
+	unsettled := func() bool {
+		var config once.Config
+		if err := leftOpen(dir, n.client.URL(), &config); err != nil {
+			t.Fatal(err)
+		}
+		_, open := config.Unsettled[jobs[0].Key]
+		return open
+	}
+	if !unsettled() {
+		t.Error("the job of the dead run does not count as unsettled")
+	}
+	if _, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Once.Settle = time.Millisecond }); err != nil {
 		t.Fatal(err)
 	}
-	if _, settled := config.Unsettled[jobs[0].Key]; settled {
+	if unsettled() {
 		t.Error("a later run has seen the job, and it still counts as unsettled")
 	}
 }

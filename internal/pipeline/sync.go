@@ -55,7 +55,7 @@ func Sync(ctx context.Context, env Env, opt SyncOptions) (report.Summary, error)
 		if opt.NoCheckout || r.DryRun {
 			return nil
 		}
-		_, err = r.checkout(ctx, cmp.Or(opt.Checkout, filepath.Base(base)), files)
+		_, err = r.checkout(ctx, cmp.Or(opt.Checkout, filepath.Base(base)), files, func(string) error { return nil })
 		return err
 	})
 }

@@ -16,7 +16,7 @@ type Step string
 // The steps of a job, in their order. A job that ends at a step in "ing" had no clear answer.
 const (
 	Begun       Step = "begun"        // first entry of a run
-	CheckingOut Step = "checking-out" // a checkout is about to be asked for
+	CheckingOut Step = "checking-out" // a checkout is about to be asked for, under this path
 	CheckedOut  Step = "checked-out"
 	NoCheckout  Step = "no-checkout" // the Manager refused to make one
 	Posting     Step = "posting"     // the job is about to be sent

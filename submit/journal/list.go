@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -27,13 +28,23 @@ type Job struct {
 	Error       string    `json:"error,omitempty"`
 	Time        time.Time `json:"time"`
 
-	used bool // the checkout, by a job of this or a later run
-	sent bool // and nobody knows what came of it
+	used   bool // the checkout, by a job of this or a later run
+	sent   bool // and nobody knows what came of it
+	posted bool // by this run, and the Manager has it
+
+	unanswered []string // paths of checkouts that were asked for, before Checkout
 }
 
-// Orphan tells whether a checkout was made, or may have been, whose job never came.
-func (j Job) Orphan() bool {
-	return j.Checkout != "" && j.ID == "" && !j.used && j.Step != Skipped && j.Step != NoCheckout
+// Posted tells whether the run itself brought the job to the Manager. Others it skipped, released or canceled.
+func (j Job) Posted() bool { return j.posted }
+
+// Orphans are the checkouts that were made, or may have been, and have no job: one whose job never came, and those
+// that were asked for without an answer.
+func (j Job) Orphans() []string {
+	if j.Checkout == "" || j.ID != "" || j.used || j.Step == Skipped || j.Step == NoCheckout {
+		return j.unanswered
+	}
+	return append(j.unanswered[:len(j.unanswered):len(j.unanswered)], j.Checkout)
 }
 
 // List reads the runs in dir, newest first, at most limit of them; 0 means all. A journal that vanishes
@@ -59,6 +70,8 @@ func List(dir string, limit int) ([]Past, error) {
 			runs = append(runs, past)
 		}
 	}
+	// Names tell runs of one second apart by chance only, and what is open hangs on which came last.
+	slices.SortStableFunc(runs, func(a, b Past) int { return b.Began.Compare(a.Began) })
 	markUsed(runs)
 	return runs, nil
 }
@@ -142,12 +155,15 @@ func tell(entries []Entry) (p Past, ok bool) {
 			p.Jobs = append(p.Jobs, Job{Key: e.Key})
 		}
 		j := &p.Jobs[i]
+		if e.Step == CheckingOut && j.Step == CheckingOut {
+			j.unanswered = append(j.unanswered, j.Checkout)
+		}
 		j.Step, j.Time, j.Error = e.Step, e.Time, e.Error
 		switch e.Step {
 		case Posting:
 			j.sent = true
 		case Posted, Refused, Skipped:
-			j.sent = false
+			j.sent, j.posted = false, j.posted || e.Step == Posted
 		}
 		for _, f := range []struct {
 			field *string
