@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"maps"
 	"path/filepath"
+	"strings"
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/submit/eval"
@@ -16,7 +18,11 @@ func evalFacts(b *deps.Blend, scene string) eval.Facts {
 	for i := range b.Scenes {
 		s := &b.Scenes[i]
 		more := make(map[string]any)
-		flatten(more, "", s.RNA())
+		flatten(more, "", s.Properties)
+		maps.DeleteFunc(more, func(name string, value any) bool { return !sameInPython(name, value) })
+		native := *s
+		native.Properties = nil
+		flatten(more, "", native.RNA())
 		facts.Scenes = append(facts.Scenes, eval.Scene{
 			Name:       s.Name,
 			FrameStart: s.FrameStart, FrameEnd: s.FrameEnd, FrameStep: s.FrameStep, FrameCurrent: s.FrameCurrent,
@@ -27,6 +33,16 @@ func evalFacts(b *deps.Blend, scene string) eval.Facts {
 		})
 	}
 	return facts
+}
+
+// sameInPython tells whether a setting of a render engine, such as cycles.samples, is in Python what it is in the
+// file. There yes and no, and the choices of a menu, are whole numbers, too: only a name can tell that one is a number.
+func sameInPython(name string, value any) bool {
+	if _, whole := value.(int64); !whole {
+		return true
+	}
+	_, last, _ := strings.Cut(name, ".")
+	return strings.HasSuffix(last, "samples") || strings.HasSuffix(last, "bounces") || last == "seed" || last == "tile_size"
 }
 
 // flatten gives nested maps dotted names. Lists are left to the evaluator's own fields.
