@@ -389,6 +389,7 @@ func (s *submission) post(ctx context.Context, shot *shot, checkout, print strin
 	if s.opt.Replace {
 		request.Replaces = s.poster.Alive(shot.Key)
 	}
+	before := s.meter.submitted.Load()
 	job, err := s.poster.Post(ctx, request)
 	if flamenco.HasStatus(err, http.StatusPreconditionFailed) {
 		if err = s.renewType(ctx, shot); err == nil {
@@ -401,6 +402,9 @@ func (s *submission) post(ctx context.Context, shot *shot, checkout, print strin
 		}
 	}
 	if job.ID == "" {
+		if s.meter.submitted.Load() > before {
+			err = &ownError{err}
+		}
 		return err
 	}
 	s.meter.submitted.Add(1)

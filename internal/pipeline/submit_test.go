@@ -1,9 +1,12 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -358,6 +361,39 @@ func TestSharedCheckoutWithoutJobsIsAnOrphan(t *testing.T) {
 	if got := n.orphans(); len(got) != 1 || !strings.HasPrefix(got[0], "project-") {
 		t.Errorf("orphans %v, want that of the project", got)
 	}
+}
+
+// A job that the Manager never answers for, while it takes others, is that job's failure and not the run's end.
+func TestOneJobIsNeverAnswered(t *testing.T) {
+	n := newNight(t)
+	var first sync.Once
+	asked, taken := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && r.URL.Path == "/api/v3/jobs" {
+			body, err := io.ReadAll(r.Body)
+			if err != nil || strings.Contains(string(body), `"name":"a"`) {
+				first.Do(func() { close(asked) })
+				<-taken
+				panic(http.ErrAbortHandler)
+			}
+			<-asked // b comes in while a is under way
+			defer close(taken)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		n.manager.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	var err error
+	if n.client, err = flamenco.New(flamenco.Config{URL: server.URL}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = n.submit(t.Context(), n.load(twoTests), func(o *SubmitOptions) {
+		o.Once.Patience, o.Once.Settle = 500*time.Millisecond, time.Millisecond
+	})
+	if !errors.Is(err, ErrPartial) {
+		t.Errorf("error %v, want ErrPartial", err)
+	}
+	n.want("jobs", n.statuses(), []string{"b queued"})
 }
 
 // The Manager goes away for good in the middle: the run ends, rather than wait for each job in turn, and the

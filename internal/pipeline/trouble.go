@@ -22,9 +22,16 @@ func gaveUp(ctx context.Context, err error) bool {
 	var (
 		up   *uploader.GaveUpError
 		away *flamenco.UnreachableError
+		own  *ownError
 	)
-	return ctx.Err() != nil || errors.As(err, &up) || errors.As(err, &away)
+	return ctx.Err() != nil || errors.As(err, &up) || errors.As(err, &away) && !errors.As(err, &own)
 }
+
+// ownError is what keeps one job from a Manager that takes others meanwhile, such as a million tasks. It is not about
+// the run.
+type ownError struct{ error }
+
+func (e *ownError) Unwrap() error { return e.error }
 
 // fileCode is the "code" of an error event about a file.
 func fileCode(err error) string {
