@@ -19,6 +19,7 @@ type farm struct {
 
 	mu      sync.Mutex
 	manager *manager.Manager
+	gate    *gate // in front of manager
 	server  *http.Server
 	address atomic.Value // string; "" while it is down
 	uploads map[string]int
@@ -46,20 +47,22 @@ func (f *farm) start() error {
 	}
 	f.manager = m
 	f.manager.SetFaults(manager.Faults{ShardRace: true, DiskFull: f.full > 0})
-	f.server = &http.Server{Handler: m, ErrorLog: log.New(io.Discard, "", 0)}
+	f.gate = &gate{handler: m}
+	f.server = &http.Server{Handler: f.gate, ErrorLog: log.New(io.Discard, "", 0)}
 	go f.server.Serve(listener)
 	f.address.Store("http://" + listener.Addr().String())
 	f.started++
 	return nil
 }
 
-// stop ends the Manager as a kill would: connections are cut, and requests under way end where they are.
-// It is called under the lock.
+// stop ends the Manager as a kill would: connections are cut, and nothing of it goes on beside the next one. It is
+// called under the lock.
 func (f *farm) stop() error {
 	if f.manager == nil {
 		return nil
 	}
 	err := f.server.Close()
+	f.gate.shut()
 	f.count()
 	err = errors.Join(err, f.manager.Close())
 	f.manager = nil
@@ -110,4 +113,39 @@ func (f *farm) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.stop()
+}
+
+// gate knows which requests are under way, which http.Server.Close does not wait for.
+type gate struct {
+	handler http.Handler
+
+	mu      sync.Mutex
+	closed  bool
+	serving sync.WaitGroup
+}
+
+// ServeHTTP implements http.Handler.
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !g.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	defer g.serving.Done()
+	g.handler.ServeHTTP(w, r)
+}
+
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.serving.Add(1)
+	}
+	return !g.closed
+}
+
+// shut lets no more in, and waits for those that are.
+func (g *gate) shut() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.serving.Wait()
 }

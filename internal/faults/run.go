@@ -129,8 +129,8 @@ func (s *scenario) night(ctx context.Context) (err error) {
 	for _, e := range s.proxy.Events() {
 		s.result.Events = append(s.result.Events, e.String())
 	}
-	if stats.HookErrors > 0 {
-		s.broken("%d hooks of the proxy failed; this run tells little", stats.HookErrors)
+	if err := errors.Join(stats.HookErrors...); err != nil {
+		s.broken("hooks of the proxy failed, and this run tells little: %v", err)
 	}
 	return nil
 }

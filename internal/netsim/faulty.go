@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,7 +67,7 @@ type FaultStats struct {
 	Requests    int          // seen, without spared ones
 	Faults      map[Kind]int // done, by kind
 	Unreachable int          // requests for which the Manager gave no reply, on its own account
-	HookErrors  int          // hooks that failed
+	HookErrors  []error      // of hooks that failed
 }
 
 // Total is the number of faults of all kinds.
@@ -150,7 +151,7 @@ func (p *FaultyProxy) Stats() FaultStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
-	s.Faults = maps.Clone(s.Faults)
+	s.Faults, s.HookErrors = maps.Clone(s.Faults), slices.Clone(s.HookErrors)
 	return s
 }
 
@@ -219,10 +220,16 @@ func (p *FaultyProxy) decide(r *http.Request, body []byte) Fault {
 	return fault
 }
 
-func (p *FaultyProxy) count(field *int) {
+func (p *FaultyProxy) unreachable() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	*field++
+	p.stats.Unreachable++
+}
+
+func (p *FaultyProxy) hookFailed(kind Kind, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats.HookErrors = append(p.stats.HookErrors, fmt.Errorf("%s: %w", kind, err))
 }
 
 type connKey struct{}

@@ -52,7 +52,7 @@ func (p *FaultyProxy) act(f Fault, w http.ResponseWriter, r *http.Request) {
 	case FillDisk:
 		empty, err := p.cfg.FillDisk(p.ctx)
 		if err != nil {
-			p.count(&p.stats.HookErrors)
+			p.hookFailed(FillDisk, err)
 			hangUp(w, resetConn)
 			return
 		}
@@ -67,7 +67,7 @@ func (p *FaultyProxy) act(f Fault, w http.ResponseWriter, r *http.Request) {
 func (p *FaultyProxy) pass(w http.ResponseWriter, r *http.Request) {
 	resp, err := p.send(r, r.Body)
 	if err != nil {
-		p.count(&p.stats.Unreachable)
+		p.unreachable()
 		hangUp(w, resetConn)
 		return
 	}
@@ -106,13 +106,13 @@ func (p *FaultyProxy) send(r *http.Request, body io.ReadCloser) (*http.Response,
 func (p *FaultyProxy) sendWhole(r *http.Request) reply {
 	resp, err := p.send(r, r.Body)
 	if err != nil {
-		p.count(&p.stats.Unreachable)
+		p.unreachable()
 		return reply{}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxJSON))
 	if err != nil {
-		p.count(&p.stats.Unreachable)
+		p.unreachable()
 		return reply{}
 	}
 	var head bytes.Buffer
@@ -214,7 +214,7 @@ func (p *FaultyProxy) restartManager() {
 	p.restarting.Lock()
 	defer p.restarting.Unlock()
 	if err := p.cfg.RestartManager(p.ctx); err != nil {
-		p.count(&p.stats.HookErrors)
+		p.hookFailed(Restart, err)
 	}
 	p.transport.CloseIdleConnections()
 }
