@@ -21,8 +21,9 @@
 //
 // # Caveats
 //
-// Timeouts watch for silence: a call ends when no byte has moved in either direction for Config.Silence, however long it
-// takes as a whole. Pass a context with a deadline to limit the whole.
+// Timeouts watch for silence: a call ends when nothing has moved in either direction for Config.Silence, however long it
+// takes as a whole; of an answer that has begun, 4 KiB a second have to come. Pass a context with a deadline to limit the
+// whole.
 //
 // Redirects are never followed, so that headers never go to another host; they are errors that name the new address.
 //

@@ -19,7 +19,8 @@ import (
 // some other web server, or none at all.
 var ErrNotAManager = errors.New("this is not a Flamenco Manager")
 
-// ErrSilent is wrapped by an [*UnreachableError] when no byte moved for too long.
+// ErrSilent is wrapped by an [*UnreachableError] when no byte moved for too long, or too few of an
+// answer.
 var ErrSilent = errors.New("no byte came or went")
 
 // Error is a reply that is not the one hoped for.

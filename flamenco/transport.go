@@ -20,6 +20,9 @@ const (
 	// sendChunk is how much of a file the kernel copies before the bytes are counted. Within the default Silence it
 	// lets a line of 4 KB/s pass for alive.
 	sendChunk = 256 << 10
+	// leastRate is the same for what comes, in bytes a second: less of it for Silence is as good as nothing, or whoever
+	// sends a byte a minute would be waited for until the night is over.
+	leastRate = 4 << 10
 	// lastWords is how long a failed write waits for the reply that explains it.
 	lastWords = 5 * time.Second
 	// keepIdle: connections are closed by us before common proxies close them (75 s in nginx), so that a request seldom
@@ -64,8 +67,8 @@ func newTransport(c Config, dial dialFunc) (*http.Transport, error) {
 // conn counts the bytes that it moves, hands files to the kernel, and keeps a failed write from hiding the reply.
 type conn struct {
 	net.Conn
-	moved   atomic.Int64
-	spoken  atomic.Int64 // bytes that came
+	sent    atomic.Int64 // bytes that went
+	heard   atomic.Int64 // bytes that came
 	foreign atomic.Bool  // the first of them are not those of HTTP; means nothing under TLS
 	once    sync.Once
 	closed  chan struct{}
@@ -73,8 +76,7 @@ type conn struct {
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.moved.Add(int64(n))
-	if n > 0 && c.spoken.Add(int64(n)) == int64(n) {
+	if n > 0 && c.heard.Add(int64(n)) == int64(n) {
 		const greeting = "HTTP/"
 		start := min(n, len(greeting))
 		c.foreign.Store(string(p[:start]) != greeting[:start])
@@ -84,7 +86,7 @@ func (c *conn) Read(p []byte) (int, error) {
 
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.moved.Add(int64(n))
+	c.sent.Add(int64(n))
 	if err != nil {
 		c.awaitReply()
 	}
@@ -106,7 +108,7 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	var sent int64
 	for limited.N > 0 && body.left > 0 {
 		n, err := tcp.ReadFrom(&io.LimitedReader{R: body.file, N: min(limited.N, body.left, sendChunk)})
-		c.moved.Add(n)
+		c.sent.Add(n)
 		sent += n
 		limited.N -= n
 		body.left -= n
@@ -145,7 +147,13 @@ func (c *conn) Close() error {
 // writerOnly hides ReadFrom, so that io.Copy does not come back to it.
 type writerOnly struct{ io.Writer }
 
-// watch ends a request when its connection has moved no byte for too long.
+// slowError is ErrSilent for an answer that comes in drops.
+type slowError struct{}
+
+func (slowError) Error() string        { return fmt.Sprintf("fewer than %d bytes a second came", leastRate) }
+func (slowError) Is(target error) bool { return target == ErrSilent }
+
+// watch ends a request when its connection has not moved enough for too long.
 type watch struct {
 	silence time.Duration
 	caller  context.Context
@@ -165,9 +173,19 @@ type watch struct {
 
 // progress is what changes while anything moves. The queue shrinks while the kernel still sends what it took long ago.
 type progress struct {
-	conn   *conn
-	moved  int64
-	queued int
+	conn     *conn
+	sent     int64
+	queued   int
+	answered bool  // a byte of the answer came
+	heard    int64 // bytes that came
+}
+
+// counts tells whether now is worth waiting on: anything that went out, the first of an answer, or enough of the rest.
+func (p progress) counts(now progress, silence time.Duration) bool {
+	enough := int64(silence.Seconds() * leastRate)
+	came := now.heard - p.heard
+	p.heard = now.heard
+	return p != now || came >= enough
 }
 
 // watchOver returns a context that is cancelled with ErrSilent, and the watch, which the caller has to stop.
@@ -205,16 +223,20 @@ func (w *watch) look() {
 	if w.stopped {
 		return
 	}
-	now := progress{conn: w.conn}
+	now := progress{conn: w.conn, answered: w.answered}
 	if w.conn != nil {
-		now.moved = w.conn.moved.Load()
+		now.sent, now.heard = w.conn.sent.Load(), w.conn.heard.Load()
 		now.queued = queued(w.conn.Conn)
 	}
-	if now != w.seen {
+	if w.seen.counts(now, w.silence) {
 		w.seen, w.since = now, time.Now()
 	}
 	if time.Since(w.since) >= w.silence {
-		w.cancel(ErrSilent)
+		if now != w.seen {
+			w.cancel(slowError{})
+		} else {
+			w.cancel(ErrSilent)
+		}
 		return
 	}
 	w.timer.Reset(w.silence / 4)
@@ -253,7 +275,7 @@ func (w *watch) explain(err error) error {
 	)
 	switch {
 	case errors.Is(context.Cause(w.ctx), ErrSilent):
-		return fmt.Errorf("%w for %v", ErrSilent, w.silence)
+		return fmt.Errorf("%w for %v", context.Cause(w.ctx), w.silence)
 	case errors.As(err, &notTLS):
 		return fmt.Errorf("the other side does not speak https; try http:// (%w)", err)
 	case w.conn != nil && !w.tls && w.conn.foreign.Load(): // such servers may even speak first

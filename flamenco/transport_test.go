@@ -2,6 +2,7 @@ package flamenco
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,9 +25,13 @@ type slowHandler func(w http.ResponseWriter, r *http.Request, over <-chan struct
 
 // slowly runs a handler that writes something every so often.
 func slowly(pieces int, every time.Duration, write func(w io.Writer, piece int)) slowHandler {
-	return func(w http.ResponseWriter, _ *http.Request, _ <-chan struct{}) {
+	return func(w http.ResponseWriter, _ *http.Request, over <-chan struct{}) {
 		for i := range pieces {
-			time.Sleep(every)
+			select {
+			case <-time.After(every):
+			case <-over:
+				return
+			}
 			write(w, i)
 			_ = http.NewResponseController(w).Flush()
 		}
@@ -41,6 +46,7 @@ func TestSilence(t *testing.T) {
 		call    func(ctx context.Context, c *Client) error
 		silent  bool
 		took    time.Duration // at least
+		text    string        // of the error, instead of the usual one
 	}{
 		"nothing ever comes": {
 			handler: func(_ http.ResponseWriter, _ *http.Request, over <-chan struct{}) { <-over },
@@ -54,10 +60,15 @@ func TestSilence(t *testing.T) {
 		},
 		"an answer in drops": {
 			handler: slowly(60, 40*time.Second, func(w io.Writer, i int) {
-				fmt.Fprint(w, map[int]string{0: `{"jobs":[`, 59: `]}`}[i]+" ")
+				fmt.Fprint(w, map[int]string{0: `{"jobs":[`, 59: `]}`}[i]+strings.Repeat(" ", 250<<10))
 			}),
 			call: func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx); return err },
 			took: 40 * time.Minute,
+		},
+		"an answer that drips": {
+			handler: slowly(3600, time.Second, func(w io.Writer, i int) { fmt.Fprint(w, map[int]string{0: `{"jobs":[`}[i]+" ") }),
+			call:    func(ctx context.Context, c *Client) error { _, err := c.Jobs(ctx); return err },
+			silent:  true, took: time.Minute, text: "fewer than 4096 bytes a second came",
 		},
 		"no more than a status": {
 			handler: func(w http.ResponseWriter, _ *http.Request, over <-chan struct{}) {
@@ -140,7 +151,7 @@ func TestSilence(t *testing.T) {
 				if !errors.Is(err, ErrSilent) || !errors.As(err, &unreachable) || !unreachable.Sent || !IsTemporary(err) {
 					t.Errorf("%T: %v", err, err)
 				}
-				if want := "no byte came or went for " + test.took.String(); !strings.Contains(err.Error(), want) {
+				if want := cmp.Or(test.text, "no byte came or went") + " for " + test.took.String(); !strings.Contains(err.Error(), want) {
 					t.Errorf("text is %q", err)
 				}
 			})
