@@ -283,6 +283,11 @@ func (r *reply) destination() string {
 	return r.client.secrets.hide(clean(redactURL(location), maxMessage))
 }
 
+// stream is what reads its JSON in parts, because the whole may be large.
+type stream interface {
+	readJSON(*json.Decoder) error
+}
+
 // decode reads a JSON reply.
 func (r *reply) decode(into any) error {
 	limited := &io.LimitedReader{R: r.Body, N: r.limit}
@@ -290,7 +295,13 @@ func (r *reply) decode(into any) error {
 	if !startsLikeJSON(buffered) && r.watch.ctx.Err() == nil {
 		return r.failureOf(buffered)
 	}
-	err := json.NewDecoder(buffered).Decode(into)
+	decoder := json.NewDecoder(buffered)
+	var err error
+	if s, ok := into.(stream); ok {
+		err = s.readJSON(decoder)
+	} else {
+		err = decoder.Decode(into)
+	}
 	if err == nil {
 		return nil
 	}
@@ -303,7 +314,7 @@ func (r *reply) decode(into any) error {
 	case limited.N <= 0:
 		e.Message = fmt.Sprintf("the reply is larger than %d MiB and was not read to its end", r.limit>>20)
 		e.Err = nil
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		e.Message = "the reply breaks off in the middle"
 		e.Err = io.ErrUnexpectedEOF
 	case errors.As(err, &syntax):

@@ -1,17 +1,83 @@
 package flamenco
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/flsync/flsync/flamenco/api"
 )
 
+// maxJobs limits the jobs of one list, which need more memory than their text: a farm with as many takes minutes to list
+// them.
+const maxJobs = 250_000
+
 // Jobs returns all jobs. The Manager has no filter and no pages.
 func (c *Client) Jobs(ctx context.Context) ([]api.Job, error) {
-	result, err := list[api.JobsQueryResult](ctx, c, "jobs")
-	return result.Jobs, err
+	result, err := list[jobList](ctx, c, "jobs")
+	if err == nil && result.jobs == nil {
+		err = c.incomplete(http.MethodGet, "list of jobs", "jobs") // it must not pass for "there are none"
+	}
+	return result.jobs, err
+}
+
+// jobList is read job by job, so that the text of one is held at a time. jobs is nil when the reply has no list.
+type jobList struct{ jobs []api.Job }
+
+// readJSON implements stream.
+func (l *jobList) readJSON(d *json.Decoder) error {
+	if err := expect(d, json.Delim('{')); err != nil {
+		return err
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if name != "jobs" {
+			var unknown json.RawMessage
+			if err := d.Decode(&unknown); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := l.readList(d); err != nil {
+			return err
+		}
+	}
+	return expect(d, json.Delim('}'))
+}
+
+func (l *jobList) readList(d *json.Decoder) error {
+	if err := expect(d, json.Delim('[')); err != nil {
+		return err
+	}
+	l.jobs = []api.Job{}
+	for d.More() {
+		var job api.Job
+		if err := d.Decode(&job); err != nil {
+			return err
+		}
+		if len(l.jobs) == maxJobs {
+			return fmt.Errorf("there are more than %d jobs", maxJobs)
+		}
+		l.jobs = append(l.jobs, job)
+	}
+	return expect(d, json.Delim(']'))
+}
+
+// expect reads one delimiter.
+func expect(d *json.Decoder, want json.Delim) error {
+	switch got, err := d.Token(); {
+	case err != nil:
+		return err
+	case got != want:
+		return fmt.Errorf("%v where %v should be", cmp.Or[any](got, "null"), want)
+	}
+	return nil
 }
 
 // Job returns one job.
