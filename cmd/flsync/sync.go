@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/pipeline"
@@ -65,18 +66,21 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 }
 
 // greet makes sure that a Manager answers before anything is read or sent. Later on a run outlives a Manager
-// that is away for minutes; a wrong address at its begin should not take minutes to be told.
-func (s *session) greet(ctx context.Context, m *link) error {
+// that is away for minutes; a wrong address at its begin should not take minutes to be told, but one that is just being
+// restarted gets its few seconds.
+func (s *session) greet(ctx context.Context, m interface {
+	Version(context.Context) (api.FlamencoVersion, error)
+}) error {
 	const (
-		tries = 4
-		wait  = time.Second
+		patience = 8 * time.Second
+		wait     = time.Second
 	)
-	for try := 1; ; try++ {
+	for began := time.Now(); ; {
 		_, err := m.Version(ctx)
-		if err == nil || try == tries || !flamenco.IsTemporary(err) {
+		if err == nil || time.Since(began) >= patience || !flamenco.IsTemporary(err) {
 			return err
 		}
-		s.sink.Emit(report.Warning{Code: "manager", Message: fmt.Sprintf("the Manager does not answer, trying again (%d of %d): %v", try, tries-1, err)})
+		s.sink.Emit(report.Warning{Code: "manager", Message: fmt.Sprintf("the Manager does not answer, trying again: %v", err)})
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
