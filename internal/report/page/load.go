@@ -1,9 +1,15 @@
 package page
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/flsync/flsync/internal/report"
@@ -83,13 +89,18 @@ func appendTo[T any](list *[]T, object json.RawMessage) error {
 
 // Verdict is the run in a few words, and whether it is good, odd or bad.
 func (r *Run) Verdict() (text, mood string) {
+	failed := len(r.failed())
 	switch s := r.Summary; {
 	case s == nil:
 		return "This run has no end: it was killed, or is still going on.", "bad"
+	case s.ExitCode == 0 && failed > 0:
+		return fmt.Sprintf("All was sent, but on the farm %s failed or was canceled.", count(failed, "job")), "bad"
 	case s.ExitCode == 0 && len(r.Missing) > 0:
-		return fmt.Sprintf("All done, but %d files are missing.", len(r.Missing)), "odd"
+		return fmt.Sprintf("All done, but without %s.", count(len(r.Missing), "missing file")), "odd"
 	case s.ExitCode == 0:
 		return "All done.", "good"
+	case s.ExitCode == 3 && s.Jobs.Failed > 0:
+		return fmt.Sprintf("Done in part: %s of %d could not be submitted.", count(s.Jobs.Failed, "job"), s.Jobs.Total), "odd"
 	case s.ExitCode == 3:
 		return "Done in part.", "odd"
 	case s.ExitCode == 130:
@@ -100,34 +111,113 @@ func (r *Run) Verdict() (text, mood string) {
 	return "Failed.", "bad"
 }
 
-// Next is what to do now, the most pressing first.
-func (r *Run) Next() (steps []string) {
-	add := func(n int, text string) {
-		if n > 0 {
-			steps = append(steps, text)
+// States is how many jobs are in which state now, such as "3 completed, 1 failed"; "" if nobody was asked.
+func (r *Run) States() string {
+	number := make(map[string]int)
+	for _, j := range r.Jobs {
+		if j.Now != nil {
+			number[j.Now.Status]++
 		}
 	}
-	again := "Run the same command again: what is done is not done twice."
-	if r.Summary == nil {
-		return []string{again + " flsync runs shows which jobs are in."}
+	var states []string
+	for _, status := range slices.Sorted(maps.Keys(number)) {
+		states = append(states, fmt.Sprintf("%d %s", number[status], status))
 	}
-	if r.Summary.ExitCode == 4 {
-		steps = append(steps, "See whether the Manager runs and what lies between (flsync farm doctor). "+again)
+	return strings.Join(states, ", ")
+}
+
+// Causes are the errors without the one that only adds them up.
+func (r *Run) Causes() []report.Error {
+	causes := slices.DeleteFunc(slices.Clone(r.Errors), func(e report.Error) bool { return e.Job == "" && e.Path == "" })
+	if len(causes) == 0 {
+		return r.Errors
 	}
-	if r.Summary.ExitCode == 130 {
-		steps = append(steps, again)
-	}
-	add(len(r.Errors), fmt.Sprintf("Look at the %d errors below, repair what they name, and run the same command again.", len(r.Errors)))
-	add(len(r.Missing), fmt.Sprintf("%d files are missing: frames will lack them. Their chains below say who wants them.", len(r.Missing)))
-	add(len(r.Held), fmt.Sprintf("%d files outside of the project were held back. Allow a studio's library with outside_roots in the configuration, or --outside all.", len(r.Held)))
-	failed := 0
+	return causes
+}
+
+// failed are the names of jobs that need somebody on the farm.
+func (r *Run) failed() (names []string) {
 	for _, j := range r.Jobs {
 		if j.Now != nil && (j.Now.Status == "failed" || j.Now.Status == "canceled") {
-			failed++
+			names = append(names, j.Name)
 		}
 	}
-	add(failed, fmt.Sprintf("%d jobs have failed on the farm or were canceled: see their logs (flsync jobs tasks JOB, flsync tasks log TASK).", failed))
+	return names
+}
+
+// Step is something to do: a sentence, and commands that help with it.
+type Step struct {
+	Text     string
+	Commands []string
+}
+
+// Next is what to do now, the most pressing first.
+func (r *Run) Next() (steps []Step) {
+	add := func(text string, commands ...string) { steps = append(steps, Step{text, commands}) }
+	const again = "Run the same command again: what is done is not done twice."
+	if r.Summary == nil {
+		add("See which jobs are in. "+again, "flsync runs")
+		return steps
+	}
+	switch r.Summary.ExitCode {
+	case 4:
+		add("See whether the Manager runs, and what lies between. "+again, "flsync farm doctor")
+	case 130:
+		add(again)
+	}
+	if failed := r.failed(); len(failed) > 0 {
+		first := quote(failed[0])
+		add(fmt.Sprintf("See why %s failed or was canceled on the farm, repair that, and have the failed tasks tried again.", few(failed)),
+			"flsync jobs tasks "+first, "flsync tasks log TASK", "flsync tasks retry --failed "+first)
+	}
+	if causes := r.Causes(); len(causes) > 0 && r.Summary.ExitCode != 4 && r.Summary.ExitCode != 130 {
+		var where []string
+		for _, e := range causes {
+			if name := cmp.Or(e.Job, e.Path); name != "" && !slices.Contains(where, name) {
+				where = append(where, name)
+			}
+		}
+		if len(where) == 0 {
+			where = []string{"what the error names"}
+		}
+		add(fmt.Sprintf("Repair %s (%s below). %s", few(where), count(len(causes), "error"), again))
+	}
+	if n := len(r.Missing); n > 0 {
+		var names []string
+		for _, m := range r.Missing {
+			names = append(names, path.Base(filepath.ToSlash(m.Path)))
+		}
+		add(fmt.Sprintf("Put back %s: frames will lack what is missing. Then run the same command again, and the shots concerned are submitted anew.", few(names)))
+	}
+	if n := len(r.Held); n > 0 {
+		add(count(n, "file") + " outside of the project stayed behind. Allow a studio's library with outside_roots in the configuration, or all with --outside all.")
+	}
 	return steps
+}
+
+// few names the first of many.
+func few(names []string) string {
+	const most = 3
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// quote makes one word of a job's name for a shell.
+func quote(name string) string {
+	if strings.ContainsAny(name, " \t'\"$&()<>|;*?`\\!#") {
+		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+	return name
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // Saved is how many bytes needed not be sent because the store had them.

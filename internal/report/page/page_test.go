@@ -4,7 +4,12 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +33,7 @@ func night(t *testing.T) *Run {
 		report.Warning{Code: "held-back", Path: "/etc/passwd", Message: "not sent"},
 		report.Warning{Code: "name-clash", Path: "/p/A", Message: "differs by case only"},
 		report.Error{Code: "not-blend", Job: "sh020", Path: "/p/b.blend", Message: "no Blender file"},
+		report.Error{Code: "partial", Message: "done in part: 1 of 3 jobs failed"},
 		report.Job{Name: "sh010", ID: "id-1", Status: "queued", Checkout: "sh010-1", URL: "http://farm:8080/app/jobs/id-1", JobType: "simple-blender-render"},
 		report.Job{Name: "sh030", ID: "id-0", Skipped: true, Reason: "it is the same"},
 		report.Summary{
@@ -58,7 +64,9 @@ func TestHTML(t *testing.T) {
 	}
 	page := out.String()
 	for _, part := range []string{
-		`<html lang="en">`, "Done in part.", "1 errors below", "1 files are missing", "held back", "1 jobs have failed on the farm",
+		`<html lang="en">`, "Done in part: 1 job of 3 could not be submitted.", "Jobs now: 1 failed.",
+		"Repair sh020 (1 error below).", "Put back &lt;wood&gt;.png: frames will lack", "1 file outside of the project stayed behind",
+		"See why sh010 failed or was canceled on the farm", "<code>flsync tasks retry --failed sh010</code>", "<br>does not exist</td>",
 		"/p/tex/&lt;wood&gt;.png", "IMwood of /p/a.blend", "no Blender file", "skipped: it is the same",
 		`src="data:image/png;base64,AAAA" alt="last picture rendered of sh010"`, `href="http://farm:8080/app/jobs/id-1"`,
 		"<polyline points=", "Sent a second: up to 3.0 MiB/s", "Tried again, so far: up to 1", "left:25%;width:75%", ".png", "differs by case only",
@@ -67,12 +75,83 @@ func TestHTML(t *testing.T) {
 			t.Errorf("the page lacks %q", part)
 		}
 	}
-	for _, bad := range []string{"ZgotmplZ", "<script", "http-equiv", "@import", "src=\"http", "href=\"//"} {
+	for _, bad := range []string{"ZgotmplZ", "<script", "done in part: 1 of 3", "http-equiv", "@import", "src=\"http", "href=\"//"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page has %q: something was filtered out, or it loads from elsewhere", bad)
 		}
 	}
 	wellFormed(t, page)
+}
+
+// What people who do not see well, or at all, rely on.
+func TestAccessibility(t *testing.T) {
+	var out bytes.Buffer
+	if err := night(t).HTML(&out); err != nil {
+		t.Fatal(err)
+	}
+	page := out.String()
+	for tag, wants := range map[string]string{"img": ` alt="[^"]`, "svg": ` role="img" aria-label="[^"]`, "th": ` scope="`, "section": ` aria-label="[^"]`} {
+		tags := regexp.MustCompile("<"+tag+`\b[^>]*>`).FindAllString(page, -1)
+		for _, found := range tags {
+			if !regexp.MustCompile(wants).MatchString(found) {
+				t.Errorf("%s has no %s", found, wants)
+			}
+		}
+		if len(tags) == 0 {
+			t.Errorf("no %s in the page", tag)
+		}
+	}
+	if n := strings.Count(page, "<h1"); n != 1 || strings.Contains(page, "<h3") || strings.Index(page, "<h1") > strings.Index(page, "<h2") {
+		t.Errorf("headings do not go down by one from a single h1 (%d of them)", n)
+	}
+
+	// Contrast as WCAG 2 has it: 4.5 for text.
+	schemes := regexp.MustCompile(`:root \{[^}]*\}`).FindAllString(page, -1)
+	if len(schemes) != 2 {
+		t.Fatalf("%d colour schemes, want light and dark", len(schemes))
+	}
+	for _, scheme := range schemes {
+		colour := make(map[string]string)
+		for _, m := range regexp.MustCompile(`--(\w+):#([0-9a-f]+);`).FindAllStringSubmatch(scheme, -1) {
+			colour[m[1]] = m[2]
+		}
+		for _, ink := range []string{"ink", "soft", "good", "odd", "bad", "bar"} {
+			for _, paper := range []string{"page", "card"} {
+				if c := contrast(t, colour[ink], colour[paper]); c < 4.5 {
+					t.Errorf("%s (%s) on %s (%s): contrast %.2f, want 4.5", ink, colour[ink], paper, colour[paper], c)
+				}
+			}
+		}
+	}
+}
+
+// contrast is the ratio of relative luminances of two colours, each of 3 or 6 hexadecimal digits.
+func contrast(t *testing.T, a, b string) float64 {
+	t.Helper()
+	luminance := func(hex string) (l float64) {
+		if len(hex) == 3 {
+			hex = fmt.Sprintf("%[1]c%[1]c%[2]c%[2]c%[3]c%[3]c", hex[0], hex[1], hex[2])
+		}
+		n, err := strconv.ParseUint(hex, 16, 24)
+		if err != nil || len(hex) != 6 {
+			t.Fatalf("%q is no colour", hex)
+		}
+		for shift, weight := range map[int]float64{16: 0.2126, 8: 0.7152, 0: 0.0722} {
+			c := float64(n>>shift&0xff) / 255
+			if c <= 0.04045 {
+				c /= 12.92
+			} else {
+				c = math.Pow((c+0.055)/1.055, 2.4)
+			}
+			l += weight * c
+		}
+		return l
+	}
+	light, dark := luminance(a), luminance(b)
+	if light < dark {
+		light, dark = dark, light
+	}
+	return (light + 0.05) / (dark + 0.05)
 }
 
 // wellFormed checks that every element is closed where it should be.
@@ -96,7 +175,7 @@ func TestText(t *testing.T) {
 	if err := night(t).Text(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"Done in part.", "1. Look at the 1 errors", "Missing files", "now failed (1 of 4)", "upload   |"} {
+	for _, part := range []string{"Done in part: 1 job of 3", "1. See why sh010 failed", "2. Repair sh020", "Jobs now: 1 failed.", "Missing files", "now failed (1 of 4)", "upload   |"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("no %q in\n%s", part, out.String())
 		}
@@ -109,6 +188,13 @@ func TestVerdicts(t *testing.T) {
 		if got, _ := run.Verdict(); got != want {
 			t.Errorf("exit code %d: %q, want %q", code, got, want)
 		}
+	}
+	onFarm := Run{Summary: &report.Summary{}, Jobs: []Job{{Job: report.Job{Name: "it's"}, Now: &Now{Status: "failed"}}}}
+	if got, mood := onFarm.Verdict(); mood != "bad" || !strings.Contains(got, "on the farm 1 job failed") {
+		t.Errorf("a job that failed on the farm: %q, %s", got, mood)
+	}
+	if steps := onFarm.Next(); len(steps) != 1 || !slices.Contains(steps[0].Commands, `flsync tasks retry --failed 'it'\''s'`) {
+		t.Errorf("a name that is no word for a shell: %q", steps)
 	}
 	killed := Run{}
 	if got, mood := killed.Verdict(); mood != "bad" || !strings.Contains(got, "killed") || len(killed.Next()) == 0 {

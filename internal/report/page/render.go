@@ -39,7 +39,8 @@ var functions = template.FuncMap{
 		}
 		return 100 * float64(part) / float64(most)
 	},
-	"join": strings.Join,
+	// rest is a message without the path that stands beside it.
+	"rest": func(path, message string) string { return strings.TrimLeft(strings.TrimPrefix(message, path), ": ") },
 }
 
 // HTML writes the page.
@@ -56,8 +57,14 @@ func (r *Run) Text(w io.Writer) error {
 	var b strings.Builder
 	verdict, _ := r.Verdict()
 	fmt.Fprintf(&b, "run %s  flsync %s  %s\n%s\n", r.Start.Run, r.Start.Command, r.Start.Time.Local().Format(time.DateTime), verdict)
+	if states := r.States(); states != "" {
+		fmt.Fprintf(&b, "Jobs now: %s.\n", states)
+	}
 	for i, step := range r.Next() {
-		fmt.Fprintf(&b, "%d. %s\n", i+1, step)
+		fmt.Fprintf(&b, "%d. %s\n", i+1, step.Text)
+		for _, c := range step.Commands {
+			fmt.Fprintf(&b, "       %s\n", c)
+		}
 	}
 	if r.Summary != nil {
 		fmt.Fprintf(&b, "\n%s\n", r.Summary.Text())
@@ -73,8 +80,8 @@ func (r *Run) Text(w io.Writer) error {
 			fmt.Fprintf(&b, "\n%s\n", title)
 		}
 	}
-	section("Errors", len(r.Errors))
-	for _, e := range r.Errors {
+	section("Errors", len(r.Causes()))
+	for _, e := range r.Causes() {
 		fmt.Fprintln(&b, "  "+e.Text())
 	}
 	section("Missing files", len(r.Missing))
