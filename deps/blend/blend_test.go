@@ -331,3 +331,66 @@ func (h hole) ReadAt(b []byte, off int64) (int, error) {
 	}
 	return len(b), nil
 }
+
+// starts counts how often a file is read from its beginning.
+type starts struct {
+	io.ReaderAt
+	n int
+}
+
+func (s *starts) ReadAt(b []byte, off int64) (int, error) {
+	if off == 0 && len(b) > 4 { // 4 bytes tell how it is compressed
+		s.n++
+	}
+	return s.ReaderAt.ReadAt(b, off)
+}
+
+// TestStreamOnce reads the small blocks of a large gzip file, with pixels and
+// geometry in between, which takes decompressing it once, and then some of the
+// geometry, which takes doing it again.
+func TestStreamOnce(t *testing.T) {
+	f := blendtest.New(blendtest.Form{}, testDNA)
+	geometry := make([]byte, 300<<10)
+	for i := range 200 {
+		f.Block("TH", "Thing", uint64(1000+i), blendtest.Values{"id.name": fmt.Sprint("TH", i), "items.first": uint64(1)})
+		for k := range 3 * i { // so that blocks begin anywhere in what is read at once
+			f.Block("DATA", "Item", uint64(1+k), blendtest.Values{"number": i})
+		}
+		f.Raw("DATA", 5000, geometry)
+	}
+	packed := blendtest.Gzip(f.Bytes())
+	counted := &starts{ReaderAt: bytes.NewReader(packed)}
+	file, err := blend.NewReader(counted, int64(len(packed)), blend.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	read := func(large bool) {
+		t.Helper()
+		sum := 0
+		for d, err := range file.DataBlocks() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Struct()
+			for i := range d.Data {
+				if b := &d.Data[i]; d.TypeOf(b) != nil {
+					sum += int(d.Array(b).At(0).Int("number"))
+				} else if large {
+					d.Array(b)
+				}
+			}
+		}
+		if want := 3 * 199 * 200 * 399 / 6; sum != want {
+			t.Errorf("the numbers make %d, want %d", sum, want)
+		}
+	}
+	read(false)
+	if counted.n != 1 {
+		t.Errorf("the file was decompressed %d times, want once", counted.n)
+	}
+	read(true)
+	if counted.n != 2 {
+		t.Errorf("the file was decompressed %d times for all of it, want twice", counted.n)
+	}
+}

@@ -136,8 +136,9 @@ func (f *File) findDNA() (Block, error) {
 		f.readHeaders()
 	}
 	w := walker{f: f, pos: f.layout.headerSize}
+	last := w.pos
 	for {
-		b, err := w.next(w.pos)
+		b, err := w.next(last) // a stream keeps small blocks for the next walk
 		if err != nil {
 			return Block{}, err
 		}
@@ -147,6 +148,7 @@ func (f *File) findDNA() (Block, error) {
 		case CodeEndB:
 			return Block{}, formatError(ErrCorrupt, b.Offset, "no DNA block")
 		}
+		last = b.Offset
 	}
 }
 

@@ -119,14 +119,7 @@ func (s *stream) ReadAt(b []byte, off int64) (int, error) {
 		if s.end >= 0 && at >= s.end {
 			return n, io.EOF
 		}
-		i, found := slices.BinarySearchFunc(s.kept, at, func(g segment, at int64) int {
-			if at < g.off {
-				return 1
-			} else if at >= g.off+int64(len(g.data)) {
-				return -1
-			}
-			return 0
-		})
+		i, found := s.find(at)
 		if found {
 			n += copy(b[n:], s.kept[i].data[at-s.kept[i].off:])
 			continue
@@ -146,6 +139,30 @@ func (s *stream) ReadAt(b []byte, off int64) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// find gives the segment that holds a byte, or the place where one would be.
+func (s *stream) find(at int64) (int, bool) {
+	return slices.BinarySearchFunc(s.kept, at, func(g segment, at int64) int {
+		if at < g.off {
+			return 1
+		} else if at >= g.off+int64(len(g.data)) {
+			return -1
+		}
+		return 0
+	})
+}
+
+// keptFrom gives how many bytes from off on are kept.
+func (s *stream) keptFrom(off int64) int64 {
+	at := off
+	for {
+		i, found := s.find(at)
+		if !found {
+			return at - off
+		}
+		at = s.kept[i].off + int64(len(s.kept[i].data))
+	}
 }
 
 // advance reads b from the decompressor, from offset at, which may mean to

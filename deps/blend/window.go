@@ -57,7 +57,7 @@ func (w *window) move(f *File, off int64, n int, keep int64) ([]byte, error) {
 	if start >= w.off && start < end {
 		kept = copy(w.buf, w.buf[start-w.off:])
 	}
-	size := max(kept+w.want, int(off-start)+n)
+	size := max(kept+f.ahead(start+int64(kept), w.want), int(off-start)+n)
 	w.off, w.buf = start, slices.Grow(w.buf[:kept], size-kept)[:size]
 	got, err := f.src.ReadAt(w.buf[kept:], start+int64(kept))
 	w.buf = w.buf[:kept+got]
@@ -69,6 +69,18 @@ func (w *window) move(f *File, off int64, n int, keep int64) ([]byte, error) {
 		return nil, io.EOF
 	}
 	return w.buf[i:min(i+n, len(w.buf))], nil
+}
+
+// ahead gives how many of want bytes from off on are worth reading before they
+// are asked for. Where a stream has kept some those are it, as what was passed
+// over after them may take reading the stream again from its start.
+func (f *File) ahead(off int64, want int) int {
+	if s, ok := f.src.(*stream); ok {
+		if kept := s.keptFrom(off); kept > 0 {
+			return int(min(kept, int64(want)))
+		}
+	}
+	return want
 }
 
 // read gives n bytes at off in memory of their own (or of the whole file).
@@ -116,7 +128,7 @@ func (f *File) readNear(off, n int64) ([]byte, error) {
 	if i := off - f.near.off; i >= 0 && i+n <= int64(len(f.near.buf)) {
 		return f.near.buf[i : i+n : i+n], nil
 	}
-	buf := make([]byte, nearbySize) // not reused: slices of the last one may be in use
+	buf := make([]byte, max(f.ahead(off, nearbySize), int(n))) // not reused: slices of the last one may be in use
 	got, err := f.src.ReadAt(buf, off)
 	if err != nil && err != io.EOF {
 		return nil, err
