@@ -1,6 +1,10 @@
 package deps
 
-import "github.com/flsync/flsync/deps/blend"
+import (
+	"maps"
+
+	"github.com/flsync/flsync/deps/blend"
+)
 
 // Bits in a scene's render settings (RenderData).
 const (
@@ -138,6 +142,11 @@ func readScene(d *blend.DataBlock, s blend.Struct) foundScene {
 		ViewLayers:           []string{},
 		Layers:               []ViewLayer{},
 		Properties:           properties(s.Follow("id.properties")),
+	}
+	// From Blender 5 on what add-ons define, as the settings of engines, is apart.
+	if system := properties(s.Follow("id.system_properties")); system != nil {
+		maps.Copy(system, f.scene.Properties)
+		f.scene.Properties = system
 	}
 	for m := range s.List("markers") {
 		f.scene.Markers = append(f.scene.Markers, Marker{Name: string(m.Bytes("name")), Frame: int(m.Int("frame"))})

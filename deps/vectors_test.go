@@ -234,3 +234,19 @@ func orNil(n Name) *string {
 	}
 	return (*string)(&n)
 }
+
+// TestEngineSettings reads settings of a render engine, which an add-on
+// defines. Blender keeps them in another place from version 5 on.
+func TestEngineSettings(t *testing.T) {
+	for _, version := range []string{"b283", "b522"} {
+		b, err := newTracer(t, Config{}).Inspect(t.Context(), "../testdata/blend/"+version+"/02-scene-facts/main.blend")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range b.Scenes {
+			if _, ok := s.RNA()["cycles"].(map[string]any); s.Name == "First" && !ok {
+				t.Errorf("%s: scene.cycles is %v", version, s.RNA()["cycles"])
+			}
+		}
+	}
+}
