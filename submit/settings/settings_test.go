@@ -150,7 +150,7 @@ jobs:
 		`night.yaml:10:95: setting add_path_components: is 50, the highest is 32`,
 		`night.yaml:11:5: the job type simple-blender-render needs the setting render_output_root (text); give it under settings, or with --set render_output_root=…`,
 		`night.yaml:15:25: setting message: the job type echo-sleep-test needs a value, not an empty text`,
-		`night.yaml:15:45: the job type echo-sleep-test has no setting "sleep_duration"`,
+		`night.yaml:15:45: the job type echo-sleep-test has no setting "sleep_duration"; did you mean sleep_duration_seconds?`,
 		`night.yaml:16:5: the job type simple-blender-render needs a blend file; give the job a blend`,
 	}
 	for _, w := range want {

@@ -4,15 +4,37 @@ package nearest
 import "strings"
 
 // Name returns the candidate that is closest to name, or "" when none is close:
-// more than a third of the letters would have to change. Case does not count.
+// more than a third of the letters would have to change, and it is not the only one
+// of which name is an abbreviation. Case does not count.
 func Name(name string, candidates []string) string {
 	best, most := "", max((len([]rune(name))+1)/3, 1)
+	var longer []string
 	for _, candidate := range candidates {
-		if d := distance([]rune(strings.ToLower(name)), []rune(strings.ToLower(candidate))); d <= most {
+		short, long := []rune(strings.ToLower(name)), []rune(strings.ToLower(candidate))
+		if d := distance(short, long); d <= most {
 			best, most = candidate, d-1
 		}
+		if abbreviates(short, long) {
+			longer = append(longer, candidate)
+		}
+	}
+	if best == "" && len(longer) == 1 {
+		return longer[0]
 	}
 	return best
+}
+
+// abbreviates tells whether long has the letters of short in their order, the first of them first.
+func abbreviates(short, long []rune) bool {
+	if len(short) < 3 || len(long) == 0 || short[0] != long[0] {
+		return false
+	}
+	for _, r := range long {
+		if len(short) > 0 && r == short[0] {
+			short = short[1:]
+		}
+	}
+	return len(short) == 0
 }
 
 // Hint is "; did you mean …?" for the nearest candidate, or "" when there is none.
