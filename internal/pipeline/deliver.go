@@ -152,6 +152,9 @@ func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
 	if err == nil && !s.DryRun && len(files) > 0 {
 		project := group[0].Project
 		checkout, err = s.recordedCheckout(ctx, "checkout of "+project, filepath.Base(project), files)
+		if err == nil {
+			s.Sink.Emit(report.Note{Message: fmt.Sprintf("checkout %s is shared by %d jobs: it stays when they are deleted, and is yours to remove", checkout, len(send))})
+		}
 	}
 	var posts errgroup.Group
 	posts.SetLimit(postsAtOnce)
