@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/flsync/flsync/flamenco/api"
@@ -24,7 +25,7 @@ func Fingerprint(t *api.AvailableJobType, values api.JobSettings, blend string, 
 	fmt.Fprintf(h, "1\n%q\n%q\n%q\n%s\n", t.Name, t.Etag, blend, text)
 	lines := make([]string, len(files))
 	for i, f := range files {
-		lines[i] = fmt.Sprintf("%s %d %q\n", f.Sha, f.Size, f.Path)
+		lines[i] = f.Sha + " " + strconv.FormatInt(f.Size, 10) + " " + strconv.Quote(f.Path) + "\n"
 	}
 	slices.Sort(lines)
 	h.Write([]byte(strings.Join(lines, "")))

@@ -356,6 +356,10 @@ func TestFingerprint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Jobs that lie at Managers have it; another one would have all of them submitted again.
+	if want := "d414b53f82f3cd2d39f84b4d67e28e9ea99bf0487659d9406a5d7bc63bcb302c"; base != want {
+		t.Errorf("the fingerprint is %s, was %s", base, want)
+	}
 	tests := []struct {
 		name   string
 		typ    *api.AvailableJobType
