@@ -99,11 +99,27 @@ func raise(typ, format string, args ...any) error {
 	return &Exception{Type: typ, Message: fmt.Sprintf(format, args...)}
 }
 
-// machine is the state of one evaluation.
+// Evaluator evaluates expressions over one Env, which must stay as it is. It is made for one goroutine; Env.Setting may
+// call it for the expression of another setting.
+type Evaluator struct {
+	m     *machine
+	names starlark.StringDict
+}
+
+// New returns an Evaluator, for more than one expression.
+func New(env *Env) *Evaluator {
+	m := &machine{env: env, limits: env.Limits}
+	if m.limits == (Limits{}) {
+		m.limits = DefaultLimits()
+	}
+	return &Evaluator{m: m, names: m.names()}
+}
+
+// machine is the state of an evaluation.
 type machine struct {
-	ctx    context.Context
 	env    *Env
 	limits Limits
+	ctx    context.Context
 	used   int // bytes charged so far
 }
 
@@ -116,14 +132,17 @@ func (m *machine) charge(n int) error {
 	return nil
 }
 
+// Eval evaluates one expression; see [Evaluator.Eval].
+func Eval(ctx context.Context, expr string, env *Env) (any, error) { return New(env).Eval(ctx, expr) }
+
 // Eval evaluates a Python expression and returns nil, bool, int64, float64,
 // string, []any (a list or tuple) or map[string]any. A Path comes back as its
 // string. Errors are *SyntaxError, *UnknownError, *Exception, or are ErrLimit.
-func Eval(ctx context.Context, expr string, env *Env) (any, error) {
-	m := &machine{ctx: ctx, env: env, limits: env.Limits}
-	if m.limits == (Limits{}) {
-		m.limits = DefaultLimits()
-	}
+func (e *Evaluator) Eval(ctx context.Context, expr string) (any, error) {
+	m := e.m
+	outer := *m // an expression that asks for this one is still at work
+	defer func() { *m = outer }()
+	m.ctx, m.used = ctx, 0
 	if len(expr) > m.limits.Source {
 		return nil, &limitError{what: "room", detail: fmt.Errorf("%d bytes of text, %d are allowed", len(expr), m.limits.Source)}
 	}
@@ -139,7 +158,7 @@ func Eval(ctx context.Context, expr string, env *Env) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := m.run(source, m.names())
+	value, err := m.run(source, e.names)
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,9 @@ func (e *EvalError) Unwrap() error { return e.Err }
 // which setting has a value that its type does not allow; all of them at once, joined.
 func Resolve(ctx context.Context, in Input) (api.JobSettings, error) {
 	r := resolver{Input: in, ctx: ctx, values: make(map[string]any), state: make(map[string]state)}
+	if in.Facts != nil {
+		r.evaluator = eval.New(&eval.Env{Facts: *in.Facts, JobName: in.Job.Name, Setting: r.lookUp})
+	}
 	for i := range in.Type.Settings {
 		r.resolve(&in.Type.Settings[i])
 	}
@@ -71,8 +74,10 @@ type resolver struct {
 	ctx    context.Context
 	values map[string]any
 	state  map[string]state
-	left   []*api.AvailableJobSetting // for Blender
-	errs   []error
+
+	evaluator *eval.Evaluator            // nil without Facts
+	left      []*api.AvailableJobSetting // for Blender
+	errs      []error
 }
 
 // resolve finds the value of a setting: given, from the scene, default, or its type's nothing.
@@ -93,7 +98,7 @@ func (r *resolver) resolve(s *api.AvailableJobSetting) {
 		return
 	}
 	r.state[s.Key] = working
-	value, err := eval.Eval(r.ctx, s.Eval, &eval.Env{Facts: *r.Facts, JobName: r.Job.Name, Setting: r.lookUp})
+	value, err := r.evaluator.Eval(r.ctx, s.Eval)
 	if errors.Is(err, eval.ErrNeedsBlender) && r.Blender != nil {
 		r.left = append(r.left, s)
 		r.state[s.Key] = failed // for those that ask for it: they need Blender, too
