@@ -2,6 +2,7 @@ package eval
 
 import (
 	"errors"
+	"strings"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -227,7 +228,7 @@ func (m *machine) contains(container, item starlark.Value) (bool, error) {
 		if err := m.charge(len(c)); err != nil {
 			return false, err
 		}
-		return containsString(string(c), string(s)), nil
+		return strings.Contains(string(c), string(s)), nil
 	case *starlark.Dict:
 		if err := m.chargeKey(item, 0); err != nil {
 			return false, err

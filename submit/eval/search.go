@@ -1,7 +1,7 @@
 package eval
 
 import (
-	"sort"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -313,39 +313,33 @@ func expandTabs(m *machine, s string, a *arguments) (starlark.Value, error) {
 	return text(out.String()), a.end()
 }
 
-// sortValues sorts in place, stably, by key when given.
-func (m *machine) sortValues(values, keys []starlark.Value, reverse bool) error {
+// sortBy sorts values by their keys, stably.
+func (m *machine) sortBy(values, keys []starlark.Value, reverse bool) ([]starlark.Value, error) {
+	at := make([]int, len(values))
+	for i := range at {
+		at[i] = i
+	}
 	var failed error
-	s := &byKey{values: values, keys: keys, less: func(a, b starlark.Value) bool {
-		if failed != nil {
-			return false
-		}
-		if failed = m.charge(4); failed != nil {
-			return false
-		}
-		var order int
+	slices.SortStableFunc(at, func(i, j int) int {
+		a, b := keys[i], keys[j]
 		if reverse {
 			a, b = b, a
 		}
-		order, failed = m.order(a, b, "<", 0)
-		return order == -1
-	}}
-	sort.Stable(s)
-	return failed
-}
-
-type byKey struct {
-	values, keys []starlark.Value
-	less         func(a, b starlark.Value) bool
-}
-
-func (s *byKey) Len() int { return len(s.values) }
-
-func (s *byKey) Less(i, j int) bool { return s.less(s.keys[i], s.keys[j]) }
-
-func (s *byKey) Swap(i, j int) {
-	s.values[i], s.values[j] = s.values[j], s.values[i]
-	if &s.keys[0] != &s.values[0] {
-		s.keys[i], s.keys[j] = s.keys[j], s.keys[i]
+		if failed == nil {
+			failed = m.charge(4)
+		}
+		if failed != nil {
+			return 0
+		}
+		var order int
+		if order, failed = m.order(a, b, "<", 0); order == -1 {
+			return -1
+		}
+		return 0
+	})
+	sorted := make([]starlark.Value, len(values))
+	for i, from := range at {
+		sorted[i] = values[from]
 	}
+	return sorted, failed
 }

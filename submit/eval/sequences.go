@@ -368,7 +368,7 @@ func (m *machine) sorted(thread *starlark.Thread, a *arguments) (starlark.Value,
 	if err != nil {
 		return nil, err
 	}
-	if err := m.sortValues(items, keys, reverse); err != nil {
+	if items, err = m.sortBy(items, keys, reverse); err != nil {
 		return nil, err
 	}
 	return starlark.NewList(items), a.end()

@@ -112,9 +112,6 @@ func sliceString(s string, from, to int) string {
 
 func runeLen(s string) int { return utf8.RuneCountInString(s) }
 
-// containsString is "sub in s".
-func containsString(s, sub string) bool { return strings.Contains(s, sub) }
-
 // isSpace is str.isspace of one character: more than Unicode's White_Space.
 func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
 
