@@ -141,8 +141,11 @@ func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
 			continue
 		}
 		send = append(send, identified{shot, files, print})
-		for _, f := range files {
-			union[f.path] = f
+		for i, f := range files {
+			if union[f.path] == nil {
+				union[f.path] = f
+			}
+			files[i] = union[f.path] // one for all: what changes while it is sent changes for each
 		}
 	}
 	files := slices.SortedFunc(maps.Values(union), func(a, b *file) int { return strings.Compare(a.path, b.path) })
@@ -387,6 +390,12 @@ func (s *submission) post(ctx context.Context, shot *shot, checkout, print strin
 		defer func() { <-s.posting }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+	if slices.ContainsFunc(files, func(f *file) bool { return f.retaken }) {
+		var err error
+		if print, err = fingerprint(shot, files); err != nil {
+			return err
+		}
 	}
 	request := once.Request{Job: s.submitted(shot, checkout), Key: shot.Key, Fingerprint: print, Checkout: checkout, Hold: s.opt.Hold}
 	if s.opt.Replace {

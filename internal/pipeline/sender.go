@@ -25,6 +25,7 @@ type file struct {
 	sum     [32]byte // SHA-256, once hashed
 	size    int64
 	pending *uploader.Pending
+	retaken bool // it changed while it was sent: sum is a later one
 
 	digesting *digesting // of a bulk submission: what was read of the file
 }
@@ -146,6 +147,7 @@ func (s *sender) settle(ctx context.Context, f *file) error {
 		if err := s.hash(ctx, f, info); err != nil {
 			return err
 		}
+		f.retaken = true
 	}
 }
 

@@ -363,6 +363,47 @@ func TestSharedCheckoutWithoutJobsIsAnOrphan(t *testing.T) {
 	}
 }
 
+// A file changes while it is sent, and is sent anew: the job is known by what its checkout has, so that the next run
+// finds nothing to do.
+func TestFileChangesMeanwhile(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		t.Run(fmt.Sprint("shared ", shared), func(t *testing.T) { fileChangesMeanwhile(t, shared) })
+	}
+}
+
+func fileChangesMeanwhile(t *testing.T, shared bool) {
+	n := newNight(t)
+	large := filepath.Join(n.dir, "project", "large.bin")
+	write := func(content byte) {
+		if err := os.WriteFile(large, bytes.Repeat([]byte{content}, keepFile+1), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	write(1)
+	var first sync.Once
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == keepFile+1 {
+			first.Do(func() { write(2) })
+		}
+		n.manager.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	var err error
+	if n.client, err = flamenco.New(flamenco.Config{URL: server.URL}); err != nil {
+		t.Fatal(err)
+	}
+	jobs := n.load(strings.Replace(twoTests, "defaults: {", "defaults: {files: large.bin, ", 1))
+	change := func(o *SubmitOptions) { o.Shared = shared }
+	if _, err := n.submit(t.Context(), jobs, change); err != nil {
+		t.Fatal(err)
+	}
+	got, err := n.submit(t.Context(), jobs, change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.want("second run", got, []string{"a skipped", "b skipped"})
+}
+
 // A job that the Manager never answers for, while it takes others, is that job's failure and not the run's end.
 func TestOneJobIsNeverAnswered(t *testing.T) {
 	n := newNight(t)
