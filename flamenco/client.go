@@ -118,8 +118,10 @@ type request struct {
 	header http.Header
 	// harmless: to send it twice does the same as to send it once.
 	harmless bool
-	silence  time.Duration // instead of Config.Silence
-	limit    int64         // of the reply in bytes, instead of maxReply
+	// rest comes before it is sent again: for what the other side may still be busy with, as far as it got.
+	rest    time.Duration
+	silence time.Duration // instead of Config.Silence
+	limit   int64         // of the reply in bytes, instead of maxReply
 }
 
 // withBody adds a body that is in memory.
@@ -157,6 +159,11 @@ func (c *Client) send(ctx context.Context, r request) (*reply, error) {
 		if err == nil || !stale || !r.harmless || attempt == maxStale {
 			return reply, err
 		}
+		select {
+		case <-time.After(r.rest):
+		case <-ctx.Done():
+			return reply, err
+		}
 	}
 }
 
@@ -171,7 +178,7 @@ func (c *Client) once(ctx context.Context, r request, address *url.URL) (_ *repl
 	if req.Header.Get("Accept") == "" {
 		req.Header.Set("Accept", "application/json")
 	}
-	if r.harmless {
+	if r.harmless && r.rest == 0 {
 		req.Header["Idempotency-Key"] = nil // not sent; tells net/http
 	}
 	if r.open != nil {

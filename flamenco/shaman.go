@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/flsync/flsync/flamenco/api"
 )
@@ -52,6 +53,10 @@ func (o UploadOutcome) String() string {
 	return "unknown"
 }
 
+// uploadRest: a Manager 3.9 crashes ("close of closed channel") when an upload begins while another of the same file is
+// just ending there, as one does that was cut off in the middle.
+const uploadRest = 100 * time.Millisecond
+
 // ShamanUpload sends one file. A reply in the middle of the contents, after which the Manager closes the connection, is an
 // outcome like any other. Status 417 means that the contents do not have that size or digest; a [*BodyError], that they
 // could not be read.
@@ -70,6 +75,7 @@ func (c *Client) ShamanUpload(ctx context.Context, u Upload) (UploadOutcome, err
 		size:     u.Size,
 		header:   uploadHeader(u),
 		harmless: true,
+		rest:     uploadRest,
 	})
 	if err != nil {
 		if failed := source.failure(); failed != nil && ctx.Err() == nil {

@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 )
 
@@ -365,4 +366,33 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestUploadRests: an upload that was cut off is not sent again before the Manager can have ended the first.
+func TestUploadRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var uploads []time.Time
+		client := serveInBubble(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				fmt.Fprint(w, "[]")
+				return
+			}
+			uploads = append(uploads, time.Now())
+			if len(uploads) == 1 {
+				_, _ = io.CopyN(io.Discard, r.Body, 1000)
+				panic(http.ErrAbortHandler)
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+		})
+		if _, err := client.JobBlocklist(t.Context(), "x"); err != nil { // leaves a connection that is kept open
+			t.Fatal(err)
+		}
+		outcome, err := client.ShamanUpload(t.Context(), uploadOf(t, make([]byte, 1<<20), false))
+		if outcome != Stored || err != nil || len(uploads) != 2 {
+			t.Fatalf("%v, %v, %d uploads", outcome, err, len(uploads))
+		}
+		if rest := uploads[1].Sub(uploads[0]); rest < uploadRest {
+			t.Errorf("the same file again after %v", rest)
+		}
+	})
 }
