@@ -32,11 +32,12 @@ import (
 var nginxes = []struct {
 	name, server, location string
 	prefix                 string
-	tls, password          bool
+	tls, password, client  bool // client: it asks for a client certificate
 }{
 	{name: "a prefix, requests buffered", location: "proxy_pass {manager}/;", prefix: "/farm/flamenco"},
 	{name: "nothing buffered, HTTP/1.1 kept open", location: "proxy_pass {manager}; proxy_request_buffering off; proxy_buffering off; proxy_http_version 1.1; proxy_set_header Connection '';"},
 	{name: "TLS and a password", location: "auth_basic farm; auth_basic_user_file users; proxy_pass {manager};", tls: true, password: true},
+	{name: "client certificates", server: "ssl_client_certificate ca.pem; ssl_verify_client on;", location: "proxy_pass {manager};", tls: true, client: true},
 	{name: "connections end after three requests", server: "keepalive_requests 3; keepalive_timeout 1s;", location: "proxy_pass {manager};"},
 }
 
@@ -66,7 +67,11 @@ func TestNginx(t *testing.T) {
 			address := startNginx(t, dir, n.tls, server, fmt.Sprintf("location %s/ { %s }", n.prefix, location))
 			config.URL = scheme + "://" + address + n.prefix
 			if n.password {
-				refusesStrangers(t, config)
+				refusesStrangers(t, config, "wants to know who is calling")
+			}
+			if n.client {
+				refusesStrangers(t, config, "No required SSL certificate was sent")
+				config.CertFile, config.KeyFile = filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.key")
 			}
 			managertest.RunBehind(t, direct, config)
 		})
@@ -76,15 +81,15 @@ func TestNginx(t *testing.T) {
 const password = "correct-horse-7"
 
 // refusesStrangers makes sure that the proxy does ask, and that the client then says what is wrong.
-func refusesStrangers(t *testing.T, config flamenco.Config) {
+func refusesStrangers(t *testing.T, config flamenco.Config, want string) {
 	config.Header = nil
 	client, err := flamenco.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := client.Version(t.Context()); err == nil || !strings.Contains(err.Error(), "wants to know who is calling") {
-		t.Errorf("without a password: %v", err)
+	if _, err := client.Version(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("a stranger: %v", err)
 	}
 }
 
@@ -202,7 +207,7 @@ http {
 	}
 }
 
-// writeCertificates makes an authority and a certificate for 127.0.0.1 that it signed, and returns the
+// writeCertificates makes an authority and certificates for 127.0.0.1 and for a client that it signed, and returns the
 // authority's file.
 func writeCertificates(t *testing.T, dir string) (ca string) {
 	authority := &x509.Certificate{
@@ -213,14 +218,21 @@ func writeCertificates(t *testing.T, dir string) (ca string) {
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "farm"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	caKey, serverKey := newKey(t), newKey(t)
-	writePEM(t, dir, "ca.pem", "CERTIFICATE", sign(t, authority, authority, caKey, caKey))
-	writePEM(t, dir, "server.pem", "CERTIFICATE", sign(t, server, authority, serverKey, caKey))
-	key, err := x509.MarshalPKCS8PrivateKey(serverKey)
-	if err != nil {
-		t.Fatal(err)
+	client := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "artist"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
-	writePEM(t, dir, "server.key", "PRIVATE KEY", key)
+	caKey := newKey(t)
+	writePEM(t, dir, "ca.pem", "CERTIFICATE", sign(t, authority, authority, caKey, caKey))
+	for name, certificate := range map[string]*x509.Certificate{"server": server, "client": client} {
+		key := newKey(t)
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writePEM(t, dir, name+".pem", "CERTIFICATE", sign(t, certificate, authority, key, caKey))
+		writePEM(t, dir, name+".key", "PRIVATE KEY", der)
+	}
 	return filepath.Join(dir, "ca.pem")
 }
 
