@@ -40,13 +40,14 @@ type killer struct {
 	random  *rand.Rand
 	address string // of the Manager, the same after each of its deaths
 	manager *exec.Cmd
+	life    time.Duration // the longest for a run that is to be killed
 	result  KillResult
 }
 
 // Kill ends the program with SIGKILL at random moments of sync and submit, the Manager beside it now and
 // then, and runs both to their end after some of these: nothing may be lost, twice, or half there.
 func Kill(ctx context.Context, c KillConfig) (result KillResult, err error) {
-	k := &killer{KillConfig: c, random: rand.New(rand.NewPCG(c.Seed, 2)), address: "127.0.0.1:0"}
+	k := &killer{KillConfig: c, random: rand.New(rand.NewPCG(c.Seed, 2)), address: "127.0.0.1:0", life: firstLife}
 	k.judge = judge{
 		project: filepath.Join(c.Dir, "project"), url: func() string { return "http://" + k.address },
 		checkouts: func() string { return filepath.Join(c.Dir, "farm", "storage", "jobs") },
@@ -78,8 +79,12 @@ func (k *killer) round(ctx context.Context) error {
 		{"sync", k.project, "--checkout", "film/whole"},
 	}[k.result.Rounds%3/2] // one in three is a sync
 	for range min(1+k.random.IntN(6), k.Kills-k.result.Kills) {
-		if err := k.runAndKill(ctx, command); err != nil {
+		killed, err := k.runAndKill(ctx, command)
+		if err != nil {
 			return err
+		}
+		if !killed {
+			break // all is done, and what comes now has no stages to be killed in
 		}
 		k.checkFarm(ctx, fmt.Sprintf("round %d, after a kill", k.result.Rounds))
 	}
@@ -97,18 +102,19 @@ func (k *killer) newDay() error {
 	return nil
 }
 
-// longestLife of a run that is to be killed: what a whole run takes here, about. Short lives are likelier,
-// since much happens at the beginning.
-const longestLife = 1500 * time.Millisecond
+// firstLife is the longest life of a run that is to be killed, until it is known what a whole run takes here.
+const firstLife = 1500 * time.Millisecond
 
-// runAndKill starts the program and kills it, unless it is faster.
-func (k *killer) runAndKill(ctx context.Context, command []string) error {
+// runAndKill starts the program and kills it, unless it is faster. Lives go up to what a whole run takes, so that no stage
+// is spared; short ones are likelier, since much happens at the beginning.
+func (k *killer) runAndKill(ctx context.Context, command []string) (killed bool, err error) {
 	cmd := k.program(ctx, command)
+	began := time.Now()
 	if err := cmd.Start(); err != nil {
-		return err
+		return false, err
 	}
 	share := k.random.Float64()
-	life := time.Duration(share * share * float64(longestLife))
+	life := time.Duration(share * share * float64(k.life))
 	managerToo := k.random.IntN(4) == 0
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -116,14 +122,17 @@ func (k *killer) runAndKill(ctx context.Context, command []string) error {
 	defer timer.Stop()
 	select {
 	case <-ended: // it was faster
+		k.life = time.Since(began)
 	case <-timer.C:
+		k.life += k.life / 20                    // if this machine has become slower
 		if managerToo && k.random.IntN(2) == 0 { // the Manager first
 			if err := k.restartManager(ctx); err != nil {
-				return err
+				return false, err
 			}
 			managerToo = false
 		}
 		if err := cmd.Process.Kill(); err == nil {
+			killed = true
 			k.result.Kills++
 			if command[0] == "sync" {
 				k.result.Syncs++
@@ -134,9 +143,9 @@ func (k *killer) runAndKill(ctx context.Context, command []string) error {
 		<-ended
 	}
 	if managerToo {
-		return k.restartManager(ctx)
+		err = k.restartManager(ctx)
 	}
-	return nil
+	return killed, err
 }
 
 // finish runs the program to its end and looks at everything.
