@@ -13,7 +13,9 @@ import (
 //
 // Small uploads go by shard, the shard with most of them first: what takes longest is the fullest shard, because its
 // uploads can only go one after another, so that one is never left to the end. Shards fill evenly (digests are random),
-// which keeps this fair.
+// which keeps this fair. Among equally full ones each uploader begins elsewhere: two programs that send the same files in
+// the same order meet at each of them, and a Manager 3.9 crashes ("close of closed channel") when two uploads of one file
+// end at the same moment.
 //
 // Large uploads go by size, largest first, so that none of them is the last to start. A large upload holds its shard
 // for long, but is held up itself by no more than one small upload.
@@ -21,6 +23,7 @@ import (
 // All methods are called under the uploader's lock.
 type queue struct {
 	largeFile int64 // size from which an upload is large
+	first     byte  // shard to begin with
 	small     [256]fifo
 	large     []*job
 	later     dueHeap
@@ -72,7 +75,8 @@ func (q *queue) popLarge() *job {
 // is none. An upload that needs more room is waited for, not passed over, so that it cannot starve.
 func (q *queue) popSmall(room int64) *job {
 	var fullest *fifo
-	for shard := range q.small {
+	for i := range q.small {
+		shard := byte(i) + q.first
 		if f := &q.small[shard]; f.len() > 0 && !q.busy[shard] && (fullest == nil || f.len() > fullest.len()) {
 			fullest = f
 		}

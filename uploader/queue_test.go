@@ -36,6 +36,19 @@ func TestQueueFullestShardGoesFirst(t *testing.T) {
 	}
 }
 
+func TestQueueBeginsElsewhere(t *testing.T) {
+	q := queue{largeFile: 1 << 20, first: 254}
+	for i := range 256 {
+		q.push(newJob(t, fmt.Sprintf("%02x%062x", i, 0), 1))
+	}
+	q.push(newJob(t, fmt.Sprintf("64%062x", 1), 1)) // the fullest
+	for _, want := range []byte{0x64, 254, 255, 0, 1} {
+		if got := q.popSmall(anyRoom).key.shard(); got != want {
+			t.Errorf("shard %d, want %d", got, want)
+		}
+	}
+}
+
 func TestQueueLargeGoesBySize(t *testing.T) {
 	q := queue{largeFile: 10}
 	for i, size := range []int64{30, 50, 20, 50, 40} {

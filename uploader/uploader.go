@@ -3,6 +3,7 @@ package uploader
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -94,7 +95,7 @@ func New(ctx context.Context, shaman Shaman, config Config) (*Uploader, error) {
 		shaman: shaman, config: config, limiter: newLimiter(config.LimitUpload), began: time.Now(),
 		wake: make(chan struct{}, 1), backlog: make(chan struct{}, config.Backlog), checkouts: make(chan struct{}, config.Checkouts),
 		known: make(map[key]record), batch: config.CheckBatch, inFlight: make(map[*job]struct{}),
-		queue: queue{largeFile: config.LargeFile}, pace: newPace(config), checkGate: newGate(), uploadGate: newGate(),
+		queue: queue{largeFile: config.LargeFile, first: byte(rand.Uint32())}, pace: newPace(config), checkGate: newGate(), uploadGate: newGate(),
 	}
 	ctx, u.giveUp = context.WithCancelCause(ctx)
 	u.group, u.ctx = errgroup.WithContext(ctx)
