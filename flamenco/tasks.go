@@ -57,22 +57,39 @@ func (c *Client) TaskLogTail(ctx context.Context, id string) (string, error) {
 // and a suffix of api.JobLastRenderedImageInfo). It refuses an address on another host. The caller closes the reader; size is
 // -1 when the Manager does not say.
 func (c *Client) Download(ctx context.Context, address string) (file io.ReadCloser, size int64, err error) {
+	return c.DownloadFrom(ctx, address, 0)
+}
+
+// DownloadFrom is Download without the first bytes: of a log, for example, of which they are known. size is that of the rest.
+func (c *Client) DownloadFrom(ctx context.Context, address string, from int64) (file io.ReadCloser, size int64, err error) {
 	ref, err := url.Parse(address)
 	if err != nil || ref.Scheme != "" || ref.Host != "" || ref.User != nil || ref.Path == "" {
 		return nil, 0, fmt.Errorf("%q is not a path on the Manager", clean(address, maxMessage))
 	}
+	header := http.Header{"Accept": {"*/*"}}
+	if from > 0 {
+		header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+	}
 	reply, err := c.send(ctx, request{
-		method: http.MethodGet, file: path.Clean("/" + strings.TrimPrefix(ref.Path, "/")), harmless: true,
-		header: http.Header{"Accept": {"*/*"}},
+		method: http.MethodGet, file: path.Clean("/" + strings.TrimPrefix(ref.Path, "/")), harmless: true, header: header,
 	})
 	if err != nil {
 		return nil, 0, err
 	}
-	if reply.StatusCode != http.StatusOK || reply.isPage() {
-		defer reply.finish()
-		return nil, 0, reply.failure()
+	d := download{reply}
+	switch {
+	case reply.isPage():
+	case reply.StatusCode == http.StatusPartialContent && strings.HasPrefix(reply.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", from)):
+		return d, reply.ContentLength, nil
+	case reply.StatusCode == http.StatusOK: // somebody between does not know of ranges
+		if _, err := io.CopyN(io.Discard, d, from); err != nil {
+			d.Close()
+			return nil, 0, fmt.Errorf("%s: its first %d bytes: %w", reply.url, from, err)
+		}
+		return d, max(reply.ContentLength-from, -1), nil
 	}
-	return download{reply}, reply.ContentLength, nil
+	defer reply.finish()
+	return nil, 0, reply.failure()
 }
 
 // download is a file on its way here.

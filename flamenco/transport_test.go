@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -263,6 +264,37 @@ func TestDownload(t *testing.T) {
 	for _, address := range []string{"", "http://evil.test/x", "//evil.test/x", "https:x", "%zz"} {
 		if _, _, err := client.Download(t.Context(), address); err == nil || !strings.Contains(err.Error(), "not a path on the Manager") {
 			t.Errorf("%q: %v", address, err)
+		}
+	}
+}
+
+// TestDownloadFrom: only the rest is sent, and it is the rest also when somebody does not know of ranges.
+func TestDownloadFrom(t *testing.T) {
+	for _, ranges := range []bool{true, false} {
+		sent := int64(0)
+		client := serveWithPrefix(t, "", func(w http.ResponseWriter, r *http.Request) {
+			if !ranges {
+				r.Header.Del("Range")
+			}
+			sent = 0
+			http.ServeContent(w, r, "log.txt", time.Time{}, strings.NewReader("the whole log"))
+			sent, _ = strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64)
+		})
+		for from, want := range map[int64]string{0: "the whole log", 4: "whole log", 12: "g"} {
+			file, size, err := client.DownloadFrom(t.Context(), "/log.txt", from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(file)
+			if string(got) != want || size != int64(len(want)) || err != nil || file.Close() != nil {
+				t.Errorf("ranges %v, from %d: %q, %d, %v", ranges, from, got, size, err)
+			}
+			if ranges && sent != size {
+				t.Errorf("from %d: %d bytes were sent", from, sent)
+			}
+		}
+		if _, _, err := client.DownloadFrom(t.Context(), "/log.txt", 14); err == nil {
+			t.Errorf("ranges %v: a log opens behind its end", ranges)
 		}
 	}
 }

@@ -53,8 +53,28 @@ func ended(s api.JobStatus) bool {
 
 func underWay(j api.Job) bool { return !ended(j.Status) }
 
-// patience is how long watching goes on without an answer: a Manager that is restarted, or updated.
-const patience = 15 * time.Minute
+// patience lets a command that watches outlast a Manager that is restarted, or updated.
+type patience struct {
+	*app
+	answered time.Time // when the Manager last did
+	away     bool
+}
+
+// bears notes what came of a question, and tells whether to go on after it. A Manager that never answered is not waited
+// for.
+func (p *patience) bears(err error) bool {
+	const longest = 15 * time.Minute
+	switch {
+	case err == nil:
+		p.answered, p.away = time.Now(), false
+	case p.answered.IsZero() || !flamenco.IsTemporary(err) || time.Since(p.answered) > longest:
+		return false
+	case !p.away:
+		p.away = true
+		p.sink().Emit(report.Warning{Code: "unreachable", Message: "the Manager does not answer, watching goes on: " + err.Error()})
+	}
+	return true
+}
 
 // watchJobs shows jobs until all have ended, and returns them.
 func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval time.Duration) ([]api.Job, error) {
@@ -64,24 +84,18 @@ func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval tim
 	view := watchView{app: a, last: make(map[string]string)}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	var answered time.Time
-	for away := false; ; {
+	patience := patience{app: a}
+	for {
 		jobs, err := lookAt(ctx, m, ids)
-		switch {
-		case err == nil:
-			answered, away = time.Now(), false
-			if err := view.show(jobs); err != nil {
-				return nil, err
-			}
-			list := values(jobs)
-			if !slices.ContainsFunc(list, underWay) {
-				return list, nil
-			}
-		case answered.IsZero() || !flamenco.IsTemporary(err) || time.Since(answered) > patience:
+		if !patience.bears(err) {
 			return nil, err
-		case !away:
-			away = true
-			view.warn(err)
+		}
+		if err != nil {
+			view.lines = 0 // what was said lies below the table; the next one is a new one
+		} else if err := view.show(jobs); err != nil {
+			return nil, err
+		} else if list := values(jobs); !slices.ContainsFunc(list, underWay) {
+			return list, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -170,10 +184,4 @@ func rank(s api.JobStatus) int {
 		return 2
 	}
 	return 1
-}
-
-// warn tells that the Manager is away. The table that follows is a new one.
-func (v *watchView) warn(err error) {
-	v.lines = 0
-	v.sink().Emit(report.Warning{Code: "unreachable", Message: "the Manager does not answer, watching goes on: " + err.Error()})
 }

@@ -124,7 +124,7 @@ func (a *app) tasksLogCommand() *cobra.Command {
 				}
 				return a.printRaw(info.raw)
 			case follow:
-				return followLog(ctx, m, chosen.id, a.stdout)
+				return a.followLog(ctx, m, chosen.id)
 			case full:
 				_, err := copyLog(ctx, m, chosen.id, 0, a.stdout)
 				return err
@@ -148,45 +148,48 @@ func (a *app) tasksLogCommand() *cobra.Command {
 
 var errNoLog = errors.New("the task has no log yet")
 
-// copyLog writes a task's log from byte skip on, and returns how long the log is now.
+// copyLog writes a task's log from byte skip on, and returns how long the log is now. A log that is shorter is another
+// one, begun when the task was given out again, and is written from its beginning.
 func copyLog(ctx context.Context, m *link, task string, skip int64, w io.Writer) (int64, error) {
 	info, ok, err := m.TaskLogInfo(ctx, task)
-	if err != nil {
+	switch {
+	case err != nil:
 		return skip, err
-	}
-	if !ok {
+	case !ok:
 		return skip, errNoLog
-	}
-	if info.Size <= skip {
+	case info.Size == skip:
 		return skip, nil
+	case info.Size < skip:
+		skip = 0
 	}
-	body, _, err := m.Download(ctx, info.URL)
+	body, _, err := m.DownloadFrom(ctx, info.URL, skip)
 	if err != nil {
 		return skip, err
 	}
 	defer body.Close()
-	if _, err := io.CopyN(io.Discard, body, skip); err != nil {
-		return skip, err
-	}
 	n, err := io.Copy(w, body)
 	return skip + n, err
 }
 
-func followLog(ctx context.Context, m *link, task string, w io.Writer) error {
+func (a *app) followLog(ctx context.Context, m *link, task string) error {
 	const look = time.Second
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
+	patience := patience{app: a}
 	var at int64
 	for {
 		t, err := m.Task(ctx, task) // before the log, so that nothing is written after the last look
-		if err != nil {
+		if err == nil {
+			if at, err = copyLog(ctx, m, task, at, a.stdout); errors.Is(err, errNoLog) {
+				err = nil
+			}
+		}
+		if !patience.bears(err) {
 			return err
 		}
-		if at, err = copyLog(ctx, m, task, at, w); err != nil && !errors.Is(err, errNoLog) {
-			return err
-		}
-		switch t.Status {
-		case api.TaskStatusCompleted, api.TaskStatusFailed, api.TaskStatusCanceled:
+		switch {
+		case err != nil:
+		case t.Status == api.TaskStatusCompleted, t.Status == api.TaskStatusFailed, t.Status == api.TaskStatusCanceled:
 			return nil
 		}
 		select {
