@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +40,9 @@ func (a *app) main(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.InitDefaultCompletionCmd()
 	a.strict(root)
+	if len(args) > 0 && strings.HasPrefix(args[0], "__complete") { // by a shell; for others it would take its time
+		a.completeFlags(root)
+	}
 	err := root.ExecuteContext(ctx)
 	if err != nil && !a.understood {
 		err = usageError(err)

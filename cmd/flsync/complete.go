@@ -7,57 +7,110 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/config"
 )
 
 // completionTime is how long a shell waits for names; longer, and people think that it hangs.
 const completionTime = 2 * time.Second
 
-type completion = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
+type completion = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
 
 // complete offers names from the Manager. Without a Manager it offers nothing, and no error.
-func (a *app) complete(list func(context.Context, *link) ([]named, error)) completion {
-	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
-		defer cancel()
-		c, err := a.loadConfig()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
+func (a *app) complete(cmd *cobra.Command, begun string, list func(context.Context, *link) ([]named, error)) ([]string, cobra.ShellCompDirective) {
+	const noFiles = cobra.ShellCompDirectiveNoFileComp
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+	defer cancel()
+	c, err := a.loadConfig()
+	if err != nil {
+		return nil, noFiles
+	}
+	m, err := a.connect(ctx, c)
+	if err != nil {
+		return nil, noFiles
+	}
+	defer m.Close()
+	all, err := list(ctx, m)
+	if err != nil {
+		return nil, noFiles
+	}
+	return offers(all, begun), noFiles
+}
+
+// offers are lines of what to write and, after a tab, what it is. Where a name would not do, because several have it or a
+// shell could not take it, a short id is offered.
+func offers(all []named, begun string) []string {
+	count := make(map[string]int)
+	for _, n := range all {
+		count[n.name]++
+	}
+	var lines []string
+	for _, n := range all {
+		word, what := n.name, short(n.id)
+		if n.name == "" || n.name != oneLine(n.name) || count[n.name] > 1 {
+			word, what = short(n.id), oneLine(n.name)
 		}
-		m, err := a.connect(ctx, c)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
+		if strings.HasPrefix(word, begun) {
+			lines = append(lines, word+"\t"+what)
 		}
-		defer m.Close()
-		all, err := list(ctx, m)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return lines
+}
+
+func (a *app) completeJobs(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(cmd, begun, func(ctx context.Context, m *link) ([]named, error) { return jobChooser(ctx, m).all() })
+}
+
+func (a *app) completeWorkers(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(cmd, begun, func(ctx context.Context, m *link) ([]named, error) { return workerChooser(ctx, m).all() })
+}
+
+func (a *app) completeTags(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(cmd, begun, func(ctx context.Context, m *link) ([]named, error) { return tagChooser(ctx, m).all() })
+}
+
+func (a *app) completeTypes(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(cmd, begun, func(ctx context.Context, m *link) ([]named, error) {
+		types, err := m.JobTypes(ctx)
+		all := make([]named, len(types))
+		for i, t := range types {
+			all[i] = named{t.Etag, t.Name}
 		}
-		var offers []string
-		for _, n := range all {
-			if strings.HasPrefix(n.name, begun) {
-				offers = append(offers, n.name+"\t"+short(n.id))
-			}
+		return all, err
+	})
+}
+
+// thenTags completes the first word by first, and those after it by tags.
+func (a *app) thenTags(first completion) completion {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return first(cmd, args, begun)
 		}
-		return offers, cobra.ShellCompDirectiveNoFileComp
+		return a.completeTags(cmd, args, begun)
 	}
 }
 
-func (a *app) completeJobs(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(func(ctx context.Context, m *link) ([]named, error) { return jobChooser(ctx, m).all() })(cmd, args, begun)
+// completeFlags has the values of flags completed that mean the same at every command.
+func (a *app) completeFlags(cmd *cobra.Command) {
+	words := func(words ...string) completion { return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp) }
+	for flag, complete := range map[string]completion{
+		"type": a.completeTypes, "tag": a.completeTags, "job": a.completeJobs, "failed": a.completeJobs,
+		"sort": words(sortedKeys(jobOrder)...), "audience": words("users", "workers"), "platform": words("linux", "windows", "darwin"),
+		"manager": a.completeManagers,
+	} {
+		if cmd.LocalFlags().Lookup(flag) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(flag, complete) // the flag is there, and has none yet
+		}
+	}
+	for _, c := range cmd.Commands() {
+		a.completeFlags(c)
+	}
 }
 
-func (a *app) completeWorkers(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(func(ctx context.Context, m *link) ([]named, error) { return workerChooser(ctx, m).all() })(cmd, args, begun)
-}
-
-func (a *app) completeTags(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(func(ctx context.Context, m *link) ([]named, error) { return tagChooser(ctx, m).all() })(cmd, args, begun)
-}
-
-func (a *app) completeTypes(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(func(ctx context.Context, m *link) ([]named, error) {
-		types, err := fetchList[api.AvailableJobType](ctx, m, "job_types", "jobs", "types")
-		return names(types, func(t api.AvailableJobType) named { return named{t.Etag, t.Name} }), err
-	})(cmd, args, begun)
+// completeManagers offers the config file's names.
+func (a *app) completeManagers(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	names := []string{config.Auto, config.Embedded}
+	if c, err := a.loadConfig(); err == nil {
+		names = append(sortedKeys(c.Managers), names...)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -107,7 +107,7 @@ func (a *app) jobsTagCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "tag JOB… TAG", Short: "Let only workers of a tag run jobs, or all with --none", Args: cobra.MinimumNArgs(1),
 		Example:           "  flsync jobs tag sh010 sh020 GPU\n  flsync jobs tag sh010 --none",
-		ValidArgsFunction: a.completeJobs,
+		ValidArgsFunction: a.thenTags(a.completeJobs),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			var change api.JobTagChange
 			if !none {

@@ -21,7 +21,7 @@ func newerManager(t *testing.T, alter func(string) string) (url string, sent fun
 	worker := `{"id":"` + someID + `","name":"node1","status":"dreaming","extra":1,"tags":[]}`
 	tag := `{"id":"` + someID + `","name":"GPU","extra":{"deep":[9007199254740993]}}`
 	replies := map[string]string{
-		"GET jobs": `{"jobs":[` + job + `]}`, "GET jobs/" + someID: job, "GET jobs/" + someID + "/tasks": `{"tasks":[` + task + `]}`,
+		"GET jobs/types": `{"job_types":[{"name":"echo","label":"Echo","etag":"x","settings":[]}]}`, "GET jobs": `{"jobs":[` + job + `]}`, "GET jobs/" + someID: job, "GET jobs/" + someID + "/tasks": `{"tasks":[` + task + `]}`,
 		"GET tasks/" + someID:                                  task,
 		"GET worker-mgt/workers":                               `{"workers":[` + worker + `]}`,
 		"GET worker-mgt/workers/" + someID:                     worker,

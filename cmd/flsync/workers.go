@@ -185,7 +185,7 @@ func (a *app) chooseWorkers(ctx context.Context, m *link, words []string, tag st
 func (a *app) workersTagsCommand() *cobra.Command {
 	var none bool
 	cmd := &cobra.Command{
-		Use: "tags WORKER [TAG…]", Short: "Set which tags a worker has, or show them", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeWorkers,
+		Use: "tags WORKER [TAG…]", Short: "Set which tags a worker has, or show them", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.thenTags(a.completeWorkers),
 		Example: "  flsync workers tags node07 GPU Eevee\n  flsync workers tags node07 --none",
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			worker, err := a.chooseOne(args[0], workerChooser(ctx, m))
