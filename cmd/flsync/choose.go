@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"path"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/spf13/cobra"
 )
 
 // named is something that can be chosen by id, shortened id or name.
@@ -17,6 +19,7 @@ type named struct{ id, name string }
 // chooser finds what the words of a command line mean.
 type chooser struct {
 	kind string                  // "job", for messages
+	hint string                  // for one that was not found
 	all  func() ([]named, error) // asked at most once, and only when a word is no whole id
 }
 
@@ -63,6 +66,17 @@ func (a *app) chooseOne(word string, c chooser) (named, error) {
 	return chosen[0], nil
 }
 
+// withOne is withManager for a command whose only argument is one thing.
+func (a *app) withOne(c func(context.Context, *link) chooser, body func(ctx context.Context, m *link, chosen named) error) func(*cobra.Command, []string) error {
+	return a.withManager(func(ctx context.Context, m *link, args []string) error {
+		chosen, err := a.chooseOne(args[0], c(ctx, m))
+		if err != nil {
+			return err
+		}
+		return body(ctx, m, chosen)
+	})
+}
+
 // shortest is how much of an id has to be given. A name that is gone, such as "a", must not be taken for one.
 const shortest = 4
 
@@ -96,7 +110,7 @@ func (c chooser) match(word string, known []named) ([]named, error) {
 	}
 	switch {
 	case len(matches) == 0:
-		return nil, fmt.Errorf("there is no %s %q", c.kind, word)
+		return nil, fmt.Errorf("there is no %s %q%s", c.kind, word, c.hint)
 	case len(matches) > 1 && !isGlob:
 		return nil, usagef("%q could be any of %d %ss: %s", word, len(matches), c.kind, listSome(matches))
 	}

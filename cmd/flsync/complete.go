@@ -91,7 +91,9 @@ func (a *app) thenTags(first completion) completion {
 
 // completeFlags has the values of flags completed that mean the same at every command.
 func (a *app) completeFlags(cmd *cobra.Command) {
-	words := func(words ...string) completion { return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp) }
+	words := func(words ...string) completion {
+		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+	}
 	for flag, complete := range map[string]completion{
 		"type": a.completeTypes, "tag": a.completeTags, "job": a.completeJobs, "failed": a.completeJobs,
 		"sort": words(sortedKeys(jobOrder)...), "audience": words("users", "workers"), "platform": words("linux", "windows", "darwin"),

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
-	"github.com/flsync/flsync/internal/manager"
 	"github.com/flsync/flsync/internal/simworker"
 )
 
@@ -27,16 +26,12 @@ type ward struct {
 }
 
 func (w ward) open(t *testing.T) (address string) {
-	m, err := manager.New(manager.Config{Dir: t.TempDir()})
+	direct := embeddedManager(t)
+	target, err := url.Parse(direct)
 	if err != nil {
 		t.Fatal(err)
 	}
-	direct := httptest.NewServer(m)
-	target, err := url.Parse(direct.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := flamenco.New(flamenco.Config{URL: direct.URL})
+	client, err := flamenco.New(flamenco.Config{URL: direct})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,11 +54,6 @@ func (w ward) open(t *testing.T) (address string) {
 		client.Close()
 		front.CloseClientConnections()
 		front.Close()
-		direct.CloseClientConnections()
-		direct.Close()
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	if w.taskTypes != nil {
 		if _, err := simworker.Start(t.Context(), simworker.Config{Client: client, TaskTypes: w.taskTypes}); err != nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/internal/report"
 )
@@ -89,4 +91,39 @@ func (a *app) confirm(yes bool, question string) error {
 		return usagef("%s: not confirmed, nothing was done", question)
 	}
 	return nil
+}
+
+// deleteCommand makes of cmd a command that deletes things which are gone when the Manager has answered.
+func (a *app) deleteCommand(cmd *cobra.Command, c func(context.Context, *link) chooser, del func(*flamenco.Client, context.Context, string) error) *cobra.Command {
+	var yes bool
+	cmd.Args = cobra.MinimumNArgs(1)
+	cmd.RunE = a.withManager(func(ctx context.Context, m *link, args []string) error {
+		chooser := c(ctx, m)
+		chosen, err := a.choose(args, chooser)
+		if err != nil {
+			return err
+		}
+		if err := a.confirm(yes, "delete "+plural(len(chosen), chooser.kind)+": "+listSome(chosen)); err != nil {
+			return err
+		}
+		return a.each(ctx, chosen, func(ctx context.Context, n named) error {
+			if err := del(m.Client, ctx, n.id); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printValue(map[string]string{"id": n.id})
+			}
+			a.did("%s  deleted  %s", short(n.id), n.name)
+			return nil
+		})
+	})
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

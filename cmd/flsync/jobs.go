@@ -195,11 +195,7 @@ func (a *app) jobsShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show JOB", Short: "Show all that is known of a job", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.chooseOne(args[0], jobChooser(ctx, m))
-			if err != nil {
-				return err
-			}
+		RunE: a.withOne(jobChooser, func(ctx context.Context, m *link, chosen named) error {
 			job, err := fetch[api.Job](ctx, m, "jobs", chosen.id)
 			if err != nil {
 				return err
@@ -255,11 +251,7 @@ func (a *app) jobsTasksCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "tasks JOB", Short: "List the tasks of a job", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeJobs,
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.chooseOne(args[0], jobChooser(ctx, m))
-			if err != nil {
-				return err
-			}
+		RunE: a.withOne(jobChooser, func(ctx context.Context, m *link, chosen named) error {
 			tasks, err := fetchList[api.TaskSummary](ctx, m, "tasks", "jobs", chosen.id, "tasks")
 			if err == nil && len(tasks) == 0 {
 				err = jobExists(ctx, m, chosen.id)

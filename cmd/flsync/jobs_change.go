@@ -136,11 +136,7 @@ func (a *app) jobsBlocklistCommand() *cobra.Command {
 		Use: "blocklist JOB", Short: "Show which workers may not run which tasks of a job, or allow them again", Args: cobra.ExactArgs(1),
 		Example:           "  flsync jobs blocklist sh010\n  flsync jobs blocklist sh010 --remove node07:blender",
 		ValidArgsFunction: a.completeJobs,
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.chooseOne(args[0], jobChooser(ctx, m))
-			if err != nil {
-				return err
-			}
+		RunE: a.withOne(jobChooser, func(ctx context.Context, m *link, chosen named) error {
 			if err := a.unblock(ctx, m, chosen.id, remove); err != nil {
 				return err
 			}

@@ -37,21 +37,7 @@ func TestManager(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the scripts use sh")
 	}
-	t.Run("embedded", func(t *testing.T) {
-		m, err := manager.New(manager.Config{Dir: t.TempDir()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := httptest.NewServer(m)
-		t.Cleanup(func() {
-			server.CloseClientConnections()
-			server.Close()
-			if err := m.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		runManagerScripts(t, server.URL)
-	})
+	t.Run("embedded", func(t *testing.T) { runManagerScripts(t, embeddedManager(t)) })
 	t.Run("real", func(t *testing.T) {
 		address := os.Getenv("FLSYNC_TEST_MANAGER")
 		if address == "" {
@@ -59,6 +45,23 @@ func TestManager(t *testing.T) {
 		}
 		runManagerScripts(t, address)
 	})
+}
+
+// embeddedManager runs one for a test, and returns its URL.
+func embeddedManager(t *testing.T) string {
+	m, err := manager.New(manager.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(m)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.URL
 }
 
 // farm is the Manager that the scripts have for themselves.

@@ -7,12 +7,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
 )
 
 func (a *app) tagsCommand() *cobra.Command {
 	tags := &cobra.Command{Use: "tags", Short: "Look at worker tags and change them"}
-	tags.AddCommand(a.tagsListCommand(), a.tagsCreateCommand(), a.tagsShowCommand(), a.tagsUpdateCommand(), a.tagsDeleteCommand())
+	tags.AddCommand(a.tagsListCommand(), a.tagsCreateCommand(), a.tagsShowCommand(), a.tagsUpdateCommand(),
+		a.deleteCommand(&cobra.Command{
+			Use: "delete TAG…", Short: "Delete tags, and take them from their workers", ValidArgsFunction: a.completeTags,
+		}, tagChooser, (*flamenco.Client).DeleteTag))
 	return tags
 }
 
@@ -92,11 +96,7 @@ func (a *app) tagsCreateCommand() *cobra.Command {
 func (a *app) tagsShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show TAG", Short: "Show a tag", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeTags,
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.chooseOne(args[0], tagChooser(ctx, m))
-			if err != nil {
-				return err
-			}
+		RunE: a.withOne(tagChooser, func(ctx context.Context, m *link, chosen named) error {
 			return a.showTag(ctx, m, chosen.id)
 		}),
 	}
@@ -108,11 +108,7 @@ func (a *app) tagsUpdateCommand() *cobra.Command {
 		Use: "update TAG", Short: "Change a tag's name or description", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeTags,
 		Example: "  flsync tags update GPU --name GPU-Cycles",
 	}
-	cmd.RunE = a.withManager(func(ctx context.Context, m *link, args []string) error {
-		chosen, err := a.chooseOne(args[0], tagChooser(ctx, m))
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.withOne(tagChooser, func(ctx context.Context, m *link, chosen named) error {
 		tag, err := m.Tag(ctx, chosen.id) // with fields that flsync does not know, which go back as they came
 		if err != nil {
 			return err
@@ -134,24 +130,5 @@ func (a *app) tagsUpdateCommand() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&name, "name", "", "new `NAME`")
 	cmd.Flags().StringVar(&description, "description", "", "new `TEXT` for people")
-	return cmd
-}
-
-func (a *app) tagsDeleteCommand() *cobra.Command {
-	var yes bool
-	cmd := &cobra.Command{
-		Use: "delete TAG…", Short: "Delete tags, and take them from their workers", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeTags,
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.choose(args, tagChooser(ctx, m))
-			if err != nil {
-				return err
-			}
-			if err := a.confirm(yes, "delete "+plural(len(chosen), "tag")+": "+listSome(chosen)); err != nil {
-				return err
-			}
-			return a.deleteEach(ctx, chosen, m.DeleteTag)
-		}),
-	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
 }

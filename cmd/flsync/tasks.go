@@ -25,47 +25,44 @@ not ended, or of the job given with --job.`,
 	return tasks
 }
 
-// taskChooser looks through the tasks of one job, or of all that have not ended.
-func taskChooser(ctx context.Context, a *app, m *link, job string) chooser {
-	return chooser{kind: "task", all: func() ([]named, error) {
-		var of []named
-		if job != "" {
-			chosen, err := a.chooseOne(job, jobChooser(ctx, m))
-			if err != nil {
-				return nil, err
-			}
-			of = []named{chosen}
-		} else {
-			jobs, err := fetchJobs(ctx, m)
-			if err != nil {
-				return nil, err
-			}
-			jobs = slices.DeleteFunc(jobs, func(j object[api.Job]) bool { return ended(j.v.Status) && j.v.Status != api.JobStatusFailed })
-			of = names(jobs, func(j api.Job) named { return named{j.ID, j.Name} })
+// taskChooser looks through the tasks of the job that a flag names, or of all that have not ended.
+func (a *app) taskChooser(job *string) func(context.Context, *link) chooser {
+	return func(ctx context.Context, m *link) chooser {
+		hint := ""
+		if *job == "" {
+			hint = " in a job that has not ended; of another one, give its whole id, or the job with --job"
 		}
-		var all []named
-		for _, j := range of {
-			tasks, err := m.JobTasks(ctx, j.id)
-			if err != nil {
-				return nil, err
+		return chooser{kind: "task", hint: hint, all: func() ([]named, error) {
+			of, err := a.jobsToSearch(ctx, m, *job)
+			var all []named
+			for _, j := range of {
+				tasks, err := m.JobTasks(ctx, j.id)
+				if err != nil {
+					return nil, err
+				}
+				for _, t := range tasks {
+					all = append(all, named{t.ID, t.Name})
+				}
 			}
-			for _, t := range tasks {
-				all = append(all, named{t.ID, t.Name})
-			}
-		}
-		return all, nil
-	}}
+			return all, err
+		}}
+	}
+}
+
+func (a *app) jobsToSearch(ctx context.Context, m *link, job string) ([]named, error) {
+	if job != "" {
+		return a.choose([]string{job}, jobChooser(ctx, m))
+	}
+	jobs, err := fetchJobs(ctx, m)
+	jobs = slices.DeleteFunc(jobs, func(j object[api.Job]) bool { return ended(j.v.Status) && j.v.Status != api.JobStatusFailed })
+	return names(jobs, func(j api.Job) named { return named{j.ID, j.Name} }), err
 }
 
 func (a *app) tasksShowCommand() *cobra.Command {
 	var job string
 	cmd := &cobra.Command{
 		Use: "show TASK", Short: "Show all that is known of a task", Args: cobra.ExactArgs(1),
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.chooseOne(args[0], taskChooser(ctx, a, m, job))
-			if err != nil {
-				return err
-			}
+		RunE: a.withOne(a.taskChooser(&job), func(ctx context.Context, m *link, chosen named) error {
 			task, err := fetch[api.Task](ctx, m, "tasks", chosen.id)
 			if err != nil {
 				return err
@@ -108,11 +105,7 @@ func (a *app) tasksLogCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "log TASK", Short: "Print a task's log: its last lines, all of it, or as it grows", Args: cobra.ExactArgs(1),
 		Example: "  flsync tasks log 3f2a91c0 --follow",
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.chooseOne(args[0], taskChooser(ctx, a, m, job))
-			if err != nil {
-				return err
-			}
+		RunE: a.withOne(a.taskChooser(&job), func(ctx context.Context, m *link, chosen named) error {
 			switch {
 			case a.json:
 				info, err := fetch[api.TaskLogInfo](ctx, m, "tasks", chosen.id, "log")
@@ -209,7 +202,7 @@ func (a *app) tasksSetStatusCommand() *cobra.Command {
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			last := len(args) - 1
 			status := api.TaskStatus(args[last])
-			chosen, err := a.choose(args[:last], taskChooser(ctx, a, m, job))
+			chosen, err := a.choose(args[:last], a.taskChooser(&job)(ctx, m))
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
 )
 
@@ -27,7 +28,11 @@ func (a *app) workersCommand() *cobra.Command {
 		a.workerStatusCommand("sleep", "Send workers to sleep", api.WorkerStatusAsleep),
 		a.workerStatusCommand("restart", "Restart workers", api.WorkerStatusRestart),
 		a.workerStatusCommand("shutdown", "Shut workers down", api.WorkerStatusOffline),
-		a.workersTagsCommand(), a.workersScheduleCommand(), a.workersDeleteCommand(),
+		a.workersTagsCommand(), a.workersScheduleCommand(),
+		a.deleteCommand(&cobra.Command{
+			Use: "delete WORKER…", Short: "Remove workers from the Manager's list", ValidArgsFunction: a.completeWorkers,
+			Long: "Best for workers that are offline. Tasks that they hold go back to the queue.",
+		}, workerChooser, (*flamenco.Client).DeleteWorker),
 	)
 	return workers
 }
@@ -88,11 +93,7 @@ func (a *app) workersListCommand() *cobra.Command {
 func (a *app) workersShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show WORKER", Short: "Show all that is known of a worker", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeWorkers,
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.chooseOne(args[0], workerChooser(ctx, m))
-			if err != nil {
-				return err
-			}
+		RunE: a.withOne(workerChooser, func(ctx context.Context, m *link, chosen named) error {
 			return a.showWorker(ctx, m, chosen.id)
 		}),
 	}
@@ -230,11 +231,7 @@ func (a *app) workersScheduleCommand() *cobra.Command {
 		Long: `A worker with an active schedule sleeps from start to end on the named days (mo tu we th
 fr sa su; none means every day). What --set does not name stays as it is.`,
 		Example: "  flsync workers schedule node07 --set active=true --set days='mo tu we th fr' --set start=09:00 --set end=18:00",
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			worker, err := a.chooseOne(args[0], workerChooser(ctx, m))
-			if err != nil {
-				return err
-			}
+		RunE: a.withOne(workerChooser, func(ctx context.Context, m *link, worker named) error {
 			if len(set) > 0 {
 				schedule, _, err := m.SleepSchedule(ctx, worker.id)
 				if err != nil {
@@ -294,45 +291,4 @@ func setSchedule(s *api.WorkerSleepSchedule, pairs []string) error {
 		}
 	}
 	return nil
-}
-
-func (a *app) workersDeleteCommand() *cobra.Command {
-	var yes bool
-	cmd := &cobra.Command{
-		Use: "delete WORKER…", Short: "Remove workers from the Manager's list", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeWorkers,
-		Long: "Best for workers that are offline. Tasks that they hold go back to the queue.",
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.choose(args, workerChooser(ctx, m))
-			if err != nil {
-				return err
-			}
-			if err := a.confirm(yes, "delete "+plural(len(chosen), "worker")+": "+listSome(chosen)); err != nil {
-				return err
-			}
-			return a.deleteEach(ctx, chosen, m.DeleteWorker)
-		}),
-	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	return cmd
-}
-
-// deleteEach deletes things that are gone when the Manager has answered.
-func (a *app) deleteEach(ctx context.Context, chosen []named, del func(context.Context, string) error) error {
-	return a.each(ctx, chosen, func(ctx context.Context, n named) error {
-		if err := del(ctx, n.id); err != nil {
-			return err
-		}
-		if a.json {
-			return a.printValue(map[string]string{"id": n.id})
-		}
-		a.did("%s  deleted  %s", short(n.id), n.name)
-		return nil
-	})
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
