@@ -7,8 +7,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/koron/go-ssdp"
+
+	"github.com/flsync/flsync/flamenco"
 )
 
 // How a Manager with "autodiscoverable: true" makes itself known on the local network: SSDP with this
@@ -40,15 +43,21 @@ func discover(ctx context.Context) (string, error) {
 		if a.err != nil {
 			return "", fmt.Errorf("looking for a Manager on the local network: %w", a.err)
 		}
-		return pickManager(a.services)
+		urls, err := managerURLs(a.services)
+		switch {
+		case err != nil:
+			return "", err
+		case len(urls) == 1:
+			return urls[0], nil
+		}
+		return pickManager(ctx, urls)
 	}
 }
 
-// pickManager takes the root URL out of what answered. Several addresses of one Manager are normal;
-// several Managers are not, and somebody has to choose.
-func pickManager(services []ssdp.Service) (string, error) {
+// managerURLs takes the root URLs out of what answered, the likeliest to work first. There is at least one, unless there
+// is an error.
+func managerURLs(services []ssdp.Service) ([]string, error) {
 	var urls []string
-	hosts := make(map[string]bool)
 	for _, s := range services {
 		u, err := url.Parse(s.Location)
 		if err != nil || !strings.Contains(s.USN, ssdpDevice) || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -59,17 +68,62 @@ func pickManager(services []ssdp.Service) (string, error) {
 		if !slices.Contains(urls, u.String()) {
 			urls = append(urls, u.String())
 		}
-		hosts[s.Server+u.Port()] = true
 	}
-	switch {
-	case len(urls) == 0:
-		return "", errors.New("no Manager answered on the local network; give its address with --manager http://host:8080 (the Manager's \"autodiscoverable\" has to be on for --manager auto)")
-	case len(hosts) > 1:
-		return "", fmt.Errorf("several Managers answered on the local network, choose one with --manager: %s", strings.Join(urls, ", "))
+	if len(urls) == 0 {
+		return nil, errors.New("no Manager answered on the local network; give its address with --manager http://host:8080 (the Manager's \"autodiscoverable\" has to be on for --manager auto)")
 	}
 	// Addresses that a name server or router gives out are likelier to work than link-local ones.
 	slices.SortStableFunc(urls, func(a, b string) int { return linkLocal(a) - linkLocal(b) })
-	return urls[0], nil
+	return urls, nil
+}
+
+// pickManager chooses among addresses that answered. Several of one Manager are normal; several Managers are not, and
+// somebody has to choose. All Managers have the same device id, so they are asked what they have.
+func pickManager(ctx context.Context, urls []string) (string, error) {
+	var reached []string
+	known := make(map[string]bool)
+	for _, u := range urls {
+		if who, err := identify(ctx, u); err == nil {
+			reached = append(reached, u)
+			known[who] = true
+		}
+	}
+	switch {
+	case len(reached) == 0:
+		return "", fmt.Errorf("Managers answered on the local network, but none can be reached from here: %s", strings.Join(urls, ", "))
+	case len(known) > 1:
+		return "", fmt.Errorf("several Managers answered on the local network, choose one with --manager: %s", strings.Join(reached, ", "))
+	}
+	return reached[0], nil
+}
+
+// identify tells Managers apart: by their names, storages and workers.
+func identify(ctx context.Context, url string) (string, error) {
+	const soon = 2 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	m, err := flamenco.New(flamenco.Config{URL: url})
+	if err != nil {
+		return "", err
+	}
+	defer m.Close()
+	version, err := m.Version(ctx)
+	if err != nil {
+		return "", err
+	}
+	config, err := m.Configuration(ctx)
+	if err != nil {
+		return "", err
+	}
+	workers, err := m.Workers(ctx)
+	if err != nil {
+		return "", err
+	}
+	who := fmt.Sprint(version, config)
+	for _, w := range workers {
+		who += w.ID
+	}
+	return who, nil
 }
 
 func linkLocal(address string) int {
