@@ -438,10 +438,10 @@ func (c *Client) incomplete(method, what string, path ...string) error {
 	return &Error{Status: http.StatusOK, Method: method, URL: redactURL(address), Message: "the reply has no " + what, Err: ErrNotAManager}
 }
 
-// Do sends any request to a path below /api/v3, such as "jobs/types", and returns the JSON as it came: for fields that
+// Do sends any request to a path below /api/v3, such as "jobs", "types", and returns the JSON as it came: for fields that
 // this package does not know. A nil body sends none; a reply without content gives nil.
-func (c *Client) Do(ctx context.Context, method, path string, body any) (json.RawMessage, error) {
+func (c *Client) Do(ctx context.Context, method string, body any, path ...string) (json.RawMessage, error) {
 	var raw json.RawMessage
-	_, err := c.call(ctx, request{method: method, path: strings.Split(strings.Trim(path, "/"), "/"), limit: maxListReply}, body, &raw)
+	_, err := c.call(ctx, request{method: method, path: path, limit: maxListReply, harmless: method == http.MethodGet}, body, &raw)
 	return raw, err
 }

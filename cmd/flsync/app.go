@@ -30,8 +30,6 @@ type app struct {
 	json       bool
 	quiet      bool
 	verbose    bool
-
-	understood bool // the command line; what goes wrong from then on is something else
 }
 
 // main runs one command line and returns the exit code.
@@ -39,13 +37,14 @@ func (a *app) main(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.InitDefaultCompletionCmd()
-	a.strict(root)
 	if len(args) > 0 && strings.HasPrefix(args[0], "__complete") { // by a shell; for others it would take its time
 		a.completeFlags(root)
 	}
-	err := root.ExecuteContext(ctx)
-	if err != nil && !a.understood {
-		err = usageError(err)
+	began := false
+	prepare(root, &began)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !began { // Cobra's own errors: of flags and arguments
+		err = usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	}
 	code := exitCode(ctx, err)
 	// A wrong flag may have kept --json from being read.
@@ -54,6 +53,28 @@ func (a *app) main(ctx context.Context, args []string) int {
 		a.sink().Emit(report.Summary{ExitCode: code, Checkouts: []report.Checkout{}})
 	}
 	return code
+}
+
+// prepare has a command and those below it note when one begins, and those that only hold others refuse what is none of
+// them.
+func prepare(cmd *cobra.Command, began *bool) {
+	for _, c := range cmd.Commands() {
+		prepare(c, began)
+	}
+	run := cmd.RunE
+	if run == nil {
+		cmd.Args = cobra.ArbitraryArgs
+		run = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
+			}
+			return cmd.Help()
+		}
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		*began = true
+		return run(cmd, args)
+	}
 }
 
 // tell prints an error, if there is one that was not printed yet.
@@ -85,9 +106,6 @@ Exit codes: 0 all done, 1 failed, 2 wrong usage or configuration, 3 done in part
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
-	})
 	f := root.PersistentFlags()
 	f.StringVar(&a.flags.Manager, "manager", "", "the Manager's root `URL`, a name from the config file, or \"embedded\" (env "+config.EnvManager+")")
 	f.StringArrayVar(&a.flags.Headers, "header", nil, "'Name: value' sent with every request, may be repeated (env "+config.EnvHeader+")")

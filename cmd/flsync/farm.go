@@ -194,7 +194,7 @@ func (a *app) farmCheckStorageCommand() *cobra.Command {
 // ask posts a question and decodes the answer.
 func ask[T any](ctx context.Context, m *link, question any, path ...string) (object[T], error) {
 	var o object[T]
-	raw, err := m.Do(ctx, http.MethodPost, joinPath(path), question)
+	raw, err := m.Do(ctx, http.MethodPost, question, path...)
 	if err != nil {
 		return o, err
 	}

@@ -132,6 +132,9 @@ func (f jobFilter) apply(jobs []object[api.Job], now time.Time) ([]object[api.Jo
 	if !ok {
 		return nil, usagef("--sort %q: sort by created, updated, name, status, priority or type", f.sortBy)
 	}
+	if f.limit < 0 {
+		return nil, usagef("--limit %d: 0 is no limit, and less there is not", f.limit)
+	}
 	if _, err := matchName(f.name, ""); err != nil {
 		return nil, usagef("--name %q: %w", f.name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // object is something of the Manager's: what flsync knows of it, and all of it as it came. Programs get
@@ -24,44 +25,36 @@ func (o *object[T]) UnmarshalJSON(text []byte) error {
 // fetch gets one object. A nil raw means that there is none (204).
 func fetch[T any](ctx context.Context, m *link, path ...string) (object[T], error) {
 	var o object[T]
-	raw, err := m.Do(ctx, http.MethodGet, joinPath(path), nil)
+	raw, err := m.Do(ctx, http.MethodGet, nil, path...)
 	if err != nil || len(raw) == 0 {
 		return o, err
 	}
 	if err := json.Unmarshal(raw, &o); err != nil {
-		return o, fmt.Errorf("the Manager's reply to %s cannot be read: %w", joinPath(path), err)
+		return o, fmt.Errorf("the Manager's reply to %s cannot be read: %w", strings.Join(path, "/"), err)
 	}
 	return o, nil
 }
 
 // fetchList gets the objects under key; an empty key is for replies that are a list themselves.
 func fetchList[T any](ctx context.Context, m *link, key string, path ...string) ([]object[T], error) {
-	raw, err := m.Do(ctx, http.MethodGet, joinPath(path), nil)
+	raw, err := m.Do(ctx, http.MethodGet, nil, path...)
 	if err != nil {
 		return nil, err
 	}
 	if key != "" {
 		var holder map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &holder); err != nil {
-			return nil, fmt.Errorf("the Manager's reply to %s cannot be read: %w", joinPath(path), err)
+			return nil, fmt.Errorf("the Manager's reply to %s cannot be read: %w", strings.Join(path, "/"), err)
 		}
 		raw = holder[key]
 	}
 	var list []object[T]
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &list); err != nil {
-			return nil, fmt.Errorf("the Manager's reply to %s cannot be read: %w", joinPath(path), err)
+			return nil, fmt.Errorf("the Manager's reply to %s cannot be read: %w", strings.Join(path, "/"), err)
 		}
 	}
 	return list, nil
-}
-
-func joinPath(segments []string) string {
-	path := segments[0]
-	for _, s := range segments[1:] {
-		path += "/" + s
-	}
-	return path
 }
 
 // printRaw writes a Manager's object as one line.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -71,6 +72,9 @@ func (a *app) tagsCreateCommand() *cobra.Command {
 		Use: "create NAME", Short: "Create a tag", Args: cobra.ExactArgs(1),
 		Example: "  flsync tags create GPU --description 'nodes with a GPU'",
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
+			if strings.TrimSpace(args[0]) == "" {
+				return usagef("a tag without a name cannot be told from others")
+			}
 			tags, err := fetchTags(ctx, m)
 			if err != nil {
 				return err
@@ -117,6 +121,9 @@ func (a *app) tagsUpdateCommand() *cobra.Command {
 			return usagef("nothing to change: give --name or --description")
 		}
 		if cmd.Flags().Changed("name") {
+			if strings.TrimSpace(name) == "" {
+				return usagef("a tag without a name cannot be told from others")
+			}
 			tag.Name = name
 		}
 		if cmd.Flags().Changed("description") {

@@ -1,47 +1,48 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
-// TestUsage: a command line that cannot be understood ends with 2, says where to look, and with --json has a summary.
+// TestUsage: every command refuses arguments that are too few or too many and flags that it does not know, with exit
+// code 2 and a word on where to read more; a word that is no command is no reason to print help and be content.
 func TestUsage(t *testing.T) {
-	for _, line := range []string{
-		"frobnicate", "jobs frobnicate", "farm config frobnicate", "farm version x", "cache path x", "version x",
-		"jobs priority", "tags create", "tags create a b", "jobs list --limit x", "sync --no-such-flag", "sync a -q -v",
-		"sync", "submit", "deps", "inspect", "hash", "conform",
-	} {
-		for _, asJSON := range []bool{false, true} {
-			var stdout, stderr bytes.Buffer
-			dir := t.TempDir()
-			a := &app{
-				stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" },
-				userConfigDir: func() (string, error) { return dir, nil }, userCacheDir: func() (string, error) { return dir, nil },
+	var visit func(cmd *cobra.Command, path []string)
+	visit = func(cmd *cobra.Command, path []string) {
+		lines := [][]string{{"--no-such-flag"}}
+		if cmd.HasSubCommands() {
+			lines = append(lines, []string{"nonsense"})
+			for _, c := range cmd.Commands() {
+				visit(c, append(path[:len(path):len(path)], c.Name()))
 			}
-			args := strings.Fields(line)
-			if asJSON {
-				args = append(args, "--json")
-			}
-			if code := a.main(t.Context(), args); code != exitUsage {
-				t.Errorf("%q: exit code %d, want %d: %s", args, code, exitUsage, &stderr)
-			}
-			if !asJSON {
-				if !strings.HasPrefix(stderr.String(), "error: ") {
-					t.Errorf("%q says %q", args, &stderr)
+		} else {
+			for n := range 4 { // "x" to "x x x"
+				if args := strings.Fields(strings.Repeat("x ", n)); cmd.Args != nil && cmd.Args(cmd, args) != nil {
+					lines = append(lines, args)
 				}
-				continue
 			}
-			lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
-			var last struct {
-				Type string
-				Exit int `json:"exit_code"`
+		}
+		for _, line := range lines {
+			line = append(path[:len(path):len(path)], line...)
+			code, stdout, stderr := program(t, "", line...)
+			if code != 2 || stdout != "" || !strings.Contains(stderr, "see flsync") || !strings.Contains(stderr, " --help") {
+				t.Errorf("flsync %s: exit code %d\n%s%s", strings.Join(line, " "), code, stdout, stderr)
 			}
-			if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Type != "summary" || last.Exit != exitUsage {
-				t.Errorf("%q: the last line is %s", args, lines[len(lines)-1])
-			}
+		}
+	}
+	visit(new(app).rootCommand(), nil)
+}
+
+// TestUsageAsJSON: a program that wrote a wrong command line gets a summary, too.
+func TestUsageAsJSON(t *testing.T) {
+	for _, line := range []string{"nonsense", "jobs nonsense", "jobs priority", "jobs list --limit x", "sync tree -q -v", "sync", "submit", "hash"} {
+		code, stdout, _ := program(t, "", append(strings.Fields(line), "--json")...)
+		lines := strings.Split(strings.TrimSpace(stdout), "\n")
+		if last := lines[len(lines)-1]; code != exitUsage || !strings.Contains(last, `"type":"summary","ok":false,"exit_code":2`) {
+			t.Errorf("flsync %s --json: exit code %d, the last line is %s", line, code, last)
 		}
 	}
 }
