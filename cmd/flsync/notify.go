@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os/exec"
-	"runtime"
 	"time"
 
 	"github.com/flsync/flsync/internal/report"
@@ -25,15 +23,18 @@ func (s *session) tellNotify(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyTime) // also of an interrupted run
 	defer cancel()
-	shell := []string{"/bin/sh", "-c"}
-	if runtime.GOOS == "windows" {
-		shell = []string{"cmd", "/c"}
-	}
-	cmd := exec.CommandContext(ctx, shell[0], shell[1], s.notify)
+	cmd := shell(ctx, s.notify)
 	cmd.Stdin = bytes.NewReader(append(line, '\n'))
 	cmd.WaitDelay = time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("the notification command failed: %w: %s", err, bytes.TrimSpace(out[:min(len(out), 500)]))
 	}
 	return nil
+}
+
+// windowsShell is the command line by which Windows' cmd runs a command as it was written. With /s cmd takes away
+// the outer quotes and reads the rest itself; the quoting of arguments that other programs undo is foreign to it.
+// /d leaves out what the registry has every cmd run first.
+func windowsShell(command string) string {
+	return `cmd /d /s /c "` + command + `"`
 }
