@@ -119,9 +119,23 @@ func TestEDLText(t *testing.T) {
 func TestNumbersThatAreNone(t *testing.T) {
 	clips, err := Read("x.otio", strings.NewReader(`{"OTIO_SCHEMA": "Clip.2", "name": "NaN, \"Infinity", "metadata": {"a": Inf, "b": [-Infinity, NaN]},
 		"source_range": {"start_time": {"rate": 24, "value": 5}, "duration": {"rate": 24, "value": 7}}}`), Options{})
-	want := []Clip{{Name: `NaN, "Infinity`, Source: Range{5, 7, 24}, Where: "x.otio"}}
+	want := []Clip{{Name: `NaN, "Infinity`, Source: Range{5, 7, 24}, Where: `x.otio: NaN, "Infinity`}}
 	if diff := cmp.Diff(want, clips, cmpopts.EquateEmpty()); err != nil || diff != "" {
 		t.Error(err, diff)
+	}
+}
+
+// What is not a whole timeline trims its clips all the same, and a collection does not.
+func TestOTIORoots(t *testing.T) {
+	const clip = `{"OTIO_SCHEMA": "Clip.2", "name": "c", "source_range": {"start_time": {"rate": 24, "value": 5}, "duration": {"rate": 24, "value": 7}}}`
+	for root, want := range map[string]Range{
+		`{"OTIO_SCHEMA": "Track.1", "children": [` + clip + `], "source_range": {"start_time": {"rate": 24, "value": 2}, "duration": {"rate": 24, "value": 3}}}`: {7, 3, 24},
+		`{"OTIO_SCHEMA": "SerializableCollection.1", "children": [` + clip + `]}`:                                                                                {5, 7, 24},
+	} {
+		clips, err := Read("x.otio", strings.NewReader(root), Options{})
+		if err != nil || len(clips) != 1 || clips[0].Source != want {
+			t.Errorf("%s: %+v, %v, want %v", root, clips, err, want)
+		}
 	}
 }
 

@@ -181,11 +181,7 @@ func readOTIO(text io.Reader, name string, opt Options) ([]Clip, error) {
 		return nil, fmt.Errorf("%s: no OpenTimelineIO JSON: it has no OTIO_SCHEMA", name)
 	}
 	w := otioWalk{opt: opt}
-	if root.schema() == "Clip" {
-		w.clip(&root, name, root.own())
-		return w.clips, nil
-	}
-	if err := w.visit(&root, name, always, 0); err != nil {
+	if err := w.show(&root, name, 0, stretch{}, always, 0); err != nil {
 		return nil, err
 	}
 	return w.clips, nil
@@ -263,7 +259,8 @@ func (w *otioWalk) show(o *otioObject, where string, at float64, beyond, cut str
 	if o.Name != "" {
 		where += ": " + o.Name
 	}
-	if o.schema() == "Timeline" { // one of a collection
+	switch o.schema() {
+	case "Timeline", "SerializableCollection", "SerializeableCollection": // they have no time of their own
 		return w.visit(o, where, always, depth+1)
 	}
 	own := o.own()
