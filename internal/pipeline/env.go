@@ -82,6 +82,7 @@ func start(ctx context.Context, env Env, body func(context.Context, *run) error)
 		return report.Summary{}, err
 	}
 	r.sender.ctx, r.cache, r.up, r.sender.meter = ctx, env.Cache, up, &r.meter
+	r.meter.inFlight = func() int { return up.Stats().InFlight }
 
 	watching, stop := context.WithCancel(ctx)
 	told := make(chan []report.StageTimes, 1)

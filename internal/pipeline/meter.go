@@ -26,9 +26,11 @@ type meter struct {
 	wanted, wantedBytes              atomic.Int64 // are to be sent
 	uploaded                         atomic.Int64
 	movedBytes                       atomic.Int64 // also of uploads that failed later
-	inFlight, deferred, retried      atomic.Int64
+	deferred, retried                atomic.Int64
 	checkouts, toCheckout            atomic.Int64
 	jobs, submitted, skipped, broken atomic.Int64
+
+	inFlight func() int // how many uploads are at work; set before watch
 }
 
 // foundFile counts a file that is to be hashed.
@@ -71,6 +73,10 @@ func (m *meter) Observe(e uploader.Event) {
 // progress is the state of each stage that has begun.
 func (m *meter) progress() []report.Progress {
 	elapsed := time.Since(m.began).Seconds()
+	inFlight := 0
+	if m.inFlight != nil {
+		inFlight = m.inFlight()
+	}
 	all := []report.Progress{
 		{Stage: report.StageTrace, Done: m.traced.Load(), Total: m.toTrace.Load()},
 		{Stage: report.StageHash,
@@ -80,7 +86,7 @@ func (m *meter) progress() []report.Progress {
 		{Stage: report.StageUpload,
 			Done: m.uploaded.Load(), Total: m.wanted.Load(),
 			BytesDone: min(m.movedBytes.Load(), m.wantedBytes.Load()), BytesTotal: m.wantedBytes.Load(),
-			InFlight: int(m.inFlight.Load()), Deferred: m.deferred.Load(), Retried: m.retried.Load()},
+			InFlight: inFlight, Deferred: m.deferred.Load(), Retried: m.retried.Load()},
 		{Stage: report.StageCheckout, Done: m.checkouts.Load(), Total: m.toCheckout.Load()},
 		{Stage: report.StageSubmit, Done: m.submitted.Load() + m.skipped.Load() + m.broken.Load(), Total: m.jobs.Load()},
 	}
