@@ -58,6 +58,9 @@ func (s *submission) deliverOne(ctx context.Context, shot *shot) error {
 		s.wouldSubmit(shot)
 		return nil
 	}
+	if skipped, err := s.skipIfThere(ctx, shot, print); err != nil || skipped { // another computer's work meanwhile
+		return err
+	}
 	checkout, err := s.checkoutShot(ctx, shot, files)
 	if err != nil {
 		return err
@@ -71,23 +74,34 @@ func (s *submission) identify(ctx context.Context, shot *shot, early bool) (file
 	if err := s.check(ctx, shot); err != nil {
 		return nil, "", false, err
 	}
-	before, found, err := s.poster.Find(ctx, shot.Key)
+	_, found, err := s.poster.Find(ctx, shot.Key)
 	if err != nil {
 		return nil, "", false, err
 	}
-	mayBeThere := found && !s.opt.Force
-	if files, err = s.hashShot(ctx, shot, early && !mayBeThere); err != nil {
+	if files, err = s.hashShot(ctx, shot, early && (!found || s.opt.Force)); err != nil {
 		return nil, "", false, err
 	}
 	if print, err = fingerprint(shot, files); err != nil {
 		return nil, "", false, err
 	}
-	if mayBeThere {
-		if reason := s.skips(before, print); reason != "" {
-			return files, print, true, s.skip(ctx, shot, before, reason)
-		}
+	skipped, err = s.skipIfThere(ctx, shot, print)
+	return files, print, skipped, err
+}
+
+// skipIfThere skips a shot when the Manager has its job.
+func (s *submission) skipIfThere(ctx context.Context, shot *shot, print string) (skipped bool, err error) {
+	if s.opt.Force {
+		return false, nil
 	}
-	return files, print, false, nil
+	before, found, err := s.poster.Find(ctx, shot.Key)
+	if err != nil || !found {
+		return false, err
+	}
+	reason := s.skips(before, print)
+	if reason == "" {
+		return false, nil
+	}
+	return true, s.skip(ctx, shot, before, reason)
 }
 
 // wouldSubmit tells of a job of a dry run.
@@ -169,7 +183,10 @@ func (s *submission) deliverGroup(ctx context.Context, group []*shot) {
 			case s.DryRun:
 				s.wouldSubmit(job.shot)
 			default:
-				one = s.post(ctx, job.shot, checkout, job.print, job.files)
+				var skipped bool
+				if skipped, one = s.skipIfThere(ctx, job.shot, job.print); one == nil && !skipped {
+					one = s.post(ctx, job.shot, checkout, job.print, job.files)
+				}
 			}
 			s.ended(ctx, job.shot, one)
 			return nil

@@ -404,6 +404,45 @@ func fileChangesMeanwhile(t *testing.T, shared bool) {
 	n.want("second run", got, []string{"a skipped", "b skipped"})
 }
 
+// Another computer submits the same while files are on their way: its jobs are found before ours are sent.
+func TestAnotherComputerMeanwhile(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		t.Run(fmt.Sprint("shared ", shared), func(t *testing.T) { anotherComputerMeanwhile(t, shared) })
+	}
+}
+
+func anotherComputerMeanwhile(t *testing.T, shared bool) {
+	n := newNight(t)
+	direct := n.client
+	if err := os.WriteFile(filepath.Join(n.dir, "project", "more.bin"), []byte("more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	jobs := n.load(strings.Replace(twoTests, "defaults: {", "defaults: {files: more.bin, ", 1))
+	var first sync.Once
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == int64(len("more")) {
+			first.Do(func() {
+				other := SubmitOptions{Jobs: jobs, Run: "other", Journal: filepath.Join(n.dir, "other"), Rewrites: filepath.Join(n.dir, "rewrites")}
+				if _, err := Submit(r.Context(), Env{Manager: direct, Cache: n.cache, Sink: &jobSink{}}, other); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		n.manager.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	var err error
+	if n.client, err = flamenco.New(flamenco.Config{URL: server.URL}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Shared, o.Once.Fresh = shared, time.Nanosecond })
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.want("this computer", got, []string{"a skipped", "b skipped"})
+	n.want("jobs", n.statuses(), []string{"a queued", "b queued"})
+}
+
 // A job that the Manager never answers for, while it takes others, is that job's failure and not the run's end.
 func TestOneJobIsNeverAnswered(t *testing.T) {
 	n := newNight(t)

@@ -12,6 +12,6 @@
 //
 // # Caveats
 //
-// The Manager has neither transactions nor unique keys, and is asked for its jobs once a run. Two computers whose runs
-// overlap both find nothing and both submit; on one computer a lock keeps them apart (package journal).
+// The Manager has neither transactions nor unique keys. Two computers that submit the same job within Config.Fresh both
+// find nothing and both submit; on one computer a lock keeps them apart (package journal).
 package once

@@ -52,6 +52,10 @@ type Config struct {
 	// busy Manager a few.
 	Settle time.Duration
 
+	// Fresh is how long the list of the Manager's jobs is believed. Default 30 seconds: an upload can take hours, in
+	// which another computer submits the same jobs; the list of a large farm takes the Manager a second or more.
+	Fresh time.Duration
+
 	// Unsettled are jobs that earlier runs sent without hearing an answer, by key.
 	Unsettled map[string]Sent
 
@@ -91,6 +95,9 @@ func New(m Manager, j Journal, c Config) *Poster {
 	if c.FirstWait == 0 {
 		c.FirstWait = 200 * time.Millisecond
 	}
+	if c.Fresh == 0 {
+		c.Fresh = 30 * time.Second
+	}
 	if c.Settle == 0 {
 		c.Settle = 10 * time.Second
 	}
@@ -98,7 +105,7 @@ func New(m Manager, j Journal, c Config) *Poster {
 }
 
 // Find returns the newest job of this key that is alive or done: anything but canceled, failed, or about
-// to be deleted. The Manager is asked once for a run, and again for keys that are unsettled.
+// to be deleted. The Manager is asked when its last answer is no longer fresh, and again for keys that are unsettled.
 func (p *Poster) Find(ctx context.Context, key string) (api.Job, bool, error) {
 	jobs, asked, err := p.knownJobs(ctx, key)
 	if err != nil {
@@ -133,7 +140,7 @@ func (p *Poster) Alive(key string) (alive []api.Job) {
 func (p *Poster) knownJobs(ctx context.Context, key string) ([]api.Job, time.Time, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.known == nil {
+	if p.known == nil || time.Since(p.asked) > p.config.Fresh {
 		asked := time.Now()
 		known, err := p.ask(ctx)
 		if err != nil {
