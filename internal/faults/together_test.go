@@ -77,7 +77,7 @@ func TestTwoOnOneProject(t *testing.T) {
 		switch {
 		case r.code == 0:
 			done++
-		case !strings.Contains(r.out+r.err, "another flsync (run "):
+		case !strings.Contains(r.out+r.err, "another flsync "): // which has perhaps not written down yet who it is
 			t.Errorf("exit code %d, and nothing says who holds the project:\n%s%s", r.code, tail(r.out), tail(r.err))
 		}
 	}
