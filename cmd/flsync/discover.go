@@ -90,7 +90,7 @@ func pickManager(ctx context.Context, urls []string) (string, error) {
 	}
 	switch {
 	case len(reached) == 0:
-		return "", fmt.Errorf("Managers answered on the local network, but none can be reached from here: %s", strings.Join(urls, ", "))
+		return "", fmt.Errorf("what answered on the local network cannot be reached from here: %s", strings.Join(urls, ", "))
 	case len(known) > 1:
 		return "", fmt.Errorf("several Managers answered on the local network, choose one with --manager: %s", strings.Join(reached, ", "))
 	}

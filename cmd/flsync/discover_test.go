@@ -62,7 +62,7 @@ func TestPickManager(t *testing.T) {
 	}{
 		{[]string{nobody, first, alias}, first},
 		{[]string{first, second}, "several Managers answered on the local network, choose one with --manager: " + first + ", " + second},
-		{[]string{nobody, nobody}, "none can be reached from here"},
+		{[]string{nobody, nobody}, "cannot be reached from here"},
 	} {
 		got, err := pickManager(t.Context(), test.urls)
 		if err != nil {
