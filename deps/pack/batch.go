@@ -38,22 +38,58 @@ type sentUse struct {
 	files []string
 }
 
-// Make plans for what was traced: a shot, or several. What a shot needs only
-// through something that is left alone or held back is not part of its plan.
-// The error is that of Config.Validate; what is wrong with single shots comes
-// with their plans.
-func Make(cfg Config, traces ...*deps.Trace) (*Batch, error) {
+// A Planner plans the shots of one project. Goroutines may share it.
+type Planner struct {
+	cfg  Config
+	disk disk
+}
+
+// NewPlanner returns a Planner. The error is that of Config.Validate.
+func NewPlanner(cfg Config) (*Planner, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	g := gatherer{cfg: cfg, where: newLayout(slash(cfg.Project)), verdicts: map[string]error{}}
+	return &Planner{cfg: cfg}, nil
+}
+
+// Together plans for what was traced: a shot, or several. What a shot needs only
+// through something that is left alone or held back is not part of its plan.
+// What is wrong with single shots comes with their plans.
+func (p *Planner) Together(traces ...*deps.Trace) *Batch {
+	g := gatherer{cfg: p.cfg, where: newLayout(slash(p.cfg.Project), &p.disk)}
 	b := &Batch{where: g.where, changes: map[string]*editor{}, clashes: map[string]error{}}
 	for _, t := range traces {
 		b.shots = append(b.shots, g.gather(t))
 	}
 	b.settle()
 	b.edit()
-	return b, nil
+	return b
+}
+
+// Alone gives the plan of a shot that all other shots of the project leave as
+// it is: what it needs lies in the project, and no path has to change. For
+// any other shot ok is false; it is to be planned together with its like.
+func (p *Planner) Alone(t *deps.Trace) (plan *Plan, ok bool) {
+	b := p.Together(t)
+	plan, err := b.Plan(0)
+	if err != nil || len(plan.Changed) > 0 {
+		return nil, false
+	}
+	for file := range plan.places {
+		if !b.where.isIn(slash(file)) {
+			return nil, false
+		}
+	}
+	return plan, true
+}
+
+// Make plans for several shots at once, see [Planner.Together]. The error is that of Config.Validate.
+func Make(cfg Config, traces ...*deps.Trace) (*Batch, error) {
+	p, err := NewPlanner(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return p.Together(traces...), nil
 }
 
 // Plan gives the plan of one of the traces, by its index. Errors are all that
@@ -171,9 +207,8 @@ func (b *Batch) addFolders(folders map[string]bool, file string) {
 
 // A gatherer follows traces to all that is sent for them.
 type gatherer struct {
-	cfg      Config
-	where    *layout
-	verdicts map[string]error // of the policy, by file
+	cfg   Config
+	where *layout
 }
 
 func (g *gatherer) gather(t *deps.Trace) shot {
@@ -252,12 +287,16 @@ func (g *gatherer) sent(s *shot, by string, u *deps.Use) []string {
 // verdict asks the policy about a file that does not lie in the project, or
 // only seems to, by a link.
 func (g *gatherer) verdict(file string) error {
-	err, known := g.verdicts[file]
-	if !known {
-		if !g.where.isReallyInside(file) {
-			err = g.cfg.Policy.Check(filepath.FromSlash(file))
-		}
-		g.verdicts[file] = err
+	if known, ok := g.where.disk.verdicts.Load(file); ok {
+		return known.(verdict).err
 	}
-	return err
+	var v verdict
+	if !g.where.isReallyInside(file) {
+		v.err = g.cfg.Policy.Check(filepath.FromSlash(file))
+	}
+	g.where.disk.verdicts.Store(file, v)
+	return v.err
 }
+
+// verdict of the policy on a file; a nil err lets it through.
+type verdict struct{ err error }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // outsideFolder is where in a checkout files go that lie outside of the
@@ -21,27 +22,33 @@ type layout struct {
 	root, realRoot string
 	outside        string            // outsideFolder, or another name where the project has one
 	layers         map[string]string // of files whose names some file systems take for those of others: see settle
-	reals          map[string]string // folders without links
+	disk           *disk
 	settled        map[string]string // places of files, when they are final
 }
 
-func newLayout(project string) *layout {
-	l := &layout{root: clean(project), outside: outsideFolder, reals: map[string]string{}}
-	l.realRoot = l.realDir(l.root)
+func newLayout(project string, disk *disk) *layout {
+	l := &layout{root: clean(project), outside: outsideFolder, disk: disk}
+	l.realRoot = disk.realDir(l.root)
 	return l
+}
+
+// A disk is what the file system says, asked once for all shots of a project. Goroutines may share it.
+type disk struct {
+	folders  sync.Map // to their paths without links
+	verdicts sync.Map // files to the verdict of the policy
 }
 
 // realDir is a folder without links in its path; the path itself where it
 // cannot be had.
-func (l *layout) realDir(dir string) string {
-	if real, known := l.reals[dir]; known {
-		return real
+func (d *disk) realDir(dir string) string {
+	if real, known := d.folders.Load(dir); known {
+		return real.(string)
 	}
 	real := dir
 	if resolved, err := filepath.EvalSymlinks(filepath.FromSlash(dir)); err == nil {
 		real = slash(resolved)
 	}
-	l.reals[dir] = real
+	d.folders.Store(dir, real)
 	return real
 }
 
@@ -49,7 +56,7 @@ func (l *layout) realDir(dir string) string {
 func (l *layout) real(file string) string {
 	info, err := os.Lstat(filepath.FromSlash(file))
 	if err == nil && info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) == 0 {
-		return strings.TrimSuffix(l.realDir(parent(file)), "/") + "/" + path.Base(file)
+		return strings.TrimSuffix(l.disk.realDir(parent(file)), "/") + "/" + path.Base(file)
 	}
 	if resolved, err := filepath.EvalSymlinks(filepath.FromSlash(file)); err == nil {
 		return slash(resolved)
@@ -67,7 +74,7 @@ func (l *layout) inside(dir string) (rel string, ok bool) {
 	if rel, ok := below(l.root, dir); ok {
 		return rel, true
 	}
-	return below(l.realRoot, l.realDir(dir))
+	return below(l.realRoot, l.disk.realDir(dir))
 }
 
 // place is where a file goes.

@@ -40,9 +40,6 @@ func (s *submission) ended(ctx context.Context, shot *shot, err error) {
 }
 
 func (s *submission) deliverOne(ctx context.Context, shot *shot) error {
-	if shot.dropped {
-		return nil
-	}
 	if s.opt.UploadOnly {
 		return s.upload(ctx, shot)
 	}
@@ -128,9 +125,7 @@ func fingerprint(shot *shot, files []*file) (string, error) {
 func (s *submission) deliverShared(ctx context.Context, shots []*shot) {
 	byProject := make(map[string][]*shot)
 	for _, shot := range shots {
-		if !shot.dropped {
-			byProject[shot.Project] = append(byProject[shot.Project], shot)
-		}
+		byProject[shot.Project] = append(byProject[shot.Project], shot)
 	}
 	for _, group := range byProject {
 		s.deliverGroup(ctx, group)

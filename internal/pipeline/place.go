@@ -18,63 +18,86 @@ import (
 	"github.com/flsync/flsync/internal/walk"
 )
 
-// place finds for every file of the shots its place in the checkouts. All shots of a project are planned
-// together, so that a file has the same place for each and a rewritten library is sent once.
-func (s *submission) place(ctx context.Context, shots []*shot) error {
-	byProject := make(map[string][]*shot)
-	for _, shot := range shots {
-		byProject[shot.Project] = append(byProject[shot.Project], shot)
-	}
-	for project, group := range byProject {
-		if err := s.placeProject(ctx, project, group); err != nil {
+// makePlanners makes one for each project that has blend files.
+func (s *submission) makePlanners() error {
+	s.planners = make(map[string]*pack.Planner)
+	for _, j := range s.opt.Jobs {
+		if j.Blend == "" || s.planners[j.Project] != nil {
+			continue
+		}
+		p, err := pack.NewPlanner(pack.Config{Project: j.Project, Policy: s.opt.Outside, Shared: s.shared, RelativeOnly: s.opt.RelativeOnly})
+		if err != nil {
 			return err
 		}
+		s.planners[j.Project] = p
 	}
 	return nil
 }
 
-func (s *submission) placeProject(ctx context.Context, project string, shots []*shot) error {
-	var traces []*deps.Trace
-	var traced []*shot
-	for _, shot := range shots {
-		if shot.trace != nil {
-			traces, traced = append(traces, shot.trace), append(traced, shot)
-		}
+// placeAlone finds the places of a shot's files if they do not depend on those of other shots, as is so for most: it then
+// need not wait until the others are traced.
+func (s *submission) placeAlone(ctx context.Context, shot *shot) (placed bool, err error) {
+	if shot.trace == nil {
+		return true, s.addMore(ctx, shot)
 	}
-	batch, err := pack.Make(pack.Config{Project: project, Policy: s.opt.Outside, Shared: s.shared, RelativeOnly: s.opt.RelativeOnly}, traces...)
-	if err != nil {
-		return err
+	plan, ok := s.planners[shot.Project].Alone(shot.trace)
+	if !ok {
+		return false, nil
 	}
-	for i, shot := range traced {
-		plan, err := batch.Plan(i)
+	return true, s.assign(ctx, shot, plan)
+}
+
+// placeTogether finds the places of all files of shots. Those of a project are planned together, so that a file from outside
+// has the same place for each and a rewritten library is sent once. Shots that fail are told and left out.
+func (s *submission) placeTogether(ctx context.Context, shots []*shot) (placed []*shot) {
+	done := func(shot *shot, err error) {
 		if err != nil {
 			s.failed(ctx, shot, err)
-			shot.dropped = true
-			continue
+			return
 		}
-		s.tellPlan(shot, plan)
-		for _, f := range plan.Files {
-			shot.sends = append(shot.sends, placed{source: f.Path, place: f.Place})
-		}
-		for _, c := range plan.Changed {
-			shot.sends = append(shot.sends, placed{source: c.Path, place: c.Place, change: &c})
-		}
-		at, ok := plan.Place(shot.trace.Path)
-		if !ok {
-			return fmt.Errorf("%s has no place in its own checkout", shot.trace.Path) // cannot happen: it is sent always
-		}
-		shot.blendAt = at
+		placed = append(placed, shot)
 	}
+	byProject := make(map[string][]*shot)
 	for _, shot := range shots {
-		if shot.dropped {
-			continue
-		}
-		if err := s.addMore(ctx, shot); err != nil {
-			s.failed(ctx, shot, err)
-			shot.dropped = true
+		if shot.trace == nil {
+			done(shot, s.addMore(ctx, shot))
+		} else {
+			byProject[shot.Project] = append(byProject[shot.Project], shot)
 		}
 	}
-	return nil
+	for project, group := range byProject {
+		traces := make([]*deps.Trace, len(group))
+		for i, shot := range group {
+			traces[i] = shot.trace
+		}
+		batch := s.planners[project].Together(traces...)
+		for i, shot := range group {
+			plan, err := batch.Plan(i)
+			if err == nil {
+				err = s.assign(ctx, shot, plan)
+			}
+			done(shot, err)
+		}
+	}
+	return placed
+}
+
+// assign gives a shot its files as they were planned, and what the manifest adds to them.
+func (s *submission) assign(ctx context.Context, shot *shot, plan *pack.Plan) error {
+	s.tellPlan(shot, plan)
+	shot.sends = make([]placed, 0, len(plan.Files)+len(plan.Changed))
+	for _, f := range plan.Files {
+		shot.sends = append(shot.sends, placed{source: f.Path, place: f.Place})
+	}
+	for _, c := range plan.Changed {
+		shot.sends = append(shot.sends, placed{source: c.Path, place: c.Place, change: &c})
+	}
+	at, ok := plan.Place(shot.trace.Path)
+	if !ok {
+		return fmt.Errorf("%s has no place in its own checkout", shot.trace.Path) // cannot happen: it is sent always
+	}
+	shot.blendAt = at
+	return s.addMore(ctx, shot)
 }
 
 // tellPlan tells what was held back, and what stays where it is.

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -23,7 +24,6 @@ import (
 // A shot is a job on its way to the Manager, and what is known of it so far.
 type shot struct {
 	*manifest.Job
-	dropped bool // failed, and told
 	jobType *api.AvailableJobType
 	facts   *eval.Facts     // nil without a blend file
 	trace   *deps.Trace     // likewise
@@ -39,9 +39,10 @@ type placed struct {
 	change *pack.Changed // a copy with other paths is sent in its stead
 }
 
-// prepare traces the jobs' blend files and makes their settings, side by side. Jobs that cannot be
-// prepared are told and left out; the others come back in order.
-func (s *submission) prepare(ctx context.Context) []*shot {
+// prepare traces the jobs' blend files and makes their settings, side by side. A shot that needs nothing of the others goes
+// to deliver at once, while more are being traced; the rest come back, in order. Jobs that cannot be prepared are told
+// and left out.
+func (s *submission) prepare(ctx context.Context, deliver func(*shot)) (rest []*shot) {
 	s.meter.toTrace.Store(int64(len(s.opt.Jobs)))
 	shots := make([]*shot, len(s.opt.Jobs))
 	var group errgroup.Group
@@ -51,10 +52,16 @@ func (s *submission) prepare(ctx context.Context) []*shot {
 			shot := &shot{Job: j}
 			err := s.prepareOne(ctx, shot)
 			s.meter.traced.Add(1)
+			alone := false
+			if err == nil && !s.sharesCheckouts() {
+				alone, err = s.placeAlone(ctx, shot)
+			}
 			switch {
 			case ctx.Err() != nil:
 			case err != nil:
 				s.failed(ctx, shot, err)
+			case alone:
+				deliver(shot)
 			default:
 				shots[i] = shot
 			}
@@ -62,13 +69,7 @@ func (s *submission) prepare(ctx context.Context) []*shot {
 		})
 	}
 	group.Wait() // what failed was told
-	ready := shots[:0]
-	for _, shot := range shots {
-		if shot != nil {
-			ready = append(ready, shot)
-		}
-	}
-	return ready
+	return slices.DeleteFunc(shots, func(shot *shot) bool { return shot == nil })
 }
 
 func (s *submission) prepareOne(ctx context.Context, shot *shot) (err error) {

@@ -91,26 +91,25 @@ type submission struct {
 	shapes   map[string]bool // of jobs that the Manager's check has passed
 	told     map[string]bool // warnings, so that two hundred shots do not repeat them
 	trees    map[string][]walk.File
+	planners map[string]*pack.Planner // by project
 }
 
 // work takes every job from its blend file to the Manager.
 func (s *submission) work(ctx context.Context) error {
 	ctx, s.giveUp = context.WithCancelCause(ctx)
 	defer s.giveUp(nil)
-	shots := s.prepare(ctx)
-	if err := s.place(ctx, shots); err != nil {
-		return err
-	}
-	if s.opt.Shared && !s.opt.UploadOnly {
-		s.deliverShared(ctx, shots)
+	var deliveries errgroup.Group
+	deliveries.SetLimit(jobsInFlight)
+	deliver := func(shot *shot) { deliveries.Go(func() error { s.deliver(ctx, shot); return nil }) }
+	rest := s.placeTogether(ctx, s.prepare(ctx, deliver))
+	if s.sharesCheckouts() {
+		s.deliverShared(ctx, rest)
 	} else {
-		var group errgroup.Group
-		group.SetLimit(jobsInFlight)
-		for _, shot := range shots {
-			group.Go(func() error { s.deliver(ctx, shot); return nil })
+		for _, shot := range rest {
+			deliver(shot)
 		}
-		group.Wait() // what failed was told
 	}
+	deliveries.Wait() // what failed was told
 	if err := context.Cause(ctx); err != nil {
 		if held := s.poster.Held(); held > 0 {
 			err = fmt.Errorf("%w; %d held jobs stay paused until a run gets to its end", err, held)
@@ -119,6 +118,9 @@ func (s *submission) work(ctx context.Context) error {
 	}
 	return s.release(ctx)
 }
+
+// sharesCheckouts tells whether one checkout is made for all jobs of a project.
+func (s *submission) sharesCheckouts() bool { return s.opt.Shared && !s.opt.UploadOnly }
 
 // release lets held jobs run when all are in, and leaves all paused when one is not.
 func (s *submission) release(ctx context.Context) error {
@@ -164,6 +166,9 @@ func (r *run) open(ctx context.Context, opt SubmitOptions) (_ *submission, err e
 		}
 	}()
 	if err := s.askFarm(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.makePlanners(); err != nil {
 		return nil, err
 	}
 	if !opt.UploadOnly {
