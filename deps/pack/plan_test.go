@@ -553,3 +553,43 @@ func BenchmarkMake(b *testing.B) {
 		}
 	}
 }
+
+// TestAlone: a shot is planned by itself only when no path of it changes and all that is sent lies in the project; its plan
+// is then the one that it would have together with others.
+func TestAlone(t *testing.T) {
+	for _, test := range []struct {
+		name, path, file string
+		absolute, alone  bool
+	}{
+		{"in the project", "//tex/a.png", "proj/tex/a.png", false, true},
+		{"in the project, by an absolute path", "proj/tex/a.png", "proj/tex/a.png", true, false},
+		{"outside", "//../tex/a.png", "tex/a.png", false, false},
+		{"held back", "//../tex/key.pem", "tex/key.pem", false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, "proj/a.blend")
+			if test.absolute {
+				test.path = w.at(test.path)
+			}
+			w.uses("proj/a.blend", test.path, test.file)
+			planner, err := pack.NewPlanner(pack.Config{Project: w.at("proj")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan, alone := planner.Alone(w.trace)
+			if alone != test.alone {
+				t.Fatalf("alone: %v, want %v", alone, test.alone)
+			}
+			if !alone {
+				return
+			}
+			together, err := planner.Together(w.trace).Plan(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(w.result(together), w.result(plan)); diff != "" {
+				t.Errorf("(-together +alone)\n%s", diff)
+			}
+		})
+	}
+}

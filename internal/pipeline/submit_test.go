@@ -537,3 +537,46 @@ func TestWhatADeadRunSent(t *testing.T) {
 		t.Error("a later run has seen the job, and it still counts as unsettled")
 	}
 }
+
+// pausingSink calls pause with the first warning of a missing file, which is told while its shot is being prepared.
+type pausingSink struct {
+	jobSink
+	pause func()
+}
+
+func (s *pausingSink) Emit(e report.Event) {
+	if w, ok := e.(report.Warning); ok && w.Code == "missing-file" {
+		s.pause()
+	}
+	s.jobSink.Emit(e)
+}
+
+// TestEarlyJobs: a shot that needs nothing of the others is submitted while these are still being traced.
+func TestEarlyJobs(t *testing.T) {
+	n := newNight(t)
+	if err := os.Remove(filepath.Join(n.dir, "project", "textures", "sky.hdr")); err != nil { // of sh030 alone
+		t.Fatal(err)
+	}
+	jobs := n.load(`
+version: 1
+defaults: {type: simple-blender-render, settings: {render_output_root: /render}}
+jobs:
+  - blend: shots/sh030.blend
+  - blend: shots/sh010.blend
+`)
+	sink := &pausingSink{pause: func() {
+		for deadline := time.Now().Add(time.Minute); !slices.Equal(n.statuses(), []string{"sh010 queued"}); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Error("sh010 waits for sh030")
+				return
+			}
+		}
+	}}
+	opt := SubmitOptions{Jobs: jobs, Run: "run", Journal: filepath.Join(n.dir, "journal"), Rewrites: filepath.Join(n.dir, "rewrites")}
+	if _, err := Submit(t.Context(), Env{Manager: n.client, Cache: n.cache, Sink: sink}, opt); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"sh010 queued", "sh030 queued"}, n.statuses()); diff != "" {
+		t.Error(diff)
+	}
+}
