@@ -22,8 +22,9 @@ var notUses = []string{"next", "prev", "newid", "orig_id", "lib", "py_instance",
 // idPointers finds the fields of a struct that may point to data-blocks, also
 // within the structs it is made of.
 func idPointers(t *blend.Type, base int, list []idPointer) []idPointer {
-	for i := range t.Fields {
-		f := &t.Fields[i]
+	fields := t.Fields()
+	for i := range fields {
+		f := &fields[i]
 		switch {
 		case !f.Pointer && f.Type.SDNA < 0: // a number
 		case slices.Contains(notUses, f.Name):
@@ -49,7 +50,8 @@ func isID(t *blend.Type) bool {
 	if t.Name == "ID" {
 		return true
 	}
-	return len(t.Fields) > 0 && t.Fields[0].Type.Name == "ID" && !t.Fields[0].Pointer
+	fields := t.Fields()
+	return len(fields) > 0 && fields[0].Type.Name == "ID" && !fields[0].Pointer
 }
 
 // rendersScene reports whether a node of a compositor stands for the render of

@@ -2,6 +2,7 @@ package blend
 
 import (
 	"strings"
+	"sync"
 )
 
 // DNA describes every struct of a file: the file's own word on what its bytes
@@ -10,6 +11,11 @@ type DNA struct {
 	types   []Type
 	structs []*Type
 	byName  map[string]int // index in types
+
+	body        string
+	names       []dnaName
+	pointerSize int
+	bigEndian   bool
 }
 
 // A Type is a struct or a primitive of the file's DNA.
@@ -17,12 +23,15 @@ type Type struct {
 	Name string
 	// Size is in bytes.
 	Size int
-	// Fields are those of a struct in the order of the file; nil for primitives.
-	Fields []Field
 	// SDNA is the index that blocks use for the struct; -1 for primitives.
 	SDNA int
 	prim primitive
 	id   int // index in DNA.types
+
+	dna       *DNA
+	at, count int // where its fields are in DNA.body, and how many
+	once      sync.Once
+	fields    []Field // set by once
 }
 
 // A Field is a member of a struct, or of a struct within it.
@@ -109,10 +118,48 @@ func (t *Type) Field(path string) (Field, bool) {
 	}
 }
 
+// Fields are those of a struct in the order of the file, not to be changed;
+// nil for primitives. They are made when they are first asked for: a file
+// describes a thousand structs, and a few dozen of them matter.
+func (t *Type) Fields() []Field {
+	if t.count == 0 {
+		return nil
+	}
+	t.once.Do(func() {
+		t.fields = make([]Field, t.count)
+		offset := 0
+		for i := range t.fields {
+			typ, name := t.dna.rawField(t, i)
+			n := &t.dna.names[name]
+			t.fields[i] = Field{
+				Name: n.bare, Type: &t.dna.types[typ], Offset: offset, Size: t.dna.sizeOf(typ, n),
+				Elems: n.elems, Pointer: n.stars > 0, Stars: n.stars,
+			}
+			offset += t.fields[i].Size
+		}
+	})
+	return t.fields
+}
+
+// rawField gives the indices of a field's type and name.
+func (d *DNA) rawField(t *Type, i int) (typ, name int) {
+	at := t.at + 4*i
+	return twoBytes(d.body[at:], d.bigEndian), twoBytes(d.body[at+2:], d.bigEndian)
+}
+
+// sizeOf is how many bytes a field of this type and name has.
+func (d *DNA) sizeOf(typ int, n *dnaName) int {
+	if n.stars > 0 {
+		return d.pointerSize * n.elems
+	}
+	return d.types[typ].Size * n.elems
+}
+
 func (t *Type) field(name string) *Field {
-	for i := range t.Fields {
-		if t.Fields[i].Name == name {
-			return &t.Fields[i]
+	fields := t.Fields()
+	for i := range fields {
+		if fields[i].Name == name {
+			return &fields[i]
 		}
 	}
 	return nil
@@ -121,14 +168,15 @@ func (t *Type) field(name string) *Field {
 // next finds the pointer that makes a struct an element of a linked list: its
 // field "next", or that of the struct it begins with.
 func (t *Type) next() (Field, bool) {
-	for depth := 0; t != nil && len(t.Fields) > 0 && depth < maxNesting; depth++ {
+	for depth := 0; t != nil && t.count > 0 && depth < maxNesting; depth++ {
 		if f := t.field("next"); f != nil {
 			return *f, f.Pointer && f.Offset == 0
 		}
-		if t.Fields[0].Pointer {
+		first := t.Fields()[0]
+		if first.Pointer {
 			break
 		}
-		t = t.Fields[0].Type
+		t = first.Type
 	}
 	return Field{}, false
 }

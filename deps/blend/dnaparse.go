@@ -11,15 +11,16 @@ func parseDNA(body string, l *layout, offset int64) (*DNA, error) {
 	p := dnaParser{data: body, l: l, base: offset}
 	p.magic("SDNA")
 	p.magic("NAME")
-	names := p.names(p.strings())
+	d := &DNA{body: body, pointerSize: l.pointerSize, bigEndian: l.bigEndian}
+	d.names = p.names(p.strings())
 	p.align()
 	p.magic("TYPE")
 	typeNames := p.strings()
 	p.align()
 	p.magic("TLEN")
-	d := &DNA{types: make([]Type, len(typeNames)), byName: make(map[string]int, len(typeNames))}
+	d.types, d.byName = make([]Type, len(typeNames)), make(map[string]int, len(typeNames))
 	for i, name := range typeNames {
-		d.types[i] = Type{Name: name, Size: p.uint16(), SDNA: -1, prim: primitives[name], id: i}
+		d.types[i] = Type{Name: name, Size: p.uint16(), SDNA: -1, prim: primitives[name], id: i, dna: d}
 		if _, twice := d.byName[name]; twice {
 			p.fail("type %q twice", name)
 		}
@@ -27,7 +28,7 @@ func parseDNA(body string, l *layout, offset int64) (*DNA, error) {
 	}
 	p.align()
 	p.magic("STRC")
-	p.structs(d, names)
+	p.structs(d)
 	if p.err != nil {
 		return nil, p.err
 	}
@@ -79,12 +80,15 @@ func (p *dnaParser) uint16() int {
 		p.fail("ends too early")
 		return 0
 	}
-	a, b := int(p.data[p.pos]), int(p.data[p.pos+1])
 	p.pos += 2
-	if p.l.bigEndian {
-		return a<<8 | b
+	return twoBytes(p.data[p.pos-2:], p.l.bigEndian)
+}
+
+func twoBytes(s string, bigEndian bool) int {
+	if bigEndian {
+		return int(s[0])<<8 | int(s[1])
 	}
-	return b<<8 | a
+	return int(s[1])<<8 | int(s[0])
 }
 
 // count reads how many things of at least size bytes follow.
@@ -151,49 +155,39 @@ func (p *dnaParser) names(full []string) []dnaName {
 // maxStructSize is what the 16 bits of TLEN allow.
 const maxStructSize = 1<<16 - 1
 
-func (p *dnaParser) structs(d *DNA, names []dnaName) {
+func (p *dnaParser) structs(d *DNA) {
 	n := p.count(4)
 	d.structs = make([]*Type, n)
-	all := make([]Field, (len(p.data)-p.pos)/4) // one slice for the fields of all structs
 	for i := range d.structs {
 		index, fields := p.uint16(), p.uint16()
 		if p.err != nil {
 			return
 		}
-		if index >= len(d.types) || d.types[index].SDNA >= 0 || fields > len(all) {
+		if index >= len(d.types) || d.types[index].SDNA >= 0 || fields > (len(p.data)-p.pos)/4 {
 			p.fail("struct %d is of type %d and has %d fields", i, index, fields)
 			return
 		}
 		t := &d.types[index]
-		t.SDNA, t.Fields, all = i, all[:fields:fields], all[fields:]
+		t.SDNA, t.at, t.count = i, p.pos, fields
 		d.structs[i] = t
-		p.fields(d, t, names)
+		p.fields(d, t)
 	}
 }
 
-func (p *dnaParser) fields(d *DNA, t *Type, names []dnaName) {
-	offset := 0
-	for i := range t.Fields {
-		typ, name := p.uint16(), p.uint16()
-		if p.err != nil {
-			return
-		}
-		if typ >= len(d.types) || name >= len(names) {
+// fields checks what [Type.Fields] will make of a struct.
+func (p *dnaParser) fields(d *DNA, t *Type) {
+	size := 0
+	for i := range t.count {
+		typ, name := d.rawField(t, i)
+		p.pos += 4
+		if typ >= len(d.types) || name >= len(d.names) {
 			p.fail("field %d of %s is of type %d, name %d", i, t.Name, typ, name)
 			return
 		}
-		n := &names[name]
-		f := Field{Name: n.bare, Type: &d.types[typ], Offset: offset, Elems: n.elems, Pointer: n.stars > 0, Stars: n.stars}
-		f.Size = f.Type.Size
-		if f.Pointer {
-			f.Size = p.l.pointerSize
-		}
-		f.Size *= f.Elems
-		offset += f.Size
-		t.Fields[i] = f
+		size += d.sizeOf(typ, &d.names[name])
 	}
-	if offset != t.Size {
-		p.fail("the fields of %s take %d bytes, it has %d", t.Name, offset, t.Size)
+	if size != t.Size {
+		p.fail("the fields of %s take %d bytes, it has %d", t.Name, size, t.Size)
 	}
 }
 
@@ -207,12 +201,12 @@ func checkNesting(d *DNA, offset int64) error {
 		}
 		depth[t.id] = -1
 		deepest := int8(0)
-		for k := range t.Fields {
-			f := &t.Fields[k]
-			if f.Pointer || f.Type.SDNA < 0 {
+		for k := range t.count {
+			typ, name := d.rawField(t, k)
+			if d.names[name].stars > 0 || d.types[typ].SDNA < 0 {
 				continue
 			}
-			inner := visit(f.Type)
+			inner := visit(&d.types[typ])
 			if inner < 0 {
 				return -1
 			}

@@ -32,7 +32,7 @@ func readAll(data []byte) (blocks int, err error) {
 			a := d.Array(&d.Data[i])
 			for e := range min(a.Len(), 100) {
 				s := a.At(e)
-				for _, field := range s.Type.Fields {
+				for _, field := range s.Type.Fields() {
 					s.Int(field.Name)
 					s.Float(field.Name)
 					s.Bytes(field.Name)
