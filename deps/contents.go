@@ -89,9 +89,6 @@ func readContents(f *blend.File, plans *planCache, graph bool, depth int) (*Cont
 		version:   f.Version,
 		uses:      useCollector{noScenes: !f.Version.AtLeast(4, 1)},
 	}
-	if graph {
-		c.pointers = c.plan.pointers()
-	}
 	for d, err := range f.DataBlocks() {
 		if err != nil {
 			return nil, err
@@ -132,11 +129,10 @@ func (c *collector) nameObjects(f *blend.File) error {
 // data-block. What takes knowing all of them is put right in finish.
 type collector struct {
 	*Contents
-	version  blend.Version
-	plan     *plan
-	plans    *planCache
-	depth    int
-	pointers [][]idPointer // nil when uses are not asked for
+	version blend.Version
+	plan    *plan
+	plans   *planCache
+	depth   int
 
 	// The data-block being read.
 	d    *blend.DataBlock
@@ -215,8 +211,8 @@ func (c *collector) readBlock(b *blend.Block) {
 	}
 	rows := c.plan.rows[t.SDNA]
 	var pointers []idPointer
-	if c.pointers != nil {
-		pointers = c.pointers[t.SDNA]
+	if c.HasGraph {
+		pointers = c.plan.pointersOf(t)
 	}
 	if len(rows) == 0 && len(pointers) == 0 {
 		return

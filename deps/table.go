@@ -93,8 +93,20 @@ func (r *row) reference(s blend.Struct) Reference {
 
 // A plan is the table laid out for the DNA of one file.
 type plan struct {
-	rows     [][]*row             // by the index that blocks name structs with
-	pointers func() [][]idPointer // likewise; worked out when it is needed
+	rows     [][]*row         // by the index that blocks name structs with
+	pointers []structPointers // likewise
+}
+
+// structPointers are the fields of a struct that may point to data-blocks, once somebody asked.
+type structPointers struct {
+	once sync.Once
+	list []idPointer
+}
+
+func (p *plan) pointersOf(t *blend.Type) []idPointer {
+	s := &p.pointers[t.SDNA]
+	s.once.Do(func() { s.list = idPointers(t, 0, nil) })
+	return s.list
 }
 
 // A planCache keeps plans, as files of one version of Blender share a DNA.
@@ -112,7 +124,7 @@ func (p *planCache) of(dna *blend.DNA) *plan {
 		return known
 	}
 	structs := dna.Structs()
-	made := &plan{rows: make([][]*row, len(structs))}
+	made := &plan{rows: make([][]*row, len(structs)), pointers: make([]structPointers, len(structs))}
 	rows := table()
 	for i := range rows {
 		r := &rows[i]
@@ -122,13 +134,6 @@ func (p *planCache) of(dna *blend.DNA) *plan {
 			}
 		}
 	}
-	made.pointers = sync.OnceValue(func() [][]idPointer {
-		pointers := make([][]idPointer, len(structs))
-		for i, t := range structs {
-			pointers[i] = idPointers(t, 0, nil)
-		}
-		return pointers
-	})
 	if p.plans == nil || len(p.plans) >= maxPlans {
 		p.plans = map[*blend.DNA]*plan{}
 	}

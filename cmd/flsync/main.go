@@ -9,6 +9,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -21,6 +22,7 @@ var version string
 func main() { os.Exit(run()) }
 
 func run() int {
+	collectLater()
 	// The first signal asks for a clean stop; after it, a second one ends the process as usual.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -38,6 +40,16 @@ func run() int {
 		version:       buildVersion(),
 	}
 	return a.main(ctx, os.Args[1:])
+}
+
+// collectLater puts the first garbage collection off until the heap has 16 MB in place of 4. The commands of hooks end
+// before that, and a collection takes a tenth of their few milliseconds. From then on all is as usual.
+func collectLater() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	usual := debug.SetGCPercent(400)
+	runtime.AddCleanup(new([16]byte), func(int) { debug.SetGCPercent(usual) }, 0)
 }
 
 // buildVersion is the linker's, else what the Go tool recorded of the module.

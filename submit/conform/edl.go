@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,11 +16,11 @@ import (
 //
 //	002  SH010    V     D    012 01:00:00:00 01:00:02:00 00:00:02:00 00:00:04:00
 var (
-	edlEvent = regexp.MustCompile(`^(\d+)\s+(\S+)\s+(\S+)\s+(C|D|W\d{1,3}|K(?:\s?[BO])?)\s+(?:(\d{1,4})\s+)?(?:\(F\)\s+)?(\d\S*)\s+(\d\S*)\s+(\d\S*)\s+(\d\S*)$`)
-	edlTimes = regexp.MustCompile(`^\d+\s.*(?:\s\d+:\d+:\d+\D\d+){4}$`)
-	edlSpeed = regexp.MustCompile(`^M2\s+(.*?)\s+([-+]?[\d.]+)\s+[\d:;.,]+$`)
-	edlNote  = regexp.MustCompile(`^\*?\s*([A-Z][A-Z ]*[A-Z])\s*:\s*(.*)$`)
-	edlHold  = regexp.MustCompile(`^\*[\s*]*FREEZE FRAME`)
+	edlEvent = pattern(`^(\d+)\s+(\S+)\s+(\S+)\s+(C|D|W\d{1,3}|K(?:\s?[BO])?)\s+(?:(\d{1,4})\s+)?(?:\(F\)\s+)?(\d\S*)\s+(\d\S*)\s+(\d\S*)\s+(\d\S*)$`)
+	edlTimes = pattern(`^\d+\s.*(?:\s\d+:\d+:\d+\D\d+){4}$`)
+	edlSpeed = pattern(`^M2\s+(.*?)\s+([-+]?[\d.]+)\s+[\d:;.,]+$`)
+	edlNote  = pattern(`^\*?\s*([A-Z][A-Z ]*[A-Z])\s*:\s*(.*)$`)
+	edlHold  = pattern(`^\*[\s*]*FREEZE FRAME`)
 )
 
 // noMedia are the reels that stand for no tape: black, and colour bars.
@@ -80,19 +79,19 @@ func (p *edlParser) line(line string, n int) error {
 	switch {
 	case strings.HasPrefix(line, "FCM:"):
 		p.drop = strings.Contains(line, "DROP") && !strings.Contains(line, "NON")
-	case edlEvent.MatchString(line):
-		return p.eventLine(edlEvent.FindStringSubmatch(line), n)
-	case edlTimes.MatchString(line):
+	case edlEvent().MatchString(line):
+		return p.eventLine(edlEvent().FindStringSubmatch(line), n)
+	case edlTimes().MatchString(line):
 		return fmt.Errorf("an event in a form that is not known: %q; flsync knows cuts C, dissolves D, wipes W001 and keys K, K B, K O", line)
-	case edlSpeed.MatchString(line):
-		m := edlSpeed.FindStringSubmatch(line)
+	case edlSpeed().MatchString(line):
+		m := edlSpeed().FindStringSubmatch(line)
 		return p.speedLine(m[1], m[2])
-	case edlHold.MatchString(line):
+	case edlHold().MatchString(line):
 		if c := p.last(); c != nil {
 			c.speed = 0
 		}
-	case edlNote.MatchString(line):
-		m := edlNote.FindStringSubmatch(line)
+	case edlNote().MatchString(line):
+		m := edlNote().FindStringSubmatch(line)
 		p.note(m[1], m[2])
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // mapping finds the blend file behind a clip: patterns take named pieces out of what the edit says of
@@ -24,10 +25,16 @@ type match struct {
 
 // usualName is tried on a clip's name when no pattern is given: "sq010_sh020_comp_v003" has the
 // sequence sq010 and the shot sh020.
-var usualName = match{"name", regexp.MustCompile(`^(?P<sequence>[^_.\- ]+)[_.\- ](?P<shot>[^_.\- ]+)`)}
+var usualName = pattern(`^(?P<sequence>[^_.\- ]+)[_.\- ](?P<shot>[^_.\- ]+)`)
 
 // placeholder is a {name} in the template.
-var placeholder = regexp.MustCompile(`\{([^{}]*)\}`)
+var placeholder = pattern(`\{([^{}]*)\}`)
+
+// pattern compiles a regular expression when it is first asked for: most runs of the program read no edit, and
+// those of hooks last milliseconds.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // newMapping checks a template and its patterns, each "FIELD=REGEXP" with named groups (?P<shot>…).
 func newMapping(template string, patterns []string) (*mapping, error) {
@@ -50,7 +57,7 @@ func newMapping(template string, patterns []string) (*mapping, error) {
 		m.matches = append(m.matches, match{field, re})
 	}
 	if len(patterns) == 0 {
-		m.matches = []match{usualName}
+		m.matches = []match{{"name", usualName()}}
 	}
 	return m, nil
 }
@@ -67,7 +74,7 @@ func (m *mapping) blend(c Clip) (string, error) {
 		}
 	}
 	var lacking []string
-	result := placeholder.ReplaceAllStringFunc(m.template, func(p string) string {
+	result := placeholder().ReplaceAllStringFunc(m.template, func(p string) string {
 		v := values[p[1:len(p)-1]]
 		if v == "" {
 			lacking = append(lacking, p)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -188,7 +187,7 @@ func readOTIO(text io.Reader, name string, opt Options) ([]Clip, error) {
 }
 
 // token is a string or a number that JSON does not have, but OpenTimelineIO writes.
-var token = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|-?(?:Infinity|Inf|NaN|nan)\b`)
+var token = pattern(`"(?:[^"\\]|\\.)*"|-?(?:Infinity|Inf|NaN|nan)\b`)
 
 // finite makes null of numbers that are none: they stand in metadata, and JSON has no words for them.
 func finite(text []byte) []byte {
@@ -196,7 +195,7 @@ func finite(text []byte) []byte {
 	if json.Valid(text) {
 		return text
 	}
-	return token.ReplaceAllFunc(text, func(t []byte) []byte {
+	return token().ReplaceAllFunc(text, func(t []byte) []byte {
 		if t[0] == '"' {
 			return t
 		}

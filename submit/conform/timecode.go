@@ -3,12 +3,11 @@ package conform
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 )
 
 // timecode is hours:minutes:seconds:frames; a ; or . or , before the frames says drop frame.
-var timecode = regexp.MustCompile(`^(\d{1,2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})$`)
+var timecode = pattern(`^(\d{1,2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})$`)
 
 // ParseTimecode returns the frame that a SMPTE timecode names, counted from 00:00:00:00 at rate frames
 // a second. Rates just below a whole number (23.976, 29.97, 59.94) count as the whole one, since a
@@ -16,7 +15,7 @@ var timecode = regexp.MustCompile(`^(\d{1,2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})$`
 // because drop says so, skip the first two frame numbers of each minute but every tenth (four at
 // 59.94); they exist only at 29.97 and 59.94 (SMPTE ST 12-1).
 func ParseTimecode(text string, rate float64, drop bool) (int64, error) {
-	m := timecode.FindStringSubmatch(text)
+	m := timecode().FindStringSubmatch(text)
 	if m == nil {
 		return 0, fmt.Errorf("%q is no timecode of the form 01:02:03:04", text)
 	}
