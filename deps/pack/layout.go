@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
+
+	"github.com/flsync/flsync/deps"
 )
 
 // outsideFolder is where in a checkout files go that lie outside of the
@@ -99,26 +102,46 @@ func (l *layout) folder(dir, layer string) string {
 // way of another, the whole of it goes one layer deeper: _outside_project/~1.
 // files are all there are, in order.
 func (l *layout) settle(files []string, groups [][]string) {
-	l.spread(files, groups)
 	l.settled = make(map[string]string, len(files))
-	for _, f := range files {
+	l.layers = map[string]string{}
+	outside := l.settleInside(files)
+	l.spread(outside, groups)
+	for _, f := range outside {
 		l.settled[f] = l.place(f)
 	}
 }
 
-func (l *layout) spread(files []string, groups [][]string) {
-	l.layers = map[string]string{}
-	var outside []string
+// settleInside finds the places of the files of the project, and gives the others.
+func (l *layout) settleInside(files []string) (outside []string) {
+	homes := map[string]string{} // of folders; "" for one that does not lie in the project
 	for _, f := range files {
-		if !l.isIn(f) {
+		dir := parent(f)
+		home, known := homes[dir]
+		if !known {
+			if l.isIn(f) {
+				home = l.folder(dir, "")
+			}
+			homes[dir] = home
+		}
+		if home == "" {
 			outside = append(outside, f)
 			continue
 		}
+		place := sendable(path.Base(f))
+		if home != "." {
+			place = home + "/" + place
+		}
+		l.settled[f] = place
 		// The project may have such a folder itself, from an earlier pack.
-		for place := fold(l.place(f)); within(fold(l.outside), place); {
+		for folded := fold(place); within(fold(l.outside), folded); {
 			l.outside += "_"
 		}
 	}
+	return outside
+}
+
+// spread finds layers for files from outside.
+func (l *layout) spread(outside []string, groups [][]string) {
 	all := places{}
 	clash := false
 	for _, f := range outside {
@@ -135,6 +158,21 @@ func (l *layout) spread(files []string, groups [][]string) {
 			}
 		}
 	}
+}
+
+// stays reports whether a path plainly leads to its file in the checkout as it does here: from a blend file of the
+// project up to a folder of it, and from there down to the file. So most paths do, and there is nothing to work out.
+func (l *layout) stays(by string, u sentUse, part *deps.Part) bool {
+	rest, relative := strings.CutPrefix(part.Raw, "//")
+	if !relative || len(u.Parts) != 1 || len(u.files) != 1 || slash(u.From) != by || namesFolder(u.Use, part) || strings.Contains(rest, `\`) {
+		return false
+	}
+	file, base := u.files[0], parent(by)
+	for strings.HasPrefix(rest, "../") {
+		rest, base = rest[3:], parent(base)
+	}
+	name, below := strings.CutPrefix(file, base+"/")
+	return below && name == rest && within(l.root, base) && utf8.ValidString(file) && utf8.ValidString(by)
 }
 
 func (l *layout) isIn(file string) bool {

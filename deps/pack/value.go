@@ -86,6 +86,10 @@ func (e *editor) use(u sentUse) {
 	if part == nil {
 		return // beside the blend file or the film, where place has put it too
 	}
+	if e.where.stays(e.blend, u, part) {
+		e.put(u, part, part.Raw)
+		return
+	}
 	dir := e.namedFolder(u, part)
 	want := e.where.folder(dir, e.where.layers[u.files[0]])
 	for _, f := range u.files {
