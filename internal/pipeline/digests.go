@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/hex"
 	"os"
 	"sync"
 
@@ -21,6 +22,7 @@ type digests struct {
 type digesting struct {
 	done chan struct{}
 	sum  hashcache.Sum
+	sha  string // sum.SHA256 in hexadecimal digits: two hundred shots name it to the Manager
 	err  error
 
 	mu      sync.Mutex
@@ -57,7 +59,7 @@ func (d *digests) start(ctx context.Context, path string) *digesting {
 	d.meter.foundFile(info.Size())
 	if sum, known := d.cache.Lookup(path, info); known {
 		d.meter.hashedFile(sum)
-		p.sum = sum
+		p.sum, p.sha = sum, hex.EncodeToString(sum.SHA256[:])
 		close(p.done)
 		return p
 	}
@@ -67,6 +69,7 @@ func (d *digests) start(ctx context.Context, path string) *digesting {
 		case d.slots <- struct{}{}:
 			defer func() { <-d.slots }()
 			p.sum, p.content, p.err = d.digest(ctx, path, info)
+			p.sha = hex.EncodeToString(p.sum.SHA256[:])
 		case <-ctx.Done():
 			p.err = context.Cause(ctx)
 		}

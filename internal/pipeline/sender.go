@@ -32,7 +32,15 @@ type file struct {
 
 // spec is how the Manager is told of f.
 func (f *file) spec() api.ShamanFileSpec {
-	return api.ShamanFileSpec{Sha: hex.EncodeToString(f.sum[:]), Size: f.size, Path: f.path}
+	return api.ShamanFileSpec{Sha: f.sha(), Size: f.size, Path: f.path}
+}
+
+// sha is sum in hexadecimal digits.
+func (f *file) sha() string {
+	if d := f.digesting; d != nil && d.sum.SHA256 == f.sum {
+		return d.sha
+	}
+	return hex.EncodeToString(f.sum[:])
 }
 
 // sender carries files from disk into the store: it joins the hash cache to the uploader.
@@ -92,12 +100,12 @@ func (s *sender) drop(content *hashcache.Content) {
 func (s *sender) ensure(ctx context.Context, f *file, sum hashcache.Sum, content *hashcache.Content) {
 	f.sum, f.size = sum.SHA256, sum.Size
 	s.sources.LoadOrStore(sum.SHA256, f.source)
-	f.pending = s.up.Ensure(ctx, s.blob(f.source, sum, content))
+	f.pending = s.up.Ensure(ctx, s.blob(f.source, f.sha(), sum, content))
 }
 
 // blob is a file's content as the uploader takes it: from memory where it was kept, else from disk.
-func (s *sender) blob(source string, sum hashcache.Sum, content *hashcache.Content) uploader.Blob {
-	b := uploader.Blob{SHA256: hex.EncodeToString(sum.SHA256[:]), Size: sum.Size, Name: source}
+func (s *sender) blob(source, sha string, sum hashcache.Sum, content *hashcache.Content) uploader.Blob {
+	b := uploader.Blob{SHA256: sha, Size: sum.Size, Name: source}
 	if content == nil {
 		b.Open = func() (io.ReadCloser, error) { return os.Open(source) }
 		b.Verify = func() error { return unchanged(source, sum.Stamp) }
@@ -130,7 +138,7 @@ func (s *sender) reopen(spec api.ShamanFileSpec) (uploader.Blob, error) {
 	if sum.SHA256 != digest {
 		return uploader.Blob{}, fmt.Errorf("%s: %w", path, uploader.ErrChanged)
 	}
-	return s.blob(path, sum, nil), nil
+	return s.blob(path, spec.Sha, sum, nil), nil
 }
 
 // settle waits until the Manager has f. A file that changed while it was sent is hashed and sent again.
