@@ -9,7 +9,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -22,7 +21,11 @@ var version string
 func main() { os.Exit(run()) }
 
 func run() int {
-	collectLater()
+	if os.Getenv("GOGC") == "" {
+		// A batch of 200 shots then takes a tenth less of the processor and 20 MB more memory, and the commands of hooks,
+		// which last milliseconds, end before the first collection.
+		debug.SetGCPercent(200)
+	}
 	// The first signal asks for a clean stop; after it, a second one ends the process as usual.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -40,16 +43,6 @@ func run() int {
 		version:       buildVersion(),
 	}
 	return a.main(ctx, os.Args[1:])
-}
-
-// collectLater puts the first garbage collection off until the heap has 16 MB in place of 4. The commands of hooks end
-// before that, and a collection takes a tenth of their few milliseconds. From then on all is as usual.
-func collectLater() {
-	if os.Getenv("GOGC") != "" {
-		return
-	}
-	usual := debug.SetGCPercent(400)
-	runtime.AddCleanup(new([16]byte), func(int) { debug.SetGCPercent(usual) }, 0)
 }
 
 // buildVersion is the linker's, else what the Go tool recorded of the module.
