@@ -102,7 +102,7 @@ func (c *Client) GoString() string { return c.URL() }
 
 // WebURL is the page of something in the Manager's web interface, such as ("jobs", id), without user and password.
 func (c *Client) WebURL(kind, id string) string {
-	return strings.TrimSuffix(c.URL(), "/") + "/app/" + kind + "/" + id
+	return strings.TrimSuffix(c.URL(), "/") + "/app/" + kind + "/" + url.PathEscape(id)
 }
 
 // Close closes the connections that are kept open. Calls under way go on.
@@ -310,7 +310,10 @@ func (r *reply) decode(into any) error {
 		err = decoder.Decode(into)
 	}
 	if err == nil {
-		return nil
+		if err = usable(into); err == nil {
+			return nil
+		}
+		return &Error{Status: r.StatusCode, Method: r.method, URL: r.url, Message: "the reply has " + err.Error(), Err: ErrBadReply}
 	}
 	if r.watch.ctx.Err() != nil {
 		return r.broken(err)
@@ -435,7 +438,7 @@ func (c *Client) incomplete(method, what string, path ...string) error {
 	if err != nil {
 		return err
 	}
-	return &Error{Status: http.StatusOK, Method: method, URL: redactURL(address), Message: "the reply has no " + what, Err: ErrNotAManager}
+	return &Error{Status: http.StatusOK, Method: method, URL: redactURL(address), Message: "the reply has no " + what, Err: ErrBadReply}
 }
 
 // Do sends any request to a path below /api/v3, such as "jobs", "types", and returns the JSON as it came: for fields that

@@ -37,7 +37,7 @@ type Error struct {
 	FromManager bool
 	// RetryAfter is how long the Manager, or a proxy, asks to wait; 0 when it does not say.
 	RetryAfter time.Duration
-	// Err is the cause when the reply could not be understood, such as [ErrNotAManager] or io.ErrUnexpectedEOF; often nil.
+	// Err is the cause when the reply could not be understood, such as [ErrNotAManager], [ErrBadReply] or io.ErrUnexpectedEOF; often nil.
 	Err error
 }
 
@@ -50,8 +50,10 @@ func (e *Error) Error() string {
 		}
 	}
 	text += e.Message
-	if errors.Is(e.Err, ErrNotAManager) {
-		text += "; " + ErrNotAManager.Error()
+	for _, cause := range []error{ErrNotAManager, ErrBadReply} {
+		if errors.Is(e.Err, cause) {
+			text += "; " + cause.Error()
+		}
 	}
 	return text
 }

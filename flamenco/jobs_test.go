@@ -17,7 +17,7 @@ func TestJobsList(t *testing.T) {
 		temporary bool
 	}{
 		"none":          {reply: `{"jobs":[]}`},
-		"some":          {reply: `{"new":{"jobs":[1]},"jobs":[{"id":"a"},{"id":"b"}],"more":[]}`, jobs: 2},
+		"some":          {reply: `{"new":{"jobs":[1]},"jobs":[{"id":"` + someID + `"},{"id":"` + someID + `"}],"more":[]}`, jobs: 2},
 		"null":          {reply: `null`, failure: "null where {"},
 		"no list":       {reply: `{}`, failure: "no list of jobs"},
 		"null for list": {reply: `{"jobs":null}`, failure: "null where ["},
@@ -26,6 +26,8 @@ func TestJobsList(t *testing.T) {
 		"cut at a job":  {reply: `{"jobs":[{"id":"a"},`, failure: "breaks off", temporary: true},
 		"cut in a job":  {reply: `{"jobs":[{"id":"a`, failure: "breaks off", temporary: true},
 		"cut at end":    {reply: `{"jobs":[{"id":"a"}]`, failure: "breaks off", temporary: true},
+		"no id":         {reply: `{"jobs":[{"id":"` + someID + `"},{}]}`, failure: "no job id"},
+		"id is a path":  {reply: `{"jobs":[{"id":"../../../x"}]}`, failure: `"../../../x" for a job id`},
 		"too many":      {reply: `{"jobs":[` + strings.Repeat("{},", maxJobs) + `{}]}`, failure: "more than 250000 jobs"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,11 +13,11 @@ import (
 // error that wraps [ErrNotAManager].
 func (c *Client) Version(ctx context.Context) (api.FlamencoVersion, error) {
 	version, err := get[api.FlamencoVersion](ctx, c, "version")
-	var failure *Error
-	switch {
-	case err == nil && version.Version == "":
+	if err == nil && version.Version == "" {
 		err = c.incomplete(http.MethodGet, "version", "version")
-	case errors.As(err, &failure) && failure.Status == http.StatusNotFound:
+	}
+	var failure *Error
+	if errors.As(err, &failure) && (failure.Status == http.StatusNotFound || errors.Is(err, ErrBadReply)) {
 		failure.Err = ErrNotAManager // every Manager has this one
 	}
 	return version, err

@@ -47,19 +47,19 @@ func operations() map[string][]operation {
 	job := api.SubmittedJob{
 		Name: "sh010", Type: "echo-sleep-test", Priority: 50, SubmitterPlatform: "linux", TypeEtag: "e1",
 		Settings: api.JobSettings{"message": "hi <3"}, Metadata: api.JobMetadata{"key": "k"},
-		Storage: &api.JobStorageInfo{ShamanCheckoutID: "a/b"}, InitialStatus: api.JobStatusPaused, WorkerTag: "t1",
+		Storage: &api.JobStorageInfo{ShamanCheckoutID: "a/b"}, InitialStatus: api.JobStatusPaused, WorkerTag: "00000002-0000-4000-8000-000000000000",
 	}
 	const jobJSON = `{"name":"sh010","type":"echo-sleep-test","priority":50,"submitter_platform":"linux","type_etag":"e1",
-		"settings":{"message":"hi <3"},"metadata":{"key":"k"},"storage":{"shaman_checkout_id":"a/b"},"initial_status":"paused","worker_tag":"t1"}`
+		"settings":{"message":"hi <3"},"metadata":{"key":"k"},"storage":{"shaman_checkout_id":"a/b"},"initial_status":"paused","worker_tag":"00000002-0000-4000-8000-000000000000"}`
 	spec := api.ShamanFileSpec{Sha: digest, Size: 3, Path: "tex/Ω.png"}
 	const specJSON = `{"sha":"` + digest + `","size":3,"path":"tex/Ω.png"}`
-	const storedJob = `{"id":"j1","name":"sh010","type":"t","priority":50,"submitter_platform":"","status":"dreaming","activity":"",
+	const storedJob = `{"id":"00000001-0000-4000-8000-000000000000","name":"sh010","type":"t","priority":50,"submitter_platform":"","status":"dreaming","activity":"",
 		"created":"2026-11-23T12:00:00Z","updated":"2026-11-23T12:00:00Z","steps_completed":1,"steps_total":2,"new_field":{"x":1}}`
 	stored := api.Job{
-		ID: "j1", Name: "sh010", Type: "t", Priority: 50, Status: "dreaming", Created: noon, Updated: noon, StepsCompleted: 1, StepsTotal: 2,
+		ID: "00000001-0000-4000-8000-000000000000", Name: "sh010", Type: "t", Priority: 50, Status: "dreaming", Created: noon, Updated: noon, StepsCompleted: 1, StepsTotal: 2,
 	}
-	picture := api.JobLastRenderedImageInfo{Base: "/job-files/j1", Suffixes: []string{"last-rendered.jpg"}}
-	const pictureJSON = `{"base":"/job-files/j1","suffixes":["last-rendered.jpg"]}`
+	picture := api.JobLastRenderedImageInfo{Base: "/job-files/00000001-0000-4000-8000-000000000000", Suffixes: []string{"last-rendered.jpg"}}
+	const pictureJSON = `{"base":"/job-files/00000001-0000-4000-8000-000000000000","suffixes":["last-rendered.jpg"]}`
 	blender := api.BlenderPathCheckResult{Input: "blender", Path: "/usr/bin/blender", Source: api.BlenderPathSourcePathEnvvar, IsUsable: true, Cause: "found"}
 	const blenderJSON = `{"input":"blender","path":"/usr/bin/blender","source":"path_envvar","is_usable":true,"cause":"found"}`
 	schedule := api.WorkerSleepSchedule{
@@ -68,10 +68,10 @@ func operations() map[string][]operation {
 	}
 	const scheduleJSON = `{"is_active":true,"days_of_week":"mo tu","start_time":"09:00","end_time":"18:00","time_zone":"Europe/Berlin"}`
 	tag := api.WorkerTag{
-		ID: "t1", Name: "GPU", Description: text("fast"),
+		ID: "00000002-0000-4000-8000-000000000000", Name: "GPU", Description: text("fast"),
 		AdditionalProperties: map[string]json.RawMessage{"big": json.RawMessage(`12345678901234567890`)},
 	}
-	const tagJSON = `{"id":"t1","name":"GPU","description":"fast","big":12345678901234567890}`
+	const tagJSON = `{"id":"00000002-0000-4000-8000-000000000000","name":"GPU","description":"fast","big":12345678901234567890}`
 
 	return map[string][]operation{
 		"getVersion": {{
@@ -183,80 +183,96 @@ func operations() map[string][]operation {
 			path: "jobs/last-rendered", status: 204, want: []any{api.JobLastRenderedImageInfo{}, false},
 		}},
 		"fetchJob": {{
-			call: func(ctx context.Context, c *Client) (any, error) { return one(c.Job(ctx, "j1")) },
-			path: "jobs/j1", reply: storedJob, want: stored,
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return one(c.Job(ctx, "00000001-0000-4000-8000-000000000000"))
+			},
+			path: "jobs/00000001-0000-4000-8000-000000000000", reply: storedJob, want: stored,
 		}},
 		"deleteJob": {{
-			call: func(ctx context.Context, c *Client) (any, error) { return none(c.DeleteJob(ctx, "j1")) },
-			path: "jobs/j1", status: 204,
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return none(c.DeleteJob(ctx, "00000001-0000-4000-8000-000000000000"))
+			},
+			path: "jobs/00000001-0000-4000-8000-000000000000", status: 204,
 		}},
 		"deleteJobWhatWouldItDo": {{
-			call: func(ctx context.Context, c *Client) (any, error) { return one(c.JobDeletionInfo(ctx, "j1")) },
-			path: "jobs/j1/what-would-delete-do", reply: `{"shaman_checkout":true}`, want: api.JobDeletionInfo{ShamanCheckout: true},
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return one(c.JobDeletionInfo(ctx, "00000001-0000-4000-8000-000000000000"))
+			},
+			path: "jobs/00000001-0000-4000-8000-000000000000/what-would-delete-do", reply: `{"shaman_checkout":true}`, want: api.JobDeletionInfo{ShamanCheckout: true},
 		}},
 		"fetchJobLastRenderedInfo": {{
-			call: func(ctx context.Context, c *Client) (any, error) { return two(c.JobLastRendered(ctx, "j1")) },
-			path: "jobs/j1/last-rendered", reply: pictureJSON, want: []any{picture, true},
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return two(c.JobLastRendered(ctx, "00000001-0000-4000-8000-000000000000"))
+			},
+			path: "jobs/00000001-0000-4000-8000-000000000000/last-rendered", reply: pictureJSON, want: []any{picture, true},
 		}, {
 			name: "none",
-			call: func(ctx context.Context, c *Client) (any, error) { return two(c.JobLastRendered(ctx, "j1")) },
-			path: "jobs/j1/last-rendered", status: 204, want: []any{api.JobLastRenderedImageInfo{}, false},
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return two(c.JobLastRendered(ctx, "00000001-0000-4000-8000-000000000000"))
+			},
+			path: "jobs/00000001-0000-4000-8000-000000000000/last-rendered", status: 204, want: []any{api.JobLastRenderedImageInfo{}, false},
 		}},
 		"setJobStatus": {{
 			call: func(ctx context.Context, c *Client) (any, error) {
-				return none(c.SetJobStatus(ctx, "j1", api.JobStatusCancelRequested, "no use"))
+				return none(c.SetJobStatus(ctx, "00000001-0000-4000-8000-000000000000", api.JobStatusCancelRequested, "no use"))
 			},
-			path: "jobs/j1/setstatus", body: `{"status":"cancel-requested","reason":"no use"}`, status: 204,
+			path: "jobs/00000001-0000-4000-8000-000000000000/setstatus", body: `{"status":"cancel-requested","reason":"no use"}`, status: 204,
 		}},
 		"setJobPriority": {{
-			call: func(ctx context.Context, c *Client) (any, error) { return none(c.SetJobPriority(ctx, "j1", 0)) },
-			path: "jobs/j1/setpriority", body: `{"priority":0}`, status: 204,
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return none(c.SetJobPriority(ctx, "00000001-0000-4000-8000-000000000000", 0))
+			},
+			path: "jobs/00000001-0000-4000-8000-000000000000/setpriority", body: `{"priority":0}`, status: 204,
 		}},
 		"setJobTag": {{
 			call: func(ctx context.Context, c *Client) (any, error) {
-				return none(c.SetJobTag(ctx, "j1", api.JobTagChange{Name: "GPU"}))
+				return none(c.SetJobTag(ctx, "00000001-0000-4000-8000-000000000000", api.JobTagChange{Name: "GPU"}))
 			},
-			path: "jobs/j1/settag", body: `{"name":"GPU"}`, status: 204,
+			path: "jobs/00000001-0000-4000-8000-000000000000/settag", body: `{"name":"GPU"}`, status: 204,
 		}, {
 			name: "none",
 			call: func(ctx context.Context, c *Client) (any, error) {
-				return none(c.SetJobTag(ctx, "j1", api.JobTagChange{}))
+				return none(c.SetJobTag(ctx, "00000001-0000-4000-8000-000000000000", api.JobTagChange{}))
 			},
-			path: "jobs/j1/settag", body: `{}`, status: 204,
+			path: "jobs/00000001-0000-4000-8000-000000000000/settag", body: `{}`, status: 204,
 		}},
 		"fetchJobTasks": {{
-			call: func(ctx context.Context, c *Client) (any, error) { return one(c.JobTasks(ctx, "j1")) },
-			path: "jobs/j1/tasks",
-			reply: `{"tasks":[{"id":"a","name":"n","status":"queued","index_in_job":1,"priority":50,"task_type":"blender","updated":"2026-11-23T12:00:00Z",
-				"worker":{"id":"w","name":"W","address":"::1"},"steps_completed":0,"steps_total":4}]}`,
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return one(c.JobTasks(ctx, "00000001-0000-4000-8000-000000000000"))
+			},
+			path: "jobs/00000001-0000-4000-8000-000000000000/tasks",
+			reply: `{"tasks":[{"id":"00000005-0000-4000-8000-000000000000","name":"n","status":"queued","index_in_job":1,"priority":50,"task_type":"blender","updated":"2026-11-23T12:00:00Z",
+				"worker":{"id":"00000004-0000-4000-8000-000000000000","name":"W","address":"::1"},"steps_completed":0,"steps_total":4}]}`,
 			want: []api.TaskSummary{{
-				ID: "a", Name: "n", Status: "queued", IndexInJob: 1, Priority: 50, TaskType: "blender", Updated: noon,
-				Worker: &api.TaskWorker{ID: "w", Name: "W", Address: "::1"}, StepsTotal: 4,
+				ID: "00000005-0000-4000-8000-000000000000", Name: "n", Status: "queued", IndexInJob: 1, Priority: 50, TaskType: "blender", Updated: noon,
+				Worker: &api.TaskWorker{ID: "00000004-0000-4000-8000-000000000000", Name: "W", Address: "::1"}, StepsTotal: 4,
 			}},
 		}},
 		"fetchJobBlocklist": {{
-			call: func(ctx context.Context, c *Client) (any, error) { return one(c.JobBlocklist(ctx, "j1")) },
-			path: "jobs/j1/blocklist", reply: `[{"worker_id":"w","task_type":"blender","worker_name":"W"}]`,
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return one(c.JobBlocklist(ctx, "00000001-0000-4000-8000-000000000000"))
+			},
+			path: "jobs/00000001-0000-4000-8000-000000000000/blocklist", reply: `[{"worker_id":"w","task_type":"blender","worker_name":"W"}]`,
 			want: []api.JobBlocklistEntry{{WorkerID: "w", TaskType: "blender", WorkerName: "W"}},
 		}},
 		"removeJobBlocklist": {{
 			call: func(ctx context.Context, c *Client) (any, error) {
-				return none(c.RemoveFromJobBlocklist(ctx, "j1", []api.JobBlocklistEntry{{WorkerID: "w", TaskType: "blender"}}))
+				return none(c.RemoveFromJobBlocklist(ctx, "00000001-0000-4000-8000-000000000000", []api.JobBlocklistEntry{{WorkerID: "w", TaskType: "blender"}}))
 			},
-			path: "jobs/j1/blocklist", body: `[{"worker_id":"w","task_type":"blender"}]`, status: 204,
+			path: "jobs/00000001-0000-4000-8000-000000000000/blocklist", body: `[{"worker_id":"w","task_type":"blender"}]`, status: 204,
 		}},
 
 		"fetchTask": {{
 			call: func(ctx context.Context, c *Client) (any, error) { return one(c.Task(ctx, "a")) },
 			path: "tasks/a",
-			reply: `{"id":"a","job_id":"j1","name":"n","status":"soft-failed","index_in_job":2,"priority":50,"task_type":"blender","activity":"x",
+			reply: `{"id":"00000005-0000-4000-8000-000000000000","job_id":"00000001-0000-4000-8000-000000000000","name":"n","status":"soft-failed","index_in_job":2,"priority":50,"task_type":"blender","activity":"x",
 				"created":"2026-11-23T12:00:00Z","updated":"2026-11-23T12:00:00Z","last_touched":"2026-11-23T12:00:00Z","steps_completed":1,"steps_total":4,
-				"commands":[{"name":"c","parameters":{"p":"{jobs}"},"total_step_count":3}],"failed_by_workers":[{"id":"w","name":"W","address":"a"}]}`,
+				"commands":[{"name":"c","parameters":{"p":"{jobs}"},"total_step_count":3}],"failed_by_workers":[{"id":"00000004-0000-4000-8000-000000000000","name":"W","address":"a"}]}`,
 			want: api.Task{
-				ID: "a", JobID: "j1", Name: "n", Status: "soft-failed", IndexInJob: 2, Priority: 50, TaskType: "blender", Activity: "x",
+				ID: "00000005-0000-4000-8000-000000000000", JobID: "00000001-0000-4000-8000-000000000000", Name: "n", Status: "soft-failed", IndexInJob: 2, Priority: 50, TaskType: "blender", Activity: "x",
 				Created: noon, Updated: noon, LastTouched: &noon, StepsCompleted: 1, StepsTotal: 4,
 				Commands:        []api.Command{{Name: "c", Parameters: map[string]any{"p": "{jobs}"}, TotalStepCount: 3}},
-				FailedByWorkers: []api.TaskWorker{{ID: "w", Name: "W", Address: "a"}},
+				FailedByWorkers: []api.TaskWorker{{ID: "00000004-0000-4000-8000-000000000000", Name: "W", Address: "a"}},
 			},
 		}},
 		"setTaskStatus": {{
@@ -267,8 +283,8 @@ func operations() map[string][]operation {
 		}},
 		"fetchTaskLogInfo": {{
 			call: func(ctx context.Context, c *Client) (any, error) { return two(c.TaskLogInfo(ctx, "a")) },
-			path: "tasks/a/log", reply: `{"task_id":"a","job_id":"j1","url":"/job-files/x.txt","size":5000000000}`,
-			want: []any{api.TaskLogInfo{TaskID: "a", JobID: "j1", URL: "/job-files/x.txt", Size: 5_000_000_000}, true},
+			path: "tasks/a/log", reply: `{"task_id":"a","job_id":"00000001-0000-4000-8000-000000000000","url":"/job-files/x.txt","size":5000000000}`,
+			want: []any{api.TaskLogInfo{TaskID: "a", JobID: "00000001-0000-4000-8000-000000000000", URL: "/job-files/x.txt", Size: 5_000_000_000}, true},
 		}, {
 			name: "none",
 			call: func(ctx context.Context, c *Client) (any, error) { return two(c.TaskLogInfo(ctx, "a")) },
@@ -286,23 +302,23 @@ func operations() map[string][]operation {
 		"fetchWorkers": {{
 			call: func(ctx context.Context, c *Client) (any, error) { return one(c.Workers(ctx)) },
 			path: "worker-mgt/workers",
-			reply: `{"workers":[{"id":"w","name":"W","status":"awake","version":"3.9","can_restart":true,"last_seen":"2026-11-23T12:00:00Z",
+			reply: `{"workers":[{"id":"00000004-0000-4000-8000-000000000000","name":"W","status":"awake","version":"3.9","can_restart":true,"last_seen":"2026-11-23T12:00:00Z",
 				"status_change":{"status":"asleep","is_lazy":true}}]}`,
 			want: []api.WorkerSummary{{
-				ID: "w", Name: "W", Status: "awake", Version: "3.9", CanRestart: true, LastSeen: &noon,
+				ID: "00000004-0000-4000-8000-000000000000", Name: "W", Status: "awake", Version: "3.9", CanRestart: true, LastSeen: &noon,
 				StatusChange: &api.WorkerStatusChangeRequest{Status: "asleep", IsLazy: true},
 			}},
 		}},
 		"fetchWorker": {{
 			call: func(ctx context.Context, c *Client) (any, error) { return one(c.Worker(ctx, "w")) },
 			path: "worker-mgt/workers/w",
-			reply: `{"id":"w","name":"W","status":"awake","version":"3.9","can_restart":false,"ip_address":"::1","platform":"linux",
+			reply: `{"id":"00000004-0000-4000-8000-000000000000","name":"W","status":"awake","version":"3.9","can_restart":false,"ip_address":"::1","platform":"linux",
 				"supported_task_types":["blender"],"gpus":["RTX"],"tags":[` + tagJSON + `],
-				"task":{"id":"a","job_id":"j1","name":"n","status":"active","index_in_job":1,"priority":50,"task_type":"blender","updated":"2026-11-23T12:00:00Z","steps_completed":0,"steps_total":4}}`,
+				"task":{"id":"00000005-0000-4000-8000-000000000000","job_id":"00000001-0000-4000-8000-000000000000","name":"n","status":"active","index_in_job":1,"priority":50,"task_type":"blender","updated":"2026-11-23T12:00:00Z","steps_completed":0,"steps_total":4}}`,
 			want: api.Worker{
-				ID: "w", Name: "W", Status: "awake", Version: "3.9", IPAddress: "::1", Platform: "linux",
+				ID: "00000004-0000-4000-8000-000000000000", Name: "W", Status: "awake", Version: "3.9", IPAddress: "::1", Platform: "linux",
 				SupportedTaskTypes: []string{"blender"}, GPUs: []string{"RTX"}, Tags: []api.WorkerTag{tag},
-				Task: &api.WorkerTask{ID: "a", JobID: "j1", Name: "n", Status: "active", IndexInJob: 1, Priority: 50, TaskType: "blender", Updated: noon, StepsTotal: 4},
+				Task: &api.WorkerTask{ID: "00000005-0000-4000-8000-000000000000", JobID: "00000001-0000-4000-8000-000000000000", Name: "n", Status: "active", IndexInJob: 1, Priority: 50, TaskType: "blender", Updated: noon, StepsTotal: 4},
 			},
 		}},
 		"deleteWorker": {{
@@ -316,8 +332,10 @@ func operations() map[string][]operation {
 			path: "worker-mgt/workers/w/setstatus", body: `{"status":"asleep","is_lazy":false}`, status: 204,
 		}},
 		"setWorkerTags": {{
-			call: func(ctx context.Context, c *Client) (any, error) { return none(c.SetWorkerTags(ctx, "w", "t1", "t2")) },
-			path: "worker-mgt/workers/w/settags", body: `{"tag_ids":["t1","t2"]}`, status: 204,
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return none(c.SetWorkerTags(ctx, "w", "00000002-0000-4000-8000-000000000000", "t2"))
+			},
+			path: "worker-mgt/workers/w/settags", body: `{"tag_ids":["00000002-0000-4000-8000-000000000000","t2"]}`, status: 204,
 		}, {
 			name: "none",
 			call: func(ctx context.Context, c *Client) (any, error) { return none(c.SetWorkerTags(ctx, "w")) },
@@ -346,22 +364,26 @@ func operations() map[string][]operation {
 			path: "worker-mgt/tags", body: `{"id":"","name":"GPU","description":"fast"}`, reply: tagJSON, want: tag,
 		}},
 		"fetchWorkerTag": {{
-			call: func(ctx context.Context, c *Client) (any, error) { return one(c.Tag(ctx, "t1")) },
-			path: "worker-mgt/tag/t1", reply: tagJSON, want: tag,
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return one(c.Tag(ctx, "00000002-0000-4000-8000-000000000000"))
+			},
+			path: "worker-mgt/tag/00000002-0000-4000-8000-000000000000", reply: tagJSON, want: tag,
 		}},
 		"updateWorkerTag": {{
 			call: func(ctx context.Context, c *Client) (any, error) { return none(c.UpdateTag(ctx, tag)) },
-			path: "worker-mgt/tag/t1", body: tagJSON, status: 204,
+			path: "worker-mgt/tag/00000002-0000-4000-8000-000000000000", body: tagJSON, status: 204,
 		}, {
 			name: "name only",
 			call: func(ctx context.Context, c *Client) (any, error) {
-				return none(c.UpdateTag(ctx, api.WorkerTag{ID: "t1", Name: "CPU"}))
+				return none(c.UpdateTag(ctx, api.WorkerTag{ID: "00000002-0000-4000-8000-000000000000", Name: "CPU"}))
 			},
-			path: "worker-mgt/tag/t1", body: `{"id":"t1","name":"CPU"}`, status: 204,
+			path: "worker-mgt/tag/00000002-0000-4000-8000-000000000000", body: `{"id":"00000002-0000-4000-8000-000000000000","name":"CPU"}`, status: 204,
 		}},
 		"deleteWorkerTag": {{
-			call: func(ctx context.Context, c *Client) (any, error) { return none(c.DeleteTag(ctx, "t1")) },
-			path: "worker-mgt/tag/t1", status: 204,
+			call: func(ctx context.Context, c *Client) (any, error) {
+				return none(c.DeleteTag(ctx, "00000002-0000-4000-8000-000000000000"))
+			},
+			path: "worker-mgt/tag/00000002-0000-4000-8000-000000000000", status: 204,
 		}},
 
 		"shamanFileStoreCheck": {{
@@ -399,8 +421,8 @@ func operations() map[string][]operation {
 				return one(c.RegisterWorker(ctx, api.WorkerRegistration{Name: "W", Secret: "geheim", Platform: "linux", SupportedTaskTypes: []string{"misc"}}))
 			},
 			path: "worker/register-worker", body: `{"name":"W","secret":"geheim","platform":"linux","supported_task_types":["misc"]}`,
-			reply: `{"uuid":"w1","name":"W","address":"::1","status":"starting","platform":"linux","software":"","supported_task_types":["misc"]}`,
-			want:  api.RegisteredWorker{UUID: "w1", Name: "W", Address: "::1", Status: "starting", Platform: "linux", SupportedTaskTypes: []string{"misc"}},
+			reply: `{"uuid":"00000003-0000-4000-8000-000000000000","name":"W","address":"::1","status":"starting","platform":"linux","software":"","supported_task_types":["misc"]}`,
+			want:  api.RegisteredWorker{UUID: "00000003-0000-4000-8000-000000000000", Name: "W", Address: "::1", Status: "starting", Platform: "linux", SupportedTaskTypes: []string{"misc"}},
 		}},
 		"signOn": {{
 			call: func(ctx context.Context, c *Client) (any, error) {
@@ -430,8 +452,8 @@ func operations() map[string][]operation {
 		"scheduleTask": {{
 			call: func(ctx context.Context, c *Client) (any, error) { return two(worker(c).ScheduleTask(ctx)) },
 			path: "worker/task", header: workerAuth,
-			reply: `{"uuid":"a","job":"j1","name":"n","status":"active","priority":50,"job_priority":60,"job_type":"t","task_type":"misc","commands":[],"steps_completed":0,"steps_total":1}`,
-			want:  []any{api.AssignedTask{UUID: "a", Job: "j1", Name: "n", Status: "active", Priority: 50, JobPriority: 60, JobType: "t", TaskType: "misc", Commands: []api.Command{}, StepsTotal: 1}, true},
+			reply: `{"uuid":"a","job":"00000001-0000-4000-8000-000000000000","name":"n","status":"active","priority":50,"job_priority":60,"job_type":"t","task_type":"misc","commands":[],"steps_completed":0,"steps_total":1}`,
+			want:  []any{api.AssignedTask{UUID: "a", Job: "00000001-0000-4000-8000-000000000000", Name: "n", Status: "active", Priority: 50, JobPriority: 60, JobType: "t", TaskType: "misc", Commands: []api.Command{}, StepsTotal: 1}, true},
 		}, {
 			name: "none",
 			call: func(ctx context.Context, c *Client) (any, error) { return two(worker(c).ScheduleTask(ctx)) },

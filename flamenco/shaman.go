@@ -159,8 +159,8 @@ func (c *Client) ShamanCheckout(ctx context.Context, checkout api.ShamanCheckout
 	if _, err := c.call(ctx, r, nil, &result); err != nil {
 		return "", err
 	}
-	if err := checkCheckoutPath(result.CheckoutPath); err != nil {
-		return "", c.incomplete(http.MethodPost, "usable checkout path", segments...)
+	if result.CheckoutPath == "" {
+		return "", c.incomplete(http.MethodPost, "checkout path", segments...)
 	}
 	return result.CheckoutPath, nil
 }

@@ -75,7 +75,7 @@ func unreachable(err error) bool {
 		gaveUp *uploader.GaveUpError
 		reply  *flamenco.Error
 	)
-	return errors.As(err, &away) || errors.As(err, &gaveUp) || errors.Is(err, flamenco.ErrNotAManager) ||
+	return errors.As(err, &away) || errors.As(err, &gaveUp) || errors.Is(err, flamenco.ErrNotAManager) || errors.Is(err, flamenco.ErrBadReply) ||
 		errors.As(err, &reply) && (reply.Temporary() || reply.Status/100 == 3)
 }
 

@@ -358,6 +358,9 @@ func aftermath(err error) (mayHaveActed, mayBeActing bool) {
 	if !errors.As(err, &reply) {
 		return true, true
 	}
+	if errors.Is(err, flamenco.ErrBadReply) {
+		return true, false // it has been answered, if badly
+	}
 	acted := reply.Status >= 500 || reply.Status < 300 || reply.Status == http.StatusRequestTimeout
 	return acted, acted && !reply.FromManager
 }

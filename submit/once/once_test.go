@@ -44,6 +44,7 @@ const (
 	late             // the connection breaks, and it acts some seconds later
 	nonsense         // acts, and the answer makes no sense
 	apology          // a proxy's web page with status 200
+	bad              // JSON that is no job, without acting
 )
 
 // lateBy is how long a late request takes; the connection is long gone then.
@@ -91,6 +92,8 @@ func (f *fake) SubmitJob(ctx context.Context, s api.SubmittedJob) (api.Job, erro
 		return api.Job{}, &flamenco.Error{Status: http.StatusInternalServerError, FromManager: true}
 	case apology:
 		return api.Job{}, &flamenco.Error{Status: http.StatusOK, Err: flamenco.ErrNotAManager}
+	case bad:
+		return api.Job{}, &flamenco.Error{Status: http.StatusOK, Err: flamenco.ErrBadReply}
 	}
 	status := s.InitialStatus
 	if status == "" {
@@ -172,6 +175,7 @@ func TestPostIsThereOnce(t *testing.T) {
 		fails   bool
 		refused bool
 		posts   int // 0: any number
+		within  time.Duration
 	}{
 		{name: "nothing goes wrong", jobs: 1, posts: 1},
 		{name: "the answer is lost", trouble: first(dropped), jobs: 1, posts: 1},
@@ -187,6 +191,7 @@ func TestPostIsThereOnce(t *testing.T) {
 		{name: "stale etag", trouble: always(stale), fails: true, refused: true, posts: 1},
 		{name: "an internal error that passes", trouble: first(broken, broken), jobs: 1, posts: 3},
 		{name: "an internal error that stays", trouble: always(broken), fails: true, refused: true, posts: internalErrors},
+		{name: "a reply that is no job", trouble: always(bad), fails: true, refused: true, posts: 1, within: time.Second},
 		{name: "the Manager stays away", trouble: always(away), fails: true},
 	}
 	for _, test := range tests {
@@ -195,7 +200,11 @@ func TestPostIsThereOnce(t *testing.T) {
 				m := &fake{trouble: test.trouble}
 				log := new(memory)
 				p := New(m, log, Config{Run: "r1"})
+				began := time.Now()
 				job, err := p.Post(t.Context(), Request{Job: api.SubmittedJob{Name: "sh010"}, Key: "k", Fingerprint: "f"})
+				if took := time.Since(began); test.within > 0 && took > test.within {
+					t.Errorf("it took %v, at most %v is expected", took, test.within)
+				}
 				if (err != nil) != test.fails {
 					t.Fatalf("error %v, want one: %v", err, test.fails)
 				}
