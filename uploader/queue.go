@@ -3,6 +3,7 @@ package uploader
 import (
 	"cmp"
 	"container/heap"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -13,9 +14,12 @@ import (
 //
 // Small uploads go by shard, the shard with most of them first: what takes longest is the fullest shard, because its
 // uploads can only go one after another, so that one is never left to the end. Shards fill evenly (digests are random),
-// which keeps this fair. Among equally full ones each uploader begins elsewhere: two programs that send the same files in
-// the same order meet at each of them, and a Manager 3.9 crashes ("close of closed channel") when two uploads of one file
-// end at the same moment.
+// which keeps this fair.
+//
+// Two programs that send the same files in the same order meet at each of them, and a Manager 3.9 crashes ("close of closed
+// channel") when two uploads of one file end at the same moment. So each uploader begins elsewhere among equally full shards,
+// and takes the small uploads of a shard in an order of its own: the one that comes to where the other has been would else
+// be told at once that each file is there, catch up, and go on beside it.
 //
 // Large uploads go by size, largest first, so that none of them is the last to start. A large upload holds its shard
 // for long, but is held up itself by no more than one small upload.
@@ -24,7 +28,7 @@ import (
 type queue struct {
 	largeFile int64 // size from which an upload is large
 	first     byte  // shard to begin with
-	small     [256]fifo
+	small     [256]shuffled
 	large     []*job
 	later     dueHeap
 	busy      [256]bool
@@ -74,7 +78,7 @@ func (q *queue) popLarge() *job {
 // popSmall takes an upload of at most room bytes from the fullest free shard and marks the shard busy; nil when there
 // is none. An upload that needs more room is waited for, not passed over, so that it cannot starve.
 func (q *queue) popSmall(room int64) *job {
-	var fullest *fifo
+	var fullest *shuffled
 	for i := range q.small {
 		shard := byte(i) + q.first
 		if f := &q.small[shard]; f.len() > 0 && !q.busy[shard] && (fullest == nil || f.len() > fullest.len()) {
@@ -108,16 +112,27 @@ func (q *queue) drain() []*job {
 	return all
 }
 
-// fifo is a first-in first-out list of jobs.
-type fifo struct {
+// shuffled is a first-in first-out list of groups of jobs, which are in random order within each.
+type shuffled struct {
 	jobs []*job
 	head int
+	last int // jobs of the group that is not full yet
 }
 
-func (f *fifo) len() int    { return len(f.jobs) - f.head }
-func (f *fifo) first() *job { return f.jobs[f.head] }
-func (f *fifo) push(j *job) { f.jobs = append(f.jobs, j) }
-func (f *fifo) pop() *job {
+func (f *shuffled) len() int    { return len(f.jobs) - f.head }
+func (f *shuffled) first() *job { return f.jobs[f.head] }
+
+// group is how many that come one after another go in random order: few, so that none waits long.
+const group = 8
+
+// push puts a job at a random place among the last ones, of its group.
+func (f *shuffled) push(j *job) {
+	f.last = min(f.last, f.len())
+	f.jobs = slices.Insert(f.jobs, len(f.jobs)-rand.IntN(f.last+1), j)
+	f.last = (f.last + 1) % group
+}
+
+func (f *shuffled) pop() *job {
 	j := f.jobs[f.head]
 	f.jobs[f.head] = nil
 	f.head++

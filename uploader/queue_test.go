@@ -3,6 +3,7 @@ package uploader
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -49,6 +50,32 @@ func TestQueueBeginsElsewhere(t *testing.T) {
 	}
 }
 
+// Two programs that send the same files do not meet at each of them.
+func TestQueueOrderIsItsOwn(t *testing.T) {
+	const n = 3000
+	var orders [2][]string
+	for i := range orders {
+		q := queue{largeFile: 1 << 20}
+		random := rand.New(rand.NewPCG(1, 2)) // the same in both
+		for range n {
+			q.push(newJob(t, fmt.Sprintf("%016x%048x", random.Uint64(), 0), 1))
+		}
+		for j := q.popSmall(anyRoom); j != nil; j = q.popSmall(anyRoom) {
+			orders[i] = append(orders[i], j.blob.SHA256)
+			q.release(j)
+		}
+	}
+	close := 0 // of the second, those that the first sends at about the same time
+	for i, sha := range orders[1] {
+		if slices.Contains(orders[0][max(i-4, 0):min(i+5, n)], sha) {
+			close++
+		}
+	}
+	if len(orders[1]) != n || close > n/5 {
+		t.Errorf("%d of %d uploads are near to the same one of another program", close, len(orders[1]))
+	}
+}
+
 func TestQueueLargeGoesBySize(t *testing.T) {
 	q := queue{largeFile: 10}
 	for i, size := range []int64{30, 50, 20, 50, 40} {
@@ -78,7 +105,7 @@ func TestQueueLargeGoesBySize(t *testing.T) {
 func TestQueueWaitsForRoom(t *testing.T) {
 	q := queue{largeFile: 1 << 20}
 	q.push(newJob(t, fmt.Sprintf("00%062x", 0), 100))
-	q.push(newJob(t, fmt.Sprintf("00%062x", 1), 1))
+	q.push(newJob(t, fmt.Sprintf("00%062x", 1), 100))
 	q.push(newJob(t, fmt.Sprintf("01%062x", 1), 1))
 	if j := q.popSmall(50); j != nil {
 		t.Errorf("%d bytes were let past an upload that waits for room", j.blob.Size)
