@@ -21,11 +21,6 @@ var version string
 func main() { os.Exit(run()) }
 
 func run() int {
-	if os.Getenv("GOGC") == "" {
-		// A batch of 200 shots then takes a tenth less of the processor and 20 MB more memory, and the commands of hooks,
-		// which last milliseconds, end before the first collection.
-		debug.SetGCPercent(200)
-	}
 	// The first signal asks for a clean stop; after it, a second one ends the process as usual.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
