@@ -83,15 +83,6 @@ func (p *Planner) Alone(t *deps.Trace) (plan *Plan, ok bool) {
 	return plan, true
 }
 
-// Make plans for several shots at once, see [Planner.Together]. The error is that of Config.Validate.
-func Make(cfg Config, traces ...*deps.Trace) (*Batch, error) {
-	p, err := NewPlanner(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return p.Together(traces...), nil
-}
-
 // Plan gives the plan of one of the traces, by its index. Errors are all that
 // there are of [*TooLongError], for paths that their fields have no room for,
 // [*UnreachableError], and of two files in one place.

@@ -128,11 +128,7 @@ func TestBlenderResolves(t *testing.T) {
 		shot := filepath.Join(home, filepath.FromSlash(main))
 		makeAbsolute(t, shot)
 		project := t.TempDir()
-		batch, err := pack.Make(pack.Config{Project: project, Policy: pack.Policy{Outside: pack.OutsideAll}}, trace(t, shot))
-		if err != nil {
-			t.Fatal(err)
-		}
-		plan, err := batch.Plan(0)
+		plan, err := together(t, pack.Config{Project: project, Policy: pack.Policy{Outside: pack.OutsideAll}}, trace(t, shot)).Plan(0)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

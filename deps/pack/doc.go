@@ -9,11 +9,11 @@
 // with //: absolute paths, and relative ones that leave the project. A library
 // that names such a path is rewritten like the shot, and keeps its own path.
 //
-// Begin with [Make], on what package deps traced:
+// Begin with a [Planner], on what package deps traced:
 //
-//	batch, err := pack.Make(pack.Config{Project: "/projects/robot"}, trace)
+//	planner, err := pack.NewPlanner(pack.Config{Project: "/projects/robot"})
 //	…
-//	plan, err := batch.Plan(0)
+//	plan, err := planner.Together(trace).Plan(0)
 //	…
 //	for _, f := range plan.Files {
 //		send(f.Path, f.Place)

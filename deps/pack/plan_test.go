@@ -94,15 +94,21 @@ type result struct {
 
 func (w *world) plan(cfg pack.Config) (result, error) {
 	w.t.Helper()
-	batch, err := pack.Make(cfg, w.trace)
-	if err != nil {
-		return result{}, err
-	}
-	plan, err := batch.Plan(0)
+	plan, err := together(w.t, cfg, w.trace).Plan(0)
 	if err != nil {
 		return result{}, err
 	}
 	return w.result(plan), nil
+}
+
+// together plans what was traced.
+func together(t testing.TB, cfg pack.Config, traces ...*deps.Trace) *pack.Batch {
+	t.Helper()
+	planner, err := pack.NewPlanner(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return planner.Together(traces...)
 }
 
 func (w *world) result(plan *pack.Plan) result {
@@ -460,7 +466,7 @@ func TestPlanErrors(t *testing.T) {
 	}
 
 	for _, cfg := range []pack.Config{{}, {Project: "relative"}, {Project: "/p", Shared: pack.Shared{"/"}}, {Project: "/p", Policy: pack.Policy{Outside: "x"}}} {
-		if _, err := pack.Make(cfg); err == nil {
+		if _, err := pack.NewPlanner(cfg); err == nil {
 			t.Errorf("%+v is accepted", cfg)
 		}
 	}
@@ -479,10 +485,7 @@ func TestBatch(t *testing.T) {
 	u := bad.uses("proj/bad.blend", bad.at("tex/two.png"), "tex/two.png")
 	u.Parts[0].Size = len(u.Path) + 1
 
-	batch, err := pack.Make(pack.Config{Project: a.at("proj")}, a.trace, b.trace, bad.trace)
-	if err != nil {
-		t.Fatal(err)
-	}
+	batch := together(t, pack.Config{Project: a.at("proj")}, a.trace, b.trace, bad.trace)
 	want := map[string]string{"lib.blend": "/world/tex/one.png -> //_outside_project/world/tex/one.png, /world/tex/two.png -> //_outside_project/world/tex/two.png"}
 	for i, files := range [][]string{
 		{"_outside_project/world/tex/one.png", "a.blend", "lib.blend"},
@@ -523,9 +526,9 @@ func TestPlanUnreadable(t *testing.T) {
 	}
 }
 
-// BenchmarkMake plans 300 shots that share 500 textures, of which every
+// BenchmarkTogether plans 300 shots that share 500 textures, of which every
 // fifth lies outside of the project.
-func BenchmarkMake(b *testing.B) {
+func BenchmarkTogether(b *testing.B) {
 	w := newWorld(b, "proj/shots/000.blend")
 	var traces []*deps.Trace
 	for shot := range 300 {
@@ -542,10 +545,7 @@ func BenchmarkMake(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		batch, err := pack.Make(pack.Config{Project: w.at("proj")}, traces...)
-		if err != nil {
-			b.Fatal(err)
-		}
+		batch := together(b, pack.Config{Project: w.at("proj")}, traces...)
 		for i := range traces {
 			if _, err := batch.Plan(i); err != nil {
 				b.Fatal(err)

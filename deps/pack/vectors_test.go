@@ -119,11 +119,7 @@ func TestPolicyLetsThrough(t *testing.T) {
 func checkPacked(t *testing.T, main string, cfg pack.Config) (*pack.Plan, string) {
 	t.Helper()
 	before := trace(t, main)
-	batch, err := pack.Make(cfg, before)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := batch.Plan(0)
+	plan, err := together(t, cfg, before).Plan(0)
 	if err != nil {
 		t.Fatal(err)
 	}
