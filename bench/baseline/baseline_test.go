@@ -1,25 +1,13 @@
 package baseline
 
 import (
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/flsync/flsync/bench/workload"
-	"github.com/flsync/flsync/internal/manager"
+	"github.com/flsync/flsync/internal/managertest"
 )
-
-func newManager(t testing.TB) (url string, m *manager.Manager) {
-	t.Helper()
-	m, err := manager.New(manager.Config{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(m)
-	t.Cleanup(func() { server.Close(); m.Close() })
-	return server.URL, m
-}
 
 func TestUpperAndSerialDoTheSame(t *testing.T) {
 	tree := workload.Spec{Name: "tree", Groups: []workload.Group{
@@ -37,7 +25,7 @@ func TestUpperAndSerialDoTheSame(t *testing.T) {
 	}
 	_, bytes := tree.Totals()
 	for _, serial := range []bool{false, true} {
-		url, m := newManager(t)
+		url, m := managertest.Embedded(t, t.TempDir())
 		sync := func(name string) Outcome {
 			t.Helper()
 			var o Outcome
@@ -71,7 +59,7 @@ func TestUpperAndSerialDoTheSame(t *testing.T) {
 }
 
 func TestBatch(t *testing.T) {
-	url, _ := newManager(t)
+	url, _ := managertest.Embedded(t, t.TempDir())
 	root := t.TempDir()
 	batch := workload.Batch{Shots: 3}
 	if err := batch.Create(t.Context(), root, 1); err != nil {

@@ -25,7 +25,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
-	"github.com/flsync/flsync/internal/manager"
+	"github.com/flsync/flsync/internal/managertest"
 	"github.com/flsync/flsync/internal/simworker"
 )
 
@@ -49,19 +49,8 @@ func TestManager(t *testing.T) {
 
 // embeddedManager runs one for a test, and returns its URL.
 func embeddedManager(t *testing.T) string {
-	m, err := manager.New(manager.Config{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(m)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server.URL
+	url, _ := managertest.Embedded(t, t.TempDir())
+	return url
 }
 
 // farm is the Manager that the scripts have for themselves.

@@ -16,7 +16,6 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/hashcache"
-	"github.com/flsync/flsync/internal/manager"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/internal/report"
 )
@@ -274,9 +273,4 @@ func TestCacheThatCannotBeKept(t *testing.T) {
 			}
 		})
 	}
-}
-
-// embeddedIn is embedded in a folder of one's own.
-func embeddedIn(t *testing.T, dir string) string {
-	return serve(t, manager.Config{Dir: dir})
 }

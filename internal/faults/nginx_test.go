@@ -14,7 +14,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +23,6 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
-	"github.com/flsync/flsync/internal/manager"
 	"github.com/flsync/flsync/internal/managertest"
 )
 
@@ -132,22 +130,12 @@ func TestNginxBodyLimit(t *testing.T) {
 func tail(s string) string { return s[max(0, len(s)-3000):] }
 
 // embedded starts an embedded Manager and returns its URL.
-func embedded(t *testing.T) string { return serve(t, manager.Config{Dir: t.TempDir()}) }
+func embedded(t *testing.T) string { return embeddedIn(t, t.TempDir()) }
 
-func serve(t *testing.T, config manager.Config) string {
-	m, err := manager.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(m)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server.URL
+// embeddedIn is embedded in a folder of one's own.
+func embeddedIn(t *testing.T, dir string) string {
+	url, _ := managertest.Embedded(t, dir)
+	return url
 }
 
 // startNginx starts nginx in dir and returns its address. Between looking for a free port and taking it, another program may

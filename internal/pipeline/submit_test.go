@@ -22,6 +22,7 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/manager"
+	"github.com/flsync/flsync/internal/managertest"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/journal"
 	"github.com/flsync/flsync/submit/manifest"
@@ -36,6 +37,8 @@ type night struct {
 	client  *flamenco.Client
 	cache   *hashcache.Cache
 	runs    int
+
+	onMissing func() // called when a missing file is told, which holds up its shot
 }
 
 func newNight(t *testing.T) *night {
@@ -47,17 +50,15 @@ func newNight(t *testing.T) *night {
 			t.Fatal(err)
 		}
 	}
+	url, m := managertest.Embedded(t, filepath.Join(n.dir, "manager"))
+	n.manager = m
 	var err error
-	n.manager, err = manager.New(manager.Config{Dir: filepath.Join(n.dir, "manager")})
-	must(err)
-	server := httptest.NewServer(n.manager)
-	n.client, err = flamenco.New(flamenco.Config{URL: server.URL})
+	n.client, err = flamenco.New(flamenco.Config{URL: url})
 	must(err)
 	n.cache, err = hashcache.Open(filepath.Join(n.dir, "hashes.db"), hashcache.Config{})
 	must(err)
 	t.Cleanup(func() {
-		server.Close()
-		if err := errors.Join(n.cache.Close(), n.manager.Close()); err != nil {
+		if err := n.cache.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -85,18 +86,22 @@ func (n *night) submit(ctx context.Context, jobs []*manifest.Job, change func(*S
 	if change != nil {
 		change(&opt)
 	}
-	sink := &jobSink{}
+	sink := &jobSink{onMissing: n.onMissing}
 	_, err := Submit(ctx, Env{Manager: n.client, Cache: n.cache, Sink: sink}, opt)
 	slices.Sort(sink.jobs)
 	return sink.jobs, err
 }
 
 type jobSink struct {
-	mu   sync.Mutex
-	jobs []string
+	onMissing func()
+	mu        sync.Mutex
+	jobs      []string
 }
 
 func (s *jobSink) Emit(e report.Event) {
+	if w, ok := e.(report.Warning); ok && w.Code == "missing-file" && s.onMissing != nil {
+		s.onMissing()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j, ok := e.(report.Job); ok {
@@ -538,19 +543,6 @@ func TestWhatADeadRunSent(t *testing.T) {
 	}
 }
 
-// pausingSink calls pause with the first warning of a missing file, which is told while its shot is being prepared.
-type pausingSink struct {
-	jobSink
-	pause func()
-}
-
-func (s *pausingSink) Emit(e report.Event) {
-	if w, ok := e.(report.Warning); ok && w.Code == "missing-file" {
-		s.pause()
-	}
-	s.jobSink.Emit(e)
-}
-
 // TestEarlyJobs: a shot that needs nothing of the others is submitted while these are still being traced.
 func TestEarlyJobs(t *testing.T) {
 	n := newNight(t)
@@ -564,19 +556,16 @@ jobs:
   - blend: shots/sh030.blend
   - blend: shots/sh010.blend
 `)
-	sink := &pausingSink{pause: func() {
+	n.onMissing = func() {
 		for deadline := time.Now().Add(time.Minute); !slices.Equal(n.statuses(), []string{"sh010 queued"}); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Error("sh010 waits for sh030")
 				return
 			}
 		}
-	}}
-	opt := SubmitOptions{Jobs: jobs, Run: "run", Journal: filepath.Join(n.dir, "journal"), Rewrites: filepath.Join(n.dir, "rewrites")}
-	if _, err := Submit(t.Context(), Env{Manager: n.client, Cache: n.cache, Sink: sink}, opt); err != nil {
+	}
+	if _, err := n.submit(t.Context(), jobs, nil); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"sh010 queued", "sh030 queued"}, n.statuses()); diff != "" {
-		t.Error(diff)
-	}
+	n.want("jobs", n.statuses(), []string{"sh010 queued", "sh030 queued"})
 }

@@ -4,35 +4,23 @@ import (
 	"bytes"
 	"context"
 	"image/png"
-	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
-	"github.com/flsync/flsync/internal/manager"
+	"github.com/flsync/flsync/internal/managertest"
 	"github.com/flsync/flsync/internal/simworker"
 )
 
 func newClient(t *testing.T) *flamenco.Client {
 	t.Helper()
-	m, err := manager.New(manager.Config{Dir: t.TempDir()})
+	url, _ := managertest.Embedded(t, t.TempDir())
+	client, err := flamenco.New(flamenco.Config{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(m)
-	client, err := flamenco.New(flamenco.Config{URL: server.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		client.Close()
-		server.CloseClientConnections()
-		server.Close()
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(client.Close)
 	return client
 }
 
