@@ -277,7 +277,11 @@ func (z *zstdFrames) frame(i int) (*frame, error) {
 	}
 	z.recent.MoveToFront(f.used)
 	sequential := i == 0 || z.frames[i-1].ready != nil
+	ahead := f.size // never so far that there is no room for f itself
 	for next := i + 1; sequential && next < len(z.frames) && next <= i+runtime.GOMAXPROCS(0); next++ {
+		if ahead += z.frames[next].size; ahead > frameCacheSize {
+			break
+		}
 		if z.frames[next].ready == nil && z.begin(next) != nil {
 			break // reported when it is asked for
 		}
