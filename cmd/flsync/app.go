@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,11 +43,9 @@ func (a *app) main(ctx context.Context, args []string) int {
 	prepare(root, &began)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !began { // Cobra's own errors: of flags and arguments
-		err = usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+		err = a.refused(ctx, cmd, args, usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())))
 	}
 	code := exitCode(ctx, err)
-	// A wrong flag may have kept --json from being read.
-	a.json = a.json || err != nil && slices.Contains(args, "--json")
 	if a.tell(err) && a.json {
 		a.sink().Emit(report.Summary{ExitCode: code, Checkouts: []report.Checkout{}})
 	}

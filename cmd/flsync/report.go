@@ -68,7 +68,7 @@ func loadRun(dir string, args []string) (*page.Run, error) {
 		return nil, errors.New("there is no run yet")
 	}
 	if len(args) == 0 {
-		return page.Load(dir, runs[0])
+		return lastRun(dir, runs)
 	}
 	for _, r := range runs {
 		if strings.HasPrefix(r, args[0]) {
@@ -76,6 +76,27 @@ func loadRun(dir string, args []string) (*page.Run, error) {
 		}
 	}
 	return nil, usagef("there is no run %q in %s", args[0], dir)
+}
+
+// lastRun loads the newest of runs. After one that did nothing, because it was called wrongly, the one that people may
+// be looking for is named.
+func lastRun(dir string, runs []string) (*page.Run, error) {
+	wrong := func(r *page.Run) bool { return r.Summary != nil && r.Summary.ExitCode == exitUsage }
+	last, err := page.Load(dir, runs[0])
+	if err != nil || !wrong(last) {
+		return last, err
+	}
+	for _, name := range runs[1:] {
+		before, err := page.Load(dir, name)
+		if err != nil {
+			return nil, err
+		}
+		if !wrong(before) {
+			last.Before = name
+			break
+		}
+	}
+	return last, nil
 }
 
 func writePage(name string, run *page.Run) (err error) {
@@ -109,6 +130,7 @@ func (a *app) askNow(ctx context.Context, c *config.Config, run *page.Run) error
 	if err != nil {
 		return err
 	}
+	run.Asked = true
 	byID := make(map[string]api.Job, len(all))
 	for _, j := range all {
 		byID[j.ID] = j

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -28,7 +27,9 @@ type session struct {
 	sink    report.Sink
 
 	summary report.Summary // what the body counted; the session fills in the rest
-	listing bool           // the results are lines for other programs: people get no summary behind them
+	keeps   bool           // a log of it stays, also when it fails before it has a Manager
+	started bool
+	listing bool // the results are lines for other programs: people get no summary behind them
 	closers []func() error
 	jobs    jobList // that the run's events told of
 	notify  string  // command that gets the summary
@@ -39,10 +40,9 @@ type session struct {
 func (a *app) inSession(command string, body func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
-		s := &session{app: a, id: newRunID(time.Now()), command: command, began: time.Now()}
-		s.summary.Checkouts = []report.Checkout{}
+		s := a.newSession(command)
+		s.keeps = keepsLog(cmd)
 		var bars *report.Bars
-		s.sink = a.sink()
 		if a.terminal && !a.json && !a.quiet {
 			bars = report.NewBars(a.stderr, s.sink)
 			s.sink = bars
@@ -56,6 +56,43 @@ func (a *app) inSession(command string, body func(ctx context.Context, s *sessio
 		}
 		return s.close(ctx, err)
 	}
+}
+
+func (a *app) newSession(command string) *session {
+	now := time.Now()
+	s := &session{app: a, id: newRunID(now), command: command, began: now, sink: a.sink()}
+	s.summary.Checkouts = []report.Checkout{}
+	return s
+}
+
+// keepsLog tells whether runs of a command are to be found by `flsync report`: those of commands that send something.
+func keepsLog(cmd *cobra.Command) bool {
+	dryRun := cmd.Flags().Lookup("dry-run")
+	return (cmd.Name() == "submit" || cmd.Name() == "sync") && dryRun != nil && dryRun.Value.String() == "false"
+}
+
+// refused makes a run of a command line that Cobra refused, so that a night whose cron line is wrong does not show the
+// report of the night before. What the line says about where runs are kept counts, wherever in it the mistake is.
+func (a *app) refused(ctx context.Context, cmd *cobra.Command, args []string, err error) error {
+	lenient := &cobra.Command{FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}}
+	lenient.Flags().AddFlagSet(cmd.Root().PersistentFlags())
+	for _, name := range []string{"dry-run", "notify"} {
+		if f := cmd.Flags().Lookup(name); f != nil {
+			lenient.Flags().AddFlag(f)
+		}
+	}
+	_ = lenient.ParseFlags(args) // as far as it can be understood
+	if !keepsLog(cmd) {
+		return err
+	}
+	s := a.newSession(cmd.Name())
+	s.keeps = true
+	if s.open() == nil {
+		if f := cmd.Flags().Lookup("notify"); f != nil {
+			s.notify = orElse(f.Value.String(), s.config.Notify)
+		}
+	}
+	return s.close(ctx, err)
 }
 
 func (s *session) open() (err error) {
@@ -74,7 +111,7 @@ func (s *session) start(manager string, dryRun bool) {
 			s.closers = append(s.closers, log.Close)
 		}
 	}
-	s.summary.DryRun = dryRun
+	s.started, s.summary.DryRun = true, dryRun
 	s.sink = report.Tee(s.sink, &s.jobs)
 	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Manager: manager, Time: s.began})
 }
@@ -97,6 +134,9 @@ func (s *session) inPieces() (flush func() error) {
 
 // close tells how the run ended and ends what it opened.
 func (s *session) close(ctx context.Context, err error) error {
+	if err != nil && s.keeps && !s.started && s.paths.Runs != "" {
+		s.start("", false)
+	}
 	var told *toldError
 	if err != nil && !errors.As(err, &told) {
 		for _, e := range report.Split(err) {
@@ -122,9 +162,10 @@ func (s *session) close(ctx context.Context, err error) error {
 	return err
 }
 
-// newRunID names a run so that names sort by time.
+// newRunID names a run so that names sort by time, also those of one second.
 func newRunID(now time.Time) string {
-	var random [3]byte
+	var random [2]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
-	return fmt.Sprintf("%s-%s", now.UTC().Format("20060102-150405"), hex.EncodeToString(random[:]))
+	fraction := now.Nanosecond() / int(time.Second/4096)
+	return fmt.Sprintf("%s-%03x%x", now.UTC().Format("20060102-150405"), min(fraction, 0xfff), random)
 }

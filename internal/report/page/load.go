@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -18,6 +17,8 @@ import (
 // Run is a past run, as its log tells it.
 type Run struct {
 	Start    report.Start
+	Asked    bool            // the Manager was asked how the jobs are now
+	Before   string          // of a run that did nothing: the last one that did something; "" without
 	Summary  *report.Summary // nil for one that was killed, or that is going on
 	Jobs     []Job
 	Missing  []report.Warning
@@ -30,7 +31,8 @@ type Run struct {
 // Job is a job of the run, and how it is now.
 type Job struct {
 	report.Job
-	Now *Now // nil: not asked, or not there any more
+	Now     *Now   // nil: not asked, or not there any more
+	Failure string // why it was not submitted
 }
 
 // Now is what the Manager says of a job.
@@ -103,27 +105,14 @@ func (r *Run) Verdict() (text, mood string) {
 		return fmt.Sprintf("Done in part: %s of %d could not be submitted.", count(s.Jobs.Failed, "job"), s.Jobs.Total), "odd"
 	case s.ExitCode == 3:
 		return "Done in part.", "odd"
+	case s.ExitCode == 2:
+		return "Nothing was sent: the command line, the configuration or the manifest is wrong.", "bad"
 	case s.ExitCode == 130:
 		return "Interrupted.", "odd"
 	case s.ExitCode == 4:
 		return "The Manager could not be reached, or kept failing.", "bad"
 	}
 	return "Failed.", "bad"
-}
-
-// States is how many jobs are in which state now, such as "3 completed, 1 failed"; "" if nobody was asked.
-func (r *Run) States() string {
-	number := make(map[string]int)
-	for _, j := range r.Jobs {
-		if j.Now != nil {
-			number[j.Now.Status]++
-		}
-	}
-	var states []string
-	for _, status := range slices.Sorted(maps.Keys(number)) {
-		states = append(states, fmt.Sprintf("%d %s", number[status], status))
-	}
-	return strings.Join(states, ", ")
 }
 
 // Causes are the errors without the one that only adds them up.
@@ -133,16 +122,6 @@ func (r *Run) Causes() []report.Error {
 		return r.Errors
 	}
 	return causes
-}
-
-// failed are the names of jobs that need somebody on the farm.
-func (r *Run) failed() (names []string) {
-	for _, j := range r.Jobs {
-		if j.Now != nil && (j.Now.Status == "failed" || j.Now.Status == "canceled") {
-			names = append(names, j.Name)
-		}
-	}
-	return names
 }
 
 // Step is something to do: a sentence, and commands that help with it.
@@ -164,6 +143,12 @@ func (r *Run) Next() (steps []Step) {
 		add("See whether the Manager runs, and what lies between. "+again, "flsync farm doctor")
 	case 130:
 		add(again)
+	case 2:
+		add("Correct what the error below names, and run it again.")
+		if r.Before != "" {
+			add("This run did nothing. The one before it is still to be seen.", "flsync report "+r.Before)
+		}
+		return steps
 	}
 	if failed := r.failed(); len(failed) > 0 {
 		first := quote(failed[0])
@@ -181,6 +166,9 @@ func (r *Run) Next() (steps []Step) {
 			where = []string{"what the error names"}
 		}
 		add(fmt.Sprintf("Repair %s (%s below). %s", few(where), count(len(causes), "error"), again))
+	}
+	if paused := r.inState("paused", "pause-requested"); len(paused) > 0 {
+		add(fmt.Sprintf("Let %s go on when it is time: paused jobs do not start by themselves.", few(paused)), "flsync jobs resume "+quote(paused[0]))
 	}
 	if n := len(r.Missing); n > 0 {
 		var names []string

@@ -23,6 +23,7 @@ var page = sync.OnceValue(func() *template.Template {
 var functions = template.FuncMap{
 	"bytes": report.Bytes,
 	"stamp": func(t time.Time) string { return t.Local().Format("Monday, 2 January 2006, 15:04:05") },
+	"age":   func(t time.Time) string { return report.Age(time.Since(t)) },
 	"seconds": func(s float64) string {
 		return time.Duration(s * float64(time.Second)).Round(10 * time.Millisecond).String()
 	},
@@ -56,7 +57,8 @@ func (r *Run) HTML(w io.Writer) error {
 func (r *Run) Text(w io.Writer) error {
 	var b strings.Builder
 	verdict, _ := r.Verdict()
-	fmt.Fprintf(&b, "run %s  flsync %s  %s\n%s\n", r.Start.Run, r.Start.Command, r.Start.Time.Local().Format(time.DateTime), verdict)
+	fmt.Fprintf(&b, "run %s  flsync %s  %s, %s ago\n%s\n", r.Start.Run, r.Start.Command, r.Start.Time.Local().Format(time.DateTime),
+		report.Age(time.Since(r.Start.Time)), verdict)
 	if states := r.States(); states != "" {
 		fmt.Fprintf(&b, "Jobs now: %s.\n", states)
 	}
@@ -92,16 +94,22 @@ func (r *Run) Text(w io.Writer) error {
 	for _, h := range r.Held {
 		fmt.Fprintln(&b, "  "+h.Text())
 	}
-	section("Jobs", len(r.Jobs))
-	for _, j := range r.Jobs {
+	jobs := r.ByUrgency()
+	section("Jobs", len(jobs))
+	for _, j := range jobs {
 		state := j.Status
 		if j.Skipped {
 			state = "skipped"
 		}
-		if j.Now != nil {
+		switch {
+		case j.Failure != "":
+			state = "not submitted"
+		case j.Now != nil:
 			state = fmt.Sprintf("%s, now %s (%d of %d)", state, j.Now.Status, j.Now.Done, j.Now.Total)
+		case r.State(j) == gone:
+			state += ", not there any more"
 		}
-		fmt.Fprintf(&b, "  %-28s %s  %s\n", j.Name, j.ID, state)
+		fmt.Fprintf(&b, "  %-28s %-36s  %s\n", j.Name, j.ID, state)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
