@@ -27,12 +27,13 @@ func (r *Run) Timeline() (lanes []Lane) {
 	return lanes
 }
 
-// Chart is a curve over the time of the run, as SVG coordinates.
+// Chart is a curve over the time of the run, as SVG coordinates in a box of chartWidth by chartHeight.
 type Chart struct {
-	Title, Unit string
-	Points      string // of a polyline, in a box of chartWidth by chartHeight
-	Most        string // the highest value, for people
-	Seconds     float64
+	Title   string
+	Most    string  // the highest value, for people
+	Points  string  // of a polyline
+	Last    float64 // where the polyline ends, to the right
+	Seconds float64 // how long the run was: the right edge
 }
 
 const (
@@ -51,54 +52,89 @@ func (r *Run) Charts() (charts []Chart) {
 	if len(uploads) < 2 {
 		return nil
 	}
-	speed := make([]float64, len(uploads))
-	for i := 1; i < len(uploads); i++ {
-		if dt := uploads[i].Elapsed - uploads[i-1].Elapsed; dt > 0 {
-			speed[i] = max(0, float64(uploads[i].BytesDone-uploads[i-1].BytesDone)/dt)
-		}
+	whole := uploads[len(uploads)-1].Elapsed
+	if r.Summary != nil {
+		whole = max(whole, r.Summary.Duration)
 	}
-	of := func(f func(report.Progress) float64) []float64 {
-		values := make([]float64, len(uploads))
-		for i, p := range uploads {
-			values[i] = f(p)
+	of := func(f func(report.Progress) float64) (curve []point) {
+		for _, p := range uploads {
+			curve = append(curve, point{p.Elapsed, f(p)})
 		}
-		return values
+		return curve
 	}
-	count := func(v float64) string { return fmt.Sprintf("%.0f", v) }
+	speed := rate(of(func(p report.Progress) float64 { return float64(p.BytesDone) }), whole)
 	for _, c := range []struct {
-		title  string
-		values []float64
-		label  func(float64) string
+		title, most string
+		curve       []point
 	}{
-		{"Sent a second", speed, func(v float64) string { return report.Bytes(int64(v)) + "/s" }},
-		{"Connections in use", of(func(p report.Progress) float64 { return float64(p.InFlight) }), count},
-		{"Put off, so far", of(func(p report.Progress) float64 { return float64(p.Deferred) }), count},
-		{"Tried again, so far", of(func(p report.Progress) float64 { return float64(p.Retried) }), count},
+		{"Stored a second, also by others", "up to " + report.Bytes(int64(highest(speed))) + "/s", speed},
+		{"Connections in use", "up to %.0f", steps(of(func(p report.Progress) float64 { return float64(p.InFlight) }))},
+		{"Put off so far", "%.0f in all", steps(of(func(p report.Progress) float64 { return float64(p.Deferred) }))},
+		{"Tried again so far", "%.0f in all", steps(of(func(p report.Progress) float64 { return float64(p.Retried) }))},
 	} {
-		if chart, ok := curve(uploads, c.values); ok {
-			chart.Title, chart.Most = c.title, c.label(highest(c.values))
-			charts = append(charts, chart)
+		top := highest(c.curve)
+		if top <= 0 || whole <= 0 { // a curve of nothing but zeros is left out
+			continue
 		}
+		if strings.Contains(c.most, "%") {
+			c.most = fmt.Sprintf(c.most, top)
+		}
+		charts = append(charts, draw(c.curve, top, whole, Chart{Title: c.title, Most: c.most}))
 	}
 	return charts
 }
 
-// curve draws values over time; a curve of nothing but zeros is left out.
-func curve(at []report.Progress, values []float64) (c Chart, ok bool) {
-	top, last := highest(values), at[len(at)-1].Elapsed
-	if top <= 0 || last <= 0 {
-		return c, false
-	}
+// point is a value at a time, in seconds since the run began.
+type point struct{ at, value float64 }
+
+func draw(curve []point, top, whole float64, c Chart) Chart {
 	var points strings.Builder
-	for i, v := range values {
-		fmt.Fprintf(&points, "%.1f,%.1f ", chartWidth*at[i].Elapsed/last, chartHeight*(1-v/top))
+	for _, p := range curve {
+		c.Last = min(chartWidth, chartWidth*p.at/whole)
+		fmt.Fprintf(&points, "%.1f,%.1f ", c.Last, chartHeight*(1-p.value/top))
 	}
-	return Chart{Points: points.String(), Seconds: last}, true
+	c.Points, c.Seconds = points.String(), whole
+	return c
 }
 
-func highest(values []float64) (most float64) {
-	for _, v := range values {
-		most = max(most, v)
+// steps has each value hold until the next one: nothing happened between them.
+func steps(samples []point) []point {
+	curve := []point{{0, 0}}
+	for _, s := range samples {
+		curve = append(curve, point{s.at, curve[len(curve)-1].value}, s)
+	}
+	return curve
+}
+
+// rate is how fast a growing total grew, as means over slices of the time: between two samples that happen to be close it
+// would shoot up and say nothing.
+func rate(total []point, whole float64) (curve []point) {
+	const (
+		slices   = 60
+		shortest = 0.2 // seconds: totals are told no more often
+	)
+	last := total[len(total)-1].at
+	slice := max(whole/slices, shortest)
+	total = append([]point{{0, 0}}, total...)
+	for i, begin, before := 0, 0.0, 0.0; begin < last; begin += slice {
+		end := begin + slice
+		for i+1 < len(total)-1 && total[i+1].at < end {
+			i++
+		}
+		now := total[i+1].value
+		if a, b := total[i], total[i+1]; end < b.at {
+			now = a.value + (b.value-a.value)*(end-a.at)/(b.at-a.at)
+		}
+		speed := max(0, (now-before)/slice)
+		curve = append(curve, point{begin, speed}, point{min(end, whole), speed})
+		before = now
+	}
+	return curve
+}
+
+func highest(curve []point) (most float64) {
+	for _, p := range curve {
+		most = max(most, p.value)
 	}
 	return most
 }

@@ -76,14 +76,19 @@ func (r *Run) States() string {
 	return strings.Join(states, ", ")
 }
 
-// failed are the names of jobs that need somebody on the farm.
-func (r *Run) failed() []string { return r.inState("failed", "canceled") }
+// Pictures tells whether any job has one.
+func (r *Run) Pictures() bool {
+	return slices.ContainsFunc(r.Jobs, func(j Job) bool { return j.Now != nil && j.Now.Picture != "" })
+}
 
-func (r *Run) inState(states ...string) (names []string) {
+// failed are the jobs that need somebody on the farm.
+func (r *Run) failed() []Job { return r.inState("failed", "canceled") }
+
+func (r *Run) inState(states ...string) (jobs []Job) {
 	for _, j := range r.Jobs {
 		if slices.Contains(states, r.State(j)) {
-			names = append(names, j.Name)
+			jobs = append(jobs, j)
 		}
 	}
-	return names
+	return jobs
 }

@@ -55,7 +55,7 @@ func TestJobsThatNeedSomebodyComeFirst(t *testing.T) {
 			}
 			at = next
 		}
-		for _, part := range []string{"not there any more", "not submitted", "flsync jobs resume paused"} {
+		for _, part := range []string{"not there any more", "not submitted", "flsync jobs resume id-pause"} {
 			if !strings.Contains(out, part) {
 				t.Errorf("no %q in\n%s", part, out)
 			}

@@ -151,8 +151,8 @@ func (r *Run) Next() (steps []Step) {
 		return steps
 	}
 	if failed := r.failed(); len(failed) > 0 {
-		first := quote(failed[0])
-		add(fmt.Sprintf("See why %s failed or was canceled on the farm, repair that, and have the failed tasks tried again.", few(failed)),
+		first := shortID(failed[0])
+		add(fmt.Sprintf("See why %s failed or was canceled on the farm, repair that, and have the failed tasks tried again.", few(names(failed))),
 			"flsync jobs tasks "+first, "flsync tasks log TASK", "flsync tasks retry --failed "+first)
 	}
 	if causes := r.Causes(); len(causes) > 0 && r.Summary.ExitCode != 4 && r.Summary.ExitCode != 130 {
@@ -168,14 +168,14 @@ func (r *Run) Next() (steps []Step) {
 		add(fmt.Sprintf("Repair %s (%s below). %s", few(where), count(len(causes), "error"), again))
 	}
 	if paused := r.inState("paused", "pause-requested"); len(paused) > 0 {
-		add(fmt.Sprintf("Let %s go on when it is time: paused jobs do not start by themselves.", few(paused)), "flsync jobs resume "+quote(paused[0]))
+		add(fmt.Sprintf("Let %s go on when it is time: paused jobs do not start by themselves.", few(names(paused))), "flsync jobs resume "+shortID(paused[0]))
 	}
 	if n := len(r.Missing); n > 0 {
-		var names []string
+		var files []string
 		for _, m := range r.Missing {
-			names = append(names, path.Base(filepath.ToSlash(m.Path)))
+			files = append(files, path.Base(filepath.ToSlash(m.Path)))
 		}
-		add(fmt.Sprintf("Put back %s: frames will lack what is missing. Then run the same command again, and the shots concerned are submitted anew.", few(names)))
+		add(fmt.Sprintf("Put back %s: frames will lack what is missing. Then run the same command again, and the shots concerned are submitted anew.", few(files)))
 	}
 	if n := len(r.Held); n > 0 {
 		add(count(n, "file") + " outside of the project stayed behind. Allow a studio's library with outside_roots in the configuration, or all with --outside all.")
@@ -192,12 +192,17 @@ func few(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// quote makes one word of a job's name for a shell.
-func quote(name string) string {
-	if strings.ContainsAny(name, " \t'\"$&()<>|;*?`\\!#") {
-		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+// shortID is enough of a job's id for a command. Its name may be that of other nights' jobs, too.
+func shortID(j Job) string {
+	const enough = 8
+	return j.ID[:min(len(j.ID), enough)]
+}
+
+func names(jobs []Job) (list []string) {
+	for _, j := range jobs {
+		list = append(list, j.Name)
 	}
-	return name
+	return list
 }
 
 // count is a number with its noun.
@@ -221,5 +226,9 @@ func (r *Run) Took() time.Duration {
 	if r.Summary == nil {
 		return 0
 	}
-	return time.Duration(r.Summary.Duration * float64(time.Second)).Round(time.Millisecond)
+	took := time.Duration(r.Summary.Duration * float64(time.Second))
+	if took > 10*time.Second {
+		return took.Round(100 * time.Millisecond)
+	}
+	return took.Round(time.Millisecond)
 }
