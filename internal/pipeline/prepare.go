@@ -91,7 +91,29 @@ func (s *submission) prepareOne(ctx context.Context, shot *shot) (err error) {
 		return nil
 	}
 	shot.values, err = settings.Resolve(ctx, settings.Input{Job: shot.Job, Type: shot.jobType, Facts: shot.facts, Blender: s.opt.Blender})
+	if err == nil {
+		s.tellOutput(shot)
+	}
 	return err
+}
+
+// tellOutput warns of a job that would render over the frames of another blend file. Two jobs of one file may well share
+// the frames among them.
+func (s *submission) tellOutput(shot *shot) {
+	output, _ := shot.values["render_output_path"].(string)
+	if output == "" || shot.Blend == "" {
+		return
+	}
+	s.mu.Lock()
+	other, taken := s.outputs[output]
+	if !taken {
+		s.outputs[output] = shot.Blend
+	}
+	s.mu.Unlock()
+	if taken && other != shot.Blend {
+		s.Sink.Emit(report.Warning{Code: "same-output", Path: shot.Blend, Job: shot.Name,
+			Message: fmt.Sprintf("it renders to %s, and so does %s: one may overwrite the frames of the other; give the jobs different names", output, other)})
+	}
 }
 
 // checkScene makes sure that the scene that somebody asked for is there.

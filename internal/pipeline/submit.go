@@ -90,6 +90,7 @@ type submission struct {
 	failures int
 	shapes   map[string]bool // of jobs that the Manager's check has passed
 	told     map[string]bool // warnings, so that two hundred shots do not repeat them
+	outputs  map[string]string // by render_output_path: the blend file of the first job with it
 	trees    map[string][]walk.File
 	planners map[string]*pack.Planner // by project
 }
@@ -156,7 +157,7 @@ func (s *submission) failed(ctx context.Context, shot *shot, err error) {
 // open asks the Manager what jobs are checked against, checks the manifest, and takes locks and journal.
 func (r *run) open(ctx context.Context, opt SubmitOptions) (_ *submission, err error) {
 	s := &submission{
-		run: r, opt: opt, shapes: make(map[string]bool), told: make(map[string]bool), trees: make(map[string][]walk.File),
+		run: r, opt: opt, shapes: make(map[string]bool), told: make(map[string]bool), outputs: make(map[string]string), trees: make(map[string][]walk.File),
 		posting: make(chan struct{}, postsAtOnce),
 		digests: &digests{sender: &r.sender, slots: make(chan struct{}, r.hashWorkers()), paths: make(map[string]*digesting)},
 	}

@@ -7,11 +7,12 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/flsync/flsync/submit/internal/jobname"
 )
 
 // Rules are a studio's conventions: which blend file is behind a clip, and how frames of media relate to
@@ -112,29 +113,11 @@ func Plan(clips []Clip, r Rules) (*Conform, error) {
 		}
 		spans[blend] = append(spans[blend], span)
 	}
-	names := shotNames(order)
+	names := jobname.Distinct(order)
 	for _, blend := range order {
 		plan.Shots = append(plan.Shots, Shot{Blend: blend, Name: names[blend], Frames: union(spans[blend]), Uses: len(spans[blend])})
 	}
 	return plan, nil
-}
-
-// shotNames gives each blend file the name of its file, with as many folders before it as tell it from the
-// others: jobs of one name would render into one folder.
-func shotNames(blends []string) map[string]string {
-	names := make(map[string]string, len(blends))
-	for depth := 1; ; depth++ {
-		owners, more := make(map[string]int), false
-		for _, blend := range blends {
-			parts := strings.Split(strings.TrimSuffix(blend, path.Ext(blend)), "/")
-			names[blend] = strings.Join(parts[max(0, len(parts)-depth):], "_")
-			owners[names[blend]]++
-			more = more || depth < len(parts)
-		}
-		if len(owners) == len(blends) || !more {
-			return names
-		}
-	}
 }
 
 func reason(err error) string {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/flsync/flsync/submit/internal/jobname"
 )
 
 // expander collects jobs and mistakes.
@@ -200,7 +202,7 @@ func (d *draft) build(blend string) {
 	j.Name, j.Type, j.WorkerTag, j.Scene = text("name", opts.Name), text("type", opts.Type), text("worker_tag", opts.WorkerTag), text("scene", opts.Scene)
 	j.InitialStatus = text("initial_status", map[bool]string{true: "paused"}[opts.Paused])
 	if j.Name == "" && blend != "" {
-		j.Name = strings.TrimSuffix(filepath.Base(blend), filepath.Ext(blend))
+		j.Name, j.unnamed = strings.TrimSuffix(filepath.Base(blend), filepath.Ext(blend)), true
 	}
 	if j.Type == "" && blend != "" && !d.job.has("type") && !d.defaults.has("type") {
 		j.Type = DefaultType
@@ -305,5 +307,30 @@ func (e *expander) checkKeys() {
 			why = "both have the key " + strconv.Quote(j.Key)
 		}
 		e.errs.Add(j.At("key"), "this job and the one at %s would be taken for one: %s", other.Pos, why)
+	}
+}
+
+// tellApart puts folders before the names of jobs that nobody named and whose blend files are called alike, such as
+// shots/sh010/anim.blend and shots/sh020/anim.blend: they would render into one folder. Their keys stay, so that it
+// does not matter which of them are submitted together.
+func (e *expander) tellApart() {
+	alike := map[string][]*Job{}
+	for _, j := range e.jobs {
+		if j.unnamed {
+			alike[j.Name] = append(alike[j.Name], j)
+		}
+	}
+	for _, jobs := range alike {
+		if len(jobs) == 1 {
+			continue
+		}
+		blends := make([]string, len(jobs))
+		for i, j := range jobs {
+			blends[i] = filepath.ToSlash(j.Blend)
+		}
+		names := jobname.Distinct(blends)
+		for i, j := range jobs {
+			j.Name = names[blends[i]]
+		}
 	}
 }

@@ -38,7 +38,8 @@ type Job struct {
 	// made of project, name and blend file.
 	Key string
 
-	places map[string]Pos
+	places  map[string]Pos
+	unnamed bool // its name is its blend file's
 }
 
 // Setting is a value and where it was given.
@@ -97,6 +98,7 @@ func Load(targets []string, opts Options) ([]*Job, error) {
 		e.target(target)
 	}
 	e.checkKeys()
+	e.tellApart()
 	return e.jobs, errs.Err()
 }
 
