@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/flsync/flsync/internal/config"
 )
@@ -103,6 +104,8 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 			_ = cmd.RegisterFlagCompletionFunc(flag, complete) // the flag is there, and has none yet
 		}
 	}
+	// Shells show the description as it stands: the backquotes around a value's name are for the help alone.
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") })
 	for _, c := range cmd.Commands() {
 		a.completeFlags(c)
 	}
