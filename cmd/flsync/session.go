@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,7 +86,11 @@ func (a *app) refused(ctx context.Context, cmd *cobra.Command, args []string, er
 	if !keepsLog(cmd) {
 		return err
 	}
-	s := a.newSession(cmd.Name())
+	mute := *a
+	if !a.json { // the message on standard error is enough for people
+		mute.stdout = io.Discard
+	}
+	s := mute.newSession(cmd.Name())
 	s.keeps = true
 	if s.open() == nil {
 		if f := cmd.Flags().Lookup("notify"); f != nil {

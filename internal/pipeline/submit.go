@@ -88,8 +88,8 @@ type submission struct {
 
 	mu       sync.Mutex
 	failures int
-	shapes   map[string]bool // of jobs that the Manager's check has passed
-	told     map[string]bool // warnings, so that two hundred shots do not repeat them
+	shapes   map[string]bool   // of jobs that the Manager's check has passed
+	told     map[string]bool   // warnings, so that two hundred shots do not repeat them
 	outputs  map[string]string // by render_output_path: the blend file of the first job with it
 	trees    map[string][]walk.File
 	planners map[string]*pack.Planner // by project
