@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -11,6 +12,9 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"flsync": main})
 }
+
+// settled is longer than the cache distrusts a file that has just been written, as those of a script are.
+const settled = 50 * time.Millisecond
 
 // TestScripts runs the program as people do: one script a matter.
 func TestScripts(t *testing.T) {
@@ -28,6 +32,7 @@ func TestScripts(t *testing.T) {
 			if coverage := os.Getenv("GOCOVERDIR"); coverage != "" {
 				e.Setenv("GOCOVERDIR", coverage)
 			}
+			time.Sleep(settled)
 			return nil
 		},
 	})

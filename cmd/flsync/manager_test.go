@@ -101,6 +101,7 @@ func runManagerScripts(t *testing.T, address string) {
 			e.Setenv("FLSYNC_MANAGER", f.spy)
 			e.Values["workers"] = map[string]*simworker.Worker{}
 			e.Defer(func() { f.clear(t) })
+			time.Sleep(settled)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
