@@ -198,7 +198,8 @@ func pairs(flag string, list []string) (map[string]string, error) {
 	return m, nil
 }
 
-// waitUntil waits for the next time that the clock shows at, such as 22:00.
+// waitUntil waits for the next time that the clock shows at, such as 22:00. The clock may be set meanwhile, or stand
+// still while the computer sleeps.
 func (s *session) waitUntil(ctx context.Context, at string) error {
 	if at == "" {
 		return nil
@@ -208,14 +209,38 @@ func (s *session) waitUntil(ctx context.Context, at string) error {
 		return err
 	}
 	s.sink.Emit(report.Note{Message: "waiting until " + until.Format(time.DateTime)})
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	const look = 10 * time.Second // at the clock
+	for {
+		now := time.Now()
+		next, err := stillUntil(until, at, now)
+		switch {
+		case err != nil:
+			return err
+		case !next.After(now):
+			return nil
+		case !next.Equal(until):
+			s.sink.Emit(report.Note{Message: "the clock was set; waiting until " + next.Format(time.DateTime)})
+			until = next
+		}
+		select {
+		case <-time.After(min(until.Sub(now), look)):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
+}
+
+// overslept is how late the awaited time may still be taken for it, as after a night in which the computer slept. Later
+// than that the clock was wrong when the wait began.
+const overslept = 12 * time.Hour
+
+// stillUntil is what until, which was the next time that a clock shows at, is when the clock shows now.
+func stillUntil(until time.Time, at string, now time.Time) (time.Time, error) {
+	next, err := nextTime(at, now)
+	if err == nil && next.After(until) && now.Sub(until) < overslept {
+		next = until
+	}
+	return next, err
 }
 
 // nextTime is the next moment after now at which a clock on the wall shows at.
