@@ -127,7 +127,7 @@ func (s *Store) rewritten(ctx context.Context, c Changed, key string) (string, e
 // touch notes that a file is used.
 func (s *Store) touch(path string) error {
 	now := s.now()
-	if info, err := os.Stat(path + usedSuffix); err == nil && now.Sub(info.ModTime()) < usedGrain {
+	if info, err := os.Stat(path + usedSuffix); err == nil && now.Sub(info.ModTime()).Abs() < usedGrain {
 		return nil
 	}
 	f, err := os.OpenFile(path+usedSuffix, os.O_CREATE|os.O_WRONLY, 0o600)

@@ -198,6 +198,21 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// A copy that was used while the clock stood in the future does not count as used until then.
+func TestPruneAfterTheFuture(t *testing.T) {
+	s := testStore(t, StoreConfig{MaxBytes: 1, KeepFor: time.Hour})
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	c, _ := sampleFile(t)
+	for _, at := range []time.Time{now.AddDate(12, 0, 0), now} {
+		s.now = func() time.Time { return at }
+		mustRewrite(t, s, c, "0")
+	}
+	s.now = func() time.Time { return now.AddDate(0, 0, 1) }
+	if done, err := s.Prune(t.Context()); err != nil || done.Files != 1 {
+		t.Errorf("%+v, %v: want it removed, a day after it was used", done, err)
+	}
+}
+
 func mustRead(t *testing.T, file string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(file)

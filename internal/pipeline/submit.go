@@ -209,10 +209,7 @@ func leftOpen(dir, manager string, config *once.Config) error {
 	if err != nil {
 		return err
 	}
-	config.Released, config.Unsettled = open.Released, make(map[string]once.Sent)
-	for key, u := range open.Unsettled {
-		config.Unsettled[key] = once.Sent(u)
-	}
+	config.Released, config.Unsettled = open.Released, open.Unsettled
 	return nil
 }
 

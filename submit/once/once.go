@@ -56,17 +56,11 @@ type Config struct {
 	// which another computer submits the same jobs; the list of a large farm takes the Manager a second or more.
 	Fresh time.Duration
 
-	// Unsettled are jobs that earlier runs sent without hearing an answer, by key.
-	Unsettled map[string]Sent
+	// Unsettled are the earlier runs that sent a job without hearing an answer, by its key. They have ended.
+	Unsettled map[string]string
 
 	// Released are ids of held jobs that earlier runs have released: who pauses one of them now means it.
 	Released map[string]bool
-}
-
-// Sent is a submission of which nobody knows whether it took effect.
-type Sent struct {
-	Run string
-	At  time.Time
 }
 
 // Poster submits the jobs of one run. It can be used from any goroutine.
@@ -74,6 +68,7 @@ type Poster struct {
 	manager Manager
 	journal Journal
 	config  Config
+	began   time.Time
 
 	mu    sync.Mutex
 	known map[string][]api.Job // the Manager's jobs by key, newest first; nil until asked
@@ -101,7 +96,7 @@ func New(m Manager, j Journal, c Config) *Poster {
 	if c.Settle == 0 {
 		c.Settle = 10 * time.Second
 	}
-	return &Poster{manager: m, journal: j, config: c}
+	return &Poster{manager: m, journal: j, config: c, began: time.Now()}
 }
 
 // Find returns the newest job of this key that is alive or done: anything but canceled, failed, or about
@@ -111,8 +106,8 @@ func (p *Poster) Find(ctx context.Context, key string) (api.Job, bool, error) {
 	if err != nil {
 		return api.Job{}, false, err
 	}
-	if sent, unsettled := p.config.Unsettled[key]; unsettled {
-		if jobs, err = p.awaitKey(ctx, key, jobs, asked, sent); err != nil {
+	if run, unsettled := p.config.Unsettled[key]; unsettled {
+		if jobs, err = p.awaitKey(ctx, key, jobs, asked, run); err != nil {
 			return api.Job{}, false, err
 		}
 	}
@@ -151,13 +146,11 @@ func (p *Poster) knownJobs(ctx context.Context, key string) ([]api.Job, time.Tim
 	return p.known[key], p.asked, nil
 }
 
-// awaitKey asks for the jobs of a key until one that an earlier run sent has come in, or cannot any more.
-func (p *Poster) awaitKey(ctx context.Context, key string, jobs []api.Job, asked time.Time, sent Sent) ([]api.Job, error) {
-	settled := sent.At.Add(p.config.Settle)
-	if latest := time.Now().Add(p.config.Settle); settled.After(latest) {
-		settled = latest // the clock was set back meanwhile
-	}
-	came := func(j api.Job) bool { return j.Metadata[MetaRun] == sent.Run }
+// awaitKey asks for the jobs of a key until one that an earlier run sent has come in, or cannot any more. That run had
+// ended when this one began; when it sent the job by the clock says nothing, for clocks are set.
+func (p *Poster) awaitKey(ctx context.Context, key string, jobs []api.Job, asked time.Time, run string) ([]api.Job, error) {
+	settled := p.began.Add(p.config.Settle)
+	came := func(j api.Job) bool { return j.Metadata[MetaRun] == run }
 	wait := p.config.FirstWait
 	for asked.Before(settled) && !slices.ContainsFunc(jobs, came) {
 		select {
