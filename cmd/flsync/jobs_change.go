@@ -258,7 +258,12 @@ func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes bool
 	if age <= 0 {
 		return usagef("--older-than %q would delete everything", olderThan)
 	}
-	limit := time.Now().Add(-age).Truncate(time.Second) // as the Manager would, but upwards
+	// What a job's times mean is known by the Manager's clock alone: ours may be wrong, and would have all deleted.
+	ahead, err := m.ClockDifference(ctx)
+	if err != nil {
+		return fmt.Errorf("the age of jobs cannot be told, nothing is deleted: %w", err)
+	}
+	limit := time.Now().Add(ahead.Truncate(time.Second) - age).Truncate(time.Second)
 	jobs, err := fetchJobs(ctx, m)
 	if err != nil {
 		return err

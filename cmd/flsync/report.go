@@ -19,6 +19,7 @@ import (
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/report/page"
+	"github.com/flsync/flsync/submit/journal"
 )
 
 func (a *app) reportCommand() *cobra.Command {
@@ -67,6 +68,7 @@ func loadRun(dir string, args []string) (*page.Run, error) {
 	if len(runs) == 0 {
 		return nil, errors.New("there is no run yet")
 	}
+	journal.NewestFirst(runs, time.Now())
 	if len(args) == 0 {
 		return lastRun(dir, runs)
 	}

@@ -90,7 +90,7 @@ func runColumns() []column[journal.Past] {
 			if p.Ended.IsZero() {
 				return "no end"
 			}
-			return p.Ended.Sub(p.Began).Round(100 * time.Millisecond).String()
+			return p.Took.Round(100 * time.Millisecond).String()
 		}, right: true},
 		{title: "exit", cell: func(p journal.Past) string { return fmt.Sprint(p.ExitCode) }, right: true},
 		{title: "posted", cell: func(p journal.Past) string { return count(p, journal.Job.Posted) }, right: true},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/submit/journal"
 )
 
 // A session is one run of a command that works on files or jobs. It opens with a Start event and closes
@@ -172,5 +173,5 @@ func newRunID(now time.Time) string {
 	var random [2]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
 	fraction := now.Nanosecond() / int(time.Second/4096)
-	return fmt.Sprintf("%s-%03x%x", now.UTC().Format("20060102-150405"), min(fraction, 0xfff), random)
+	return fmt.Sprintf("%s-%03x%x", now.UTC().Format(journal.NameTime), min(fraction, 0xfff), random)
 }

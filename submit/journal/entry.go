@@ -42,7 +42,10 @@ type Entry struct {
 	Checkout    string `json:"checkout,omitempty"` // asked for, then returned
 	Job         string `json:"job,omitempty"`      // the Manager's id
 	Error       string `json:"error,omitempty"`
-	ExitCode    int    `json:"exit_code,omitempty"` // of Ended
+
+	// Of Ended. Seconds is how long the run took: two times do not tell when the clock was set in between.
+	ExitCode int     `json:"exit_code,omitempty"`
+	Seconds  float64 `json:"seconds,omitempty"`
 }
 
 // Head says what a run is.

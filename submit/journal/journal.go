@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,8 @@ const keepRuns = 500
 
 // Run is the journal of the run that is going on.
 type Run struct {
-	file *os.File
+	file  *os.File
+	began time.Time
 
 	mu      sync.Mutex
 	waiting []waiter
@@ -43,7 +45,7 @@ func Create(dir string, head Head) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	r := &Run{file: file}
+	r := &Run{file: file, began: time.Now()}
 	if err := r.Record(context.Background(), Entry{Step: Begun, Head: &head}); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -55,6 +57,9 @@ func Create(dir string, head Head) (*Run, error) {
 func (r *Run) Record(ctx context.Context, e Entry) error {
 	if e.Time.IsZero() {
 		e.Time = time.Now().UTC()
+	}
+	if e.Step == Ended {
+		e.Seconds = time.Since(r.began).Seconds()
 	}
 	line, err := e.line()
 	if err != nil {
@@ -115,7 +120,7 @@ func (r *Run) write() {
 // Close ends the journal.
 func (r *Run) Close() error { return r.file.Close() }
 
-// names lists the journals in dir, newest first: their names begin with the time.
+// names lists the journals in dir, newest first.
 func names(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -130,9 +135,29 @@ func names(dir string) ([]string, error) {
 			found = append(found, e.Name())
 		}
 	}
-	slices.Sort(found)
-	slices.Reverse(found)
+	NewestFirst(found, time.Now())
 	return found, nil
+}
+
+// NameTime is the layout of the time, in UTC, that the name of a run begins with.
+const NameTime = "20060102-150405"
+
+// NewestFirst sorts names of runs. Those of a time that is yet to come are the last: the clock was wrong then, and
+// they are not to count as the latest for years.
+func NewestFirst(names []string, now time.Time) {
+	latest := now.UTC().Format(NameTime) + "~" // behind all names of this second
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(yetToCome(a > latest, b > latest), strings.Compare(b, a)) })
+}
+
+// yetToCome has what is in the future sorted behind what is not.
+func yetToCome(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 // prune takes the oldest journals away. What cannot go today goes tomorrow.

@@ -98,7 +98,7 @@ func TestLeftOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Open{Unsettled: map[string]Unsettled{"lost": {Run: "1", At: when}, "failed": {Run: "1", At: when}}, Released: map[string]bool{"id-3": true}}
+	want := Open{Unsettled: map[string]string{"lost": "1", "failed": "1"}, Released: map[string]bool{"id-3": true}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -118,7 +118,7 @@ func TestLeftOpenWithinASecond(t *testing.T) {
 		write(t, dir, name.first, []Entry{{Time: when, Step: Posting, Key: "k"}, {Time: when, Step: Refused, Key: "k"}})
 		write(t, dir, name.second, []Entry{{Time: when, Step: Posting, Key: "k"}})
 		got, err := LeftOpen(dir, "http://m")
-		if err != nil || got.Unsettled["k"].Run != name.second {
+		if err != nil || got.Unsettled["k"] != name.second {
 			t.Errorf("%s after %s: %+v, %v", name.second, name.first, got, err)
 		}
 	}
@@ -282,4 +282,61 @@ func BenchmarkRecord(b *testing.B) {
 			}
 		}
 	})
+}
+
+// Runs of a night in which the clock stood in the future are not the latest for ever.
+func TestRunsOfTheFuture(t *testing.T) {
+	dir := t.TempDir()
+	future, past := time.Now().AddDate(12, 0, 0).UTC(), time.Now().AddDate(0, 0, -1).UTC()
+	for _, run := range []struct {
+		at   time.Time
+		step Step
+	}{{future, Posting}, {past, Posted}} {
+		r, err := Create(dir, Head{Run: run.at.Format(NameTime) + "-a", Manager: "http://m"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Record(t.Context(), Entry{Step: run.step, Key: "k"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runs, err := List(dir, 1); err != nil || len(runs) != 1 || runs[0].Run != past.Format(NameTime)+"-a" {
+		t.Errorf("the latest: %+v, %v", runs, err)
+	}
+	names := []string{"20260101-000000-a", "20991231-235959-b", "20260102-000000-c", "20380119-031407-d"}
+	NewestFirst(names, time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC))
+	if diff := cmp.Diff([]string{"20260102-000000-c", "20260101-000000-a", "20991231-235959-b", "20380119-031407-d"}, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// How long a run took does not hang on the clock on the wall.
+func TestTook(t *testing.T) {
+	begun := Entry{Step: Begun, Time: when, Head: &Head{Run: "r"}}
+	for _, tt := range []struct {
+		end  Entry
+		want time.Duration
+	}{
+		{Entry{Step: Ended, Time: when.AddDate(-50, 0, 0), Seconds: 1.5}, 1500 * time.Millisecond},
+		{Entry{Step: Ended, Time: when.Add(time.Minute)}, time.Minute}, // of an older version
+		{Entry{Step: Ended, Time: when.Add(-time.Hour)}, 0},
+	} {
+		if p, ok := tell([]Entry{begun, tt.end}); !ok || p.Took != tt.want {
+			t.Errorf("%+v: took %v", tt.end, p.Took)
+		}
+	}
+	dir := t.TempDir()
+	r, err := Create(dir, Head{Run: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.Record(t.Context(), Entry{Step: Ended, Time: when.AddDate(12, 0, 0)}), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if runs, err := List(dir, 0); err != nil || len(runs) != 1 || runs[0].Took <= 0 || runs[0].Took > time.Hour {
+		t.Errorf("%+v, %v", runs, err)
+	}
 }

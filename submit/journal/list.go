@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,6 +14,7 @@ import (
 type Past struct {
 	Head
 	Began, Ended time.Time // Ended is zero for a run that was killed, or that is going on
+	Took         time.Duration
 	ExitCode     int
 	Jobs         []Job
 }
@@ -71,7 +73,10 @@ func List(dir string, limit int) ([]Past, error) {
 		}
 	}
 	// Names tell runs of one second apart by chance only, and what is open hangs on which came last.
-	slices.SortStableFunc(runs, func(a, b Past) int { return b.Began.Compare(a.Began) })
+	now := time.Now()
+	slices.SortStableFunc(runs, func(a, b Past) int {
+		return cmp.Or(yetToCome(a.Began.After(now), b.Began.After(now)), b.Began.Compare(a.Began))
+	})
 	markUsed(runs)
 	return runs, nil
 }
@@ -96,16 +101,10 @@ func markUsed(runs []Past) {
 
 // Open is what earlier runs on a Manager leave open.
 type Open struct {
-	// Unsettled are jobs that were sent and never answered for, by key, the latest of each.
-	Unsettled map[string]Unsettled
+	// Unsettled are jobs that were sent and never answered for, by key: the latest run of each that did so.
+	Unsettled map[string]string
 	// Released are the Manager's ids of held jobs that were released.
 	Released map[string]bool
-}
-
-// Unsettled is a submission that may have taken effect.
-type Unsettled struct {
-	Run string
-	At  time.Time
 }
 
 // lookBack is how many runs LeftOpen reads: more than a night has.
@@ -113,7 +112,7 @@ const lookBack = 50
 
 // LeftOpen reads what earlier runs on a Manager leave open.
 func LeftOpen(dir, manager string) (Open, error) {
-	open := Open{Unsettled: make(map[string]Unsettled), Released: make(map[string]bool)}
+	open := Open{Unsettled: make(map[string]string), Released: make(map[string]bool)}
 	runs, err := List(dir, lookBack)
 	if err != nil {
 		return open, err
@@ -128,7 +127,7 @@ func LeftOpen(dir, manager string) (Open, error) {
 				open.Released[j.ID] = true
 			}
 			if _, known := open.Unsettled[j.Key]; !known && !settled[j.Key] && j.sent {
-				open.Unsettled[j.Key] = Unsettled{Run: r.Run, At: j.Time}
+				open.Unsettled[j.Key] = r.Run
 			}
 			settled[j.Key] = true
 		}
@@ -146,6 +145,10 @@ func tell(entries []Entry) (p Past, ok bool) {
 	for _, e := range entries[1:] {
 		if e.Step == Ended {
 			p.Ended, p.ExitCode = e.Time, e.ExitCode
+			p.Took = time.Duration(e.Seconds * float64(time.Second))
+			if e.Seconds == 0 { // of a version that did not write it
+				p.Took = max(0, e.Time.Sub(p.Began))
+			}
 			continue
 		}
 		i, known := at[e.Key]
