@@ -29,6 +29,7 @@ func newerManager(t *testing.T, alter func(string) string) (url string, sent fun
 		"GET worker-mgt/tags":                                  `{"tags":[` + tag + `]}`,
 		"GET worker-mgt/tag/" + someID:                         tag,
 		"GET status":                                           `{"status":"dreaming","extra":1}`,
+		"GET version":                                          `{"name":"Flamenco","version":"4.0","shortversion":"4.0","git":"a"}`,
 		"GET configuration/file":                               `{"manager_name":"a","extra":{"large":9007199254740993,"million":1000000,"share":0.5}}`,
 		"POST configuration/check/shared-storage":              `{"path":"/s","is_usable":true,"cause":"fine"}`,
 		"POST configuration/check/blender":                     `{"path":"/b","input":"/b","source":"by_magic","is_usable":true,"cause":"fine","extra":{"spell":1}}`,
