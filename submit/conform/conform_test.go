@@ -131,6 +131,8 @@ func TestOTIORoots(t *testing.T) {
 	for root, want := range map[string]Range{
 		`{"OTIO_SCHEMA": "Track.1", "children": [` + clip + `], "source_range": {"start_time": {"rate": 24, "value": 2}, "duration": {"rate": 24, "value": 3}}}`: {7, 3, 24},
 		`{"OTIO_SCHEMA": "SerializableCollection.1", "children": [` + clip + `]}`:                                                                                {5, 7, 24},
+		// a range that begins at the record's timecode, beside all that is in the stack
+		`{"OTIO_SCHEMA": "Stack.1", "children": [` + clip + `], "source_range": {"start_time": {"rate": 24, "value": 86400}, "duration": {"rate": 24, "value": 7}}}`: {5, 7, 24},
 	} {
 		clips, err := Read("x.otio", strings.NewReader(root), Options{})
 		if err != nil || len(clips) != 1 || clips[0].Source != want {

@@ -264,8 +264,10 @@ func (w *otioWalk) show(o *otioObject, where string, at float64, beyond, cut str
 	}
 	own := o.own()
 	length := own.end - own.begin
-	if all := o.contents(); o.sequential() && (own.end <= all.begin || own.begin >= all.end) {
-		// A range beside all that is in a track trims nothing: it notes the timecode where the record begins.
+	if all := o.contents(); len(o.Children) > 0 && (own.end <= all.begin || own.begin >= all.end) {
+		// A range beside all that is in a track or stack trims nothing: it notes the timecode where the record begins.
+		// OpenTimelineIO's trimmed_range_of_child has none of the children seen then, and its find_clips lists them all:
+		// a night without any shot is the worse mistake.
 		return w.visit(o, where, always, depth+1)
 	}
 	// From when to when it is seen, counted from its beginning.
