@@ -59,18 +59,23 @@ func (a *app) serve(ctx context.Context, listen, storage string, workers int) er
 	url := "http://" + listener.Addr().String()
 	a.sink().Emit(report.Listening{URL: url, Storage: storage})
 
-	group, serving := errgroup.WithContext(ctx)
+	// The Manager ends after its workers, so that they can sign off.
+	group, working := errgroup.WithContext(ctx)
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error { return m.Serve(serving, listener) })
-	if workers > 0 {
-		group.Go(func() error {
-			client, err := flamenco.New(flamenco.Config{URL: url, Version: a.version})
-			if err != nil {
-				return fmt.Errorf("simulated workers: %w", err)
-			}
-			defer client.Close()
-			return simworker.Run(serving, workers, simworker.Config{Client: client, StepTime: simulatedFrame})
-		})
-	}
+	group.Go(func() error {
+		defer stop()
+		if workers == 0 {
+			<-working.Done()
+			return nil
+		}
+		client, err := flamenco.New(flamenco.Config{URL: url, Version: a.version})
+		if err != nil {
+			return fmt.Errorf("simulated workers: %w", err)
+		}
+		defer client.Close()
+		return simworker.Run(working, workers, simworker.Config{Client: client, StepTime: simulatedFrame})
+	})
 	err = errors.Join(group.Wait(), m.Close())
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		return nil // being told to end is how a server ends
