@@ -199,7 +199,8 @@ func pairs(flag string, list []string) (map[string]string, error) {
 }
 
 // waitUntil waits for the next time that the clock shows at, such as 22:00. The clock may be set meanwhile, or stand
-// still while the computer sleeps.
+// still while the computer sleeps. The run begins then: its length and its place among other runs are those of the work,
+// not of the wait.
 func (s *session) waitUntil(ctx context.Context, at string) error {
 	if at == "" {
 		return nil
@@ -217,6 +218,7 @@ func (s *session) waitUntil(ctx context.Context, at string) error {
 		case err != nil:
 			return err
 		case !next.After(now):
+			s.began, s.id = now, newRunID(now)
 			return nil
 		case !next.Equal(until):
 			s.sink.Emit(report.Note{Message: "the clock was set; waiting until " + next.Format(time.DateTime)})
