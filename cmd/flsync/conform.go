@@ -104,7 +104,7 @@ func (s *session) conform(f *conformFlags, edit string) error {
 	case len(plan.Problems) > 0 && found == 0:
 		return fmt.Errorf("none of %d clips leads to a blend file", len(plan.Problems))
 	case len(plan.Problems) > 0:
-		return fmt.Errorf("%w: %d clips lead to no blend file", pipeline.ErrPartial, len(plan.Problems))
+		return fmt.Errorf("%w: clips that lead to no blend file: %d", pipeline.ErrPartial, len(plan.Problems))
 	}
 	return nil
 }
