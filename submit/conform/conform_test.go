@@ -68,6 +68,20 @@ func TestRead(t *testing.T) {
 			{"sq030_sh060", 0, 14, 24}, // its track ends in a transition
 			{"sq040_sh010", 1001, 50, 24},
 		}},
+		{"trimmed.otio", Options{}, []used{ // a stack of 10 to 60 that dissolves show 4 frames earlier and 5 longer
+			{"sq010_sh010", 0, 30, 24},
+			{"sq010_sh020", 106, 24, 24},
+			{"sq010_sh030", 200, 30, 24},
+			{"sq010_sh040", 1001, 45 * ntsc(23.976) / 24, ntsc(23.976)}, // 45 frames of 24 a second
+			{"sq010_sh050", 42, 54, 24},                                 // 3 frames earlier, at double speed
+		}},
+		{"trimmed.otio", Options{Cuts: true}, []used{
+			{"sq010_sh010", 0, 24, 24},
+			{"sq010_sh020", 110, 20, 24},
+			{"sq010_sh030", 200, 25, 24},
+			{"sq010_sh040", 1001, 40 * ntsc(23.976) / 24, ntsc(23.976)},
+			{"sq010_sh050", 48, 48, 24},
+		}},
 		{"reel.edl", Options{}, []used{
 			{"sq010_sh010", 109652, 42, ntsc(29.97)},
 			{"sq010_sh010", 109694, 15, ntsc(29.97)}, // goes in the wipe
@@ -92,7 +106,7 @@ func TestRead(t *testing.T) {
 			for _, c := range readFile(t, test.file, test.opt) {
 				got = append(got, used{c.Name, c.Source.Start, c.Source.Duration, c.Source.Rate})
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
+			if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(0, grain)); diff != "" {
 				t.Error(diff)
 			}
 		})
