@@ -285,6 +285,7 @@ func (z *zstdFrames) frame(i int) (*frame, error) {
 		if z.frames[next].ready == nil && z.begin(next) != nil {
 			break // reported when it is asked for
 		}
+		z.recent.MoveToFront(z.frames[next].used) // what was passed goes first, not what is to come
 	}
 	<-f.ready
 	return f, f.err
