@@ -35,7 +35,7 @@ func BenchmarkContents(b *testing.B) {
 				var shared blend.Shared
 				var plans planCache
 				for b.Loop() {
-					f, err := blend.Open(path, blend.Options{Shared: &shared})
+					f, err := blend.Open(b.Context(), path, blend.Options{Shared: &shared})
 					if err != nil {
 						b.Fatal(err)
 					}

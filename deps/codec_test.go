@@ -12,7 +12,7 @@ import (
 
 func readFile(t testing.TB, path string) *Contents {
 	t.Helper()
-	f, err := blend.Open(path, blend.Options{})
+	f, err := blend.Open(t.Context(), path, blend.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

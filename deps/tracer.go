@@ -191,7 +191,7 @@ func (t *Tracer) read(ctx context.Context, path string, graph bool) (*tracedFile
 			return newTracedFile(path, c), nil
 		}
 	}
-	f, err := blend.Open(native, blend.Options{Shared: &t.shared})
+	f, err := blend.Open(ctx, native, blend.Options{Shared: &t.shared})
 	if err != nil {
 		return nil, err
 	}
@@ -199,6 +199,9 @@ func (t *Tracer) read(ctx context.Context, path string, graph bool) (*tracedFile
 	c, err := readContents(f, &t.plans, graph, 0)
 	if err != nil {
 		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // a file packed into it may have been cut short by that
 	}
 	if key != nil && sameFile(before, native) {
 		t.config.Facts.Put(key, encodeContents(c))

@@ -2,6 +2,7 @@ package blend
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"os"
 )
@@ -37,8 +38,9 @@ type Options struct {
 }
 
 // Open opens the Blender file at path. Errors are of type [*FormatError] when
-// they are about its contents, else those of package os.
-func Open(path string, opts Options) (*File, error) {
+// they are about its contents, else those of package os. When ctx is cancelled
+// whatever reads the file gives the error of ctx.
+func Open(ctx context.Context, path string, opts Options) (*File, error) {
 	osFile, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -53,13 +55,26 @@ func Open(path string, opts Options) (*File, error) {
 		osFile.Close()
 		return nil, err
 	}
-	f, err := NewReader(osFile, info.Size(), opts)
+	f, err := NewReader(cancellable{ctx, osFile}, info.Size(), opts)
 	if err != nil {
 		osFile.Close()
 		return nil, err
 	}
 	f.closers = append(f.closers, osFile)
 	return f, nil
+}
+
+// cancellable is a file that can be read until a context is cancelled.
+type cancellable struct {
+	ctx context.Context
+	r   io.ReaderAt
+}
+
+func (c cancellable) ReadAt(b []byte, off int64) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.ReadAt(b, off)
 }
 
 // NewReader reads a Blender file of size bytes from r, which must stay

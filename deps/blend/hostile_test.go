@@ -2,6 +2,7 @@ package blend_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -216,10 +217,10 @@ func TestBombs(t *testing.T) {
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.blend")
-	if _, err := blend.Open(path, blend.Options{}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := blend.Open(t.Context(), path, blend.Options{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
 	}
-	if _, err := blend.Open(dir, blend.Options{}); !errors.Is(err, blend.ErrNotBlend) {
+	if _, err := blend.Open(t.Context(), dir, blend.Options{}); !errors.Is(err, blend.ErrNotBlend) {
 		t.Errorf("a folder: %v", err)
 	}
 	if err := os.WriteFile(path, thing(blendtest.Form{}), 0o666); err != nil {
@@ -228,7 +229,7 @@ func TestOpen(t *testing.T) {
 	var shared blend.Shared
 	var first *blend.DNA
 	for range 2 {
-		f, err := blend.Open(path, blend.Options{Shared: &shared})
+		f, err := blend.Open(t.Context(), path, blend.Options{Shared: &shared})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,6 +243,80 @@ func TestOpen(t *testing.T) {
 	}
 	if msg := fmt.Sprint(&blend.FormatError{Offset: 7, Err: blend.ErrCorrupt, Reason: "why"}); msg != "damaged Blender file: why (at byte 7)" {
 		t.Error(msg)
+	}
+}
+
+// TestPassedOver reads a gzip file with more large blocks than a stream keeps bytes for. Each data-block is read after
+// what belongs to it was passed over, and that is not to mean another pass over the file.
+func TestPassedOver(t *testing.T) {
+	f := blendtest.New(blendtest.Form{}, testDNA)
+	body := make([]byte, 34<<10)
+	for i := range 150 {
+		f.Block("TH", "Thing", uint64(i+1)<<16, blendtest.Values{"id.name": "THnumber", "number": i})
+		for at := 0; at < len(body); at += 16 {
+			binary.LittleEndian.PutUint16(body[at:], uint16((i+1)*at*at>>7))
+		}
+		for n := range 16 {
+			f.Raw("DATA", uint64(n+1), body)
+		}
+	}
+	things := 0
+	for d, err := range open(t, blendtest.Gzip(f.Bytes())).DataBlocks() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := int(d.Struct().Int("number")); n != things || len(d.Data) != 16 {
+			t.Fatalf("thing %d has number %d and %d blocks", things, n, len(d.Data))
+		}
+		things++
+	}
+	if things != 150 {
+		t.Errorf("%d things, want 150", things)
+	}
+}
+
+// TestCancelled reads until the context is cancelled, and then no more.
+func TestCancelled(t *testing.T) {
+	f := blendtest.New(blendtest.Form{}, testDNA)
+	body := make([]byte, 1<<20)
+	for i := range 24 {
+		f.Block("TH", "Thing", uint64(i+1)<<16, blendtest.Values{"number": i})
+		for at := range len(body) / 2 {
+			binary.LittleEndian.PutUint16(body[2*at:], uint16((i+1)*at*at>>7))
+		}
+		f.Raw("DATA", 1, body)
+	}
+	plain := f.Bytes()
+	for name, data := range map[string][]byte{
+		"plain": plain, "gzip": blendtest.Gzip(plain),
+		"zstd": blendtest.Zstd(plain, 1<<20, true), "zstd stream": blendtest.ZstdStream(plain),
+	} {
+		path := filepath.Join(t.TempDir(), "a.blend")
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		f, err := blend.Open(ctx, path, blend.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := 0
+		for d, walked := range f.DataBlocks() {
+			cancel()
+			if err = walked; err != nil {
+				break
+			}
+			f.ReadAt(make([]byte, len(plain)), 0) // more than is kept in memory
+			blocks += 1 + len(d.Data)
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %d blocks, error %v", name, blocks, err)
+		}
+		f.Close()
+		if _, err := blend.Open(ctx, path, blend.Options{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("opening %s: %v", name, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package blend
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -10,7 +11,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// keepLimit is how many bytes a stream keeps of what was read from it.
+// keepLimit is how many bytes a stream keeps of what was read from it: those
+// closest to where it was read last.
 const keepLimit = 48 << 20
 
 // maxPasses is how often a stream is read again from its start for bytes that
@@ -129,8 +131,8 @@ func (s *stream) ReadAt(b []byte, off int64) (int, error) {
 			want = want[:min(int64(len(want)), s.kept[i].off-at)]
 		}
 		got, err := s.advance(want, at)
-		if got > 0 && int64(got) <= s.room {
-			s.room -= int64(got)
+		if got > 0 && int64(got) <= keepLimit {
+			i = s.makeRoom(i, at, int64(got))
 			s.kept = slices.Insert(s.kept, i, segment{at, slices.Clone(want[:got])})
 		}
 		n += got
@@ -139,6 +141,25 @@ func (s *stream) ReadAt(b []byte, off int64) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// makeRoom takes n bytes of room. What is farthest from offset at goes for that:
+// a data-block is read after what belongs to it was passed over, so what was just
+// read is what is asked for again. It gives the new place of segment i.
+func (s *stream) makeRoom(i int, at, n int64) int {
+	for s.room < n {
+		last := len(s.kept) - 1
+		if i > 0 && (i > last || at-s.kept[0].off > s.kept[last].off-at) {
+			s.room += int64(len(s.kept[0].data))
+			s.kept[0].data = nil
+			s.kept, i = s.kept[1:], i-1
+		} else {
+			s.room += int64(len(s.kept[last].data))
+			s.kept = s.kept[:last]
+		}
+	}
+	s.room -= n
+	return i
 }
 
 // find gives the segment that holds a byte, or the place where one would be.
@@ -235,6 +256,8 @@ func decompressError(err error, offset int64) error {
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return formatError(ErrTruncated, offset, "the compressed data stops short")
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):

@@ -12,7 +12,7 @@ import (
 // of a blend file that begins with //, made by value.
 func stringProperties(t *testing.T, file string, value func(old string) string) (edits []pack.Edit, lengths []int64) {
 	t.Helper()
-	f, err := blend.Open(file, blend.Options{})
+	f, err := blend.Open(t.Context(), file, blend.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
