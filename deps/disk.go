@@ -60,9 +60,6 @@ func (d *disk) number(paths ...[]string) []int32 {
 
 // stat tells what is at a path, links followed. What cannot be looked at is absent.
 func (d *disk) stat(p string) presence {
-	if isShare(p) {
-		return absent
-	}
 	d.mu.Lock()
 	known, ok := d.found[p]
 	d.mu.Unlock()
@@ -114,9 +111,6 @@ func (d *disk) list(folder string) []entry {
 // clean takes .. and . out of a path. Where .. comes after a link to a folder,
 // the system follows the link first, and so do we.
 func (d *disk) clean(p string) string {
-	if isShare(p) {
-		return p
-	}
 	lexical := cleanPath(p)
 	if !strings.Contains(p, "/../") {
 		return lexical

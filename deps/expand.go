@@ -58,10 +58,16 @@ func (x *expander) expand(r *Reference, at place) expansion {
 	if r.Form == FormDiskCache {
 		target = folder + "/blendcache_" + stem(base)
 	} else if target = blenderPath(r.Path, folder, x.windows); target == "" {
-		if r.Form < FormPointCache || !strings.HasPrefix(strings.ReplaceAll(r.Path, `\`, "/"), "//") {
+		if r.Form < FormPointCache || !strings.HasPrefix(r.Path, "//") {
 			return expansion{}
 		}
 		target = folder // a folder may be just //
+	}
+	if isShare(target) { // nowhere, whatever there is in the working folder
+		if r.Optional {
+			return expansion{}
+		}
+		return expansion{missing: []string{target}}
 	}
 	if r.Kind == KindLibrary {
 		target = cleanPath(target) // Blender does so for libraries, and for nothing else

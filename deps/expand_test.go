@@ -10,6 +10,10 @@ import (
 // TestExpand finds the files of each form of reference.
 func TestExpand(t *testing.T) {
 	dir := filepath.ToSlash(t.TempDir())
+	t.Chdir(dir) // where nothing is to be looked for
+	if filepath.Separator == '/' {
+		write(t, dir, `\\server\share\a_0001.png`, `\\server/share/v/config/config_0001.uni`, `tex/a.blend`)
+	}
 	write(t, dir,
 		"one.png", "folder.png/inside.png",
 		"seq/a_0001.png", "seq/a_0002.png", "seq/a_10000.png", "seq/a_0001_bak.png", "seq/a_001.png", "seq/a_0003.png/x",
@@ -54,6 +58,10 @@ func TestExpand(t *testing.T) {
 		{Reference{Path: "//elbeem/", Form: FormElbeem}, []string{"elbeem/fluidsurface_final_0001.bobj.gz"}, ""},
 		{Reference{Path: "//elbeem/pre_", Form: FormElbeem}, []string{"elbeem/pre_fluidsurface_final_0001.bobj.gz"}, ""},
 		{Reference{Path: `\\server\share\a.png`}, []string{`(\\server\share\a.png)`}, ""},
+		{Reference{Path: `\\server\share\a_0001.png`, Form: FormSequence}, []string{`(\\server\share\a_0001.png)`}, ""},
+		{Reference{Path: `\\server/share\v`, Form: FormFluid}, []string{`(\\server/share\v)`}, ""},
+		{Reference{Path: `\\server/../tex/a.blend`, Kind: KindLibrary}, []string{`(\\server/../tex/a.blend)`}, ""},
+		{Reference{Path: `\\server\share\a.png`, Optional: true}, nil, ""},
 		{Reference{Path: "//one.png", Base: BaseMain}, []string{"(main/one.png)"}, ""},
 		{Reference{Path: "//one.png", Base: BaseLibrary}, []string{"(lib/one.png)"}, ""},
 	} {

@@ -28,20 +28,21 @@ func blenderPath(p, folder string, windows bool) string {
 		}
 		return p // nothing that could exist
 	}
+	relative := strings.HasPrefix(p, "//")
 	p = strings.ReplaceAll(p, `\`, "/")
 	switch {
 	case isDrive(p) && windows:
 		return p
 	case isDrive(p):
 		return "/" + strings.ToLower(p[:1]) + p[2:]
-	case strings.HasPrefix(p, "//"):
-		return folder + "/" + p[2:]
+	case relative:
+		return below(folder, p[2:])
 	case strings.HasPrefix(p, "/") && windows && isDrive(folder):
 		return folder[:2] + p // on the drive we are on
 	case strings.HasPrefix(p, "/"):
 		return p
 	}
-	return folder + "/" + p
+	return below(folder, p)
 }
 
 // isShare reports whether a path is on a Windows server: \\server\share\a.
@@ -69,8 +70,14 @@ func cleanPath(p string) string {
 	return path.Clean(p)
 }
 
-// folderOf is the folder of an absolute path.
-func folderOf(p string) string { return cleanPath(p[:strings.LastIndexByte(p, '/')+1]) }
+// folderOf is the folder of an absolute path. What is relative to a blend file on
+// a Windows server is on that server, so its backslashes count too.
+func folderOf(p string) string {
+	if isShare(p) {
+		return p[:max(strings.LastIndexAny(p, `/\`), len(`\\`))]
+	}
+	return cleanPath(p[:strings.LastIndexByte(p, '/')+1])
+}
 
 // below is what is named name in a folder.
 func below(folder, name string) string { return strings.TrimSuffix(folder, "/") + "/" + name }

@@ -27,6 +27,10 @@ func TestBlenderPath(t *testing.T) {
 		{`c:/tex/a.png`, "/c/tex/a.png", `c:/tex/a.png`},
 		{`Z:\..\a.png`, "/z/../a.png", `Z:/../a.png`},
 		{`\\server\share\a.png`, `\\server\share\a.png`, "//server/share/a.png"},
+		{`\\server/share\a.png`, `\\server/share\a.png`, "//server/share/a.png"},
+		{`//server\share\a.png`, folder + "/server/share/a.png", `P:/shots/server/share/a.png`},
+		{`//C:\tex\a.png`, folder + "/C:/tex/a.png", `P:/shots/C:/tex/a.png`},
+		{`C:tex\a.png`, folder + "/C:tex/a.png", `P:/shots/C:tex/a.png`},
 		{"tex/a.png", folder + "/tex/a.png", `P:/shots/tex/a.png`},
 		{"1:/a.png", folder + "/1:/a.png", `P:/shots/1:/a.png`},
 		{"//caf\xe9.png", folder + "/caf\xe9.png", "P:/shots/caf\xe9.png"},
@@ -36,6 +40,28 @@ func TestBlenderPath(t *testing.T) {
 		}
 		if got := blenderPath(test.path, "P:/shots", true); got != test.windows {
 			t.Errorf("%q on Windows is %q, want %q", test.path, got, test.windows)
+		}
+	}
+}
+
+// TestBlenderPathBase has blend files in places that are told from others by how they begin.
+func TestBlenderPathBase(t *testing.T) {
+	for _, test := range []struct {
+		path, self string
+		windows    bool
+		want       string
+	}{
+		{"//tex/a.png", "/shot.blend", false, "/tex/a.png"},
+		{`..\a.png`, "/shot.blend", false, "/../a.png"},
+		{"//tex/a.png", `\\server\share\kit.blend`, false, `\\server\share/tex/a.png`},
+		{"//tex/a.png", `\\kit.blend`, false, `\\/tex/a.png`},
+		{"/tex/a.png", `\\server\share\kit.blend`, false, "/tex/a.png"},
+		{"//tex/a.png", "P:/shot.blend", true, "P:/tex/a.png"},
+		{`//..\tex\a.png`, "//server/share/shots/a.blend", true, "//server/share/shots/../tex/a.png"},
+		{`D:\tex\a.png`, "//server/share/shots/a.blend", true, "D:/tex/a.png"},
+	} {
+		if got := blenderPath(test.path, folderOf(test.self), test.windows); got != test.want {
+			t.Errorf("%q in %s is %q, want %q", test.path, test.self, got, test.want)
 		}
 	}
 }
