@@ -127,9 +127,7 @@ func relative(from, to string) string {
 func unslashed(p string) string { return strings.ReplaceAll(p, `\`, "/") }
 
 // isRelative reports whether a path in a blend file begins with //.
-func isRelative(p string) bool {
-	return strings.HasPrefix(unslashed(p), "//") && !strings.HasPrefix(p, `\\`)
-}
+func isRelative(p string) bool { return strings.HasPrefix(p, "//") }
 
 // follow is where a relative path of a blend file leads when // is the folder
 // base of the checkout. It may lead out of it: "../x".

@@ -90,6 +90,10 @@ func TestResolve(t *testing.T) {
 		{`C:\tex\a.png`, "/proj", "/c/tex/a.png"},
 		{`C:\tex\a.png`, "D:/proj", "C:/tex/a.png"},
 		{`\\server\share\a.png`, "D:/proj", "//server/share/a.png"},
+		{`\\server\share\..\a.png`, "//other/proj", "//server/a.png"},
+		{`/\tex\a.png`, "/proj", "/tex/a.png"},
+		{`//server\a.png`, "/proj", "/proj/server/a.png"},
+		{`D:\tex\a.png`, "//server/share/proj", "D:/tex/a.png"},
 		{"/tex/a.png", "D:/proj", "D:/tex/a.png"},
 		{"//tex/a.png", "//server/share/proj", "//server/share/proj/tex/a.png"},
 	} {

@@ -53,7 +53,7 @@ func resolve(p, base string) string {
 	switch {
 	case isRelative(p):
 		return clean(base + "/" + slashed[2:])
-	case isDrive(slashed) && isDrive(base):
+	case isDrive(slashed) && (isDrive(base) || strings.HasPrefix(base, "//")):
 		return slashed[:2] + path.Clean(slashed[2:])
 	case isDrive(slashed):
 		return path.Clean("/" + strings.ToLower(p[:1]) + slashed[2:])
