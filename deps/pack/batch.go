@@ -88,27 +88,19 @@ func (p *Planner) Alone(t *deps.Trace) (plan *Plan, ok bool) {
 // [*UnreachableError], and of two files in one place.
 func (b *Batch) Plan(i int) (*Plan, error) { return b.plan(b.shots[i]) }
 
-// All gives the plan of one checkout for all traces. Errors are those of Plan.
-func (b *Batch) All() (*Plan, error) { return b.plan(b.shots...) }
-
-func (b *Batch) plan(shots ...shot) (*Plan, error) {
-	p := &Plan{places: map[string]string{}}
+func (b *Batch) plan(s shot) (*Plan, error) {
+	p := &Plan{places: map[string]string{}, Held: s.held, Left: s.left}
 	var errs []error
-	for _, s := range shots {
-		for _, file := range s.blends {
-			c := b.changes[file]
-			if p.addBlend(b.file(file), c.edits) {
-				errs = append(errs, c.errs...)
-			}
+	for _, file := range s.blends {
+		c := b.changes[file]
+		if p.addBlend(b.file(file), c.edits) {
+			errs = append(errs, c.errs...)
 		}
 	}
-	for _, s := range shots {
-		for _, u := range s.uses {
-			for _, file := range u.files {
-				p.addFile(b.file(file))
-			}
+	for _, u := range s.uses {
+		for _, file := range u.files {
+			p.addFile(b.file(file))
 		}
-		p.Held, p.Left = append(p.Held, s.held...), append(p.Left, s.left...)
 	}
 	for file, err := range b.clashes {
 		if _, sent := p.places[filepath.FromSlash(file)]; sent {

@@ -139,7 +139,7 @@ func TestAsBlender(t *testing.T) {
 				Setting: func(name string) (any, bool, error) { v, ok := settings[name]; return v, ok, nil },
 			}
 			for key, expr := range sceneExpressions {
-				got, err := Eval(t.Context(), expr, env)
+				got, err := New(env).Eval(t.Context(), expr)
 				if want := outcomes[key]; want.Err != nil || err != nil {
 					t.Errorf("scene %q, %s: Blender says %v, we say %v", scene.Name, expr, want.Err, err)
 				} else if diff := cmp.Diff(want.Value, got); diff != "" {

@@ -7,7 +7,7 @@
 // see differently becoming a call to a function of ours, and run by
 // go.starlark.net over plain facts of the scene.
 //
-// Begin with [Eval] and [Env]. What an expression names and this package does not
+// Begin with [New] and [Env]. What an expression names and this package does not
 // know gives an error that is [ErrNeedsBlender]; [Blender] evaluates such
 // expressions in a background Blender.
 //

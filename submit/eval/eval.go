@@ -132,9 +132,6 @@ func (m *machine) charge(n int) error {
 	return nil
 }
 
-// Eval evaluates one expression; see [Evaluator.Eval].
-func Eval(ctx context.Context, expr string, env *Env) (any, error) { return New(env).Eval(ctx, expr) }
-
 // Eval evaluates a Python expression and returns nil, bool, int64, float64,
 // string, []any (a list or tuple) or map[string]any. A Path comes back as its
 // string. Errors are *SyntaxError, *UnknownError, *Exception, or are ErrLimit.

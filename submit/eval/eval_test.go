@@ -86,7 +86,7 @@ func TestEvalOverScene(t *testing.T) {
 		{`C.scene.frame_end - C.scene.frame_start + 1 // C.scene.frame_step`, int64(47)},
 		{"\n  jobname  \n", "sq020 sh010"},
 	} {
-		got, err := Eval(t.Context(), tt.expr, shot())
+		got, err := New(shot()).Eval(t.Context(), tt.expr)
 		if err != nil {
 			t.Errorf("%s: %v", tt.expr, err)
 			continue
@@ -130,7 +130,7 @@ func TestEvalErrors(t *testing.T) {
 		{`len`, false, "a function"},
 		{"jobname\njobname", false, "the line ends before"},
 	} {
-		got, err := Eval(t.Context(), tt.expr, shot())
+		got, err := New(shot()).Eval(t.Context(), tt.expr)
 		if err == nil {
 			t.Errorf("%s gives %v, want an error", tt.expr, got)
 			continue
@@ -212,7 +212,7 @@ func TestLimits(t *testing.T) {
 		start := time.Now()
 		env := shot()
 		env.Limits = Limits{Steps: 100_000, Bytes: 2 << 20, Source: 16 << 10} // lower than usual, to be quick
-		got, err := Eval(t.Context(), expr, env)
+		got, err := New(env).Eval(t.Context(), expr)
 		if err == nil {
 			t.Errorf("%.60s gives %.60v, want an error", expr, got)
 		}
@@ -227,7 +227,7 @@ func TestContextEndsEvaluation(t *testing.T) {
 	env.Limits = Limits{Steps: 1 << 62, Bytes: 1 << 40, Source: 1 << 20}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := Eval(ctx, `[0 for a in range(10**6) for b in range(10**6) if False]`, env)
+	_, err := New(env).Eval(ctx, `[0 for a in range(10**6) for b in range(10**6) if False]`)
 	if !errors.Is(err, ErrLimit) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want ErrLimit and context.DeadlineExceeded", err)
 	}
@@ -247,7 +247,7 @@ func FuzzEval(f *testing.F) {
 	f.Fuzz(func(t *testing.T, expr string) {
 		env := shot()
 		env.Limits = Limits{Steps: 20_000, Bytes: 1 << 20, Source: 1 << 12}
-		if _, err := Eval(t.Context(), expr, env); err != nil && err.Error() == "" {
+		if _, err := New(env).Eval(t.Context(), expr); err != nil && err.Error() == "" {
 			t.Error("an error without a message")
 		}
 	})
@@ -257,7 +257,7 @@ func BenchmarkEval(b *testing.B) {
 	env := shot()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Eval(b.Context(), `f'{C.scene.frame_start}-{C.scene.frame_end}'`, env); err != nil {
+		if _, err := New(env).Eval(b.Context(), `f'{C.scene.frame_start}-{C.scene.frame_end}'`); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -3,7 +3,7 @@
 // command line. All of them become the same [Job].
 //
 // Begin with [Load]. It reports every mistake at once, each with file, line and
-// column; the schema that it checks against is manifest.schema.json ([Schema]),
+// column; the schema that it checks against is manifest.schema.json,
 // which editors complete from when a YAML manifest begins with
 //
 //	# yaml-language-server: $schema=/path/to/manifest.schema.json

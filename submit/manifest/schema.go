@@ -17,9 +17,6 @@ import (
 //go:embed manifest.schema.json
 var schemaText string
 
-// Schema returns the JSON Schema of manifests, for editors.
-func Schema() string { return schemaText }
-
 // compiled returns the schema ready for use.
 var compiled = sync.OnceValue(func() *schema {
 	s, err := compileSchema(schemaText)
