@@ -31,8 +31,8 @@ type Config struct {
 	// files. Default 256 MiB: what a line of 10 Gbit/s and 150 ms holds, and some.
 	BytesInFlight int64
 
-	// CheckBatch is the most files in one requirements request. Default 5,000: the Manager works off a request on one
-	// core, and several on several; larger ones are no cheaper for each file.
+	// CheckBatch is the most files in one requirements request. Default 20,000: 2.5 MB, a third of a second of the
+	// Manager's time; larger ones are no cheaper for each file and give the first answer later.
 	CheckBatch int
 
 	// Backlog is the most blobs between Ensure and the end of their upload; Ensure waits when it is reached.
@@ -82,7 +82,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.LargeFile, 8<<20)
 	setDefault(&c.LargeConnections, 4)
 	setDefault(&c.BytesInFlight, 256<<20)
-	setDefault(&c.CheckBatch, 5_000)
+	setDefault(&c.CheckBatch, 20_000)
 	setDefault(&c.Backlog, 65_536)
 	setDefault(&c.Attempts, 10)
 	setDefault(&c.Deferrals, 5)
