@@ -72,13 +72,8 @@ func (p *Planner) Together(traces ...*deps.Trace) *Batch {
 func (p *Planner) Alone(t *deps.Trace) (plan *Plan, ok bool) {
 	b := p.Together(t)
 	plan, err := b.Plan(0)
-	if err != nil || len(plan.Changed) > 0 {
+	if err != nil || len(plan.Changed) > 0 || !b.where.selfContained {
 		return nil, false
-	}
-	for file := range plan.places {
-		if !b.where.isIn(slash(file)) {
-			return nil, false
-		}
 	}
 	return plan, true
 }

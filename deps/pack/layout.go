@@ -27,6 +27,7 @@ type layout struct {
 	layers         map[string]string // of files whose names some file systems take for those of others: see settle
 	disk           *disk
 	settled        map[string]string // places of files, when they are final
+	selfContained  bool              // none of the settled files lies outside
 }
 
 func newLayout(project string, disk *disk) *layout {
@@ -105,6 +106,7 @@ func (l *layout) settle(files []string, groups [][]string) {
 	l.settled = make(map[string]string, len(files))
 	l.layers = map[string]string{}
 	outside := l.settleInside(files)
+	l.selfContained = len(outside) == 0
 	l.spread(outside, groups)
 	for _, f := range outside {
 		l.settled[f] = l.place(f)
@@ -163,16 +165,16 @@ func (l *layout) spread(outside []string, groups [][]string) {
 // stays reports whether a path plainly leads to its file in the checkout as it does here: from a blend file of the
 // project up to a folder of it, and from there down to the file. So most paths do, and there is nothing to work out.
 func (l *layout) stays(by string, u sentUse, part *deps.Part) bool {
-	rest, relative := strings.CutPrefix(part.Raw, "//")
-	if !relative || len(u.Parts) != 1 || len(u.files) != 1 || slash(u.From) != by || namesFolder(u.Use, part) || strings.Contains(rest, `\`) {
+	rest, ok := strings.CutPrefix(part.Raw, "//")
+	if !ok || len(u.Parts) != 1 || len(u.files) != 1 || slash(u.From) != by || namesFolder(u.Use, part) || strings.Contains(rest, `\`) {
 		return false
 	}
 	file, base := u.files[0], parent(by)
 	for strings.HasPrefix(rest, "../") {
 		rest, base = rest[3:], parent(base)
 	}
-	name, below := strings.CutPrefix(file, base+"/")
-	return below && name == rest && within(l.root, base) && utf8.ValidString(file) && utf8.ValidString(by)
+	name, ok := below(base, file)
+	return ok && name == rest && within(l.root, base) && utf8.ValidString(file) && utf8.ValidString(by)
 }
 
 func (l *layout) isIn(file string) bool {
