@@ -72,7 +72,7 @@ func List(dir string, limit int) ([]Past, error) {
 			runs = append(runs, past)
 		}
 	}
-	// Names tell runs of one second apart by chance only, and what is open hangs on which came last.
+	// Names that older versions gave tell runs of one second apart by chance only, and what is open hangs on which came last.
 	now := time.Now()
 	slices.SortStableFunc(runs, func(a, b Past) int {
 		return cmp.Or(yetToCome(a.Began.After(now), b.Began.After(now)), b.Began.Compare(a.Began))
