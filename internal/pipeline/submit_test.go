@@ -379,8 +379,11 @@ func TestFileChangesMeanwhile(t *testing.T) {
 func fileChangesMeanwhile(t *testing.T, shared bool) {
 	n := newNight(t)
 	large := filepath.Join(n.dir, "project", "large.bin")
-	write := func(content byte) {
-		if err := os.WriteFile(large, bytes.Repeat([]byte{content}, keepFile+1), 0o600); err != nil {
+	write := func(content byte) { // in one step: a look in the middle of writing would rightly see a third content
+		if err := os.WriteFile(large+"~", bytes.Repeat([]byte{content}, keepFile+1), 0o600); err != nil {
+			t.Error(err)
+		}
+		if err := os.Rename(large+"~", large); err != nil {
 			t.Error(err)
 		}
 	}
@@ -388,7 +391,10 @@ func fileChangesMeanwhile(t *testing.T, shared bool) {
 	var first sync.Once
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength == keepFile+1 {
-			first.Do(func() { write(2) })
+			first.Do(func() {
+				write(2)
+				panic(http.ErrAbortHandler) // else the Manager may have the earlier content, and the other job is right to take that
+			})
 		}
 		n.manager.ServeHTTP(w, r)
 	}))
