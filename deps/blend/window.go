@@ -115,25 +115,36 @@ const maxBody = 64 << 20
 // nearby keeps the piece of the file around the last body that was read
 // outside of the walk's window: the next is often close.
 type nearby struct {
-	buf []byte
-	off int64
+	buf  []byte
+	off  int64
+	want int // how much was asked for
 }
 
-const nearbySize = 64 << 10
+// How much is read around such a body: little where they lie between pixels and
+// geometry, more where one follows the other.
+const (
+	minNearby = 4 << 10
+	maxNearby = 64 << 10
+)
 
 func (f *File) readNear(off, n int64) ([]byte, error) {
-	if n > nearbySize/4 || f.whole != nil {
+	if n > maxNearby/4 || f.whole != nil {
 		return f.read(off, n)
 	}
-	if i := off - f.near.off; i >= 0 && i+n <= int64(len(f.near.buf)) {
+	end := f.near.off + int64(len(f.near.buf))
+	if i := off - f.near.off; i >= 0 && off+n <= end {
 		return f.near.buf[i : i+n : i+n], nil
 	}
-	buf := make([]byte, max(f.ahead(off, nearbySize), int(n))) // not reused: slices of the last one may be in use
+	want := minNearby
+	if off >= f.near.off && off < end+maxNearby {
+		want = min(max(2*f.near.want, minNearby), maxNearby)
+	}
+	buf := make([]byte, max(f.ahead(off, want), int(n))) // not reused: slices of the last one may be in use
 	got, err := f.src.ReadAt(buf, off)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	f.near = nearby{buf[:got], off}
+	f.near = nearby{buf[:got], off, want}
 	if int64(got) < n {
 		return nil, formatError(ErrTruncated, off+int64(got), "%d bytes at %d were announced", n, off)
 	}
