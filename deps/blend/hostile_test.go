@@ -6,8 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -275,8 +278,8 @@ func TestPassedOver(t *testing.T) {
 	}
 }
 
-// TestCancelled reads until the context is cancelled, and then no more.
-func TestCancelled(t *testing.T) {
+// spread gives a file of 24 MiB in each way of packing it.
+func spread() map[string][]byte {
 	f := blendtest.New(blendtest.Form{}, testDNA)
 	body := make([]byte, 1<<20)
 	for i := range 24 {
@@ -287,10 +290,15 @@ func TestCancelled(t *testing.T) {
 		f.Raw("DATA", 1, body)
 	}
 	plain := f.Bytes()
-	for name, data := range map[string][]byte{
+	return map[string][]byte{
 		"plain": plain, "gzip": blendtest.Gzip(plain),
 		"zstd": blendtest.Zstd(plain, 1<<20, true), "zstd stream": blendtest.ZstdStream(plain),
-	} {
+	}
+}
+
+// TestCancelled reads until the context is cancelled, and then no more.
+func TestCancelled(t *testing.T) {
+	for name, data := range spread() {
 		path := filepath.Join(t.TempDir(), "a.blend")
 		if err := os.WriteFile(path, data, 0o666); err != nil {
 			t.Fatal(err)
@@ -307,7 +315,7 @@ func TestCancelled(t *testing.T) {
 			if err = walked; err != nil {
 				break
 			}
-			f.ReadAt(make([]byte, len(plain)), 0) // more than is kept in memory
+			f.ReadAt(make([]byte, 25<<20), 0) // more than is kept in memory
 			blocks += 1 + len(d.Data)
 		}
 		if !errors.Is(err, context.Canceled) {
@@ -316,6 +324,36 @@ func TestCancelled(t *testing.T) {
 		f.Close()
 		if _, err := blend.Open(ctx, path, blend.Options{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("opening %s: %v", name, err)
+		}
+	}
+}
+
+// away is a file on a disk that goes away: nothing can be read from byte n on, but for the last.
+type away struct {
+	io.ReaderAt
+	n, size int64
+}
+
+func (a away) ReadAt(b []byte, off int64) (int, error) {
+	if end := off + int64(len(b)); end > a.n && off < a.size-1<<20 {
+		return 0, &fs.PathError{Op: "read", Path: "a.blend", Err: syscall.EIO}
+	}
+	return a.ReaderAt.ReadAt(b, off)
+}
+
+// TestDiskFails: what the disk could not give is no damage of the file.
+func TestDiskFails(t *testing.T) {
+	for name, data := range spread() {
+		size := int64(len(data))
+		f, err := blend.NewReader(away{bytes.NewReader(data), size / 2, size}, size, blend.Options{})
+		if err == nil {
+			for _, walked := range f.DataBlocks() {
+				err = walked
+			}
+			f.Close()
+		}
+		if damage := (*blend.FormatError)(nil); !errors.Is(err, syscall.EIO) || errors.As(err, &damage) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"slices"
 
 	"github.com/klauspost/compress/gzip"
@@ -256,6 +257,8 @@ func decompressError(err error, offset int64) error {
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, new(*fs.PathError)): // the disk's, as os.File gives it: nothing is known of the contents
+		return err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
