@@ -29,7 +29,7 @@ var errNotStored = errors.New("the Manager does not have it")
 // of the path, see [CheckoutName]; what is added to it makes the path one that cannot exist yet.
 //
 // The Manager is asked for a checkout only after it said of each of the files that it has it, in a requirements reply no
-// older than Config.CheckedFor. Files that it lost since they were sent are sent again, see Config.Reopen.
+// older than Config.CheckedFor, or to an earlier run, see Config.Seen. Files that it lost since they were sent are sent again, see Config.Reopen.
 //
 // The error is, or wraps, a [*PathError] when nothing was asked because a path is unusable, a [*MissingError] when files
 // are not there, or a [*GaveUpError].
@@ -201,7 +201,7 @@ func (u *Uploader) confirm(ctx context.Context, files []api.ShamanFileSpec, keys
 	var answers []*Pending
 	u.mu.Lock()
 	for i, k := range keys {
-		if r := u.known[k]; r.seen != 0 && now-r.seen <= uint32(u.config.CheckedFor/time.Second) {
+		if r := u.known[k]; r.assumed || r.seen != 0 && now-r.seen <= uint32(u.config.CheckedFor/time.Second) {
 			continue
 		}
 		if _, ok := asked[k]; !ok {
@@ -245,6 +245,8 @@ func (u *Uploader) ask(ctx context.Context, f api.ShamanFileSpec, k key) *Pendin
 func (u *Uploader) doubt(keys []key) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.doubted = true
+	u.assumeNothing()
 	for _, k := range keys {
 		if r, ok := u.known[k]; ok {
 			u.known[k] = record{job: r.job}

@@ -68,6 +68,11 @@ type Config struct {
 	// CheckOnly asks the Manager what is missing and sends nothing: for a dry run. Checkout then returns ErrCheckOnly.
 	CheckOnly bool
 
+	// Seen are blobs that earlier runs have seen at the same Manager. Those of the last 12 hours are taken for stored,
+	// until a checkout fails: then all of it is forgotten, and the Manager asked about each of them. So it is for runs
+	// that make a checkout of whatever they send. Default: none.
+	Seen Seen
+
 	// Reopen finds a blob again that was stored and is no longer (the Manager collected garbage between check and
 	// checkout). It may be called from several goroutines. Without it, such a checkout fails with a MissingError.
 	Reopen func(api.ShamanFileSpec) (Blob, error)

@@ -29,8 +29,8 @@
 // Config.Deferrals of these.
 //
 // A checkout that fails makes a Manager 3.9 erase whatever is at the path that was asked for. So each request names a
-// path that was never used before, after a requirements reply that left none of its files out. The Manager follows ".."
-// in the paths of files: [CheckPath] has what is never sent.
+// path that was never used before, after a requirements reply that left none of its files out, to this run or to one of
+// the last hours. The Manager follows ".." in the paths of files: [CheckPath] has what is never sent.
 //
 // # Caveats
 //

@@ -31,6 +31,8 @@ type record struct {
 	// seen is when a requirements reply last left it out, as it does with stored files: seconds since the run
 	// began, plus one. 0: never.
 	seen uint32
+	// assumed: an earlier run has seen it there, this one has not asked.
+	assumed bool
 }
 
 // admit waits until there is room for one more job.
@@ -51,7 +53,7 @@ func (u *Uploader) lookUp(k key) *Pending {
 	defer u.mu.Unlock()
 	r, ok := u.known[k]
 	switch {
-	case !ok:
+	case !ok && !u.assume(k):
 		return nil
 	case r.job == nil:
 		return &u.there

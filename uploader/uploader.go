@@ -58,7 +58,10 @@ type Uploader struct {
 	closed bool
 	idle   chan struct{} // closed when jobs gets to 0; nil when nobody waits
 	stats  Stats
-	there  Pending // of every blob that the Manager has
+
+	assumed tally   // of what was taken for stored, until it is told
+	doubted bool    // a checkout failed: what was uploaded may be gone
+	there   Pending // of every blob that the Manager has
 
 	news  []Event  // to tell when the lock is given back
 	freed []func() // to call then
@@ -207,7 +210,8 @@ func (u *Uploader) Ensure(ctx context.Context, b Blob) *Pending {
 func (u *Uploader) Flush(ctx context.Context) error {
 	u.mu.Lock()
 	if u.jobs == 0 {
-		u.mu.Unlock()
+		u.tellAssumed()
+		u.unlock()
 		return context.Cause(u.ctx)
 	}
 	if u.idle == nil {
@@ -228,7 +232,8 @@ func (u *Uploader) Flush(ctx context.Context) error {
 func (u *Uploader) hurry() {
 	u.mu.Lock()
 	u.flush = len(u.unchecked) > 0
-	u.mu.Unlock()
+	u.tellAssumed()
+	u.unlock()
 	u.look()
 }
 
@@ -238,7 +243,8 @@ func (u *Uploader) hurry() {
 func (u *Uploader) Close() error {
 	u.mu.Lock()
 	u.closed = true
-	u.mu.Unlock()
+	u.tellAssumed()
+	u.unlock()
 	u.look()
 	err := u.group.Wait()
 	u.giveUp(ErrClosed)

@@ -67,12 +67,22 @@ func (l *checkoutList) add(c report.Checkout) {
 	l.list = append(l.list, c)
 }
 
-// start opens an uploader and calls body while progress is told; it returns when all of both has ended.
-func start(ctx context.Context, env Env, body func(context.Context, *run) error) (report.Summary, error) {
+// seenStored is where the cache keeps what each Manager was seen to have.
+const seenStored = "seen stored 1"
+
+// start opens an uploader and calls body while progress is told; it returns when all of both has ended. checksOut says that
+// there is a checkout of whatever is sent: what was seen stored lately is then not asked about.
+func start(ctx context.Context, env Env, checksOut bool, body func(context.Context, *run) error) (report.Summary, error) {
 	r := &run{Env: env}
 	r.meter.began = time.Now()
+	seen := env.Cache.Facts(seenStored)
+	manager := []byte(env.Manager.URL())
+	earlier, _ := seen.Get(manager)
 	config := env.Upload
 	config.CheckOnly = env.DryRun
+	if checksOut && !env.DryRun {
+		config.Seen = earlier
+	}
 	config.Observer = &r.meter
 	config.Reopen = r.reopen
 	sending, giveUp := context.WithCancel(ctx)
@@ -94,6 +104,9 @@ func start(ctx context.Context, env Env, body func(context.Context, *run) error)
 	}
 	if cerr := up.Close(); err == nil {
 		err = cerr
+	}
+	if now := up.Seen(earlier, time.Now()); now != nil {
+		seen.Put(manager, now)
 	}
 	stop()
 	stages := <-told

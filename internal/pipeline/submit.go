@@ -61,7 +61,7 @@ const (
 // on; the error then wraps [ErrPartial]. Mistakes in the manifest are [manifest.Errors], and nothing is
 // sent then.
 func Submit(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, error) {
-	return start(ctx, env, func(ctx context.Context, r *run) error {
+	return start(ctx, env, !opt.UploadOnly, func(ctx context.Context, r *run) error {
 		s, err := r.open(ctx, opt)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -365,6 +366,61 @@ func TestSharedCheckoutWithoutJobsIsAnOrphan(t *testing.T) {
 	}
 	if got := n.orphans(); len(got) != 1 || !strings.HasPrefix(got[0], "project-") {
 		t.Errorf("orphans %v, want that of the project", got)
+	}
+}
+
+// What an earlier run has seen stored goes straight into checkouts; when the Manager has lost its store since, the first
+// checkout shows it, and everything is sent again.
+func TestStraightToCheckout(t *testing.T) {
+	n := newNight(t)
+	jobs := n.load(shots)
+	count := func() (asked, sent int) {
+		stats := n.manager.Stats()
+		return stats.Operations["shamanCheckoutRequirements"].Requests, stats.Operations["shamanFileStore"].Requests
+	}
+	force := func(o *SubmitOptions) { o.Force = true }
+	if _, err := n.submit(t.Context(), jobs, nil); err != nil {
+		t.Fatal(err)
+	}
+	asked, sent := count()
+	if asked == 0 || sent == 0 {
+		t.Fatalf("the first run asked %d times and sent %d files", asked, sent)
+	}
+	if _, err := n.submit(t.Context(), jobs, force); err != nil {
+		t.Fatal(err)
+	}
+	if a, s := count(); a != asked || s != sent {
+		t.Errorf("the second run asked %d times and sent %d files", a-asked, s-sent)
+	}
+
+	before, err := n.client.Jobs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(n.manager.StorageDir(), "file-store", "stored")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.submit(t.Context(), jobs, force); err != nil {
+		t.Fatal(err)
+	}
+	if a, s := count(); a == asked || s != 2*sent {
+		t.Errorf("with an empty store, it asked %d times and sent %d of %d files", a-asked, s-sent, sent)
+	}
+	after, err := n.client.Jobs(t.Context())
+	if err != nil || len(after) != len(before)+len(jobs) {
+		t.Fatalf("%d jobs after %d, error %v", len(after), len(before), err)
+	}
+	for _, job := range after {
+		if slices.ContainsFunc(before, func(b api.Job) bool { return b.ID == job.ID }) {
+			continue
+		}
+		folder := filepath.Join(n.manager.CheckoutDir(), job.Storage.ShamanCheckoutID)
+		if err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, _ error) error {
+			_, err := os.Stat(path) // what a link leads to
+			return err
+		}); err != nil {
+			t.Errorf("%s: %v", job.Name, err)
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ func Sync(ctx context.Context, env Env, opt SyncOptions) (report.Summary, error)
 	if err != nil {
 		return report.Summary{}, err
 	}
-	return start(ctx, env, func(ctx context.Context, r *run) error {
+	return start(ctx, env, !opt.NoCheckout, func(ctx context.Context, r *run) error {
 		files, err := r.sendTrees(ctx, roots, base, opt.Exclude)
 		if err != nil {
 			return err
