@@ -52,7 +52,7 @@ func parseKey(sha string, size int64) (key, error) {
 		return k, fmt.Errorf("digest %.80q is not 64 hex digits", sha)
 	}
 	for i := range k.sha {
-		high, low := hexValue(sha[2*i]), hexValue(sha[2*i+1])
+		high, low := hexValue[sha[2*i]], hexValue[sha[2*i+1]]
 		if high|low > 0xf {
 			return k, fmt.Errorf("digest %q has other than lower-case hex digits", sha)
 		}
@@ -61,16 +61,16 @@ func parseKey(sha string, size int64) (key, error) {
 	return k, nil
 }
 
-// hexValue is the value of a lower-case hex digit, 0xff for anything else.
-func hexValue(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
+// hexValue has the value of each lower-case hex digit, 0xff for anything else.
+var hexValue = func() (values [256]byte) {
+	for c := range values {
+		values[c] = 0xff
 	}
-	return 0xff
-}
+	for v, c := range []byte("0123456789abcdef") {
+		values[c] = byte(v)
+	}
+	return values
+}()
 
 // Pending is a blob on its way to the Manager.
 type Pending struct {
@@ -108,6 +108,16 @@ func (p *Pending) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// Failed tells whether Wait would return an error at once.
+func (p *Pending) Failed() bool {
+	if p.u == nil {
+		return p.err != nil
+	}
+	p.u.mu.Lock()
+	defer p.u.mu.Unlock()
+	return p.settled && p.err != nil
 }
 
 // settle is called once, under the uploader's lock.

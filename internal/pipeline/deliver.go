@@ -262,7 +262,7 @@ func (s *submission) hashShot(ctx context.Context, shot *shot, send bool) ([]*fi
 			f.sum, f.size = d.sum.SHA256, d.sum.Size
 			f.digesting = d
 			if send {
-				s.ensure(ctx, f, d.sum, d.take())
+				s.sendOnce(ctx, f)
 			}
 			files[i] = f
 			return nil
@@ -299,9 +299,21 @@ func (s *submission) rewritten(ctx context.Context, p placed, f *file, d *digest
 func (s *submission) sendAll(ctx context.Context, files []*file) {
 	for _, f := range files {
 		if f.pending == nil {
-			s.ensure(ctx, f, f.digesting.sum, f.digesting.take())
+			s.sendOnce(ctx, f)
 		}
 	}
+}
+
+// sendOnce hands a file to the uploader, unless another shot has done so with the same path, and that did not fail.
+func (s *submission) sendOnce(ctx context.Context, f *file) {
+	d := f.digesting
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pending == nil || d.pending.Failed() {
+		s.ensure(ctx, f, d.sum, d.content)
+		d.content, d.pending = nil, f.pending
+	}
+	f.pending = d.pending
 }
 
 // settleShot waits until the Manager has all files of a shot.

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/uploader"
 )
 
 // digests takes the digest of each path once for a run, however many jobs name it.
@@ -27,6 +28,7 @@ type digesting struct {
 
 	mu      sync.Mutex
 	content *hashcache.Content // what was read, until somebody sends it
+	pending *uploader.Pending  // since somebody did
 }
 
 // take hands the kept content to the first who asks.

@@ -1,13 +1,13 @@
 package settings
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/flsync/flsync/flamenco/api"
 )
@@ -23,11 +23,18 @@ func Fingerprint(t *api.AvailableJobType, values api.JobSettings, blend string, 
 		return "", fmt.Errorf("fingerprint: %w", err)
 	}
 	fmt.Fprintf(h, "1\n%q\n%q\n%q\n%s\n", t.Name, t.Etag, blend, text)
-	lines := make([]string, len(files))
+	var all []byte
+	lines := make([][2]int, len(files)) // where each is in all
 	for i, f := range files {
-		lines[i] = f.Sha + " " + strconv.FormatInt(f.Size, 10) + " " + strconv.Quote(f.Path) + "\n"
+		begin := len(all)
+		all = append(append(all, f.Sha...), ' ')
+		all = append(strconv.AppendInt(all, f.Size, 10), ' ')
+		all = append(strconv.AppendQuote(all, f.Path), '\n')
+		lines[i] = [2]int{begin, len(all)}
 	}
-	slices.Sort(lines)
-	h.Write([]byte(strings.Join(lines, "")))
+	slices.SortFunc(lines, func(a, b [2]int) int { return bytes.Compare(all[a[0]:a[1]], all[b[0]:b[1]]) })
+	for _, line := range lines {
+		h.Write(all[line[0]:line[1]])
+	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
