@@ -24,6 +24,7 @@ type disk struct {
 	folders map[string][]entry
 	real    map[string]string
 	numbers map[string]int32
+	singles map[single]expansion
 }
 
 // An entry is one name in a folder.
@@ -35,7 +36,7 @@ type entry struct {
 func newDisk() *disk {
 	return &disk{
 		found: map[string]presence{}, folders: map[string][]entry{}, real: map[string]string{},
-		numbers: map[string]int32{},
+		numbers: map[string]int32{}, singles: map[single]expansion{},
 	}
 }
 
@@ -56,6 +57,21 @@ func (d *disk) number(paths ...[]string) []int32 {
 		}
 	}
 	return list
+}
+
+// single gives what keep was given.
+func (d *disk) single(s single) (expansion, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e, known := d.singles[s]
+	return e, known
+}
+
+// keep remembers what a reference comes to. Nobody changes its slices.
+func (d *disk) keep(s single, e expansion) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.singles[s] = e
 }
 
 // stat tells what is at a path, links followed. What cannot be looked at is absent.

@@ -41,6 +41,32 @@ type expansion struct {
 	// wrong is the code of what is wrong with a missing path beyond that; "" when
 	// there is just nothing there.
 	wrong string
+	// numbers are those of files and missing, see disk.number.
+	numbers []int32
+}
+
+// A single is a reference to one file: what many shots have in common.
+type single struct {
+	folder, path string // folder as it stands in the path of the blend file, with its slash
+	library      bool
+}
+
+// expand finds the files of a reference.
+func (x *expander) expand(r *Reference, at place) expansion {
+	base := at.base(r.Base)
+	if r.Form != FormFile || r.Optional || isShare(base) {
+		e := x.look(r, base)
+		e.numbers = x.disk.number(e.files, e.missing)
+		return e
+	}
+	s := single{base[:strings.LastIndexByte(base, '/')+1], r.Path, r.Kind == KindLibrary}
+	if e, known := x.disk.single(s); known {
+		return e
+	}
+	e := x.look(r, base)
+	e.numbers = x.disk.number(e.files, e.missing)
+	x.disk.keep(s, e)
+	return e
 }
 
 const (
@@ -50,9 +76,8 @@ const (
 	WrongFile = "is-file"
 )
 
-// expand finds the files of a reference.
-func (x *expander) expand(r *Reference, at place) expansion {
-	base := at.base(r.Base)
+// look finds the files of a reference whose path is relative to a blend file.
+func (x *expander) look(r *Reference, base string) expansion {
 	folder := folderOf(base)
 	var target string
 	if r.Form == FormDiskCache {

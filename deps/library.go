@@ -149,7 +149,7 @@ func (f *tracedFile) use(x *expander, ref int, main string) Use {
 	e := x.expand(r, at)
 	return Use{
 		Reference: r, From: at.base(r.Base), Files: e.files, Missing: e.missing, Wrong: e.wrong,
-		numbers: x.disk.number(e.files, e.missing),
+		numbers: e.numbers,
 	}
 }
 
@@ -158,7 +158,7 @@ func (f *tracedFile) libraryPath(x *expander, lib int) string {
 	ref := f.Refs[f.Libraries[lib].Ref]
 	ref.Optional = false
 	e := x.expand(&ref, place{self: f.self})
-	for _, p := range append(e.files, e.missing...) {
+	for _, p := range slices.Concat(e.files, e.missing) {
 		return p
 	}
 	return f.self
