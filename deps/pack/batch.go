@@ -84,7 +84,8 @@ func (p *Planner) Alone(t *deps.Trace) (plan *Plan, ok bool) {
 func (b *Batch) Plan(i int) (*Plan, error) { return b.plan(b.shots[i]) }
 
 func (b *Batch) plan(s shot) (*Plan, error) {
-	p := &Plan{places: map[string]string{}, Held: s.held, Left: s.left}
+	n := len(s.blends) + len(s.uses) // mostly one file each
+	p := &Plan{places: make(map[string]string, n), Files: make([]File, 0, n), Held: s.held, Left: s.left}
 	var errs []error
 	for _, file := range s.blends {
 		c := b.changes[file]
@@ -137,7 +138,7 @@ func (b *Batch) settle() {
 	files = slices.Compact(files)
 	b.where.settle(files, groups)
 
-	sources := map[string]string{}
+	sources := make(map[string]string, len(files))
 	for _, file := range files {
 		place := b.where.place(file)
 		if other, taken := sources[place]; !taken {
@@ -194,12 +195,14 @@ func (g *gatherer) gather(t *deps.Trace) shot {
 	uses := map[string][]*deps.Use{} // also those of libraries that are packed into a file
 	for i := range t.Blends {
 		file := slash(t.Blends[i].Path)
+		list := slices.Grow(uses[file], len(t.Blends[i].Uses))
 		for u := range t.Blends[i].Uses {
-			uses[file] = append(uses[file], &t.Blends[i].Uses[u])
+			list = append(list, &t.Blends[i].Uses[u])
 		}
-		if uses[file] == nil {
-			uses[file] = []*deps.Use{}
+		if list == nil {
+			list = []*deps.Use{}
 		}
+		uses[file] = list
 	}
 	seen := map[string]bool{}
 	queue := []string{slash(t.Path)}
@@ -211,6 +214,7 @@ func (g *gatherer) gather(t *deps.Trace) shot {
 		}
 		seen[file] = true
 		s.blends = append(s.blends, file)
+		s.uses = slices.Grow(s.uses, len(uses[file]))
 		for _, u := range uses[file] {
 			files := g.sent(&s, file, u)
 			if u.Kind == deps.KindLibrary && len(u.Files) == 0 {

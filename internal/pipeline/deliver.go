@@ -245,7 +245,7 @@ func (s *submission) renewType(ctx context.Context, shot *shot) error {
 // hashShot takes the digests of all files of a shot, and with send set hands each on as soon as it is
 // there.
 func (s *submission) hashShot(ctx context.Context, shot *shot, send bool) ([]*file, error) {
-	files := make([]*file, len(shot.sends))
+	files, all := make([]*file, len(shot.sends)), make([]file, len(shot.sends))
 	begun := make([]*digesting, len(shot.sends))
 	for i, p := range shot.sends {
 		begun[i] = s.digests.start(ctx, p.source)
@@ -254,7 +254,8 @@ func (s *submission) hashShot(ctx context.Context, shot *shot, send bool) ([]*fi
 	group.SetLimit(2 * s.hashWorkers())
 	for i, p := range shot.sends {
 		take := func() error {
-			f := &file{source: p.source, path: p.place}
+			f := &all[i]
+			f.source, f.path = p.source, p.place
 			d, err := s.rewritten(ctx, p, f, begun[i])
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.source, err)

@@ -116,9 +116,11 @@ func (s *submission) tellPlan(shot *shot, plan *pack.Plan) {
 // addMore adds the files that the manifest names beside the blend file's own, or the whole project, and
 // takes out what is excluded.
 func (s *submission) addMore(ctx context.Context, shot *shot) error {
-	taken := make(map[string]bool)
-	for _, f := range shot.sends {
-		taken[f.place] = true
+	taken := make(map[string]bool, len(shot.sends))
+	if s.opt.All || len(shot.Files) > 0 {
+		for _, f := range shot.sends {
+			taken[f.place] = true
+		}
 	}
 	add := func(place string) {
 		if !taken[place] {

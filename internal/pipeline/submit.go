@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -190,27 +191,30 @@ func (r *run) open(ctx context.Context, opt SubmitOptions) (_ *submission, err e
 	var steps once.Journal = noJournal{}
 	config := opt.Once
 	config.Run = opt.Run
+	config.Unsettled, config.Released = make(map[string]string), make(map[string]bool)
 	if !r.DryRun && !opt.UploadOnly { // bytes in the store harm no other run
 		if err := s.lock(); err != nil {
 			return nil, err
 		}
 		steps = s.journal
-		if err := leftOpen(opt.Journal, r.Manager.URL(), &config); err != nil {
-			return nil, err
-		}
 	}
 	s.poster = once.New(r.Manager, steps, config)
-	return s, nil
+	var group errgroup.Group // the Manager lists its jobs while the journals are read
+	if s.journal != nil {
+		group.Go(func() error { return leftOpen(opt.Journal, r.Manager.URL(), config) })
+	}
+	if !opt.UploadOnly {
+		group.Go(func() error { return s.poster.Look(ctx) })
+	}
+	return s, group.Wait()
 }
 
-// leftOpen tells the poster what earlier runs leave open.
-func leftOpen(dir, manager string, config *once.Config) error {
+// leftOpen adds what earlier runs leave open.
+func leftOpen(dir, manager string, config once.Config) error {
 	open, err := journal.LeftOpen(dir, manager)
-	if err != nil {
-		return err
-	}
-	config.Released, config.Unsettled = open.Released, open.Unsettled
-	return nil
+	maps.Copy(config.Unsettled, open.Unsettled)
+	maps.Copy(config.Released, open.Released)
+	return err
 }
 
 // close ends journal and locks. ctx may have ended already.

@@ -587,8 +587,8 @@ func TestWhatADeadRunSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	unsettled := func() bool {
-		var config once.Config
-		if err := leftOpen(dir, n.client.URL(), &config); err != nil {
+		config := once.Config{Unsettled: make(map[string]string)}
+		if err := leftOpen(dir, n.client.URL(), config); err != nil {
 			t.Fatal(err)
 		}
 		_, open := config.Unsettled[jobs[0].Key]

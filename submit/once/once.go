@@ -99,6 +99,12 @@ func New(m Manager, j Journal, c Config) *Poster {
 	return &Poster{manager: m, journal: j, config: c, began: time.Now()}
 }
 
+// Look asks for the Manager's jobs ahead of the first Find, which then need not wait.
+func (p *Poster) Look(ctx context.Context) error {
+	_, _, err := p.knownJobs(ctx, "")
+	return err
+}
+
 // Find returns the newest job of this key that is alive or done: anything but canceled, failed, or about
 // to be deleted. The Manager is asked when its last answer is no longer fresh, and again for keys that are unsettled.
 func (p *Poster) Find(ctx context.Context, key string) (api.Job, bool, error) {

@@ -23,13 +23,17 @@ func Fingerprint(t *api.AvailableJobType, values api.JobSettings, blend string, 
 		return "", fmt.Errorf("fingerprint: %w", err)
 	}
 	fmt.Fprintf(h, "1\n%q\n%q\n%q\n%s\n", t.Name, t.Etag, blend, text)
-	var all []byte
+	room := 0
+	for _, f := range files {
+		room += len(f.Sha) + len(f.Path) + 32
+	}
+	all := make([]byte, 0, room)
 	lines := make([][2]int, len(files)) // where each is in all
 	for i, f := range files {
 		begin := len(all)
 		all = append(append(all, f.Sha...), ' ')
 		all = append(strconv.AppendInt(all, f.Size, 10), ' ')
-		all = append(strconv.AppendQuote(all, f.Path), '\n')
+		all = append(appendQuoted(all, f.Path), '\n')
 		lines[i] = [2]int{begin, len(all)}
 	}
 	slices.SortFunc(lines, func(a, b [2]int) int { return bytes.Compare(all[a[0]:a[1]], all[b[0]:b[1]]) })
@@ -37,4 +41,14 @@ func Fingerprint(t *api.AvailableJobType, values api.JobSettings, blend string, 
 		h.Write(all[line[0]:line[1]])
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// appendQuoted is strconv.AppendQuote, and quicker for what most paths are.
+func appendQuoted(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return strconv.AppendQuote(b, s)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
