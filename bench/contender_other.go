@@ -76,9 +76,9 @@ func connectionsText(n int) string {
 
 // upperWarm is what remains for a client that knows all digests when the
 // Manager has all files: the check, and with whole the checkout.
-func upperWarm(name string, whole bool) []Contender {
+func upperWarm(name, part string) []Contender {
 	return []Contender{{Name: name, Run: func(ctx context.Context, s *Site) (Sample, error) {
-		return s.baseline(ctx, nil, "upper", "--url", s.URL, "--root", s.Tree, "--list", s.list(), "--check-only="+strconv.FormatBool(!whole))
+		return s.baseline(ctx, nil, "upper", "--url", s.URL, "--root", s.Tree, "--list", s.list(), "--part", part)
 	}}}
 }
 

@@ -55,6 +55,9 @@ func TestUpperAndSerialDoTheSame(t *testing.T) {
 		if o, err := Upper(t.Context(), url, root, files, 1, CheckOnly, ""); err != nil || o.Requests != 1 {
 			t.Errorf("check only: %+v, %v", o, err)
 		}
+		if o, err := Upper(t.Context(), url, root, files, 1, CheckoutOnly, "third"); err != nil || o.Requests != 1 {
+			t.Errorf("checkout only: %+v, %v", o, err)
+		}
 	}
 }
 

@@ -15,9 +15,10 @@ type Parts int
 
 // What a client has to do for a checkout, step by step.
 const (
-	CheckOnly Parts = iota // ask what is missing
-	UpToStore              // and upload it
-	Whole                  // and make the checkout
+	CheckOnly    Parts = iota // ask what is missing
+	UpToStore                 // and upload it
+	Whole                     // and make the checkout
+	CheckoutOnly              // make the checkout, and nothing before it
 )
 
 // Upper is a client that knows the digest of every file beforehand. It asks
@@ -29,6 +30,10 @@ func Upper(ctx context.Context, url, root string, files []api.ShamanFileSpec, co
 	var sent int
 	var bytes int64
 	outcome, err := c.timed(func() error {
+		if parts == CheckoutOnly {
+			_, err := c.checkout(ctx, checkout, files)
+			return err
+		}
 		missing, err := c.missing(ctx, files)
 		if err != nil || parts == CheckOnly {
 			return err

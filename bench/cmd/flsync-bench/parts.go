@@ -61,7 +61,7 @@ func baselineCommand() *cobra.Command {
 	var (
 		url, root, list, name  string
 		connections            int
-		checkOnly              bool
+		part                   string
 		pass                   baseline.HashPass
 		upper, serial, batches cobra.Command
 	)
@@ -70,9 +70,11 @@ func baselineCommand() *cobra.Command {
 		if err := readJSON(list, &files); err != nil {
 			return err
 		}
-		parts := baseline.Whole
-		if checkOnly {
-			parts = baseline.CheckOnly
+		parts, known := map[string]baseline.Parts{
+			"whole": baseline.Whole, "requirements": baseline.CheckOnly, "checkout": baseline.CheckoutOnly,
+		}[part]
+		if !known {
+			return fmt.Errorf("--part %q: whole, requirements or checkout", part)
 		}
 		return say(cmd)(baseline.Upper(cmd.Context(), url, root, files, connections, parts, checkout()))
 	}}
@@ -101,7 +103,7 @@ func baselineCommand() *cobra.Command {
 	for _, c := range []*cobra.Command{&upper, &serial, &hash} {
 		c.Flags().StringVar(&root, "root", "", "the tree")
 	}
-	upper.Flags().BoolVar(&checkOnly, "check-only", false, "neither upload nor check out")
+	upper.Flags().StringVar(&part, "part", "whole", "whole, requirements or checkout")
 	batches.Flags().StringVar(&name, "name", "", "of checkouts and jobs")
 	hash.Flags().StringSliceVar(&pass.Digests, "digests", nil, "sha256, blake3 or both")
 	hash.Flags().IntVar(&pass.Threads, "threads", 1, "at once")
