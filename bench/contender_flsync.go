@@ -78,7 +78,7 @@ func (s *Site) files() int64 { n, _ := s.Scenario.Tree.Totals(); return int64(n)
 
 // freshTree gives the tree contents that no Manager and no cache has seen.
 func freshTree(ctx context.Context, s *Site) error {
-	return errors.Join(s.forget(), s.Scenario.Tree.Freshen(ctx, s.Tree, s.Seed()))
+	return errors.Join(s.forget(), s.emptyManager(ctx), s.Scenario.Tree.Freshen(ctx, s.Tree, s.Seed()))
 }
 
 // flsyncFirst syncs a tree of which nothing is known.

@@ -79,6 +79,7 @@ type Site struct {
 	URL      string // the Manager, at the near end of the line if there is one
 
 	seed     uint64
+	manager  *service
 	services []*service
 	rsync    string // the daemon's URL, once it runs
 }
@@ -126,19 +127,17 @@ func (s *Site) open(ctx context.Context, results *Results) error {
 		}
 	}
 	if s.Scenario.Manager {
-		server, url, err := s.Manager.start(ctx, s.Flsync, s.Dir)
-		if err != nil {
+		if err := s.startManager(ctx); err != nil {
 			return err
 		}
-		s.services = append(s.services, server)
-		s.URL = url
 		if results.Environment.Manager == "" {
-			if results.Environment.Manager, err = managerVersion(ctx, url); err != nil {
+			var err error
+			if results.Environment.Manager, err = managerVersion(ctx, s.URL); err != nil {
 				return err
 			}
 		}
 		if s.Scenario.Link != (netsim.Link{}) {
-			line, url, err := s.startLine(ctx, url, s.Scenario.Link)
+			line, url, err := s.startLine(ctx, s.URL, s.Scenario.Link)
 			if err != nil {
 				return err
 			}
@@ -152,10 +151,34 @@ func (s *Site) open(ctx context.Context, results *Results) error {
 	return nil
 }
 
+func (s *Site) startManager(ctx context.Context) error {
+	farm := s.Path("farm")
+	if err := os.MkdirAll(farm, 0o777); err != nil {
+		return err
+	}
+	var err error
+	s.manager, s.URL, err = s.Manager.start(ctx, s.Flsync, farm)
+	return err
+}
+
+// emptyManager puts a Manager without files in the place of the one that there is, where Scenario.Renews says so.
+func (s *Site) emptyManager(ctx context.Context) error {
+	if !s.Scenario.Renews || s.Manager.URL != "" {
+		return nil
+	}
+	s.manager.stop()
+	s.manager = nil
+	if err := os.RemoveAll(s.Path("farm")); err != nil {
+		return err
+	}
+	return s.startManager(ctx)
+}
+
 func (s *Site) close() {
 	for i := len(s.services) - 1; i >= 0; i-- {
 		s.services[i].stop()
 	}
+	s.manager.stop()
 }
 
 // sample takes the samples in turn, so that whatever changes on the machine

@@ -14,6 +14,7 @@ type Scenario struct {
 
 	Tree    workload.Spec // made before Setup; no groups: none
 	Manager bool          // needs one; it gets a new one, if the lab can start it
+	Renews  bool          // and another, empty one for each sample that sends everything: gigabytes would pile up
 	Link    netsim.Link   // the distance to the Manager; zero: none
 	Reps    int           // at most so many samples; 0: as many as the lab takes
 	AllRead bool          // every contender reads every byte, so that a rate means something

@@ -158,7 +158,7 @@ const onePass = "one pass"
 
 func first(name, title string, tree workload.Spec, scale Scale, goals ...Goal) Scenario {
 	return Scenario{
-		Name: name, Title: title, Tree: tree, Manager: true, AllRead: true,
+		Name: name, Title: title, Tree: tree, Manager: true, Renews: true, AllRead: true,
 		Contenders: slices.Concat(flsyncFirst(), upperFirst(scale.Connections...), rsyncFirst(), serialFirst()),
 		Goals:      goals,
 	}
