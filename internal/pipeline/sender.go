@@ -58,7 +58,7 @@ type sender struct {
 // what waits there. Larger ones are read from the system's cache by the kernel itself while it sends.
 const (
 	keepFile   = 256 << 10
-	keepBudget = 64 << 20
+	keepBudget = 16 << 20
 )
 
 // changeTries is how often a file that changes under our hands is taken again (design promise 2).
