@@ -98,7 +98,8 @@ func (u *Uploader) checked(batch []*job, reply api.ShamanRequirementsResponse, n
 	for _, j := range batch {
 		status, lacks := missing[j.key]
 		if !lacks {
-			u.known[j.key] = record{job: u.known[j.key].job, seen: u.seconds(now)}
+			r := u.known[j.key]
+			u.known[j.key] = record{job: r.job, seen: u.seconds(now), stored: r.stored || !j.asks && j.hidden == nil && !j.claimed}
 		}
 		switch {
 		case j.asks && lacks:

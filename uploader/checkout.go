@@ -249,7 +249,7 @@ func (u *Uploader) doubt(keys []key) {
 	u.assumeNothing()
 	for _, k := range keys {
 		if r, ok := u.known[k]; ok {
-			u.known[k] = record{job: r.job}
+			u.known[k] = record{job: r.job, stored: r.stored}
 		}
 	}
 }

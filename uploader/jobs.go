@@ -33,6 +33,8 @@ type record struct {
 	seen uint32
 	// assumed: an earlier run has seen it there, this one has not asked.
 	assumed bool
+	// stored: it counts among Stats.Stored.
+	stored bool
 }
 
 // admit waits until there is room for one more job.
@@ -108,10 +110,10 @@ func (u *Uploader) end(j *job, err error) {
 	}
 	switch r := u.known[j.key]; {
 	case j.asks && err == errNotStored && r.job == nil:
-		delete(u.known, j.key) // the Manager lost it
+		u.lost(j.key, r)
 	case j.asks:
 	case err == nil:
-		u.known[j.key] = record{seen: r.seen}
+		u.known[j.key] = record{seen: r.seen, stored: r.stored}
 		u.stats.LeftBytes -= j.blob.Size
 	case over:
 		u.stats.Left++
@@ -135,6 +137,20 @@ func (u *Uploader) end(j *job, err error) {
 			u.idle = nil
 		}
 		u.look()
+	}
+}
+
+// lost forgets a blob that the Manager had and has no more; who gives it to Ensure again has it counted anew.
+func (u *Uploader) lost(k key, r record) {
+	if _, known := u.known[k]; !known {
+		return // never given to Ensure, or told already
+	}
+	delete(u.known, k)
+	u.stats.Unique--
+	u.stats.UniqueBytes -= k.size
+	if r.stored {
+		u.stats.Stored--
+		u.stats.StoredBytes -= k.size
 	}
 }
 

@@ -87,7 +87,7 @@ func (u *Uploader) assume(k key) bool {
 	if !u.config.Seen.recent(k, u.began) {
 		return false
 	}
-	u.known[k] = record{assumed: true}
+	u.known[k] = record{assumed: true, stored: true}
 	u.stats.Unique++
 	u.stats.UniqueBytes += k.size
 	u.stats.Stored++
@@ -112,7 +112,7 @@ func (u *Uploader) assumeNothing() {
 	u.config.Seen = nil
 	for k, r := range u.known {
 		if r.assumed {
-			u.known[k] = record{}
+			u.known[k] = record{stored: true}
 		}
 	}
 }

@@ -36,7 +36,8 @@ func TestSeen(t *testing.T) {
 					}
 				}
 				closeIt(t, u)
-				if stats := u.Stats(); stats.Stored != 100 || stats.Uploaded != int64(len(lost)) {
+				n := int64(len(lost))
+				if stats := u.Stats(); stats.Unique != 100 || stats.Stored != 100-n || stats.Missing != n || stats.Uploaded != n {
 					t.Errorf("stats %+v", stats)
 				}
 				if events.blobs[Stored] != 100 || events.blobs[Checked] != 100+int64(len(lost)) {

@@ -147,6 +147,9 @@ func (u *Uploader) finish(j *job, ours bool, now time.Time) {
 	} else {
 		u.stats.Stored++
 		u.stats.StoredBytes += j.blob.Size
+		r := u.known[j.key]
+		r.stored = true
+		u.known[j.key] = r
 	}
 	u.tell(e)
 	u.end(j, nil)
