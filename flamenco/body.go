@@ -95,12 +95,13 @@ func (b *fileBody) fail(err error) error {
 	return err
 }
 
-// unreadable finds out whose fault it is that the kernel could not copy: it tries to read where the copying stopped.
+// unreadable finds out whose fault it is that the kernel could not copy: it tries to read what was to come next. The
+// file's own position does not tell that: Linux moves it on even where the connection broke and nothing was sent.
 func (b *fileBody) unreadable() bool {
-	at, err := b.file.Seek(0, io.SeekCurrent)
-	if err == nil {
-		_, err = b.file.ReadAt(make([]byte, 1), at)
+	if b.left == 0 {
+		return false
 	}
+	_, err := b.file.ReadAt(make([]byte, 1), b.source.size-b.left)
 	if err == nil || errors.Is(err, os.ErrClosed) {
 		return false
 	}
