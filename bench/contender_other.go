@@ -75,7 +75,7 @@ func connectionsText(n int) string {
 }
 
 // upperWarm is what remains for a client that knows all digests when the
-// Manager has all files: the check, and with whole the checkout.
+// Manager has all files, or a part of it: requirements, checkout or whole.
 func upperWarm(name, part string) []Contender {
 	return []Contender{{Name: name, Run: func(ctx context.Context, s *Site) (Sample, error) {
 		return s.baseline(ctx, nil, "upper", "--url", s.URL, "--root", s.Tree, "--list", s.list(), "--part", part)

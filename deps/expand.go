@@ -54,18 +54,18 @@ type single struct {
 // expand finds the files of a reference.
 func (x *expander) expand(r *Reference, at place) expansion {
 	base := at.base(r.Base)
-	if r.Form != FormFile || r.Optional || isShare(base) {
-		e := x.look(r, base)
-		e.numbers = x.disk.number(e.files, e.missing)
-		return e
-	}
 	s := single{base[:strings.LastIndexByte(base, '/')+1], r.Path, r.Kind == KindLibrary}
-	if e, known := x.disk.single(s); known {
-		return e
+	common := r.Form == FormFile && !r.Optional && !isShare(base)
+	if common {
+		if e, known := x.disk.single(s); known {
+			return e
+		}
 	}
 	e := x.look(r, base)
 	e.numbers = x.disk.number(e.files, e.missing)
-	x.disk.keep(s, e)
+	if common {
+		x.disk.keep(s, e)
+	}
 	return e
 }
 

@@ -99,7 +99,8 @@ func (u *Uploader) checked(batch []*job, reply api.ShamanRequirementsResponse, n
 		status, lacks := missing[j.key]
 		if !lacks {
 			r := u.known[j.key]
-			u.known[j.key] = record{job: r.job, seen: u.seconds(now), stored: r.stored || !j.asks && j.hidden == nil && !j.claimed}
+			r.seen, r.assumed = u.seconds(now), false
+			u.known[j.key] = r
 		}
 		switch {
 		case j.asks && lacks:
@@ -116,6 +117,7 @@ func (u *Uploader) checked(batch []*job, reply api.ShamanRequirementsResponse, n
 			u.finish(j, j.unclear, now)
 		case !lacks:
 			stored.add(j)
+			u.markStored(j.key)
 			u.end(j, nil)
 		case u.config.CheckOnly:
 			lacking.add(j)

@@ -29,7 +29,8 @@ var errNotStored = errors.New("the Manager does not have it")
 // of the path, see [CheckoutName]; what is added to it makes the path one that cannot exist yet.
 //
 // The Manager is asked for a checkout only after it said of each of the files that it has it, in a requirements reply no
-// older than Config.CheckedFor, or to an earlier run, see Config.Seen. Files that it lost since they were sent are sent again, see Config.Reopen.
+// older than Config.CheckedFor, or to an earlier run, see Config.Seen. Files that it lost since they were sent are sent
+// again, see Config.Reopen.
 //
 // The error is, or wraps, a [*PathError] when nothing was asked because a path is unusable, a [*MissingError] when files
 // are not there, or a [*GaveUpError].

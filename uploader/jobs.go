@@ -140,6 +140,13 @@ func (u *Uploader) end(j *job, err error) {
 	}
 }
 
+// markStored remembers that a blob counts among Stats.Stored.
+func (u *Uploader) markStored(k key) {
+	r := u.known[k]
+	r.stored = true
+	u.known[k] = r
+}
+
 // lost forgets a blob that the Manager had and has no more; who gives it to Ensure again has it counted anew.
 func (u *Uploader) lost(k key, r record) {
 	if _, known := u.known[k]; !known {

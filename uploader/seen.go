@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -28,19 +29,8 @@ func (s Seen) seconds(i int) uint32 { return binary.BigEndian.Uint32(s[i*seenEnt
 
 // recent tells whether a blob was seen lately. A clock that was set back makes none recent.
 func (s Seen) recent(k key, now time.Time) bool {
-	low, high := 0, s.len()
-	for low < high {
-		middle := int(uint(low+high) / 2)
-		switch c := bytes.Compare(s.digest(middle), k.sha[:seenDigest]); {
-		case c < 0:
-			low = middle + 1
-		case c > 0:
-			high = middle
-		default:
-			return believed(s.seconds(middle), now)
-		}
-	}
-	return false
+	i, found := sort.Find(s.len(), func(i int) int { return bytes.Compare(k.sha[:seenDigest], s.digest(i)) })
+	return found && believed(s.seconds(i), now)
 }
 
 func believed(seconds uint32, now time.Time) bool {

@@ -147,9 +147,7 @@ func (u *Uploader) finish(j *job, ours bool, now time.Time) {
 	} else {
 		u.stats.Stored++
 		u.stats.StoredBytes += j.blob.Size
-		r := u.known[j.key]
-		r.stored = true
-		u.known[j.key] = r
+		u.markStored(j.key)
 	}
 	u.tell(e)
 	u.end(j, nil)

@@ -81,9 +81,8 @@ func (p *Planner) Alone(t *deps.Trace) (plan *Plan, ok bool) {
 // Plan gives the plan of one of the traces, by its index. Errors are all that
 // there are of [*TooLongError], for paths that their fields have no room for,
 // [*UnreachableError], and of two files in one place.
-func (b *Batch) Plan(i int) (*Plan, error) { return b.plan(b.shots[i]) }
-
-func (b *Batch) plan(s shot) (*Plan, error) {
+func (b *Batch) Plan(i int) (*Plan, error) {
+	s := b.shots[i]
 	n := len(s.blends) + len(s.uses) // mostly one file each
 	p := &Plan{places: make(map[string]string, n), Files: make([]File, 0, n), Held: s.held, Left: s.left}
 	var errs []error
