@@ -1,8 +1,6 @@
 package hashcache
 
 import (
-	"crypto/sha256"
-	"hash"
 	"math/bits"
 	"sync"
 )
@@ -54,6 +52,7 @@ const (
 type buffers struct {
 	contents [maxBufferBits + 1]sync.Pool
 	hashers  sync.Pool
+	pairing  pairing
 }
 
 // content returns room for size bytes and at least one more.
@@ -74,14 +73,14 @@ func (b *buffers) content(size int64) *Content {
 
 // hasher holds the states of both digests.
 type hasher struct {
-	sha256 hash.Hash
+	sha256 *sha256Hasher
 	blake3 blake3Hasher
 }
 
 func (b *buffers) hasher() *hasher {
 	h, _ := b.hashers.Get().(*hasher)
 	if h == nil {
-		h = &hasher{sha256: sha256.New()}
+		h = &hasher{newSHA256Hasher(), newBLAKE3()}
 	}
 	h.sha256.Reset()
 	h.blake3.reset()

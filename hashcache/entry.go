@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/zeebo/blake3"
 	"lukechampine.com/blake3/guts"
 
 	"github.com/flsync/flsync/hashcache/internal/kv"
@@ -18,8 +19,7 @@ import (
 //	facts   namespace, NUL, key                                   → when written (8), value
 //
 // The folder ID is the beginning of the folder's BLAKE3: files of a folder lie side by side, which is how a walk asks
-// for them, and the folder is stored once. Head names the first headSize bytes: it is the beginning of their chaining value in the
-// BLAKE3 of the whole, or of that digest itself if there are no more.
+// for them, and the folder is stored once. Head tells files of one size apart by their first headSize bytes, see headOf.
 // Numbers in values are little endian, times are nanoseconds since 1970.
 const (
 	format = 1
@@ -96,9 +96,7 @@ func folderID(dir string) (id [folderIDSize]byte) {
 		copy(id[:], sum[:])
 		return id
 	}
-	var h blake3Hasher
-	h.write([]byte(dir))
-	sum := h.sum()
+	sum := blake3.Sum256([]byte(dir))
 	copy(id[:], sum[:])
 	return id
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
@@ -95,7 +94,7 @@ func (h *hasher) tree(ctx context.Context, root string, exclude []string) error 
 		return err
 	})
 	var workers errgroup.Group
-	for range runtime.GOMAXPROCS(0) {
+	for range hashcache.Workers() {
 		workers.Go(func() error {
 			for f := range queue {
 				sum, err := h.cache.Sum(working, f.Path, f.Info)

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"time"
 
@@ -26,8 +25,7 @@ type Env struct {
 	Cache   *hashcache.Cache
 	Sink    report.Sink
 
-	// HashWorkers is how many files are read and hashed at once. Default: one a core, since hashing is
-	// what a core can be full of.
+	// HashWorkers is how many files are read and hashed at once. Default: [hashcache.Workers].
 	HashWorkers int
 
 	// Upload is how the uploader works; its zero value has good defaults.
@@ -44,7 +42,7 @@ func (e Env) hashWorkers() int {
 	if e.HashWorkers > 0 {
 		return e.HashWorkers
 	}
-	return runtime.GOMAXPROCS(0)
+	return hashcache.Workers()
 }
 
 // run is one run of the pipeline.

@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package twolanes
+
+const available = false
+
+func blocks(a, b *[8]uint32, p, q *byte, n int) { panic("twolanes: not available") }
