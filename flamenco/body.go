@@ -1,6 +1,7 @@
 package flamenco
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -12,9 +13,19 @@ type bodySource struct {
 	open func() (io.ReadCloser, error)
 	size int64
 
-	mu  sync.Mutex
-	err error
+	mu     sync.Mutex
+	err    error
+	memory *[]byte // of the first attempt, for contents that are sent from memory
+	again  bool    // there was a second one
 }
+
+// smallBody is up to where contents are sent from memory. net/http then puts them into one write with the headers, which it
+// sends by themselves when it cannot know how long a body makes it wait: each write costs both sides a system call, and
+// the Manager a wake-up. It leaves room for the headers in writeBuffer.
+const smallBody = writeBuffer - 4<<10
+
+// memories keeps the memory of small bodies.
+var memories = sync.Pool{New: func() any { p := make([]byte, smallBody); return &p }}
 
 func (s *bodySource) next() (io.ReadCloser, error) {
 	if err := s.failure(); err != nil {
@@ -25,8 +36,41 @@ func (s *bodySource) next() (io.ReadCloser, error) {
 		s.fail(err)
 		return nil, err
 	}
+	if s.size <= smallBody {
+		return s.fromMemory(contents)
+	}
 	file, _ := contents.(*os.File)
 	return &fileBody{contents: contents, file: file, left: s.size, source: s}, nil
+}
+
+// fromMemory reads the contents and closes them.
+func (s *bodySource) fromMemory(contents io.ReadCloser) (io.ReadCloser, error) {
+	defer contents.Close()
+	memory := memories.Get().(*[]byte)
+	p := (*memory)[:s.size]
+	if _, err := io.ReadFull(contents, p); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		s.fail(err)
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.again = s.memory != nil
+	s.memory = memory
+	return io.NopCloser(bytes.NewReader(p)), nil // net/http knows this type
+}
+
+// received gives the memory back, because an answer came to what was in it: net/http reads the whole before the first byte
+// leaves. After any other end it may be about to.
+func (s *bodySource) received() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.memory != nil && !s.again {
+		memories.Put(s.memory)
+		s.memory = nil
+	}
 }
 
 func (s *bodySource) fail(err error) {

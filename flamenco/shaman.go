@@ -89,6 +89,7 @@ func (c *Client) ShamanUpload(ctx context.Context, u Upload) (UploadOutcome, err
 		if err := reply.plainStatus(); err != nil {
 			return 0, err
 		}
+		source.received()
 		return Stored, nil
 	case http.StatusAlreadyReported:
 		reply.close() // these two say all with their status; the connection mostly ends with them

@@ -11,6 +11,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
@@ -50,6 +51,7 @@ type sender struct {
 	up    *uploader.Uploader
 	meter *meter
 	kept  atomic.Int64 // bytes of memory of the contents that wait for their upload
+	freed atomic.Int64 // when that became less, nanoseconds since 1970; or when the first of them came
 
 	sources sync.Map // SHA-256 to the path of a file that had it: for what the Manager loses again
 }
@@ -59,6 +61,9 @@ type sender struct {
 const (
 	keepFile   = 256 << 10
 	keepBudget = 16 << 20
+
+	roomPatience = time.Second           // a few round trips
+	roomPoll     = 10 * time.Millisecond // in which no Manager takes a tenth of keepBudget
 )
 
 // changeTries is how often a file that changes under our hands is taken again (design promise 2).
@@ -86,13 +91,31 @@ func (s *sender) digest(ctx context.Context, source string, info fs.FileInfo) (h
 		return sum, nil, err
 	}
 	s.meter.hashedFile(sum)
-	s.kept.Add(content.Room())
+	if room := content.Room(); room > 0 {
+		s.kept.Add(room)
+		s.freed.CompareAndSwap(0, time.Now().UnixNano())
+	}
 	return sum, content, nil
+}
+
+// awaitRoom holds back the hashing of a file that would be read a second time for sending, since too much is kept already.
+// What is kept is enough to send, so nothing is lost. If it does not become less, other files may do better.
+func (s *sender) awaitRoom(ctx context.Context) {
+	for s.kept.Load() > keepBudget && time.Since(time.Unix(0, s.freed.Load())) < roomPatience {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(roomPoll):
+		}
+	}
 }
 
 // drop gives up content that is sent, or that nobody will send.
 func (s *sender) drop(content *hashcache.Content) {
-	s.kept.Add(-content.Room())
+	if room := content.Room(); room > 0 {
+		s.kept.Add(-room)
+		s.freed.Store(time.Now().UnixNano())
+	}
 	content.Release()
 }
 

@@ -98,6 +98,9 @@ func (r *run) sendTrees(ctx context.Context, roots []string, base string, exclud
 	for range r.hashWorkers() { // the hashers, which feed the uploader
 		group.Go(func() error {
 			for f := range queue {
+				if f.walked.Info.Size() <= keepFile {
+					r.awaitRoom(working)
+				}
 				if err := r.hash(working, f.file, f.walked.Info); err != nil {
 					if working.Err() != nil {
 						return context.Cause(working)
