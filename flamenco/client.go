@@ -215,19 +215,18 @@ func (c *Client) address(r request) (*url.URL, error) {
 		address.RawPath = ""
 		return &address, nil
 	}
-	plain, escaped := strings.Builder{}, strings.Builder{}
-	plain.WriteString(apiPrefix)
-	escaped.WriteString(apiPrefix)
+	plain, escaped := apiPrefix+"/"+strings.Join(r.path, "/"), ""
 	for _, segment := range r.path {
 		// Servers resolve "." and "..", which would make this another operation.
 		if segment == "" || segment == "." || segment == ".." {
-			return nil, fmt.Errorf("%s %s/%s: %q cannot be an id or a name", r.method, apiPrefix, strings.Join(r.path, "/"), segment)
+			return nil, fmt.Errorf("%s %s: %q cannot be an id or a name", r.method, plain, segment)
 		}
-		plain.WriteString("/" + segment)
-		escaped.WriteString("/" + url.PathEscape(segment))
+		escaped += "/" + url.PathEscape(segment)
 	}
-	address.RawPath = address.EscapedPath() + escaped.String()
-	address.Path += plain.String()
+	if escaped = apiPrefix + escaped; escaped != plain || address.RawPath != "" {
+		address.RawPath = address.EscapedPath() + escaped
+	}
+	address.Path += plain
 	return &address, nil
 }
 

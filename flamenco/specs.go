@@ -164,6 +164,9 @@ func appendString(b []byte, s string) []byte {
 // headerName makes a file name fit for X-Shaman-Original-Filename: ASCII as it is, anything else as RFC 2047 with UTF-8, all
 // on one line. The end of a long one is kept, because it says most.
 func headerName(name string) string {
+	if len(name) <= maxName && isPlain(name) {
+		return name
+	}
 	name = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || unicode.IsControl(r) {
 			return '?'
@@ -180,4 +183,14 @@ func headerName(name string) string {
 		name = "…" + name[cut:]
 	}
 	return mime.QEncoding.Encode("utf-8", strings.TrimSpace(name))
+}
+
+// isPlain tells of a name that goes into a header as it is, as most do: ASCII that can be seen, and nothing that looks encoded.
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if name[i] <= ' ' || name[i] > '~' || name[i] == '?' {
+			return false
+		}
+	}
+	return true
 }

@@ -28,9 +28,9 @@ var errNotStored = errors.New("the Manager does not have it")
 // It waits for those of the files that are on their way; all should have been given to Ensure. requested is the beginning
 // of the path, see [CheckoutName]; what is added to it makes the path one that cannot exist yet.
 //
-// The Manager is asked for a checkout only after it said of each of the files that it has it, in a requirements reply no
-// older than Config.CheckedFor, or to an earlier run, see Config.Seen. Files that it lost since they were sent are sent
-// again, see Config.Reopen.
+// The Manager is asked for a checkout only after it said of each of the files that it has it, in a requirements reply or in
+// answer to an upload, no longer ago than Config.CheckedFor, or to an earlier run, see Config.Seen. If the checkout fails,
+// it is asked about all of them. Files that it lost are sent again, see Config.Reopen.
 //
 // The error is, or wraps, a [*PathError] when nothing was asked because a path is unusable, a [*MissingError] when files
 // are not there, or a [*GaveUpError].
@@ -193,8 +193,8 @@ func (u *Uploader) await(ctx context.Context, keys []key) error {
 	return failed
 }
 
-// confirm asks the Manager about those files of which no requirements reply lately said that it has them, and returns
-// those that it lacks.
+// confirm asks the Manager about those files of which it did not say lately that it has them, and returns those that it
+// lacks.
 func (u *Uploader) confirm(ctx context.Context, files []api.ShamanFileSpec, keys []key) (missing []api.ShamanFileSpec, err error) {
 	now := u.seconds(time.Now())
 	asked := make(map[key]struct{})

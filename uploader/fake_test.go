@@ -49,7 +49,7 @@ type fake struct {
 	checking   int
 	mostChecks int
 	checkouts  []api.ShamanCheckout
-	unchecked  int             // files of checkouts that no requirements reply had found stored
+	unchecked  int             // files of checkouts that it had not said to be stored, since it last lost any
 	confirmed  map[string]bool // digests that one had
 }
 
@@ -170,7 +170,7 @@ func (f *fake) ShamanUpload(ctx context.Context, u flamenco.Upload) (flamenco.Up
 	if got := hex.EncodeToString(hash.Sum(nil)); size != u.Size || got != u.SHA256 {
 		return 0, status(http.StatusExpectationFailed)
 	}
-	f.stored[u.SHA256] = true
+	f.stored[u.SHA256], f.confirmed[u.SHA256] = true, true
 	delete(f.uploading, u.SHA256)
 	return flamenco.Stored, nil
 }

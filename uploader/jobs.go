@@ -28,8 +28,8 @@ type job struct {
 // record is what is known of a blob.
 type record struct {
 	job *job // on its way; nil: the Manager has it
-	// seen is when a requirements reply last left it out, as it does with stored files: seconds since the run
-	// began, plus one. 0: never.
+	// seen is when the Manager last said that it has it, by leaving it out of a requirements reply or in answer to its
+	// upload: seconds since the run began, plus one. 0: never.
 	seen uint32
 	// assumed: an earlier run has seen it there, this one has not asked.
 	assumed bool

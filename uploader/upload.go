@@ -141,6 +141,9 @@ func (u *Uploader) finish(j *job, ours bool, now time.Time) {
 		e.Kind = Uploaded
 		u.stats.Uploaded++
 		u.stats.UploadedBytes += j.blob.Size
+		r := u.known[j.key]
+		r.seen = u.seconds(now)
+		u.known[j.key] = r
 		rest := j.blob.Size - j.moved
 		u.pace.sent(rest, u.bytes, len(u.inFlight)-u.small, now)
 		u.moved(j, rest)
