@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/hashcache/internal/kv"
+	"github.com/flsync/flsync/hashcache/internal/twolanes"
 )
 
 // Source says how a Sum came about.
@@ -31,8 +32,8 @@ func (s Source) Read() bool { return s != Cached }
 
 // Sum is the digests of a file's contents.
 type Sum struct {
-	SHA256, BLAKE3 [32]byte
-	Size           int64 // bytes
+	SHA256, BLAKE3 [32]byte // BLAKE3 may be zero, see Config.BLAKE3
+	Size           int64    // bytes
 	Source         Source
 	Stamp          Stamp // that the file had when its contents were as the digests say
 }
@@ -108,7 +109,7 @@ func (c *Cache) Lookup(path string, info fs.FileInfo) (Sum, bool) {
 		return Sum{}, false
 	}
 	stamp := StampOf(info)
-	if e, ok := c.entry(path); ok && e.trusts(stamp, c.cfg.Now()) {
+	if e, ok := c.entry(path); ok && c.trusts(&e, stamp) {
 		c.keepYoung(path, &e)
 		return e.sum(Cached), true
 	}
@@ -140,7 +141,7 @@ func (c *Cache) SumKeep(ctx context.Context, path string, info fs.FileInfo, limi
 		return Sum{}, nil, &fs.PathError{Op: "hash", Path: path, Err: ErrNotRegular}
 	}
 	old, known := c.entry(path)
-	if known && !c.cfg.Verify && old.trusts(StampOf(info), c.cfg.Now()) {
+	if known && !c.cfg.Verify && c.trusts(&old, StampOf(info)) {
 		c.keepYoung(path, &old)
 		return old.sum(Cached), nil, nil
 	}
@@ -148,6 +149,7 @@ func (c *Cache) SumKeep(ctx context.Context, path string, info fs.FileInfo, limi
 		old.Size = -1 // agrees with no file
 	}
 	r := reading{path: path, old: old, limit: limit, copies: c, now: c.cfg.Now, pool: &c.pool}
+	r.sha256Alone = c.cfg.BLAKE3 == WhenReadAgain && !known && twolanes.Available
 	sum, content, err := r.untilStill(ctx, c.cfg.ChangeWait)
 	if err == nil {
 		c.learn(path, &r.found, known, r.source)
@@ -161,6 +163,11 @@ func HashFile(ctx context.Context, path string) (Sum, error) {
 	sum, content, err := r.untilStill(ctx, Config{}.withDefaults().ChangeWait)
 	content.Release()
 	return sum, err
+}
+
+// trusts reports whether the digests of e stand for a file with that stamp, and are all that are wanted.
+func (c *Cache) trusts(e *entry, stamp Stamp) bool {
+	return e.trusts(stamp, c.cfg.Now()) && (e.hasBLAKE3() || c.cfg.BLAKE3 != Always)
 }
 
 func (c *Cache) entry(path string) (e entry, ok bool) {
@@ -182,7 +189,7 @@ func (c *Cache) learn(path string, e *entry, known bool, source Source) {
 		dir, _ := splitPath(path)
 		c.store.Put(dirsTable, key[:folderIDSize], []byte(dir))
 	}
-	if e.Size >= minCopySize && source == Hashed {
+	if e.Size >= minCopySize && source == Hashed && e.hasBLAKE3() {
 		c.store.Put(copiesTable, copyKey(nil, e.Size, e.head, e.blake3), encodeCopy(e.sha256, e.written))
 	}
 }

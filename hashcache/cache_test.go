@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/zeebo/blake3"
+
+	"github.com/flsync/flsync/hashcache/internal/twolanes"
 )
 
 // later is a clock on which every file that a test has written settled long ago.
@@ -171,6 +173,64 @@ func TestSources(t *testing.T) {
 
 func byteCount(n int) string {
 	return map[int]string{0: "empty", 100: "small", 100_000: "medium", 1_000_000: "large"}[n]
+}
+
+// TestWhenReadAgain: a new file gets SHA-256 alone, and both digests as soon as it is read again.
+func TestWhenReadAgain(t *testing.T) {
+	if !twolanes.Available {
+		t.Skip("without SHA instructions BLAKE3 is always taken")
+	}
+	for _, size := range []int{0, 100, 100_000, 1_000_000} {
+		dir := t.TempDir()
+		db, path := filepath.Join(dir, "c.db"), filepath.Join(dir, "file")
+		content := randomBytes(1, size)
+		write(t, path, content)
+		touch := func() {
+			past := stat(t, path).ModTime().Add(-time.Hour)
+			if err := os.Chtimes(path, past, past); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := func(c *Cache, path string, want Source) {
+			t.Helper()
+			got, err := c.Sum(t.Context(), path, stat(t, path))
+			if err != nil || got.SHA256 != sha256.Sum256(content) || got.BLAKE3 != [32]byte{} || got.Source != want {
+				t.Errorf("%s: %v, %v", byteCount(size), got, err)
+			}
+		}
+
+		cache := open(t, db, Config{BLAKE3: WhenReadAgain})
+		first(cache, path, Hashed)
+		first(cache, path, Cached)
+		if count, err := cache.Verify(t.Context(), true, nil); err != nil || count[Good] != 1 {
+			t.Errorf("%s: %v, %v", byteCount(size), count, err)
+		}
+		touch()
+		sum(t, cache, path, Hashed)
+		touch()
+		sum(t, cache, path, Rehashed)
+		write(t, path+" copy", content)
+		if size > headSize {
+			sum(t, cache, path+" copy", Copied)
+		} else {
+			first(cache, path+" copy", Hashed)
+		}
+		write(t, path+" 2", append(content, 1))
+		content = append(content, 1)
+		first(cache, path+" 2", Hashed)
+		_ = cache.Close()
+
+		cache = open(t, db, Config{})
+		first(cache, path+" 2", Cached)
+		_ = cache.Close()
+
+		cache = open(t, db, Config{BLAKE3: Always})
+		if _, ok := cache.Lookup(path+" 2", stat(t, path+" 2")); ok {
+			t.Errorf("%s: trusted without BLAKE3", byteCount(size))
+		}
+		sum(t, cache, path+" 2", Hashed)
+		sum(t, cache, path+" 2", Cached)
+	}
 }
 
 func TestCopies(t *testing.T) {

@@ -16,6 +16,9 @@ type Config struct {
 	// Verify reads every file that Sum is asked for, whatever its stamp says, and compares it with the entry.
 	Verify bool
 
+	// BLAKE3 says when that digest is taken besides SHA-256. Default: of every file that is read.
+	BLAKE3 Taking
+
 	// ReadOnly uses what is known and keeps nothing: for a run that is to leave no trace.
 	ReadOnly bool
 
@@ -37,9 +40,27 @@ type Config struct {
 	ChangeWait time.Duration
 }
 
+// Taking says when BLAKE3 is taken.
+type Taking int
+
+const (
+	// WhenRead: of every file that is read.
+	WhenRead Taking = iota
+
+	// WhenReadAgain: not of a file that is new to the cache, on a machine that takes SHA-256 of two files at once: BLAKE3 would
+	// cost nearly as much again, for the day on which the file is touched. Sum.BLAKE3 is zero then. If such a file is
+	// read again, both are taken.
+	WhenReadAgain
+
+	// Always: a file whose SHA-256 alone is known is read again.
+	Always
+)
+
 // Validate reports the first value that makes no sense.
 func (c Config) Validate() error {
 	switch {
+	case c.BLAKE3 < WhenRead || c.BLAKE3 > Always:
+		return fmt.Errorf("hash cache: BLAKE3 is %d, which stands for nothing", c.BLAKE3)
 	case c.FactsBytes < 0:
 		return fmt.Errorf("hash cache: FactsBytes is %d, it must not be negative", c.FactsBytes)
 	case c.BatchAge < 0:

@@ -24,7 +24,8 @@
 // no time and reads everything. The same holds for a file server whose clock lags behind ours and that is written to in the
 // very tick that we read in, for a network mount that answers from its attribute cache (some seconds on NFS), and on
 // Windows for a file that is changed in place and given its old time back.
-// BLAKE3 is the faster digest only where it has vector code, on amd64.
+// BLAKE3 is the faster digest only where it has vector code, on amd64. Where a core takes SHA-256 of two files in the time of
+// one, it is hardly the faster one there either, see [WhenReadAgain].
 //
 // A cache is never the reason for a failure: what cannot be read or saved costs time and a warning. Several programs
 // may use one cache at once; see the package internal/kv for how, and for what happens to a damaged file.

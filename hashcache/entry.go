@@ -43,9 +43,11 @@ type entry struct {
 	Stamp
 	written int64 // when the reading of the contents began, nanoseconds since 1970
 	head    [headIDSize]byte
-	blake3  [32]byte
+	blake3  [32]byte // zero: not taken
 	sha256  [32]byte
 }
+
+func (e *entry) hasBLAKE3() bool { return e.blake3 != [32]byte{} }
 
 func (e *entry) encode(dst []byte) []byte {
 	dst = append(dst, entryVersion)

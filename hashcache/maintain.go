@@ -126,7 +126,7 @@ func (e *entry) verify(ctx context.Context, path string, contents bool) Verdict 
 		return Unreadable
 	case sum.Stamp != e.Stamp:
 		return Outdated
-	case sum.SHA256 != e.sha256 || sum.BLAKE3 != e.blake3:
+	case sum.SHA256 != e.sha256 || e.hasBLAKE3() && sum.BLAKE3 != e.blake3:
 		return Wrong
 	}
 	return Good

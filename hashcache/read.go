@@ -40,6 +40,8 @@ type reading struct {
 	now    func() time.Time
 	pool   *buffers
 
+	sha256Alone bool // leave BLAKE3 out, unless it promises to save SHA-256
+
 	found   entry // the result
 	source  Source
 	content *Content // nil unless asked for
@@ -124,6 +126,11 @@ func (r *reading) whole(ctx context.Context, file *file) error {
 	p := content.Bytes()
 	h := r.pool.hasher()
 	defer r.pool.hashers.Put(h)
+	if r.sha256Alone && !r.promising(p) {
+		r.pool.pairing.write(h.sha256, p)
+		h.sha256.Sum(r.found.sha256[:0])
+		return nil
+	}
 	h.blake3.write(p)
 	r.found.blake3 = h.blake3.sum()
 	r.found.head = headOf(p, r.found.blake3)
@@ -164,13 +171,10 @@ func (r *reading) stream(ctx context.Context, file *file) error {
 	if len(first) <= headSize {
 		return errMoved // it shrank
 	}
-	h.blake3.write(first)
-	r.found.head = headOf(first, [32]byte{})
-	promising := r.old.Size == r.found.Size && r.old.head == r.found.head || r.copies.mayHave(r.found.Size, r.found.head)
-	if !promising {
-		r.pool.pairing.write(h.sha256, first)
-		return r.both(ctx, file, h, int64(len(first)), *buf.buf)
+	if !r.promising(first) {
+		return r.fresh(ctx, file, h, first, *buf.buf)
 	}
+	h.blake3.write(first)
 	err = r.pass(ctx, file, int64(len(first)), *buf.buf, func(p []byte) { h.blake3.write(p) })
 	if err != nil {
 		return err
@@ -182,21 +186,35 @@ func (r *reading) stream(ctx context.Context, file *file) error {
 	if err := file.rewind(); err != nil {
 		return err
 	}
-	return r.both(ctx, file, h, 0, *buf.buf)
+	return r.fresh(ctx, file, h, nil, *buf.buf)
 }
 
-// both takes both digests in one pass over the file, of which done bytes have been read. To take each on a core of its
-// own would save a quarter of the time of a large file that is hashed alone, and nothing of many that are hashed at once,
-// which is the usual case.
-func (r *reading) both(ctx context.Context, file *file, h *hasher, done int64, buf []byte) error {
-	err := r.pass(ctx, file, done, buf, func(p []byte) {
-		h.blake3.write(p)
+// promising reports whether the first block, or the whole, looks like contents that are known by BLAKE3. It notes the head.
+func (r *reading) promising(first []byte) bool {
+	if len(first) <= headSize {
+		return false
+	}
+	r.found.head = headOf(first, [32]byte{})
+	return r.old.Size == r.found.Size && r.old.head == r.found.head && r.old.hasBLAKE3() || r.copies.mayHave(r.found.Size, r.found.head)
+}
+
+// fresh takes both digests, or SHA-256 alone, in one pass over the file, of which the first block may have been read. To
+// take each on a core of its own would save a quarter of the time of a large file that is hashed alone, and nothing of many
+// that are hashed at once, which is the usual case.
+func (r *reading) fresh(ctx context.Context, file *file, h *hasher, first, buf []byte) error {
+	digest := func(p []byte) {
+		if !r.sha256Alone {
+			h.blake3.write(p)
+		}
 		r.pool.pairing.write(h.sha256, p)
-	})
-	if err != nil {
+	}
+	digest(first)
+	if err := r.pass(ctx, file, int64(len(first)), buf, digest); err != nil {
 		return err
 	}
-	r.found.blake3 = h.blake3.sum()
+	if !r.sha256Alone {
+		r.found.blake3 = h.blake3.sum()
+	}
 	h.sha256.Sum(r.found.sha256[:0])
 	r.source = Hashed
 	return nil

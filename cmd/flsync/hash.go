@@ -29,7 +29,7 @@ func (a *app) hashCommand() *cobra.Command {
 				return usagef("name files or folders to hash")
 			}
 			s.list()
-			cache, err := s.openCache(hashcache.Config{Verify: verify}, false)
+			cache, err := s.openCache(hashcache.Config{Verify: verify, BLAKE3: hashcache.Always}, false)
 			if err != nil {
 				return err
 			}

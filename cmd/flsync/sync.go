@@ -27,7 +27,7 @@ type transfer struct {
 func (t *transfer) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&t.dryRun, "dry-run", false, "say what would be done, and write nothing anywhere")
-	f.IntVar(&t.workers, "workers", 0, "read and hash `N` files at once (default: one a core)")
+	f.IntVar(&t.workers, "workers", 0, "read and hash `N` files at once (default: as many as fill the cores)")
 	f.StringVar(&t.limit, "limit-upload", "", "send at most this `RATE`: bytes a second, such as 20MiB or 500k")
 	f.BoolVar(&t.verify, "verify", false, "trust no time stamp: compare the contents of every file")
 }
@@ -53,7 +53,11 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 		return pipeline.Env{}, err
 	}
 
-	cache, err := s.openCache(hashcache.Config{Verify: t.verify}, t.dryRun)
+	digests := hashcache.Config{Verify: t.verify}
+	if m.Local() { // it shares the cores with us, so that whatever we leave out is time won
+		digests.BLAKE3 = hashcache.WhenReadAgain
+	}
+	cache, err := s.openCache(digests, t.dryRun)
 	if err != nil {
 		return pipeline.Env{}, err
 	}
