@@ -17,6 +17,7 @@ import (
 
 // licences that may be built in, and a sentence that only their text has. The first that fits counts.
 var licences = []struct{ name, text string }{
+	{"CC0-1.0", "CC0 1.0 Universal"},
 	{"Apache-2.0", "Apache License"},
 	{"BSD-3-Clause", "Neither the name of"},
 	{"BSD-2-Clause", "Redistributions in binary form must reproduce"},

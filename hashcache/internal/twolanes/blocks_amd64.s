@@ -54,14 +54,14 @@
 	SCHEDULE2(beforeA, thisA, nextA, TA); \
 	SCHEDULE2(beforeB, thisB, nextB, TB)
 
-// func blocks(a, b *[8]uint32, p, q *byte, n int)
-TEXT ·blocks(SB), NOSPLIT, $64-40
+// func blocks(a, b *[8]uint32, p, q *byte, n int, k *[64]uint32)
+TEXT ·blocks(SB), NOSPLIT, $64-48
 	MOVQ a+0(FP), DI
 	MOVQ b+8(FP), SI
 	MOVQ p+16(FP), R8
 	MOVQ q+24(FP), R9
 	MOVQ n+32(FP), CX
-	LEAQ ·roundConstants(SB), AX
+	MOVQ k+40(FP), AX
 	MOVOU flip<>(SB), FLIP
 
 	// From A B C D and E F G H to the order of the instructions.
