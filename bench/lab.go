@@ -157,7 +157,7 @@ func (s *Site) startManager(ctx context.Context) error {
 		return err
 	}
 	var err error
-	s.manager, s.URL, err = s.Manager.start(ctx, s.Flsync, farm)
+	s.manager, s.URL, err = s.Manager.start(ctx, s.Flsync, farm, s.managersCores())
 	return err
 }
 
@@ -190,11 +190,16 @@ func (s *Site) sample(ctx context.Context, result *Result) error {
 	}
 	for _, c := range s.Scenario.Contenders {
 		m := Measured{Name: c.Name, Group: c.Group}
+		if s.Scenario.Apart {
+			m.Skipped = cannotPart()
+		}
 		if c.Needs != "" {
 			if _, err := exec.LookPath(c.Needs); err != nil {
 				m.Skipped = c.Needs + " is not installed"
-				s.Log("  %s is left out: %s", c.Name, m.Skipped)
 			}
+		}
+		if m.Skipped != "" {
+			s.Log("  %s is left out: %s", c.Name, m.Skipped)
 		}
 		result.Contenders = append(result.Contenders, m)
 	}

@@ -119,7 +119,7 @@ func (e Environment) markdown(b *strings.Builder) {
 	for _, row := range rows {
 		fmt.Fprintf(b, "| %s | %s |\n", row[0], row[1])
 	}
-	b.WriteString("\nClient and Manager share the cores; all files are in the page cache.\n\n")
+	b.WriteString("\nClient and Manager share the cores, but where it says that each has its own; all files are in the page cache.\n\n")
 }
 
 func (r *Results) goals(b *strings.Builder) {

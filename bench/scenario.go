@@ -16,6 +16,7 @@ type Scenario struct {
 	Manager bool          // needs one; it gets a new one, if the lab can start it
 	Renews  bool          // and another, empty one for each sample that sends everything: gigabytes would pile up
 	Link    netsim.Link   // the distance to the Manager; zero: none
+	Apart   bool          // the Manager and the contenders have one half of the cores each
 	Reps    int           // at most so many samples; 0: as many as the lab takes
 	AllRead bool          // every contender reads every byte, so that a rate means something
 

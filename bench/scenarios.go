@@ -68,11 +68,12 @@ func Scenarios(scale Scale) []Scenario {
 		film  = workload.Film(scale.Film)
 		cores = runtime.NumCPU()
 	)
+	firstSmall := first("first-small", fmt.Sprintf("first sync, %d small files", scale.SmallFiles), small, scale,
+		slower("first sync of small files against the upper bound", "flsync", upperBound, 1.10))
+	firstLarge := first("first-large", fmt.Sprintf("first sync, %d files of %d MB", scale.Caches, scale.CacheBytes/1e6), large, scale,
+		slower("first sync of large files against the upper bound", "flsync", upperBound, 1.10))
 	all := []Scenario{
-		first("first-small", fmt.Sprintf("first sync, %d small files", scale.SmallFiles), small, scale,
-			slower("first sync of small files against the upper bound", "flsync", upperBound, 1.10)),
-		first("first-large", fmt.Sprintf("first sync, %d files of %d MB", scale.Caches, scale.CacheBytes/1e6), large, scale,
-			slower("first sync of large files against the upper bound", "flsync", upperBound, 1.10)),
+		firstSmall, firstLarge,
 		first("first-textures", fmt.Sprintf("first sync, %d textures", scale.Textures), workload.Textures(scale.Textures), scale),
 		first("first-film", "first sync, a film project", film, scale),
 		{
@@ -132,6 +133,7 @@ func Scenarios(scale Scale) []Scenario {
 			),
 		},
 		batch(workload.Batch{Shots: scale.Shots}),
+		apart(firstSmall), apart(firstLarge), apart(batch(workload.Batch{Shots: scale.Shots})),
 		{
 			Name: "far", Title: fmt.Sprintf("first sync of %d files of 5 KB, %v away", scale.FarFiles, scale.Far.RTT),
 			Tree: workload.SmallFiles(scale.FarFiles), Manager: true,

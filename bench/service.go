@@ -116,8 +116,8 @@ type ManagerSource struct {
 
 var urlAndPID = regexp.MustCompile(`url=(\S+) pid=(\d+)`)
 
-// start starts a Manager with its data in dir.
-func (m ManagerSource) start(ctx context.Context, flsync, dir string) (*service, string, error) {
+// start starts a Manager with its data in dir, on those cores, see keptTo.
+func (m ManagerSource) start(ctx context.Context, flsync, dir, cores string) (*service, string, error) {
 	switch {
 	case m.URL != "":
 		return nil, strings.TrimSuffix(m.URL, "/"), nil
@@ -130,7 +130,8 @@ func (m ManagerSource) start(ctx context.Context, flsync, dir string) (*service,
 			return nil, "", err
 		}
 		defer log.Close()
-		cmd := exec.CommandContext(ctx, m.Command, filepath.Join(dir, "manager"))
+		path, args := keptTo(cores, m.Command, []string{filepath.Join(dir, "manager")})
+		cmd := exec.CommandContext(ctx, path, args...)
 		cmd.Stdout, cmd.Stderr = log, log
 		if err := cmd.Run(); err != nil {
 			return nil, "", fmt.Errorf("%s: %w", m.Command, err)
@@ -153,7 +154,8 @@ func (m ManagerSource) start(ctx context.Context, flsync, dir string) (*service,
 		}
 		return &service{pid: pid, addr: u.Host}, u.String(), nil
 	default:
-		s, line, err := start(ctx, flsync, []string{"serve", "--json", "--listen", "127.0.0.1:0", "--storage", filepath.Join(dir, "manager")}, isolated(dir))
+		path, args := keptTo(cores, flsync, []string{"serve", "--json", "--listen", "127.0.0.1:0", "--storage", filepath.Join(dir, "manager")})
+		s, line, err := start(ctx, path, args, isolated(dir))
 		if err != nil {
 			return nil, "", err
 		}
