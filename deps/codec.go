@@ -24,7 +24,7 @@ func encodeContents(c *Contents) []byte {
 
 // decodeContents is the reverse of encodeContents. It believes nothing it reads.
 func decodeContents(data []byte) (*Contents, error) {
-	d := decoder{buf: data}
+	d := decoder{buf: data, text: string(data)}
 	c := d.contents(maxPackedDepth + 1)
 	if d.failed || len(d.buf) > 0 {
 		return nil, errKept
@@ -169,7 +169,9 @@ func (e *encoder) any(v any) {
 }
 
 type decoder struct {
-	buf    []byte
+	buf    []byte // what is left
+	text   string // all of it, of which strings are parts: they are most of it
+	parts  []Part // room for those of many references
 	failed bool
 }
 
@@ -211,9 +213,9 @@ func (d *decoder) index(low, limit int) int {
 
 func (d *decoder) string() string {
 	n := d.count()
-	s := string(d.buf[:n])
+	at := len(d.text) - len(d.buf)
 	d.buf = d.buf[n:]
-	return s
+	return d.text[at : at+n]
 }
 
 func (d *decoder) contents(depth int) *Contents {
@@ -287,11 +289,24 @@ func (d *decoder) reference(r *Reference, libraries int) {
 	for range d.count() {
 		r.Tiles = append(r.Tiles, int(d.int()))
 	}
-	for range d.count() {
-		p := Part{Role: Role(d.int()), Offset: d.int(), Size: int(d.int())}
-		p.Raw, p.Block, p.Length = d.string(), d.int(), d.int()
-		r.Parts = append(r.Parts, p)
+	if n := d.count(); n > 0 {
+		r.Parts = d.room(n)
 	}
+	for i := range r.Parts {
+		p := &r.Parts[i]
+		p.Role, p.Offset, p.Size = Role(d.int()), d.int(), int(d.int())
+		p.Raw, p.Block, p.Length = d.string(), d.int(), d.int()
+	}
+}
+
+// room makes n parts, most of which are the only one of their reference.
+func (d *decoder) room(n int) []Part {
+	if n > len(d.parts) {
+		d.parts = make([]Part, max(n, 64))
+	}
+	parts := d.parts[:n:n]
+	d.parts = d.parts[n:]
+	return parts
 }
 
 func (d *decoder) any(depth int) any {

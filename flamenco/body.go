@@ -10,16 +10,17 @@ import (
 
 // bodySource opens the contents of an upload, once for each attempt, and remembers what was wrong with them.
 type bodySource struct {
-	open func() (io.ReadCloser, error)
-	size int64
+	open     func() (io.ReadCloser, error)
+	size     int64
+	inMemory bool // send from memory
 
 	mu     sync.Mutex
 	err    error
-	memory *[]byte // of the first attempt, for contents that are sent from memory
-	again  bool    // there was a second one
+	memory *[]byte // of the last attempt, if inMemory
+	again  bool    // there was one before it
 }
 
-// smallBody is up to where contents are sent from memory. net/http then puts them into one write with the headers, which it
+// smallBody is up to where contents are sent from memory, unless they come slowly. net/http then puts them into one write with the headers, which it
 // sends by themselves when it cannot know how long a body makes it wait: each write costs both sides a system call, and
 // the Manager a wake-up. It leaves room for the headers in writeBuffer.
 const smallBody = writeBuffer - 4<<10
@@ -36,7 +37,7 @@ func (s *bodySource) next() (io.ReadCloser, error) {
 		s.fail(err)
 		return nil, err
 	}
-	if s.size <= smallBody {
+	if s.inMemory {
 		return s.fromMemory(contents)
 	}
 	file, _ := contents.(*os.File)
@@ -57,7 +58,7 @@ func (s *bodySource) fromMemory(contents io.ReadCloser) (io.ReadCloser, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.again = s.memory != nil
+	s.again = s.again || s.memory != nil
 	s.memory = memory
 	return io.NopCloser(bytes.NewReader(p)), nil // net/http knows this type
 }

@@ -22,6 +22,9 @@ type Upload struct {
 	// Body opens the contents at their beginning. Hand out an *os.File and the kernel copies it. It is called again when
 	// a connection turns out to be closed; what it returns is closed each time.
 	Body func() (io.ReadCloser, error)
+	// Paced says that the contents come slowly, because of a limit of the caller's. They are then sent as they come; else
+	// those of a small file are read to their end first, and leave in one write with the headers.
+	Paced bool
 	// CanDefer says that other files can go first; the Manager then answers Deferred while somebody else sends this one.
 	CanDefer bool
 	// Expect asks before the first byte of the contents is sent. It costs a round trip, and saves the contents when
@@ -67,7 +70,7 @@ func (c *Client) ShamanUpload(ctx context.Context, u Upload) (UploadOutcome, err
 	if u.Size < 0 {
 		return 0, fmt.Errorf("upload of %s: a size of %d is impossible", u.Name, u.Size)
 	}
-	source := &bodySource{open: u.Body, size: u.Size}
+	source := &bodySource{open: u.Body, size: u.Size, inMemory: u.Size <= smallBody && !u.Paced}
 	reply, err := c.send(ctx, request{
 		method:   http.MethodPost,
 		path:     []string{"shaman", "files", u.SHA256, strconv.FormatInt(u.Size, 10)},

@@ -129,6 +129,7 @@ func (r *reading) whole(ctx context.Context, file *file) error {
 	if r.sha256Alone && !r.promising(p) {
 		r.pool.pairing.write(h.sha256, p)
 		h.sha256.Sum(r.found.sha256[:0])
+		r.source = Hashed
 		return nil
 	}
 	h.blake3.write(p)

@@ -53,8 +53,8 @@ type Config struct {
 	// given up. Default 3 minutes: a Manager that is restarted is back within 2.
 	Patience time.Duration
 
-	// CheckedFor is how long a requirements reply that found a file stored is good for a checkout. Default 10
-	// minutes; the Manager collects garbage once a day and only what nobody asked about for 31 days.
+	// CheckedFor is how long the Manager's word that it has a file is good for a checkout: a requirements reply, or the answer
+	// to its upload. Default 10 minutes; the Manager collects garbage once a day and only what nobody asked about for 31 days.
 	CheckedFor time.Duration
 
 	// Checkouts is the most requests for checkouts at once. Default 4: a checkout is links on the Manager's disk, one

@@ -59,6 +59,7 @@ func (u *Uploader) upload(j *job, probe bool) (next *job, nextProbe bool) {
 	outcome, err := u.shaman.ShamanUpload(u.ctx, flamenco.Upload{
 		SHA256: j.blob.SHA256, Size: j.blob.Size, Name: j.blob.Name,
 		Body:     func() (io.ReadCloser, error) { return u.open(j) },
+		Paced:    u.limiter != nil,
 		CanDefer: canDefer,
 		Expect:   u.isLarge(j) || j.uploading,
 	})

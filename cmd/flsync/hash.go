@@ -28,12 +28,13 @@ func (a *app) hashCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usagef("name files or folders to hash")
 			}
+			flush := s.inPieces()
 			s.list()
 			cache, err := s.openCache(hashcache.Config{Verify: verify, BLAKE3: hashcache.Always}, false)
 			if err != nil {
 				return err
 			}
-			h := hasher{session: s, cache: cache}
+			h := hasher{session: s, cache: cache, flush: flush}
 			for _, root := range args {
 				if err := h.tree(ctx, root, exclude); err != nil {
 					return err
@@ -55,6 +56,7 @@ func (a *app) hashCommand() *cobra.Command {
 type hasher struct {
 	*session
 	cache    *hashcache.Cache
+	flush    func() error
 	unlisted atomic.Int64
 }
 
@@ -113,6 +115,9 @@ func (h *hasher) tree(ctx context.Context, root string, exclude []string) error 
 	})
 	for r := range results {
 		h.print(r)
+		if len(results) == 0 { // nobody is to wait for a line that is there
+			_ = h.flush() // a failure comes again at the end of the session
+		}
 	}
 	return group.Wait()
 }
