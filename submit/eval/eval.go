@@ -9,7 +9,6 @@ import (
 
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
-	"go.starlark.net/syntax"
 )
 
 // Limits bound what one expression may take.
@@ -151,11 +150,7 @@ func (e *Evaluator) Eval(ctx context.Context, expr string) (any, error) {
 	if m.ctx.Err() != nil {
 		return nil, m.timeout()
 	}
-	source, err := Translate(expr)
-	if err != nil {
-		return nil, err
-	}
-	value, err := m.run(source, e.names)
+	value, err := m.run(expr, e.names)
 	if err != nil {
 		return nil, err
 	}
@@ -178,22 +173,21 @@ var errTooDeep error = &limitError{what: "room", detail: errors.New("it is neste
 // stops at 200 brackets.
 const maxNesting = 100
 
-func (m *machine) run(source string, names starlark.StringDict) (starlark.Value, error) {
+func (m *machine) run(expr string, names starlark.StringDict) (starlark.Value, error) {
 	thread := &starlark.Thread{Name: "setting"}
 	thread.SetMaxExecutionSteps(m.limits.Steps)
 	stop := context.AfterFunc(m.ctx, func() { thread.Cancel("context ended") })
 	defer stop()
 
-	opts := &syntax.FileOptions{Set: true}
-	tree, err := opts.ParseExpr("expression", source, 0)
-	if err != nil {
-		return nil, &SyntaxError{Message: "cannot be translated: " + err.Error(), Unsupported: true}
-	}
-	value, err := starlark.EvalExprOptions(opts, thread, tree, names)
+	program, err := compile(expr, names)
 	if err != nil {
 		return nil, m.explain(thread, err)
 	}
-	return value, nil
+	globals, err := program.Init(thread, names)
+	if err != nil {
+		return nil, m.explain(thread, err)
+	}
+	return globals[result], nil
 }
 
 // explain turns an error of Starlark into one of ours.

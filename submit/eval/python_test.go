@@ -56,11 +56,7 @@ func reprOf(ctx context.Context, expr string) (string, error) {
 	names["fps"] = starlark.MakeInt(24)
 	names["fps_base"] = starlark.Float(1.0010000467300415)
 	names["n"] = starlark.MakeInt(7)
-	source, err := Translate(expr)
-	if err != nil {
-		return "", err
-	}
-	v, err := m.run(source, names)
+	v, err := m.run(expr, names)
 	if err != nil {
 		return "", err
 	}
