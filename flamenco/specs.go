@@ -26,13 +26,25 @@ func checkDigest(sha string) error {
 	if len(sha) != 64 {
 		return fmt.Errorf("%w, not %q", ErrBadDigest, clean(sha, 80))
 	}
+	var odd byte
 	for i := range len(sha) {
-		if c := sha[i]; c-'0' > 9 && c-'a' > 5 { // bytes wrap around
-			return fmt.Errorf("%w, not %q", ErrBadDigest, clean(sha, 80))
-		}
+		odd |= notHex[sha[i]] // without a branch: whether a digit is a letter cannot be foretold
+	}
+	if odd != 0 {
+		return fmt.Errorf("%w, not %q", ErrBadDigest, clean(sha, 80))
 	}
 	return nil
 }
+
+// notHex is 0 for lower-case hex digits. Two hundred checkouts have a hundred thousand digests.
+var notHex = func() (not [256]byte) {
+	for c := range not {
+		if !strings.ContainsRune("0123456789abcdef", rune(c)) {
+			not[c] = 1
+		}
+	}
+	return not
+}()
 
 func checkFiles(files []api.ShamanFileSpec) error {
 	for i := range files {
