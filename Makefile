@@ -15,8 +15,9 @@ build: ## bin/flsync for this machine
 test: ## all tests
 	$(GO) test ./...
 
+# Each of the hundreds of programs that the tests start would else sleep a second at its end.
 race: ## all tests with the race detector
-	CGO_ENABLED=1 $(GO) test -race -short ./...
+	GORACE=atexit_sleep_ms=10 CGO_ENABLED=1 $(GO) test -race -short ./...
 
 lint: vet ## format, vet, staticcheck, generated and module files up to date
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
