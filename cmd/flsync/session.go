@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -132,11 +133,29 @@ func (s *session) list() {
 // inPieces has standard output written when flush is called, and at the end of the session, instead
 // of line by line: 300 shots list 100,000 files.
 func (s *session) inPieces() (flush func() error) {
-	out := bufio.NewWriterSize(s.stdout, 64<<10)
+	out := &pieces{buf: bufio.NewWriterSize(s.stdout, 64<<10)}
 	s.stdout = out
 	s.sink = s.app.sink()
-	s.closers = append(s.closers, out.Flush)
-	return out.Flush
+	s.closers = append(s.closers, out.flush)
+	return out.flush
+}
+
+// pieces is a buffered writer for any goroutine: warnings come from those that walk and trace.
+type pieces struct {
+	mu  sync.Mutex
+	buf *bufio.Writer
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.buf.Write(b)
+}
+
+func (p *pieces) flush() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.buf.Flush()
 }
 
 // close tells how the run ended and ends what it opened.
