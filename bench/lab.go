@@ -54,6 +54,10 @@ func (l *Lab) Run(ctx context.Context, scenarios []Scenario) (*Results, error) {
 		if l.Only != nil && !l.Only.MatchString(s.Name) {
 			continue
 		}
+		if why := cannotPart(); s.Apart && why != "" {
+			l.Log("%s is left out: %s", s.Name, why)
+			continue
+		}
 		l.Log("%s: %s", s.Name, s.Title)
 		result, err := l.scenario(ctx, s, results)
 		if err != nil {
@@ -190,16 +194,11 @@ func (s *Site) sample(ctx context.Context, result *Result) error {
 	}
 	for _, c := range s.Scenario.Contenders {
 		m := Measured{Name: c.Name, Group: c.Group}
-		if s.Scenario.Apart {
-			m.Skipped = cannotPart()
-		}
 		if c.Needs != "" {
 			if _, err := exec.LookPath(c.Needs); err != nil {
 				m.Skipped = c.Needs + " is not installed"
+				s.Log("  %s is left out: %s", c.Name, m.Skipped)
 			}
-		}
-		if m.Skipped != "" {
-			s.Log("  %s is left out: %s", c.Name, m.Skipped)
 		}
 		result.Contenders = append(result.Contenders, m)
 	}

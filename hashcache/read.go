@@ -126,15 +126,11 @@ func (r *reading) whole(ctx context.Context, file *file) error {
 	p := content.Bytes()
 	h := r.pool.hasher()
 	defer r.pool.hashers.Put(h)
-	if r.sha256Alone && !r.promising(p) {
-		r.pool.pairing.write(h.sha256, p)
-		h.sha256.Sum(r.found.sha256[:0])
-		r.source = Hashed
-		return nil
+	if !r.sha256Alone || r.promising(p) {
+		h.blake3.write(p)
+		r.found.blake3 = h.blake3.sum()
+		r.found.head = headOf(p, r.found.blake3)
 	}
-	h.blake3.write(p)
-	r.found.blake3 = h.blake3.sum()
-	r.found.head = headOf(p, r.found.blake3)
 	if !r.recognise() {
 		r.pool.pairing.write(h.sha256, p)
 		h.sha256.Sum(r.found.sha256[:0])
@@ -144,6 +140,10 @@ func (r *reading) whole(ctx context.Context, file *file) error {
 
 // recognise takes over the SHA-256 if size and BLAKE3 are known.
 func (r *reading) recognise() bool {
+	if !r.found.hasBLAKE3() {
+		r.source = Hashed
+		return false
+	}
 	if r.old.Size == r.found.Size && r.old.blake3 == r.found.blake3 {
 		r.found.sha256, r.source = r.old.sha256, Rehashed
 		return true
@@ -168,9 +168,6 @@ func (r *reading) stream(ctx context.Context, file *file) error {
 	first, err := readBlock(file, *buf.buf)
 	if err != nil {
 		return err
-	}
-	if len(first) <= headSize {
-		return errMoved // it shrank
 	}
 	if !r.promising(first) {
 		return r.fresh(ctx, file, h, first, *buf.buf)

@@ -63,7 +63,7 @@ const (
 	keepBudget = 16 << 20
 
 	roomPatience = time.Second           // a few round trips
-	roomPoll     = 10 * time.Millisecond // in which no Manager takes a tenth of keepBudget
+	roomPoll     = 10 * time.Millisecond // in which no Manager takes all of keepBudget
 )
 
 // changeTries is how often a file that changes under our hands is taken again (design promise 2).

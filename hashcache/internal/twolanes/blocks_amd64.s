@@ -54,6 +54,26 @@
 	SCHEDULE2(beforeA, thisA, nextA, TA); \
 	SCHEDULE2(beforeB, thisB, nextB, TB)
 
+// A lane's state comes as A B C D and E F G H.
+#define IN(p, s0, s1) \
+	MOVOU (p), X5; \
+	MOVOU 16(p), s1; \
+	PSHUFD $0xb1, X5, X5; \
+	PSHUFD $0x1b, s1, s1; \
+	MOVO X5, s0; \
+	PALIGNR $8, s1, s0; \
+	PBLENDW $0xf0, X5, s1
+
+// And goes as it came.
+#define OUT(p, s0, s1) \
+	PSHUFD $0x1b, s0, X5; \
+	PSHUFD $0xb1, s1, s1; \
+	MOVO X5, X6; \
+	PBLENDW $0xf0, s1, X5; \
+	PALIGNR $8, X6, s1; \
+	MOVOU X5, (p); \
+	MOVOU s1, 16(p)
+
 // func blocks(a, b *[8]uint32, p, q *byte, n int, k *[64]uint32)
 TEXT ·blocks(SB), NOSPLIT, $64-48
 	MOVQ a+0(FP), DI
@@ -64,21 +84,8 @@ TEXT ·blocks(SB), NOSPLIT, $64-48
 	MOVQ k+40(FP), AX
 	MOVOU flip<>(SB), FLIP
 
-	// From A B C D and E F G H to the order of the instructions.
-	MOVOU (DI), X5
-	MOVOU 16(DI), S1A
-	PSHUFD $0xb1, X5, X5
-	PSHUFD $0x1b, S1A, S1A
-	MOVO X5, S0A
-	PALIGNR $8, S1A, S0A
-	PBLENDW $0xf0, X5, S1A
-	MOVOU (SI), X5
-	MOVOU 16(SI), S1B
-	PSHUFD $0xb1, X5, X5
-	PSHUFD $0x1b, S1B, S1B
-	MOVO X5, S0B
-	PALIGNR $8, S1B, S0B
-	PBLENDW $0xf0, X5, S1B
+	IN(DI, S0A, S1A)
+	IN(SI, S0B, S1B)
 
 loop:
 	MOVOU S0A, 0(SP)
@@ -134,21 +141,8 @@ loop:
 	DECQ CX
 	JNZ loop
 
-	// And back.
-	PSHUFD $0x1b, S0A, X5
-	PSHUFD $0xb1, S1A, S1A
-	MOVO X5, X6
-	PBLENDW $0xf0, S1A, X5
-	PALIGNR $8, X6, S1A
-	MOVOU X5, (DI)
-	MOVOU S1A, 16(DI)
-	PSHUFD $0x1b, S0B, X5
-	PSHUFD $0xb1, S1B, S1B
-	MOVO X5, X6
-	PBLENDW $0xf0, S1B, X5
-	PALIGNR $8, X6, S1B
-	MOVOU X5, (SI)
-	MOVOU S1B, 16(SI)
+	OUT(DI, S0A, S1A)
+	OUT(SI, S0B, S1B)
 	RET
 
 DATA flip<>+0(SB)/8, $0x0405060700010203
