@@ -48,7 +48,7 @@ bench-report: ## measure everything (an hour) and write bench/RESULTS.md
 
 # CHAOS takes flags of the command, such as -seeds 50, or -seed 7 -v to repeat one.
 chaos: ## 1,000 fault plans and 200 kills (half an hour); writes the figures of docs/reliability.md
-	$(GO) run ./internal/faults/cmd/chaos $(CHAOS)
+	$(GO) run ./internal/lab/faults/cmd/chaos $(CHAOS)
 
 reproducible: ## two builds from scratch give the same bytes
 	@for n in 1 2; do $(BUILD) -a -o dist/reproducible/$$n ./cmd/flsync || exit 1; done

@@ -11,7 +11,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/flsync/flsync/internal/netsim"
+	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
 // Lab runs scenarios.

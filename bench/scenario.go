@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/flsync/flsync/bench/workload"
-	"github.com/flsync/flsync/internal/netsim"
+	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
 // Scenario is one thing that is measured.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/flsync/flsync/bench/baseline"
 	"github.com/flsync/flsync/bench/workload"
-	"github.com/flsync/flsync/internal/netsim"
+	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
 // Scale says how large the workloads are.

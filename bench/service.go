@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/flsync/flsync/internal/netsim"
+	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
 // service is a server that runs beside the measurements.

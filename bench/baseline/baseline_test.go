@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/flsync/flsync/bench/workload"
-	"github.com/flsync/flsync/internal/managertest"
+	"github.com/flsync/flsync/internal/lab/managertest"
 )
 
 func TestUpperAndSerialDoTheSame(t *testing.T) {

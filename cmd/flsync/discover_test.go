@@ -7,7 +7,7 @@ import (
 	"github.com/koron/go-ssdp"
 
 	"github.com/flsync/flsync/flamenco"
-	"github.com/flsync/flsync/internal/simworker"
+	"github.com/flsync/flsync/internal/lab/simworker"
 )
 
 func TestManagerURLs(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
-	"github.com/flsync/flsync/internal/simworker"
+	"github.com/flsync/flsync/internal/lab/simworker"
 )
 
 // ward is a farm with something wrong: the embedded Manager, a worker, and what stands before them.

@@ -25,8 +25,8 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
-	"github.com/flsync/flsync/internal/managertest"
-	"github.com/flsync/flsync/internal/simworker"
+	"github.com/flsync/flsync/internal/lab/managertest"
+	"github.com/flsync/flsync/internal/lab/simworker"
 )
 
 // TestManager runs the scripts of testdata/manager against the embedded Manager, and against a real one when

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/internal/lab/simworker"
 	"github.com/flsync/flsync/internal/manager"
 	"github.com/flsync/flsync/internal/report"
-	"github.com/flsync/flsync/internal/simworker"
 )
 
 func (a *app) serveCommand() *cobra.Command {

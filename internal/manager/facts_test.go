@@ -16,7 +16,7 @@ import (
 )
 
 // Each test here is one thing that was measured at a Flamenco Manager 3.9 and that a client has to live with. The
-// contract suite in internal/managertest holds both Managers to most of them; these say in one place what they are.
+// contract suite in internal/lab/managertest holds both Managers to most of them; these say in one place what they are.
 
 func TestFactUploadAcceptedIs200WithEmptyBody(t *testing.T) {
 	s := newServer(t)

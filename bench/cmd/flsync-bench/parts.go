@@ -11,7 +11,7 @@ import (
 	"github.com/flsync/flsync/bench"
 	"github.com/flsync/flsync/bench/baseline"
 	"github.com/flsync/flsync/flamenco/api"
-	"github.com/flsync/flsync/internal/netsim"
+	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
 // lineCommand is the simulated line on its own, for the lab and for trying

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/flsync/flsync/internal/faults"
+	"github.com/flsync/flsync/internal/lab/faults"
 )
 
 // kill builds the program, and kills it, beside the matrix: both mostly wait.

@@ -6,10 +6,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/flsync/flsync/internal/faults"
+	"github.com/flsync/flsync/internal/lab/faults"
 )
 
-const sample = "../../testdata/project"
+const sample = "../../../testdata/project"
 
 // TestMatrix is the short form of the fault matrix: all kinds of faults, a few seeds. FLSYNC_FAULT_SEEDS asks
 // for more of them, FLSYNC_FAULT_SEED for one.

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/flsync/flsync/internal/faults"
+	"github.com/flsync/flsync/internal/lab/faults"
 )
 
 // built is where flsync lies, once a test has needed it.
@@ -32,7 +32,7 @@ func buildProgram(t *testing.T) string {
 		if built.dir, built.err = os.MkdirTemp("", "flsync-faults"); built.err != nil {
 			return
 		}
-		if out, err := exec.Command("go", "build", "-o", built.dir+string(filepath.Separator), "../../cmd/flsync").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-o", built.dir+string(filepath.Separator), "../../../cmd/flsync").CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("%w\n%s", err, out)
 		}
 	})

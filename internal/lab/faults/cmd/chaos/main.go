@@ -1,8 +1,8 @@
 // Command chaos runs the fault matrix and the kills at length, and writes what came of them to
 // docs/reliability.md. See package faults.
 //
-//	go run ./internal/faults/cmd/chaos              # 1,000 seeds and 200 kills; from the root of the project
-//	go run ./internal/faults/cmd/chaos -seed 7 -v   # one seed again
+//	go run ./internal/lab/faults/cmd/chaos              # 1,000 seeds and 200 kills; from the root of the project
+//	go run ./internal/lab/faults/cmd/chaos -seed 7 -v   # one seed again
 //
 // It exits with 1 when a promise was broken, and prints the seed.
 package main
@@ -25,7 +25,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/flsync/flsync/internal/faults"
+	"github.com/flsync/flsync/internal/lab/faults"
 )
 
 type options struct {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
-	"github.com/flsync/flsync/internal/netsim"
+	"github.com/flsync/flsync/internal/lab/netsim"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/once"
 )

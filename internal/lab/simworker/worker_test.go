@@ -9,8 +9,8 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
-	"github.com/flsync/flsync/internal/managertest"
-	"github.com/flsync/flsync/internal/simworker"
+	"github.com/flsync/flsync/internal/lab/managertest"
+	"github.com/flsync/flsync/internal/lab/simworker"
 )
 
 func newClient(t *testing.T) *flamenco.Client {

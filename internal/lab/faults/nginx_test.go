@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
-	"github.com/flsync/flsync/internal/managertest"
+	"github.com/flsync/flsync/internal/lab/managertest"
 )
 
 // Ways in which studios put nginx in front of a Manager. {manager} is the Manager's address.

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/flsync/flsync/internal/netsim"
+	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
 // Figures add up what came of many seeds and kills. They can be used from any goroutine.

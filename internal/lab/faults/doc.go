@@ -9,7 +9,7 @@
 //
 // A seed decides which faults meet which requests, so one that fails can be repeated:
 //
-//	go run ./internal/faults/cmd/chaos -seed 7 -v
+//	go run ./internal/lab/faults/cmd/chaos -seed 7 -v
 //
 // The same command without -seed runs many and writes the figures of docs/reliability.md. `go test` runs
 // some of everything; the kills are of a real process, and need the program to be built.

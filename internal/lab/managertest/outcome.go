@@ -11,7 +11,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
-	"github.com/flsync/flsync/internal/simworker"
+	"github.com/flsync/flsync/internal/lab/simworker"
 )
 
 func failing(cfg *simworker.Config) {

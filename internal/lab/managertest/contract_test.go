@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/flsync/flsync/internal/managertest"
+	"github.com/flsync/flsync/internal/lab/managertest"
 )
 
 func TestEmbedded(t *testing.T) {

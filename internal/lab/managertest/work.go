@@ -9,7 +9,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
-	"github.com/flsync/flsync/internal/simworker"
+	"github.com/flsync/flsync/internal/lab/simworker"
 )
 
 // crew starts workers with a tag of their own. Jobs with that tag are run by nobody else, and their priority lets the
