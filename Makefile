@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: help build release-snapshot test race lint vet generate cross bench-smoke bench-report chaos reproducible licences addon demo clean
+.PHONY: help build release-snapshot test race lint vet generate cross bench-smoke bench-report chaos size reproducible licences addon demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,11 @@ bench-report: ## measure everything (an hour) and write bench/RESULTS.md
 	bin/flsync-bench run $(BENCH); status=$$?; bin/flsync-bench report; exit $$status
 
 # CHAOS takes flags of the command, such as -seeds 50, or -seed 7 -v to repeat one.
+size: ## product lines by package: Go without tests and generated code
+	@git ls-files '*.go' | grep -v -e '_test\.go$$' -e '\.gen\.go$$' | xargs awk '\
+	  { d = FILENAME; if (!sub("/[^/]*$$", "", d)) d = "."; n[d]++; all++ } \
+	  END { for (d in n) printf "%7d  %s\n", n[d], d | "sort -k2"; close("sort -k2"); printf "%7d  all\n", all }'
+
 chaos: ## 1,000 fault plans and 200 kills (half an hour); writes the figures of docs/reliability.md
 	$(GO) run ./internal/lab/faults/cmd/chaos $(CHAOS)
 
