@@ -18,9 +18,10 @@ const module = "github.com/flsync/flsync/"
 var allowed = map[string][]string{
 	"flamenco/api":           {},
 	"flamenco":               {"flamenco/api"},
-	"hashcache":              {},
-	"internal/walk":          {},
-	"deps":                   {},
+	"internal/openfile":      {},
+	"hashcache":              {"internal/openfile"},
+	"internal/walk":          {"internal/openfile"},
+	"deps":                   {"internal/openfile"},
 	"uploader":               {"flamenco", "flamenco/api"},
 	"submit":                 {"flamenco", "flamenco/api"},
 	"internal/manager":       {"flamenco/api"},
@@ -30,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/lab/netsim":    {},
 	"internal/pipeline": {
 		"flamenco", "flamenco/api", "hashcache", "deps", "uploader", "submit",
-		"internal/walk", "internal/report", "internal/config",
+		"internal/openfile", "internal/walk", "internal/report", "internal/config",
 	},
 	"internal/lab/managertest": {"flamenco", "flamenco/api", "internal/manager", "internal/lab/simworker"},
 	"internal/lab/faults":      {"*"},

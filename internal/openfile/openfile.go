@@ -1,0 +1,76 @@
+// Package openfile opens files that are to be read and sent, so that only the file that was decided on is read.
+//
+// Between the moment at which a path is looked at and the moment at which it is opened, anybody who may write to the
+// folder can put something else there: a link to a private key, a pipe that never answers. [Open] compares what it
+// opened with what was seen before, does not wait for pipes, and accepts regular files only.
+//
+// A hard link to a file elsewhere is a file like any other; it cannot be recognised.
+package openfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+var (
+	// ErrReplaced says that another file than the one that was decided on is at the path now. Look at the path again.
+	ErrReplaced = errors.New("another file has taken its place")
+	// ErrNotRegular says that a link, folder, pipe, socket or device is at the path.
+	ErrNotRegular = errors.New("not a regular file")
+)
+
+// Open opens the regular file at path for reading. It neither waits for the other end of a pipe nor, on Windows, keeps
+// other programs from renaming, replacing or deleting the file.
+//
+// If want is not nil, the file has to be the one that want describes, by device and inode (on Windows by volume and
+// file id), as os.Lstat or os.Stat gave it; otherwise the error is [ErrReplaced]. A link at path is followed only when
+// it leads to that file. If want is nil, a link is [ErrNotRegular]. Errors are of type [*fs.PathError].
+func Open(path string, want fs.FileInfo) (*os.File, error) {
+	f, err := openFinal(path, want)
+	if err == nil || want == nil || !errors.Is(err, errLink) {
+		return f, err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
+	}
+	// Opening a device can have effects of its own, so look at the target before it is opened.
+	if info, err := os.Lstat(real); err != nil {
+		return nil, err
+	} else if !Same(info, want) {
+		return nil, fail(path, ErrReplaced)
+	}
+	return openFinal(real, want)
+}
+
+// errLink is the ErrNotRegular of a link.
+var errLink = linkError{}
+
+type linkError struct{}
+
+func (linkError) Error() string        { return "it is a link, not a regular file" }
+func (linkError) Is(target error) bool { return target == ErrNotRegular }
+
+// openFinal opens path, which must not be a link itself, and checks what it opened.
+func openFinal(path string, want fs.FileInfo) (*os.File, error) {
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = fail(path, ErrNotRegular)
+	case want != nil && !Same(info, want):
+		err = fail(path, ErrReplaced)
+	default:
+		return f, nil
+	}
+	f.Close()
+	return nil, err
+}
+
+func fail(path string, err error) error { return &fs.PathError{Op: "open", Path: path, Err: err} }
