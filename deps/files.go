@@ -33,11 +33,9 @@ func charPointer(s blend.Struct, field string) (string, Part, bool) {
 	return part.Raw, part, true
 }
 
-// readFrames takes in a file, or the files of all frames where is_sequence says so.
+// readFrames takes in a file, or the files of all frames where is_sequence says so. No Blender reads a volume
+// that is packed.
 func readFrames(c *collector, s blend.Struct, r *row) {
-	if !notPacked(s) {
-		return
-	}
 	ref := r.reference(s)
 	if s.Int("is_sequence") != 0 {
 		ref.Form = FormFrames

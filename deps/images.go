@@ -24,7 +24,8 @@ func readImage(c *collector, s blend.Struct, r *row) {
 	if s.Has("source") { // Blender 2.42 and older has no other
 		source = s.Int("source")
 	}
-	if s.Pointer("packedfile") != 0 || s.Pointer("packedfiles.first") != 0 {
+	views := imageViews(s)
+	if readsPacked(s, source, len(views)) {
 		return
 	}
 	ref := r.reference(s)
@@ -43,7 +44,6 @@ func readImage(c *collector, s blend.Struct, r *row) {
 	default:
 		return
 	}
-	views := imageViews(s)
 	for _, view := range views {
 		v := ref
 		v.Field = "ImageView.filepath"
@@ -53,6 +53,23 @@ func readImage(c *collector, s blend.Struct, r *row) {
 	// The views' paths were made from the image's, which is not read itself.
 	ref.Optional = len(views) > 0
 	c.add(ref)
+}
+
+// readsPacked reports whether Blender reads an image from what is packed into the blend file: a single image with
+// a packed file for each view, or a tiled one with a packed file for each tile. A file that stayed behind when the
+// source was switched to a sequence or a movie is not read (BKE_image_has_packedfile, image_load_image_file).
+func readsPacked(s blend.Struct, source int64, views int) bool {
+	files := 0
+	for range s.List("packedfiles") {
+		files++
+	}
+	switch source {
+	case imageFile:
+		return files == 0 && s.Pointer("packedfile") != 0 || files > 0 && files == max(views, 1)
+	case imageTiled:
+		return files > 0 && files == len(imageTiles(s))*max(views, 1)
+	}
+	return false
 }
 
 // imageTiles gives the numbers of an image's tiles.
