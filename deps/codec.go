@@ -11,7 +11,7 @@ import (
 
 // contentsFormat stands before the digest in the keys of kept contents. Its
 // number goes up whenever the same file may give other contents.
-const contentsFormat = "deps.contents.3:"
+const contentsFormat = "deps.contents.4:"
 
 var errKept = errors.New("kept contents are damaged")
 
@@ -96,6 +96,12 @@ func (e *encoder) contents(c *Contents) {
 	e.int(int64(len(c.Refs)))
 	for i := range c.Refs {
 		e.reference(&c.Refs[i])
+	}
+	e.int(int64(len(c.Frames)))
+	for _, u := range c.Frames {
+		for _, n := range []int{int(u.ID), int(u.Target), int(u.Mode), u.Start, u.Count, u.Offset} {
+			e.int(int64(n))
+		}
 	}
 }
 
@@ -259,6 +265,13 @@ func (d *decoder) contents(depth int) *Contents {
 	c.Refs = make([]Reference, d.count())
 	for i := range c.Refs {
 		d.reference(&c.Refs[i], len(c.Libraries))
+	}
+	c.Frames = make([]FrameUse, d.count())
+	for i := range c.Frames {
+		c.Frames[i] = FrameUse{
+			ID: int32(d.index(0, len(c.IDs))), Target: int32(d.index(0, len(c.IDs))), Mode: FrameMode(d.index(0, int(frameModesEnd))),
+			Start: int(d.int()), Count: int(d.int()), Offset: int(d.int()),
+		}
 	}
 	d.check(c)
 	return c

@@ -23,6 +23,8 @@ type Contents struct {
 	// the user interface.
 	IDs  []ID
 	Refs []Reference
+	// Frames are the frames of sequences that are shown.
+	Frames []FrameUse
 	// HasGraph says that the Uses of all IDs are filled in.
 	HasGraph bool
 }
@@ -145,6 +147,7 @@ type collector struct {
 	archives  map[int]uint64   // index in Libraries of one for stored data only: old address of the library that it stands for
 	refLib    map[int]uint64   // index in Refs: old address of the library that is its base
 	uses      useCollector
+	frames    frameCollector
 	nodes     nodeCollector
 	scenes    sceneCollector
 }
@@ -194,10 +197,11 @@ func (c *collector) readID() {
 		}
 		c.scenes.stored = append(c.scenes.stored, stored)
 	}
-	if len(c.Refs) == first && !c.HasGraph {
+	if len(c.Refs) == first && len(c.frames.now) == 0 && !c.HasGraph {
 		return
 	}
 	i := c.addID(0)
+	c.frames.finishID(i)
 	c.IDs[i].FirstRef, c.IDs[i].NumRefs = first, len(c.Refs)-first
 	c.uses.finishID(i)
 }
@@ -333,6 +337,7 @@ func (c *collector) finish() {
 		c.Refs[i].Library = lib
 	}
 	c.nodes.finish(c)
+	c.frames.finish(c)
 	if c.HasGraph {
 		c.uses.finish(c)
 	}

@@ -25,6 +25,13 @@ type disk struct {
 	real    map[string]string
 	numbers map[string]int32
 	singles map[single]expansion
+	runs    map[runKey]*sequence
+}
+
+// A runKey is what all file names of a sequence have in common.
+type runKey struct {
+	folder string
+	numbering
 }
 
 // An entry is one name in a folder.
@@ -36,8 +43,40 @@ type entry struct {
 func newDisk() *disk {
 	return &disk{
 		found: map[string]presence{}, folders: map[string][]entry{}, real: map[string]string{},
-		numbers: map[string]int32{}, singles: map[single]expansion{},
+		numbers: map[string]int32{}, singles: map[single]expansion{}, runs: map[runKey]*sequence{},
 	}
+}
+
+// sequence gives the files in a folder that belong to a numbering.
+func (d *disk) sequence(folder string, n numbering) *sequence {
+	key := runKey{folder, n}
+	d.mu.Lock()
+	known := d.runs[key]
+	d.mu.Unlock()
+	if known != nil {
+		return known
+	}
+	s := &sequence{folder: folder, numbering: n}
+	for _, entry := range d.list(folder) {
+		if _, ok := n.match(entry.name); ok && !entry.folder {
+			s.files = append(s.files, below(folder, entry.name))
+		}
+	}
+	s.numbers, s.expansion.sequence = d.number(s.files), s
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if other := d.runs[key]; other != nil {
+		return other
+	}
+	d.runs[key] = s
+	return s
+}
+
+// has reports whether a sequence has a file of that number.
+func (d *disk) has(s *sequence, number int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return s.has(number)
 }
 
 // number gives each path a number of its own: traces have many files in

@@ -43,6 +43,8 @@ type expansion struct {
 	wrong string
 	// numbers are those of files and missing, see disk.number.
 	numbers []int32
+	// sequence is what files are frames of, if they are.
+	sequence *sequence
 }
 
 // A single is a reference to one file: what many shots have in common.
@@ -62,7 +64,9 @@ func (x *expander) expand(r *Reference, at place) expansion {
 		}
 	}
 	e := x.look(r, base)
-	e.numbers = x.disk.number(e.files, e.missing)
+	if e.numbers == nil {
+		e.numbers = x.disk.number(e.files, e.missing)
+	}
 	if common {
 		x.disk.keep(s, e)
 	}
@@ -105,7 +109,7 @@ func (x *expander) look(r *Reference, base string) expansion {
 	e := expansion{}
 	switch r.Form {
 	case FormSequence:
-		x.sequence(&e, target, lastNumber)
+		x.sequence(&e, target, anyNumber)
 	case FormFrames:
 		x.sequence(&e, target, frameNumber)
 	case FormTiles:
@@ -153,8 +157,8 @@ func (x *expander) file(e *expansion, target string) {
 	}
 }
 
-// sequence adds all files that have another number where target has its own.
-// Which of them a render opens depends on its frames, which a job may change.
+// sequence adds all files that have another number where target has its own. Which of them a render opens depends
+// on its frames, which a job may change. References to one sequence share the list of its files.
 func (x *expander) sequence(e *expansion, target string, number func(string) (numbering, bool)) {
 	folder, name := folderOf(target), path.Base(target)
 	n, ok := number(name)
@@ -162,14 +166,12 @@ func (x *expander) sequence(e *expansion, target string, number func(string) (nu
 		x.file(e, target)
 		return
 	}
-	for _, entry := range x.disk.list(folder) {
-		if _, ok := n.match(entry.name); ok && !entry.folder {
-			e.files = append(e.files, below(folder, entry.name))
-		}
-	}
-	if len(e.files) == 0 {
+	s := x.disk.sequence(folder, n)
+	if len(s.files) == 0 {
 		x.file(e, target)
+		return
 	}
+	*e = s.expansion
 }
 
 // tiles adds the files of a tiled image's tiles.

@@ -39,6 +39,7 @@ func readFrames(c *collector, s blend.Struct, r *row) {
 	ref := r.reference(s)
 	if s.Int("is_sequence") != 0 {
 		ref.Form = FormFrames
+		c.readSequenceFrames(s)
 	}
 	c.add(ref)
 }

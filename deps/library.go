@@ -149,7 +149,7 @@ func (f *tracedFile) use(x *expander, ref int, main string) Use {
 	e := x.expand(r, at)
 	return Use{
 		Reference: r, From: at.base(r.Base), Files: e.files, Missing: e.missing, Wrong: e.wrong,
-		numbers: e.numbers,
+		numbers: e.numbers, sequence: e.sequence,
 	}
 }
 

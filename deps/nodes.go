@@ -47,25 +47,41 @@ func readInterfaceSocket(c *collector, s blend.Struct, _ *row) {
 	}
 }
 
-// readModifier takes in strings among the inputs of a geometry nodes modifier.
-// Whether one is a path is known to the node group, which may not have been
-// read yet: see finish.
+// readModifier takes in strings among the inputs of a geometry nodes modifier. Whether one is a path is known to
+// the node group, which may not have been read yet: see finish. Blender 5.2 reads the inputs from
+// system_properties, as inputs > Socket_2 > value, and keeps a copy for older ones where those have them.
 func (n *nodeCollector) readModifier(c *collector, s blend.Struct) {
-	group := s.Pointer("node_group")
 	for property := range s.Follow("settings.properties").List("data.group") {
-		if property.Int("type") != propString {
+		n.addInput(c, s, property, property, "NodesModifierData.settings")
+	}
+	for group := range s.Follow("modifier.system_properties").List("data.group") {
+		if string(group.Bytes("name")) != "inputs" {
 			continue
 		}
-		path, part, ok := charPointer(property, "data.pointer")
-		if !ok || !isRooted(path) {
-			continue
+		for input := range group.List("data.group") {
+			for property := range input.List("data.group") {
+				if string(property.Bytes("name")) == "value" {
+					n.addInput(c, s, input, property, "ModifierData.system_properties")
+				}
+			}
 		}
-		_, part.Length = property.Raw("len")
-		before := len(c.Refs)
-		c.add(Reference{Field: "NodesModifierData.settings", Kind: KindOther, Path: path, Parts: []Part{part}, Optional: true})
-		if len(c.Refs) > before {
-			n.modifiers = append(n.modifiers, modifierInput{before, group, string(property.Bytes("name"))})
-		}
+	}
+}
+
+// addInput takes in the string that a property holds as the value of an input of a modifier.
+func (n *nodeCollector) addInput(c *collector, modifier, input, property blend.Struct, field string) {
+	if property.Int("type") != propString {
+		return
+	}
+	path, part, ok := charPointer(property, "data.pointer")
+	if !ok || !isRooted(path) {
+		return
+	}
+	_, part.Length = property.Raw("len")
+	before := len(c.Refs)
+	c.add(Reference{Field: field, Kind: KindOther, Path: path, Parts: []Part{part}, Optional: true})
+	if len(c.Refs) > before {
+		n.modifiers = append(n.modifiers, modifierInput{before, modifier.Pointer("node_group"), string(input.Bytes("name"))})
 	}
 }
 

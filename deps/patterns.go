@@ -24,6 +24,15 @@ func lastNumber(name string) (numbering, bool) {
 	return numberEndingAt(name, end)
 }
 
+// anyNumber is lastNumber, but for a name without a number: Blender puts the frame right before the extension then.
+func anyNumber(name string) (numbering, bool) {
+	if n, ok := lastNumber(name); ok {
+		return n, true
+	}
+	end := extension(name)
+	return numbering{head: name[:end], tail: name[end:]}, true
+}
+
 // frameNumber finds a number right before the extension of a file name. Such
 // are sequences of caches and volumes (BLI_path_frame_get).
 func frameNumber(name string) (numbering, bool) {
@@ -57,7 +66,7 @@ func (n numbering) match(name string) (number int, ok bool) {
 		return 0, false
 	}
 	digits := name[len(n.head) : len(name)-len(n.tail)]
-	if len(digits) > n.digits && digits[0] == '0' {
+	if len(digits) > max(n.digits, 1) && digits[0] == '0' {
 		return 0, false
 	}
 	for i := range len(digits) {
@@ -73,6 +82,9 @@ func (n numbering) match(name string) (number int, ok bool) {
 func (n numbering) name(number int) string {
 	return fmt.Sprintf("%s%0*d%s", n.head, n.digits, number, n.tail)
 }
+
+// pattern is the name with a # for each digit that a number has at least.
+func (n numbering) pattern() string { return n.head + strings.Repeat("#", max(n.digits, 1)) + n.tail }
 
 // The tokens that stand for a tile in the name of a tiled image.
 const (

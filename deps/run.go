@@ -21,7 +21,9 @@ type run struct {
 	visits []*visit          // in the order of coming to them
 	bySelf map[string]*visit // by tracedFile.self
 	trace  Trace
-	listed []bool // of the numbers of paths: they are in trace.Files
+
+	holeCount int
+	listed    []bool // of the numbers of paths: they are in trace.Files
 }
 
 // A visit is a blend file in a run: the one that is traced, or a library.

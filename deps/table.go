@@ -27,6 +27,9 @@ type row struct {
 func table() []row {
 	return []row{
 		{Struct: "Image", Field: "name", Read: readImage},
+		{Struct: "bNode", Field: "storage", Read: readNode},
+		{Struct: "Tex", Field: "ima", Read: readImageUser},
+		{Struct: "CameraBGImage", Field: "ima", Read: readImageUser},
 		{Struct: "MovieClip", Field: "name", Read: readClip},
 		{Struct: "Sequence", Field: "strip", Read: readStrip},
 		{Struct: "bSound", Field: "name", Kind: KindSound, When: notPacked},

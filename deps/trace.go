@@ -11,6 +11,8 @@ type Trace struct {
 	// Files are the files it needs, without itself, each once, in the order in
 	// which they were come upon.
 	Files []Dependency
+	// Lacks are all that keeps frames from being those that the artist sees: missing files, holes, Problems and more.
+	Lacks []Lack
 	// Problems are what is amiss beyond missing files. None of them stops a trace.
 	Problems []Problem
 	// Blends are the blend files that were read, the traced one first, with
@@ -91,7 +93,8 @@ type Use struct {
 	// Wrong is as in Dependency.
 	Wrong string
 
-	numbers []int32 // of Files and then Missing, see disk.number
+	numbers  []int32   // of Files and then Missing, see disk.number
+	sequence *sequence // what Files are frames of, if they are
 }
 
 // Blend is what a render needs to know of a blend file.

@@ -107,6 +107,7 @@ func (t *Tracer) Trace(ctx context.Context, path string) (*Trace, error) {
 		return nil, err
 	}
 	r.trace.Blend = *facts
+	r.lacks()
 	return r.result(), nil
 }
 

@@ -19,6 +19,7 @@ const (
 const (
 	stripUseProxy = 1 << 15 // Sequence.flag
 	stripUseViews = 1 << 29
+	stripReversed = 1 << 5
 
 	proxyCustomFile = 1 << 1 // StripProxy.storage
 	proxyCustomDir  = 1 << 2
@@ -54,6 +55,7 @@ func readStrip(c *collector, s blend.Struct, r *row) {
 	folderPart := pathPart(strip, "dir", RoleFolder)
 	views := c.stripViews(s)
 	elements := strip.FollowArray("stripdata")
+	used := usedElements(s, elements.Len())
 	names := make([]string, 0, elements.Len())
 	for i := range elements.Len() {
 		element := elements.At(i)
@@ -64,7 +66,7 @@ func readStrip(c *collector, s blend.Struct, r *row) {
 		names = append(names, name)
 		ref := Reference{
 			Field: "StripElem.name", Kind: kind, Path: joinName(folder, name),
-			Parts: []Part{folderPart, pathPart(element, "name", RoleName)},
+			Parts: []Part{folderPart, pathPart(element, "name", RoleName)}, Optional: kind == KindImage && !used(i),
 		}
 		c.add(ref)
 		for _, other := range viewNames(name, views) {
@@ -78,6 +80,18 @@ func readStrip(c *collector, s blend.Struct, r *row) {
 	if s.Int("flag")&stripUseProxy != 0 {
 		c.addStripProxies(strip, kind, folder, names)
 	}
+}
+
+// usedElements reports which elements of an image strip its handles leave to be seen. With other speeds or
+// reversed it counts all.
+func usedElements(s blend.Struct, elements int) func(i int) bool {
+	start, end := max(int(s.Int("startofs")), 0), max(int(s.Int("endofs")), 0)
+	shift, length := int(s.Int("anim_startofs")), int(s.Int("len"))
+	if elements < 2 || length == 0 || s.Int("flag")&stripReversed != 0 || s.Pointer("retiming_keys") != 0 || s.Pointer("retiming_handles") != 0 ||
+		s.Has("speed_factor") && s.Float("speed_factor") != 1 {
+		return func(int) bool { return true }
+	}
+	return func(i int) bool { return i-shift >= start && i-shift < length-end }
 }
 
 // stripViews gives the suffixes of the views of a strip with a file for each.

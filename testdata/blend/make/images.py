@@ -220,6 +220,7 @@ def sequence():
         v.png(f"seq2/f{n:02}.png")
         v.required(f"seq2/f{n:02}.png", "image-sequence", field, "a hole at 10; the name is of a frame in the middle")
     seq("hole", "//seq2/f09.png", offset=7)
+    v.missing("seq2/f10.png", "image-sequence", field, "a frame that the scene shows is not there")
 
     for n in (1, 2, 3):
         v.png(f"seq3/r.{n:03}.beauty.png")

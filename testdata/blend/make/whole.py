@@ -84,6 +84,85 @@ def packed():
     v.finish(facts=False)
 
 
-for make in (packed,):
+def holes():
+    v = Vector(PREFIX + "54-holes")
+    s = scene(v, end=5)
+    field = NAME + " + ImageUser"
+
+    def sequence(name, there, missing, path=None, **user):
+        for n in there:
+            v.png(f"{name}/p_{n:04}.png")
+            v.required(f"{name}/p_{n:04}.png", "image-sequence", field)
+        for n in missing:
+            v.missing(f"{name}/p_{n:04}.png", "image-sequence", field, "a frame of the scene shows it")
+        _, node = material(name, image(name, path or f"//{name}/p_{there[0]:04}.png", "SEQUENCE"), cube(name))
+        for key, value in user.items():
+            setattr(node.image_user, key, value)
+
+    sequence("plain", (1, 4, 5), (2, 3), frame_duration=5, frame_start=1)
+    sequence("whole", (1, 2, 3, 4, 5), (), frame_duration=99, frame_start=1)  # 6 to 99 are not shown
+    sequence("late", (0, 1, 2), (), frame_duration=2, frame_start=3)  # 0 before it, 2 after it
+    sequence("cyclic", (1, 3), (2,), frame_duration=3, frame_start=1, use_cyclic=True)
+    sequence("shifted", (10, 11, 12, 14), (13,), frame_duration=5, frame_offset=9)
+    sequence("twice", (1, 2, 3, 4), (5,), frame_duration=4, frame_start=1)
+    _, node = material("twice again", bpy.data.images["twice"], cube("twice again"))
+    node.image_user.frame_duration, node.image_user.frame_start = 5, 1
+    sequence("unused", (1, 3), ())
+    bpy.data.materials.remove(bpy.data.materials["unused"])
+    for n in (1, 2, 3, 5):
+        v.png(f"bare/image{n}.png")
+        v.required(f"bare/image{n}.png", "image-sequence", field, "the name has no number: Blender puts it before the extension")
+    for n in ("01", "_1", ""):
+        v.png(f"bare/image{n}.png")
+        v.forbidden(f"bare/image{n}.png", "not a frame of a name without a number")
+    v.missing("bare/image4.png", "image-sequence", field, "a frame of the scene shows it")
+    _, node = material("bare", image("bare", "//bare/image.png", "SEQUENCE"), cube("bare"))
+    node.image_user.frame_duration, node.image_user.frame_start = 5, 1
+
+    def volume(name, there, missing, **more):
+        for n in there:
+            kit.write(v.at(f"vol/{name}_{n:04}.vdb"), VDB)
+            v.required(f"vol/{name}_{n:04}.vdb", "volume-sequence", "Volume.filepath")
+        for n in missing:
+            v.missing(f"vol/{name}_{n:04}.vdb", "volume-sequence", "Volume.filepath", "a frame of the scene shows it")
+        vol = bpy.data.volumes.new(name)
+        vol.filepath, vol.is_sequence = f"//vol/{name}_{there[0]:04}.vdb", True
+        for key, value in more.items():
+            setattr(vol, key, value)
+        add_object(name, vol)
+
+    volume("clip", (10, 11, 13, 14), (12,), frame_start=1, frame_duration=5, frame_offset=9)
+    volume("short", (1, 2), (), frame_start=2, frame_duration=2)
+    volume("extend", (1, 2), (), frame_start=2, frame_duration=2, sequence_mode="EXTEND")
+    volume("repeat", (1, 3), (2,), frame_start=1, frame_duration=3, sequence_mode="REPEAT")
+    volume("pingpong", (1, 2), (3,), frame_start=1, frame_duration=3, sequence_mode="PING_PONG")
+
+    for n in (1, 2, 4, 5):
+        kit.write(v.at(f"abc/s_{n:03}.abc"), "Ogawa")
+        v.required(f"abc/s_{n:03}.abc", "cache-sequence", "CacheFile.filepath")
+    v.missing("abc/s_003.abc", "cache-sequence", "CacheFile.filepath", "a frame of the scene shows it")
+    v.save()
+    bpy.ops.cachefile.open(filepath=v.at("abc/s_001.abc"))
+    cache = bpy.data.cache_files[0]
+    cache.filepath, cache.is_sequence = "//abc/s_001.abc", True
+    cube("cached").modifiers.new("A", "MESH_SEQUENCE_CACHE").cache_file = cache
+
+    editor = s.sequence_editor_create()
+    names = [f"t_{n}.png" for n in range(6)]
+    for n in (1, 3):
+        v.png(f"strip/t_{n}.png")
+        v.required(f"strip/t_{n}.png", "vse-image", "StripElem.name")
+    v.missing("strip/t_2.png", "vse-image", "StripElem.name", "between the handles")
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    strip = strips.new_image("trim", "//strip/t_0.png", 1, frame_start=1)
+    for n in names[1:]:
+        strip.elements.append(n)
+    strip.directory = "//strip/"
+    strip.frame_offset_start, strip.frame_offset_end = 1, 2
+    v.save()
+    v.finish(facts=False)
+
+
+for make in (packed, holes):
     if not ONLY or make.__name__ in ONLY:
         make()

@@ -1,0 +1,129 @@
+package deps
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Severity says what a lack does to the frames.
+type Severity string
+
+const (
+	// SeverityError: frames will not be those that the artist sees, or the task fails.
+	SeverityError Severity = "error"
+	// SeverityWarning: frames may differ, or somebody should have a look.
+	SeverityWarning Severity = "warning"
+)
+
+// Codes of lacks.
+const (
+	LackMissing    = "missing-file"       // a file that is not there, or is a folder; see [Dependency]
+	LackHole       = "hole"               // frames of a sequence that the shot uses and that are not there
+	LackLibrary    = "unreadable-library" // a library that is no blend file, is damaged, or may not be read
+	LackDataBlock  = "gone-datablock"     // a library has no data-block of the name that is linked
+	LackContent    = "not-what-it-says"   // an empty file, a git-lfs pointer, or bytes of another kind
+	LackMadeUp     = "made-up"            // a path that nodes put together; the files beside it that fit are sent
+	LackProperty   = "property-path"      // a path in a custom property, whose file is not sent
+	LackAlone      = "sent-alone"         // a file that is sent without the files that it names itself
+	LackTooMany    = "too-many-libraries" // more libraries than a trace follows
+	LackNotLooked  = "not-looked-at"      // a path on a host that flsync was not told to touch
+	LackOldVersion = "old-version"        // a blend file older than the formats that are known
+)
+
+// lackCodes says for each code how severe it is, and what to do.
+func lackCodes() map[string]struct {
+	Severity Severity
+	Remedy   string
+} {
+	return map[string]struct {
+		Severity Severity
+		Remedy   string
+	}{
+		LackMissing:    {SeverityError, "put the file there, or correct the path in Blender (File > External Data > Find Missing Files)"},
+		LackHole:       {SeverityError, "render or copy the missing frames, or shorten the range of what shows them"},
+		LackLibrary:    {SeverityError, "restore the library, and open the shot in Blender once"},
+		LackDataBlock:  {SeverityError, "relink the data-block in Blender (Outliner > Blender File > Relocate), or restore it in the library"},
+		LackContent:    {SeverityError, "restore the file"},
+		LackMadeUp:     {SeverityWarning, "check that all files are listed; list others under files: in a manifest"},
+		LackProperty:   {SeverityWarning, "send it with --properties, properties: true in the configuration, or files: in a manifest"},
+		LackAlone:      {SeverityWarning, "list the files that it names under files: in a manifest"},
+		LackTooMany:    {SeverityError, "link fewer libraries"},
+		LackNotLooked:  {SeverityWarning, "map the share to a drive, or name it in outside_roots"},
+		LackOldVersion: {SeverityWarning, "save the file with Blender 2.8 or later"},
+	}
+}
+
+// A Lack is something that keeps a render from the frames that the artist sees.
+type Lack struct {
+	Code     string   `json:"code"` // one of the Lack constants
+	Severity Severity `json:"severity"`
+	// Path is the file in question, in the system's form. Of a hole it is the first missing frame.
+	Path string `json:"path"`
+	// UsedBy is the blend file that names it, ID the data-block in it, and Field the place in that.
+	UsedBy string `json:"used_by"`
+	ID     string `json:"id"`
+	Field  string `json:"field,omitempty"`
+	// Chain says how the traced blend file comes to want it, see [Dependency].
+	Chain []Link `json:"chain,omitempty"`
+	// Frames are the missing frames of a hole as Blender's numbers in file names: "2-3,12".
+	Frames  string `json:"frames,omitempty"`
+	Message string `json:"message"`
+	// Remedy is what to do about it.
+	Remedy string `json:"remedy"`
+}
+
+// newLack returns a lack with the severity and the remedy of its code.
+func newLack(code string, d *Dependency, format string, args ...any) Lack {
+	about := lackCodes()[code]
+	return Lack{
+		Code: code, Severity: about.Severity, Path: d.Path, UsedBy: d.UsedBy, ID: d.ID, Field: d.Field, Chain: d.Chain,
+		Message: fmt.Sprintf(format, args...), Remedy: about.Remedy,
+	}
+}
+
+// Spoils reports whether the lack makes frames wrong for certain.
+func (l *Lack) Spoils() bool { return l.Severity == SeverityError }
+
+// Ranges writes frame numbers, which need not be in order, as ranges: 1-3,7.
+func ranges(numbers []int) string {
+	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
+	var b strings.Builder
+	for i := 0; i < len(numbers); {
+		end := i
+		for end+1 < len(numbers) && numbers[end+1] == numbers[end]+1 {
+			end++
+		}
+		if b.Len() > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Itoa(numbers[i]))
+		if end > i {
+			b.WriteString("-" + strconv.Itoa(numbers[end]))
+		}
+		i = end + 1
+	}
+	return b.String()
+}
+
+// lacks adds the lacks of what was found.
+func (r *run) lacks() {
+	for i := range r.trace.Files {
+		if d := &r.trace.Files[i]; d.Missing {
+			r.trace.Lacks = append(r.trace.Lacks, newLack(LackMissing, d, "%s", d.Message()))
+		}
+	}
+	for _, p := range r.trace.Problems {
+		code := LackLibrary
+		if p.Code == ProblemNoData {
+			code = LackDataBlock
+		}
+		d := Dependency{Path: p.Path, UsedBy: p.UsedBy, ID: p.ID}
+		r.trace.Lacks = append(r.trace.Lacks, newLack(code, &d, "%s", p.Message))
+	}
+	if s := r.trace.Blend.Active(); s != nil {
+		r.holes(s.FrameStart, s.FrameEnd, max(s.FrameStep, 1))
+	}
+}
