@@ -18,37 +18,40 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	var listen, storage string
+	var listen string
 	var workers int
+	var cfg manager.Config
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the embedded Manager on its own", Args: cobra.NoArgs,
-		Long: `Speaks the API of a Flamenco Manager, for tests, demonstrations and trying things out. It keeps
-its state in the storage folder and goes on where it left off. It has no authentication: keep
-it on loopback.`,
+		Long: `Answers the API of a Flamenco Manager, for tests, demonstrations and first steps without a farm.
+It keeps its state in the storage folder and continues with it the next time. It has no
+authentication, so other accounts of this machine can use it, too: keep it on loopback.`,
 		Example: "  flsync serve --listen 127.0.0.1:8080 --simulate-workers 3",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.loadConfig()
 			if err != nil {
 				return err
 			}
-			if storage == "" {
+			if cfg.Dir == "" {
 				paths, err := c.Paths(a.userCacheDir)
 				if err != nil {
 					return err
 				}
-				storage = paths.Embedded
+				cfg.Dir = paths.Embedded
 			}
-			return a.serve(cmd.Context(), listen, storage, workers)
+			return a.serve(cmd.Context(), listen, cfg, workers)
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on; port 0 takes a free one")
-	cmd.Flags().StringVar(&storage, "storage", "", "`DIR` that holds everything (default: beside the hash cache)")
+	cmd.Flags().StringVar(&cfg.Dir, "storage", "", "`DIR` that holds everything (default: beside the hash cache)")
+	cmd.Flags().BoolVar(&cfg.NoShaman, "no-shaman", false, "answer as a Manager whose Shaman is off (503)")
 	cmd.Flags().IntVar(&workers, "simulate-workers", 0, "run `N` workers that pretend to render")
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, listen, storage string, workers int) error {
-	m, err := manager.New(manager.Config{Dir: storage, Log: a.logger()})
+func (a *app) serve(ctx context.Context, listen string, cfg manager.Config, workers int) error {
+	cfg.Log = a.logger()
+	m, err := manager.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -57,7 +60,7 @@ func (a *app) serve(ctx context.Context, listen, storage string, workers int) er
 		return errors.Join(usageError(err), m.Close())
 	}
 	url := "http://" + listener.Addr().String()
-	a.sink().Emit(report.Listening{URL: url, Storage: storage})
+	a.sink().Emit(report.Listening{URL: url, Storage: cfg.Dir})
 
 	// The Manager ends after its workers, so that they can sign off.
 	group, working := errgroup.WithContext(ctx)
@@ -78,7 +81,7 @@ func (a *app) serve(ctx context.Context, listen, storage string, workers int) er
 	})
 	err = errors.Join(group.Wait(), m.Close())
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
-		return nil // being told to end is how a server ends
+		return nil // a signal is how a server ends
 	}
 	return err
 }
@@ -86,7 +89,7 @@ func (a *app) serve(ctx context.Context, listen, storage string, workers int) er
 // simulatedFrame is how long a simulated worker takes for a frame: long enough to watch.
 const simulatedFrame = 500 * time.Millisecond
 
-// logger writes what the embedded Manager has to say to standard error, as verbose as was asked for.
+// logger writes the log of the embedded Manager to standard error, at the level of --quiet and --verbose.
 func (a *app) logger() *slog.Logger {
 	level := slog.LevelInfo
 	switch {

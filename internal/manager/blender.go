@@ -13,7 +13,7 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// blenderTimeout is how long Blender may take to tell its version; from a network drive that can be long.
+// blenderTimeout bounds the start of Blender, which is slow from a network drive.
 const blenderTimeout = 10 * time.Second
 
 var errNotBlender = errors.New("not a Blender executable")
@@ -42,37 +42,48 @@ func (m *Manager) checkBlender(q *request) error {
 	return q.reply(result)
 }
 
-// blenderAt says whether a command or path is a Blender. Only programs that are named so are run: the real Manager
-// runs whatever it is asked to check.
+// blenderAt reports whether a command or path is a Blender, by asking it for its version. It runs what PATH finds, and
+// files that mayRun allows; the real Manager runs whatever it is asked to check.
 func blenderAt(ctx context.Context, command string) api.BlenderPathCheckResult {
-	result := api.BlenderPathCheckResult{Input: command}
-	path := command
+	result := api.BlenderPathCheckResult{Input: command, Source: api.BlenderPathSourcePathEnvvar}
+	path, err := exec.LookPath(command)
 	if strings.ContainsAny(command, `/\`) {
-		info, err := os.Stat(command)
-		if err != nil {
-			result.Cause = "There was an error running the command: " + err.Error()
-			return result
-		}
-		if info.IsDir() {
-			path = filepath.Join(command, "blender")
-		}
 		result.Source = api.BlenderPathSourceInputPath
-	} else {
-		found, err := exec.LookPath(command)
-		if err != nil {
-			result.Cause = "Blender could not be found"
-			return result
-		}
-		path = found
-		result.Source = api.BlenderPathSourcePathEnvvar
+		path, err = blenderFile(command)
+	} else if err != nil {
+		result.Source, result.Cause = "", "Blender could not be found"
+		return result
 	}
-	version, err := blenderVersion(ctx, path)
+	var version string
+	if err == nil {
+		version, err = blenderVersion(ctx, path)
+	}
 	if err != nil {
 		result.Cause = "There was an error running the command: " + err.Error()
 		return result
 	}
 	result.IsUsable, result.Path, result.Cause = true, path, "Found "+version
 	return result
+}
+
+// blenderFile returns the program at a path, or in the folder at that path, if it may be run.
+func blenderFile(path string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "", err
+	case !filepath.IsAbs(path):
+		return "", fmt.Errorf("%s is not run: not an absolute path", path)
+	case info.IsDir():
+		path = filepath.Join(path, "blender")
+	}
+	if found, err := exec.LookPath("blender"); err == nil && found == path {
+		return path, nil
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return "", err
+	}
+	return path, mayRun(path)
 }
 
 func blenderVersion(ctx context.Context, path string) (string, error) {

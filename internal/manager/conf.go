@@ -68,7 +68,6 @@ func defaultConf(name, storage string) *conf {
 			"blenderArgs": {Values: []variableValue{{Platform: "all", Value: "-b -y"}}},
 		},
 	}
-	c.Shaman.Enabled = true
 	c.Shaman.GarbageCollect.Period, c.Shaman.GarbageCollect.MaxAge = "24h0m0s", "744h0m0s"
 	c.MQTT.Client.ClientID, c.MQTT.Client.TopicPrefix = "flamenco", "flamenco"
 	c.normalize()
@@ -89,23 +88,25 @@ func (c *conf) normalize() {
 	}
 }
 
-// checkouts is where jobs find their files.
-func (c *conf) checkouts() string {
-	if c.SharedStoragePath == "" {
-		return ""
+// jobStorage is where jobs find their files: what {jobs} stands for.
+func (c *conf) jobStorage() string {
+	if c.SharedStoragePath == "" || !c.Shaman.Enabled {
+		return c.SharedStoragePath
 	}
 	return filepath.Join(c.SharedStoragePath, "jobs")
 }
 
 // confFile is the configuration and the file that it is kept in.
 type confFile struct {
-	path string
-	mu   sync.Mutex
-	now  *conf // replaced, never changed
+	path   string
+	shaman bool // beats what the file says
+	mu     sync.Mutex
+	now    *conf // replaced, never changed
 }
 
-func openConfFile(path, name, storage string) (*confFile, error) {
-	f := &confFile{path: path, now: defaultConf(name, storage)}
+func openConfFile(path string, cfg Config, storage string) (*confFile, error) {
+	f := &confFile{path: path, shaman: !cfg.NoShaman, now: defaultConf(cfg.Name, storage)}
+	f.now.Shaman.Enabled = f.shaman
 	data, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -119,6 +120,7 @@ func openConfFile(path, name, storage string) (*confFile, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	read.normalize()
+	read.Shaman.Enabled = f.shaman
 	f.now = &read
 	return f, nil
 }
@@ -133,6 +135,7 @@ func (f *confFile) get() *conf {
 func (f *confFile) replace(c *conf) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	c.Shaman.Enabled = f.shaman
 	data, err := yaml.Marshal(c)
 	if err != nil {
 		return err
@@ -151,7 +154,7 @@ func (f *confFile) replace(c *conf) error {
 func (m *Manager) getConfiguration(q *request) error {
 	c := m.conf.get()
 	return q.reply(api.ManagerConfiguration{
-		IsFirstRun: c.SharedStoragePath == "", ShamanEnabled: true, StorageLocation: c.checkouts(),
+		IsFirstRun: c.SharedStoragePath == "", ShamanEnabled: c.Shaman.Enabled, StorageLocation: c.jobStorage(),
 	})
 }
 

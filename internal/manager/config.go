@@ -27,6 +27,9 @@ type Config struct {
 	// IP addresses. Other names are refused, because a web page can point a name of its own at this machine.
 	AllowedHosts []string
 
+	// NoShaman answers 503 to every Shaman operation; the storage is then worked on directly. Default: Shaman is on.
+	NoShaman bool
+
 	// MaxBody limits the JSON body of a request, in bytes. Default 256 MiB: a checkout of two million files.
 	MaxBody int64
 

@@ -86,7 +86,7 @@ func (m *Manager) open() (err error) {
 	if m.local, err = os.OpenRoot(filepath.Join(m.cfg.Dir, "local")); err != nil {
 		return err
 	}
-	if m.conf, err = openConfFile(filepath.Join(m.cfg.Dir, "flamenco-manager.yaml"), m.cfg.Name, m.StorageDir()); err != nil {
+	if m.conf, err = openConfFile(filepath.Join(m.cfg.Dir, "flamenco-manager.yaml"), m.cfg, m.StorageDir()); err != nil {
 		return err
 	}
 	m.blobs, err = openBlobStore(m.StorageDir(), m.fault)
@@ -124,7 +124,7 @@ func (m *Manager) closeFiles() error {
 // StorageDir is the shared storage on disk: blobs in file-store, checkouts in jobs.
 func (m *Manager) StorageDir() string { return filepath.Join(m.cfg.Dir, "storage") }
 
-// CheckoutDir is where checkouts lie on disk; what the variable {jobs} stands for.
+// CheckoutDir is where checkouts lie on disk. With Shaman, the variable {jobs} stands for it.
 func (m *Manager) CheckoutDir() string { return filepath.Join(m.StorageDir(), "jobs") }
 
 // Serve answers on listener until ctx ends, lets requests that run finish for a few seconds, and returns nil. It

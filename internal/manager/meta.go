@@ -3,6 +3,7 @@ package manager
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/flsync/flsync/flamenco/api"
@@ -60,7 +61,8 @@ func (s *store) farmStatus() api.FarmStatus {
 	return api.FarmStatusIdle
 }
 
-// checkSharedStorage says whether a folder could be the shared storage.
+// checkSharedStorage reports whether a folder could be the shared storage. It looks only at folders that every account of
+// this machine can look into, because any of them may ask.
 func (m *Manager) checkSharedStorage(q *request) error {
 	var sent api.PathCheckInput
 	if err := q.decode(&sent); err != nil {
@@ -79,6 +81,9 @@ func storageProblem(path string) string {
 	}
 	if strings.HasPrefix(path, `\\`) {
 		return "UNC notation is not supported. Mount as a drive letter instead."
+	}
+	if !filepath.IsAbs(path) || !openToAll(path) {
+		return "Only an absolute path is checked, to a folder that every account of this machine can look into."
 	}
 	info, err := os.Stat(path)
 	switch {

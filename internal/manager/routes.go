@@ -71,10 +71,10 @@ func (m *Manager) handlers() map[string]handler {
 		"updateWorkerTag":           m.updateTag,
 		"deleteWorkerTag":           m.deleteTag,
 
-		"shamanFileStoreCheck":       m.fileStatus,
-		"shamanFileStore":            m.upload,
-		"shamanCheckoutRequirements": m.requirements,
-		"shamanCheckout":             m.checkout,
+		"shamanFileStoreCheck":       m.withShaman(m.fileStatus),
+		"shamanFileStore":            m.withShaman(m.upload),
+		"shamanCheckoutRequirements": m.withShaman(m.requirements),
+		"shamanCheckout":             m.withShaman(m.checkout),
 
 		"registerWorker":     m.registerWorker,
 		"signOn":             m.asWorker(m.signOn),

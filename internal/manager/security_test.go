@@ -156,23 +156,88 @@ func TestJobFilesServeOnlyLogsAndImages(t *testing.T) {
 	}
 }
 
-// TestOnlyBlenderIsRun: the real Manager runs whatever it is asked to check.
-func TestOnlyBlenderIsRun(t *testing.T) {
+// TestOnlyTrustedBlenderIsRun: no other account of the machine can have a program of its own run.
+func TestOnlyTrustedBlenderIsRun(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a shell")
 	}
-	s, dir := newServer(t), t.TempDir()
-	script := filepath.Join(dir, "script")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\ntouch "+filepath.Join(dir, "ran")+"\n"), 0o700); err != nil {
-		t.Fatal(err)
+	s := newServer(t)
+	for name, test := range map[string]struct {
+		file       string
+		folder     os.FileMode
+		mode       os.FileMode
+		owner      int
+		want       string
+		link       bool
+		needsOwner bool
+	}{
+		"own":                     {file: "blender", folder: 0o755, mode: 0o755, want: "Found Blender 9.9"},
+		"another name":            {file: "script", folder: 0o755, mode: 0o755, want: "not a Blender executable"},
+		"writable by others":      {file: "blender", folder: 0o755, mode: 0o757, want: "other accounts can write to"},
+		"writable by the group":   {file: "blender", folder: 0o755, mode: 0o775, want: "other accounts can write to"},
+		"in an open folder":       {file: "blender", folder: 0o777, mode: 0o755, want: "other accounts can write to"},
+		"link to an open folder":  {file: "blender", folder: 0o777, mode: 0o755, want: "other accounts can write to", link: true},
+		"owned by somebody else":  {file: "blender", folder: 0o755, mode: 0o755, owner: 65534, want: "belongs to another account", needsOwner: true},
+		"in a folder with sticky": {file: "blender", folder: 0o777 | os.ModeSticky, mode: 0o755, want: "Found Blender 9.9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.needsOwner && os.Geteuid() != 0 {
+				t.Skip("needs root")
+			}
+			dir := t.TempDir()
+			path, ran := filepath.Join(dir, "bin", test.file), filepath.Join(dir, "ran")
+			err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700),
+				os.WriteFile(path, []byte("#!/bin/sh\necho Blender 9.9\ntouch "+ran+"\n"), 0o700),
+				os.Chmod(path, test.mode), os.Chmod(filepath.Dir(path), test.folder))
+			if test.needsOwner {
+				err = errors.Join(err, os.Chown(path, test.owner, test.owner))
+			}
+			if test.link {
+				err = errors.Join(err, os.Symlink(path, filepath.Join(dir, "blender")))
+				path = filepath.Join(dir, "blender")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got api.BlenderPathCheckResult
+			s.decode(s.call(http.MethodPost, "/configuration/check/blender", api.PathCheckInput{Path: path}), &got)
+			usable := strings.HasPrefix(test.want, "Found")
+			if got.IsUsable != usable || !strings.Contains(got.Cause, test.want) {
+				t.Errorf("%+v, want %s", got, test.want)
+			}
+			if _, err := os.Stat(ran); (err == nil) != usable {
+				t.Errorf("it was run: %v", err == nil)
+			}
+		})
 	}
 	var got api.BlenderPathCheckResult
-	s.decode(s.call(http.MethodPost, "/configuration/check/blender", api.PathCheckInput{Path: script}), &got)
-	if got.IsUsable || !strings.Contains(got.Cause, "not a Blender executable") {
+	s.decode(s.call(http.MethodPost, "/configuration/check/blender", api.PathCheckInput{Path: "bin/blender"}), &got)
+	if got.IsUsable {
 		t.Errorf("%+v", got)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "ran")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("it was run: %v", err)
+}
+
+// TestPrivateFoldersStayPrivate: checking a storage path reveals nothing that other accounts could not see themselves.
+func TestPrivateFoldersStayPrivate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no such modes")
+	}
+	s, dir := newServer(t), t.TempDir()
+	private, open := filepath.Join(dir, "private"), filepath.Join(dir, "open")
+	err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.MkdirAll(filepath.Join(private, "inner"), 0o755), os.Chmod(private, 0o750), os.Mkdir(open, 0o755))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const refused = "Only an absolute path is checked"
+	for path, want := range map[string]string{
+		open: "Directory checked successfully", private: refused, private + "/inner": refused, private + "/nothing": refused,
+		open + "/../private/inner": refused, open + "/nothing": "This path does not exist", "relative": refused,
+	} {
+		var got api.PathCheckResult
+		s.decode(s.call(http.MethodPost, "/configuration/check/shared-storage", api.PathCheckInput{Path: path}), &got)
+		if !strings.HasPrefix(got.Cause, want) {
+			t.Errorf("%s: %s, want %s", path, got.Cause, want)
+		}
 	}
 }
 

@@ -83,7 +83,10 @@ func (m *Manager) setSleepSchedule(q *request) error {
 	}
 	var days []string
 	for _, day := range strings.Fields(strings.ToLower(sent.DaysOfWeek)) {
-		days = append(days, day[:min(2, len(day))])
+		if len(day) < 2 {
+			return errCrash
+		}
+		days = append(days, day[:2])
 	}
 	schedule.Days = strings.Join(days, " ")
 	return q.ok(m.update(func(x *tx) error {

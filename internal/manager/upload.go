@@ -26,6 +26,14 @@ const (
 	maxExcess = 64 << 20
 )
 
+// withShaman refuses an operation when Shaman is off.
+func (m *Manager) withShaman(handle handler) handler {
+	if m.cfg.NoShaman {
+		return func(*request) error { return refuse(http.StatusServiceUnavailable, "shaman server not active") }
+	}
+	return handle
+}
+
 // fileStatus says whether a file is stored.
 func (m *Manager) fileStatus(q *request) error {
 	k, err := q.blobKey()

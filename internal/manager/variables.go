@@ -42,7 +42,7 @@ func (c *conf) variables(audience api.ManagerVariableAudience, platform string) 
 	if audience != api.ManagerVariableAudienceUsers && audience != api.ManagerVariableAudienceWorkers {
 		return set
 	}
-	set["jobs"] = api.ManagerVariable{Value: c.checkouts()}
+	set["jobs"] = api.ManagerVariable{Value: c.jobStorage()}
 	for name, v := range c.Variables {
 		for _, wanted := range []string{"all", platform} {
 			for _, value := range v.Values {
@@ -172,7 +172,7 @@ func (m *Manager) getSharedStorage(q *request) error {
 	audience, platform := api.ManagerVariableAudience(q.params["audience"]), q.params["platform"]
 	c := m.conf.get()
 	return q.reply(api.SharedStorageLocation{
-		Audience: audience, Platform: platform, ShamanEnabled: true,
-		Location: c.expander(audience, platform).expand(c.checkouts()),
+		Audience: audience, Platform: platform, ShamanEnabled: c.Shaman.Enabled,
+		Location: c.expander(audience, platform).expand(c.jobStorage()),
 	})
 }
