@@ -19,6 +19,7 @@ func testConf() *conf {
 		}},
 		"jobs": {Values: []variableValue{{Platform: "all", Value: "not to be set"}}},
 	}
+	c.Shaman.Enabled = true
 	c.normalize()
 	return c
 }
