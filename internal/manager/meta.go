@@ -61,28 +61,28 @@ func (s *store) farmStatus() api.FarmStatus {
 	return api.FarmStatusIdle
 }
 
-// checkSharedStorage reports whether a folder could be the shared storage. It looks only at folders that every account of
-// this machine can look into, because any of them may ask.
+// checkSharedStorage reports whether a folder could be the shared storage. Because any account of this machine
+// may ask, it looks only at the storage in use and at folders that all accounts can look into.
 func (m *Manager) checkSharedStorage(q *request) error {
 	var sent api.PathCheckInput
 	if err := q.decode(&sent); err != nil {
 		return err
 	}
-	cause := storageProblem(sent.Path)
+	cause := storageProblem(sent.Path, m.StorageDir())
 	if cause == "" {
 		return q.reply(api.PathCheckResult{Path: sent.Path, IsUsable: true, Cause: "Directory checked successfully"})
 	}
 	return q.reply(api.PathCheckResult{Path: sent.Path, Cause: cause})
 }
 
-func storageProblem(path string) string {
+func storageProblem(path, own string) string {
 	if path == "" {
 		return "An empty path is not suitable as shared storage"
 	}
 	if strings.HasPrefix(path, `\\`) {
 		return "UNC notation is not supported. Mount as a drive letter instead."
 	}
-	if !filepath.IsAbs(path) || !openToAll(path) {
+	if path != own && (!filepath.IsAbs(path) || !openToAll(path)) {
 		return "Only an absolute path is checked, to a folder that every account of this machine can look into."
 	}
 	info, err := os.Stat(path)
