@@ -23,7 +23,7 @@ func isolated(dir string) []string {
 		"XDG_CACHE_HOME=" + filepath.Join(home, "cache"),
 		"XDG_STATE_HOME=" + filepath.Join(home, "state"),
 		"AppData=" + home, "LocalAppData=" + home, // Windows
-		"FLSYNC_MANAGER=", "FLSYNC_HEADER=", "FLSYNC_CONFIG=", "FLSYNC_CACHE=",
+		"FLSYNC_MANAGER=", "FLSYNC_HEADER=", "FLSYNC_CONFIG=", "FLSYNC_CACHE=", "FLSYNC_STATE=",
 	}
 }
 

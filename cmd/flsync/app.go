@@ -24,6 +24,9 @@ type app struct {
 	userCacheDir   func() (string, error)
 	version        string
 
+	out   *output           // what main makes of stdout
+	lines *report.JSONLines // to stdout; nil until there is an event
+
 	flags      config.Flags
 	configFile string
 	json       bool
@@ -33,6 +36,8 @@ type app struct {
 
 // main runs one command line and returns the exit code.
 func (a *app) main(ctx context.Context, args []string) int {
+	a.out = &output{to: a.stdout}
+	a.stdout, a.stdin = a.out, interruptible{ctx, a.stdin}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.InitDefaultCompletionCmd()
@@ -46,6 +51,9 @@ func (a *app) main(ctx context.Context, args []string) int {
 		err = a.refused(ctx, cmd, args, usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())))
 	}
 	code := exitCode(ctx, err)
+	if lost := a.lost(); lost != nil && (code == exitOK || code == exitPartial || code == exitFailed) && !errors.Is(err, errOutput) {
+		err, code = lost, exitFailed
+	}
 	if a.tell(err) && a.json {
 		a.sink().Emit(report.Summary{ExitCode: code, Checkouts: []report.Checkout{}})
 	}
@@ -126,7 +134,10 @@ Exit codes: 0 all done, 1 failed, 2 wrong usage or configuration, 3 done in part
 func (a *app) sink() report.Sink {
 	text := report.NewText(a.stdout, a.stderr, a.verbosity())
 	if a.json {
-		return report.Tee(report.NewJSONLines(a.stdout), report.Remarks(text))
+		if a.lines == nil {
+			a.lines = report.NewJSONLines(a.stdout)
+		}
+		return report.Tee(a.lines, report.Remarks(text))
 	}
 	return text
 }

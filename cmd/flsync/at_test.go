@@ -31,3 +31,43 @@ func TestStillUntil(t *testing.T) {
 		}
 	}
 }
+
+func FuzzNextTime(f *testing.F) {
+	for _, at := range []string{"22:00", "00:00", "24:00", "2:5", "-1:00", "22:00:00", "٢٢:00"} {
+		f.Add(at, int64(1_800_000_000))
+	}
+	f.Fuzz(func(t *testing.T, at string, seconds int64) {
+		now := time.Unix(seconds%(1<<36), 0).UTC()
+		next, err := nextTime(at, now)
+		if err == nil && (!next.After(now) || next.Sub(now) > 24*time.Hour || next.Format("15:04") != at && next.Format("3:04") != at && next.Format("15:04") != "0"+at) {
+			t.Errorf("--at %q at %v: %v", at, now, next)
+		}
+	})
+}
+
+func TestParseAge(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"": 0, "90m": 90 * time.Minute, "30d": 30 * 24 * time.Hour, "2w": 14 * 24 * time.Hour, "1.5d": 36 * time.Hour, "0d": 0, "106751d": 106751 * 24 * time.Hour,
+		// Those that are no ages.
+		"200000d": -1, "99999w": -1, "1h30d": -1, "d": -1, "-1d": -1, "nand": -1, "infw": -1, "1e300d": -1, "12": -1, "2562048h": -1,
+	} {
+		got, err := parseAge(text)
+		if err != nil {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+func FuzzParseAge(f *testing.F) {
+	for _, text := range []string{"90m", "30d", "2w", "200000d", "0x1p62d", "1e3w", "-0d"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if d, err := parseAge(text); err == nil && d < 0 {
+			t.Errorf("%q: %v", text, d)
+		}
+	})
+}

@@ -115,7 +115,12 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 	slots := make(chan struct{}, tracesAtOnce)
 	wg.Go(func() {
 		for i, path := range paths {
-			slots <- struct{}{}
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				results[i] <- result{err: context.Cause(ctx)}
+				continue
+			}
 			wg.Go(func() {
 				defer func() { <-slots }()
 				v, err := do(tracer, ctx, path)
@@ -125,9 +130,11 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 	})
 	failed := 0
 	var last error
-	flush := s.inPieces()
+	s.out.buffer()
 	for i, path := range paths {
-		flush()
+		if s.out.flush() != nil {
+			break // ctx has ended
+		}
 		r := <-results[i]
 		if r.err != nil {
 			failed, last = failed+1, r.err

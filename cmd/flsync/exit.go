@@ -31,6 +31,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.Is(err, errUsage), errors.Is(err, config.ErrUsage), invalid(err):
 		return exitUsage
+	case errors.Is(err, errOutput):
+		return exitFailed
 	case errors.Is(err, pipeline.ErrPartial):
 		return exitPartial
 	case unreachable(err):
@@ -48,6 +50,8 @@ func codeName(err error) string {
 		return "configuration"
 	case invalid(err):
 		return "invalid-manifest"
+	case errors.Is(err, errOutput):
+		return "output"
 	case errors.Is(err, pipeline.ErrPartial):
 		return "partial"
 	case errors.Is(err, context.Canceled):

@@ -28,13 +28,13 @@ func (a *app) hashCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usagef("name files or folders to hash")
 			}
-			flush := s.inPieces()
+			s.out.buffer()
 			s.list()
 			cache, err := s.openCache(hashcache.Config{Verify: verify, BLAKE3: hashcache.Always}, false)
 			if err != nil {
 				return err
 			}
-			h := hasher{session: s, cache: cache, flush: flush}
+			h := hasher{session: s, cache: cache}
 			for _, root := range args {
 				if err := h.tree(ctx, root, exclude); err != nil {
 					return err
@@ -56,7 +56,6 @@ func (a *app) hashCommand() *cobra.Command {
 type hasher struct {
 	*session
 	cache    *hashcache.Cache
-	flush    func() error
 	unlisted atomic.Int64
 }
 
@@ -114,9 +113,12 @@ func (h *hasher) tree(ctx context.Context, root string, exclude []string) error 
 		return workers.Wait()
 	})
 	for r := range results {
+		if ctx.Err() != nil {
+			continue // the file was not read to its end
+		}
 		h.print(r)
-		if len(results) == 0 { // nobody is to wait for a line that is there
-			_ = h.flush() // a failure comes again at the end of the session
+		if len(results) == 0 { // a line that is there need not wait
+			_ = h.out.flush() // a failure is remembered, and ends ctx
 		}
 	}
 	return group.Wait()

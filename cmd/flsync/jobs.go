@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -174,20 +176,22 @@ func (f jobFilter) apply(jobs []object[api.Job], now time.Time) ([]object[api.Jo
 	return jobs, nil
 }
 
-// parseAge reads a duration that may also count days and weeks: 90m, 12h, 30d, 2w. Empty is 0.
+// parseAge reads a duration that may also count days or weeks: 90m, 12h, 30d, 2w. Empty is 0.
 func parseAge(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
 	}
+	d, err := time.ParseDuration(text)
 	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		if number, ok := strings.CutSuffix(text, unit); ok {
-			hours, err := time.ParseDuration(number + "h")
-			if err == nil && hours >= 0 {
-				return time.Duration(hours.Hours() * float64(length)), nil
+			var n float64
+			n, err = strconv.ParseFloat(number, 64)
+			if n *= float64(length); err == nil && !(n < math.MaxInt64) {
+				err = strconv.ErrRange
 			}
+			d = time.Duration(n)
 		}
 	}
-	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
 		return 0, usagef("%q is no time such as 90m, 12h, 30d or 2w", text)
 	}

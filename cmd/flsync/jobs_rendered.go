@@ -1,17 +1,20 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
-	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/report"
 )
 
 func (a *app) jobsLastRenderedCommand() *cobra.Command {
@@ -51,13 +54,11 @@ func (a *app) jobsLastRenderedCommand() *cobra.Command {
 			if noSave {
 				return nil
 			}
-			if out == "" {
-				out = name + path.Ext(address)
-			}
-			if err := download(ctx, m, address, out); err != nil {
+			saved, err := download(ctx, m, address, out, name)
+			if err != nil {
 				return err
 			}
-			a.remark("saved as " + out)
+			a.remark("saved as " + saved)
 			return nil
 		}),
 	}
@@ -66,20 +67,38 @@ func (a *app) jobsLastRenderedCommand() *cobra.Command {
 	return cmd
 }
 
-// download saves a file that the Manager serves. An existing file is replaced only by a whole new one.
-func download(ctx context.Context, m *link, address, file string) (err error) {
+// maxRendered bounds a picture that the Manager serves; its largest ones have some hundred KB.
+const maxRendered = 100 << 20
+
+// download saves a picture that the Manager serves and returns the name of its file: file, else stem with an extension.
+// The extension follows from the contents, and only JPEG and PNG are taken, so that a Manager cannot choose what kind of
+// file lies in somebody's working folder. Only a whole picture replaces a file that is there.
+func download(ctx context.Context, m *link, address, file, stem string) (saved string, err error) {
 	body, _, err := m.Download(ctx, address)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer body.Close()
-	part, err := os.Create(file + ".part")
+	in := bufio.NewReader(body)
+	head, err := in.Peek(512) // what DetectContentType looks at
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	extension, ok := map[string]string{"image/jpeg": ".jpg", "image/png": ".png"}[http.DetectContentType(head)]
+	if !ok {
+		return "", errors.New("what the Manager sent is neither a JPEG nor a PNG picture; it is not saved")
+	}
+	saved = cmp.Or(file, stem+extension)
+	part, err := os.Create(saved + ".part")
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = io.Copy(part, body)
+	n, err := io.Copy(part, io.LimitReader(in, maxRendered+1))
+	if err == nil && n > maxRendered {
+		err = fmt.Errorf("the picture is larger than %s; it is not saved", report.Bytes(maxRendered))
+	}
 	if err = errors.Join(err, part.Close()); err != nil {
-		return errors.Join(err, os.Remove(part.Name()))
+		return "", errors.Join(err, os.Remove(part.Name()))
 	}
-	return os.Rename(part.Name(), file)
+	return saved, os.Rename(part.Name(), saved)
 }

@@ -4,24 +4,33 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/flsync/flsync/internal/config"
 )
+
+// quietApp returns a program with folders of its own and what it writes to standard error.
+func quietApp(t *testing.T) (*app, *bytes.Buffer) {
+	dir, remarks := t.TempDir(), new(bytes.Buffer)
+	return &app{
+		stdin: strings.NewReader(""), stdout: io.Discard, stderr: remarks, version: "test",
+		getenv:        func(name string) string { return map[string]string{config.EnvState: filepath.Join(dir, "state")}[name] },
+		userConfigDir: func() (string, error) { return filepath.Join(dir, "config"), nil },
+		userCacheDir:  func() (string, error) { return filepath.Join(dir, "cache"), nil },
+	}, remarks
+}
 
 // program runs a command line in this process, with folders of its own.
 func program(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, remarks bytes.Buffer
-	dir := t.TempDir()
-	a := &app{
-		stdin: strings.NewReader(stdin), stdout: &out, stderr: &remarks, version: "test",
-		getenv:        func(string) string { return "" },
-		userConfigDir: func() (string, error) { return filepath.Join(dir, "config"), nil },
-		userCacheDir:  func() (string, error) { return filepath.Join(dir, "cache"), nil },
-	}
+	a, remarks := quietApp(t)
+	var out bytes.Buffer
+	a.stdin, a.stdout = strings.NewReader(stdin), &out
 	code = a.main(context.WithoutCancel(t.Context()), args)
 	return code, out.String(), remarks.String()
 }

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,13 +33,14 @@ type session struct {
 	started bool
 	listing bool // the results are lines for other programs: people get no summary behind them
 	closers []func() error
-	jobs    jobList // that the run's events told of
-	notify  string  // command that gets the summary
+	jobs    jobList                 // that the run's events told of
+	notify  string                  // command that gets the summary
+	stop    context.CancelCauseFunc // ends the body
 }
 
 // inSession turns a command's body into cobra's form. A body that talks to a Manager calls connect; one
 // that writes nothing anywhere (a dry run) sets unlogged.
-func (a *app) inSession(command string, body func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
+func (a *app) inSession(command string, run func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		s := a.newSession(command)
@@ -53,7 +52,13 @@ func (a *app) inSession(command string, body func(ctx context.Context, s *sessio
 		}
 		err := s.open()
 		if err == nil {
-			err = body(ctx, s, args)
+			body, stop := context.WithCancelCause(ctx)
+			s.stop = stop
+			err = run(body, s, args)
+			if cause := context.Cause(body); errors.Is(cause, errOutput) {
+				err = cause
+			}
+			stop(nil)
 		}
 		if bars != nil {
 			bars.Close()
@@ -127,35 +132,8 @@ func (s *session) start(manager string, dryRun bool) {
 // list begins a run whose results are a list, and which leaves no log.
 func (s *session) list() {
 	s.listing = true
+	s.out.onFail = s.stop // nobody gets what would still be found
 	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began})
-}
-
-// inPieces has standard output written when flush is called, and at the end of the session, instead
-// of line by line: 300 shots list 100,000 files.
-func (s *session) inPieces() (flush func() error) {
-	out := &pieces{buf: bufio.NewWriterSize(s.stdout, 64<<10)}
-	s.stdout = out
-	s.sink = s.app.sink()
-	s.closers = append(s.closers, out.flush)
-	return out.flush
-}
-
-// pieces is a buffered writer for any goroutine: warnings come from those that walk and trace.
-type pieces struct {
-	mu  sync.Mutex
-	buf *bufio.Writer
-}
-
-func (p *pieces) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.buf.Write(b)
-}
-
-func (p *pieces) flush() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.buf.Flush()
 }
 
 // close tells how the run ended and ends what it opened.
@@ -168,6 +146,12 @@ func (s *session) close(ctx context.Context, err error) error {
 		for _, e := range report.Split(err) {
 			s.sink.Emit(report.Error{Code: codeName(e), Message: e.Error()})
 		}
+	}
+	if lost := s.lost(); lost != nil && !errors.Is(err, errOutput) {
+		s.sink.Emit(report.Error{Code: codeName(lost), Message: lost.Error()})
+		err = errors.Join(err, lost)
+	}
+	if err != nil {
 		err = &toldError{err}
 	}
 	s.summary.OK = err == nil

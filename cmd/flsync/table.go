@@ -130,7 +130,7 @@ func statusColour(cell string) text.Colors {
 
 // width of the terminal that standard output is, 0 where it is none.
 func (a *app) width() int {
-	f, ok := a.stdout.(*os.File)
+	f, ok := a.out.to.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0
 	}
@@ -146,7 +146,7 @@ func (a *app) width() int {
 
 // height of the terminal that standard output is, 0 where it is none.
 func (a *app) height() int {
-	f, ok := a.stdout.(*os.File)
+	f, ok := a.out.to.(*os.File)
 	if !ok {
 		return 0
 	}

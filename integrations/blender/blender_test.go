@@ -26,7 +26,7 @@ func TestPython(t *testing.T) {
 	run(t, nil, "go", "build", "-o", program, "../../cmd/flsync")
 	addon := filepath.Join(dir, "addon.zip")
 	run(t, nil, "go", "run", "./addonzip", "-from", ".", "-o", addon)
-	env := []string{"XDG_CACHE_HOME=" + filepath.Join(dir, "cache"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config")}
+	env := []string{"XDG_CACHE_HOME=" + filepath.Join(dir, "cache"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"), "FLSYNC_STATE=" + filepath.Join(dir, "state")}
 
 	t.Run("module", func(t *testing.T) {
 		python := need(t, "python3", "flsync.py is not tested")

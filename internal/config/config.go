@@ -14,6 +14,7 @@
 //	  studio: {url: "https://farm.studio.example/flamenco", header_file: ~/.flsync-headers, ca: /etc/ssl/studio.pem}
 //	  home: http://localhost:8080
 //	cache: /var/cache/flsync/hashes.db
+//	state: /var/lib/flsync           # journals, run logs, rewritten files
 //	outside: media                   # media, all or deny: files that lie outside their project
 //	outside_roots: [/mnt/library]    # folders whose files may always go
 //	blender: /usr/bin/blender        # evaluates what flsync cannot
@@ -32,10 +33,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/flsync/flsync/internal/plainfile"
 )
+
+// maxFile bounds configurations and header files; real ones have a few KB.
+const maxFile = 16 << 20
 
 // Names of environment variables that stand for flags.
 const (
@@ -43,6 +50,7 @@ const (
 	EnvHeader  = "FLSYNC_HEADER" // one a line
 	EnvConfig  = "FLSYNC_CONFIG"
 	EnvCache   = "FLSYNC_CACHE"
+	EnvState   = "FLSYNC_STATE" // folder
 )
 
 // ErrUsage marks what the caller got wrong: a bad flag, variable or file.
@@ -56,6 +64,7 @@ type Config struct {
 	Manager  string             `yaml:"manager"`
 	Managers map[string]Profile `yaml:"managers"`
 	Cache    string             `yaml:"cache"`
+	State    string             `yaml:"state"` // folder of journals, run logs and rewritten files
 
 	// Outside says what becomes of files that lie outside their project: "media" (the default: those
 	// that are what their names say, and in no hidden folder), "all" or "deny".
@@ -113,7 +122,7 @@ func Load(s Source) (*Config, error) {
 	}
 	c := &Config{file: path}
 	if path != "" {
-		text, err := os.ReadFile(path)
+		text, err := plainfile.Read(path, maxFile)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && !named:
 		case err != nil:
@@ -126,6 +135,7 @@ func Load(s Source) (*Config, error) {
 	}
 	override(&c.Manager, s.Getenv(EnvManager))
 	override(&c.Cache, s.Getenv(EnvCache))
+	c.findState(s.Getenv)
 	for line := range strings.Lines(s.Getenv(EnvHeader)) {
 		c.AddHeader(strings.TrimSpace(line))
 	}
@@ -192,13 +202,17 @@ func (c *Config) Profile() (Profile, error) {
 	default:
 		return p, fmt.Errorf("%w: Manager %q is neither a URL (http://…), nor \"embedded\" or \"auto\", nor a name under \"managers\" in %s", ErrUsage, c.Manager, c.file)
 	}
-	p.Headers = append(append([]string(nil), p.Headers...), c.headers...)
+	p.Headers = slices.Concat(p.Headers, c.headers)
 	if p.HeaderFile != "" {
 		lines, err := headerLines(p.HeaderFile)
 		if err != nil {
 			return p, err
 		}
 		p.Headers = append(p.Headers, lines...)
+	}
+	if p.URL == Auto && (len(p.Headers) > 0 || p.Cert != "" || p.Key != "") {
+		return p, fmt.Errorf("%w: headers and client certificates go to a Manager that is named, never to whichever answers on the network: "+
+			"give its address with --manager URL instead of %q, or leave out --header, --header-file, %s, cert and key", ErrUsage, Auto, EnvHeader)
 	}
 	return p, nil
 }
@@ -219,7 +233,7 @@ func (p Profile) HTTPHeader() (http.Header, error) {
 }
 
 func headerLines(path string) ([]string, error) {
-	text, err := os.ReadFile(expandHome(path))
+	text, err := plainfile.Read(expandHome(path), maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("%w: header file: %w", ErrUsage, err)
 	}

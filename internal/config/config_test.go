@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,6 +63,7 @@ managers:
   studio: {url: "https://farm/prefix", headers: ["X-Auth: a: b"], ca: /ca.pem}
   home: http://localhost:8080
   broken: {ca: /ca.pem}
+  anybody: {url: auto, cert: /c.pem, key: /k.pem}
 `
 	tests := []struct {
 		manager string
@@ -72,6 +74,8 @@ managers:
 		{manager: "home", want: Profile{URL: "http://localhost:8080", Headers: []string{"Extra: 1"}}},
 		{manager: "http://other", want: Profile{URL: "http://other", Headers: []string{"Extra: 1"}}},
 		{manager: "embedded", want: Profile{URL: "embedded", Headers: []string{"Extra: 1"}}},
+		{manager: "auto", fails: "never to whichever answers on the network"},
+		{manager: "anybody", fails: "never to whichever answers on the network"},
 		{manager: "broken", fails: "managers.broken has no url"},
 		{manager: "stduio", fails: `Manager "stduio" is neither`},
 		{manager: "", fails: "--manager URL, set FLSYNC_MANAGER, or write"},
@@ -130,22 +134,97 @@ func TestBadHeadersAreNotPrinted(t *testing.T) {
 	}
 }
 
-func TestPathsLieBesideTheCache(t *testing.T) {
+func TestPaths(t *testing.T) {
 	home := t.TempDir()
-	dir := func() (string, error) { return home, nil }
-	p, err := (&Config{}).Paths(dir)
-	if err != nil {
-		t.Fatal(err)
+	at := func(parts ...string) string { return filepath.Join(append([]string{home}, parts...)...) }
+	for _, test := range []struct {
+		name         string
+		c            Config
+		cache, state string
+	}{
+		{"defaults", Config{State: at("state")}, at("flsync", "hashes.db"), at("state")},
+		{"another cache", Config{Cache: at("elsewhere", "h.db"), State: at("state")}, at("elsewhere", "h.db"), at("state")},
+		{"no home", Config{Cache: at("elsewhere", "h.db")}, at("elsewhere", "h.db"), at("elsewhere")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := test.c.Paths(func() (string, error) { return home, nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := Paths{
+				Cache: test.cache, Embedded: filepath.Join(filepath.Dir(test.cache), "embedded-manager"),
+				Journal: filepath.Join(test.state, "journal"), Runs: filepath.Join(test.state, "runs"), Rewrites: filepath.Join(test.state, "rewrites"),
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
-	if want := filepath.Join(home, "flsync", "hashes.db"); p.Cache != want {
-		t.Errorf("cache %s, want %s", p.Cache, want)
+	_, err := (&Config{}).Paths(func() (string, error) { return "", errors.New("HOME is not defined") })
+	if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), EnvCache) {
+		t.Errorf("without a cache folder: %v, want ErrUsage and %s", err, EnvCache)
 	}
-	other := filepath.Join(home, "elsewhere", "h.db")
-	p, err = (&Config{Cache: other}).Paths(dir)
-	if err != nil {
-		t.Fatal(err)
+}
+
+func TestUserStateDir(t *testing.T) {
+	for _, test := range []struct {
+		system string
+		env    map[string]string
+		want   string
+	}{
+		{"linux", map[string]string{"HOME": "/home/a"}, "/home/a/.local/state/flsync"},
+		{"linux", map[string]string{"HOME": "/home/a", "XDG_STATE_HOME": "/s"}, "/s/flsync"},
+		{"linux", map[string]string{"HOME": "/home/a", "XDG_STATE_HOME": "s"}, "/home/a/.local/state/flsync"},
+		{"darwin", map[string]string{"HOME": "/Users/a"}, "/Users/a/Library/Application Support/flsync"},
+		{"windows", map[string]string{"LocalAppData": "/a/local", "HOME": "/b"}, "/a/local/flsync"},
+		{"linux", nil, ""},
+	} {
+		if filepath.Separator != '/' && test.system != "windows" {
+			continue
+		}
+		if got := userStateDir(func(k string) string { return test.env[k] }, test.system); got != filepath.FromSlash(test.want) {
+			t.Errorf("%s, %v: %q, want %q", test.system, test.env, got, test.want)
+		}
 	}
-	if p.Cache != other || filepath.Dir(p.Journal) != filepath.Dir(other) {
-		t.Errorf("got %+v, want all beside %s", p, other)
+}
+
+// TestStateOfEarlierVersionsMoves: what lay beside the cache moves, what is not flsync's stays, nothing is replaced.
+func TestStateOfEarlierVersionsMoves(t *testing.T) {
+	beside, state := t.TempDir(), t.TempDir()
+	write := func(dir string, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(dir), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(beside, "journal/20260101-120000-abc.journal", "journal/20260101-120001-abc.journal", "journal/locks/x.lock", "journal/12/diary.txt",
+		"runs/20260101-120000-abc.jsonl", "runs/mine.jsonl", "rewrites/0f/x.blend")
+	write(state, "journal/20260101-120001-abc.journal")
+	for range 2 {
+		c := Config{Cache: filepath.Join(beside, "hashes.db"), State: state}
+		if _, err := c.Paths(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree := func(dir string) (files []string) {
+		filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if text, _ := os.ReadFile(path); err == nil && !d.IsDir() {
+				rel, _ := filepath.Rel(dir, path)
+				files = append(files, filepath.ToSlash(rel)+map[bool]string{true: "", false: " from " + string(text)}[string(text) == beside])
+			}
+			return err
+		})
+		return files
+	}
+	if diff := cmp.Diff([]string{"journal/12/diary.txt", "journal/20260101-120001-abc.journal", "journal/locks/x.lock", "runs/mine.jsonl"}, tree(beside)); diff != "" {
+		t.Errorf("beside the cache: %s", diff)
+	}
+	if diff := cmp.Diff([]string{
+		"journal/20260101-120000-abc.journal", "journal/20260101-120001-abc.journal from " + state, "rewrites/0f/x.blend", "runs/20260101-120000-abc.jsonl",
+	}, tree(state)); diff != "" {
+		t.Errorf("state: %s", diff)
 	}
 }

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // An Event is one message of a run. Text is what people read; it may be empty, for events that only
@@ -37,7 +40,9 @@ func LevelOf(e Event) Level {
 	return Remark
 }
 
-// JSON renders e as one object whose first field is "type", without a newline.
+// JSON renders e as one object whose first field is "type", without a newline. A path of a file system need not be valid
+// UTF-8, which JSON text has to be: behind a field path or used_by that is not exact stands path_hex or used_by_hex with
+// its bytes in lower-case hex.
 func JSON(e Event) ([]byte, error) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
@@ -50,5 +55,31 @@ func JSON(e Event) ([]byte, error) {
 	if len(fields) > len("{}") {
 		out = append(out, ',')
 	}
-	return append(out, fields[1:]...), nil
+	out = append(out, fields[1:]...)
+	if bytes.Contains(out, []byte(`\ufffd`)) { // how encoding/json writes a byte that is not UTF-8
+		for _, name := range []string{"path", "used_by"} {
+			if exact := textField(reflect.ValueOf(e), name); !utf8.ValidString(exact) {
+				out = fmt.Appendf(out[:len(out)-1], `,"%s_hex":"%x"}`, name, exact)
+			}
+		}
+	}
+	return out, nil
+}
+
+// textField returns the string field that encoding/json calls name, also of an embedded struct; "" when there is none.
+func textField(v reflect.Value, name string) string {
+	for v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		return ""
+	}
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name && f.Type.Kind() == reflect.String {
+			if field, err := v.FieldByIndexErr(f.Index); err == nil {
+				return field.String()
+			}
+		}
+	}
+	return ""
 }

@@ -61,6 +61,48 @@ func TestJSONOfAnEmptyEventIsAnObject(t *testing.T) {
 	}
 }
 
+// TestJSONHasExactPaths: what JSON text cannot hold stands beside it, byte for byte.
+func TestJSONHasExactPaths(t *testing.T) {
+	type outer struct{ *Hash }
+	for _, test := range []struct {
+		event Event
+		want  map[string]string // of fields that end in _hex
+	}{
+		{Warning{Path: "/a/\xff.png"}, map[string]string{"path_hex": "2f612fff2e706e67"}},
+		{Error{Path: "/a/b", Message: "\xff"}, nil},
+		{Hash{Path: "/\uFFFD"}, nil},
+		{outer{&Hash{Path: "\xe9"}}, map[string]string{"path_hex": "e9"}},
+		{uses{Path: "\xe9", UsedBy: "\xe8"}, map[string]string{"path_hex": "e9", "used_by_hex": "e8"}},
+	} {
+		line, err := JSON(test.event)
+		var all map[string]any
+		if err == nil {
+			err = json.Unmarshal(line, &all)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		var got map[string]string
+		for name, value := range all {
+			if strings.HasSuffix(name, "_hex") {
+				if got == nil {
+					got = map[string]string{}
+				}
+				got[name] = value.(string)
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: %s", line, diff)
+		}
+	}
+}
+
+type uses struct {
+	empty
+	Path   string `json:"path"`
+	UsedBy string `json:"used_by,omitempty"`
+}
+
 type empty struct{}
 
 func (empty) Type() string { return "empty" }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/flsync/flsync/internal/plainfile"
 )
 
 // DefaultType is the job type of a blend file for which nobody names one.
@@ -118,7 +120,7 @@ func (e *expander) target(target string) {
 	}
 	switch ext := strings.ToLower(filepath.Ext(target)); {
 	case slices.Contains(manifestExtensions, ext):
-		file, err := os.Open(path)
+		file, err := plainfile.Open(path)
 		if err != nil {
 			e.errs.Add(Pos{File: target}, "%v", reason(err))
 			return

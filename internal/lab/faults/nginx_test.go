@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/internal/lab/cleanenv"
 	"github.com/flsync/flsync/internal/lab/managertest"
 )
 
@@ -108,7 +109,7 @@ func TestNginxBodyLimit(t *testing.T) {
 		writeText(t, tree, fmt.Sprintf("many/file%d.txt", i), fmt.Sprint("file ", i%50))
 	}
 	cmd := exec.CommandContext(t.Context(), buildProgram(t), "sync", tree, "--json", "--manager", "http://"+address)
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CACHE_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	cmd.Env = cleanenv.Environ(dir)
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	err := cmd.Run()
@@ -310,7 +311,7 @@ func TestNginxTwoAtOnce(t *testing.T) {
 		both.Go(func() {
 			home := filepath.Join(dir, fmt.Sprint("home", i))
 			cmd := exec.CommandContext(t.Context(), program, "sync", tree, "--json", "--manager", "http://"+address)
-			cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CACHE_HOME="+home, "XDG_CONFIG_HOME="+home)
+			cmd.Env = cleanenv.Environ(home)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("run %d: %v\n%s", i, err, tail(string(out)))
 			}

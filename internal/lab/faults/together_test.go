@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/internal/lab/cleanenv"
 	"github.com/flsync/flsync/internal/report"
 )
 
@@ -30,7 +31,7 @@ type home struct {
 
 func newHome(t *testing.T) *home {
 	dir := t.TempDir()
-	return &home{t: t, dir: dir, program: buildProgram(t), env: append(os.Environ(), "HOME="+dir, "XDG_CACHE_HOME="+dir, "XDG_CONFIG_HOME="+dir)}
+	return &home{t: t, dir: dir, program: buildProgram(t), env: cleanenv.Environ(dir)}
 }
 
 // ran is what a program had to say.
@@ -291,7 +292,7 @@ func TestFullDiskOfOurs(t *testing.T) {
 	}
 	defer client.Close()
 	full := *h
-	full.env = append(full.env[:len(full.env):len(full.env)], "XDG_CACHE_HOME="+filepath.Dir(fullDisk(t)))
+	full.env = append(full.env[:len(full.env):len(full.env)], "XDG_STATE_HOME="+filepath.Dir(fullDisk(t)))
 	for _, step := range []struct {
 		home *home
 		code int
