@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flsync/flsync/deps"
+	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/conform"
@@ -24,7 +25,6 @@ type conformFlags struct {
 	rules      conform.Rules
 	read       conform.Options
 	firstFrame string
-	mediaStart string
 	since      string
 	output     string
 	jobType    string
@@ -51,7 +51,7 @@ Every clip that leads to no blend file is listed, and the exit code is then 3.`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.inSession("conform", func(ctx context.Context, s *session, args []string) error {
 			s.list()
-			return s.conform(&f, args[0])
+			return s.conform(ctx, &f, args[0])
 		}),
 	}
 	flags := cmd.Flags()
@@ -59,10 +59,11 @@ Every clip that leads to no blend file is listed, and the exit code is then 3.`,
 	flags.StringArrayVar(&f.rules.Patterns, "match", nil, "`FIELD=REGEXP` with named groups; the field is name, reel, file or a metadata key; may be repeated")
 	flags.StringVar(&f.rules.Project, "project", ".", "`DIR` that the template is relative to")
 	flags.IntVar(&f.rules.Handles, "handles", 0, "`N` frames more on each side of each cut")
-	flags.StringVar(&f.firstFrame, "first-frame", "", "the scene's frame `N` that shows the media's first one (default: scene and media number their frames alike)")
-	flags.StringVar(&f.mediaStart, "media-start", "", "the media's first frame, as `N` or timecode (default with --first-frame: what the edit says, else 0)")
+	flags.StringVar(&f.firstFrame, "first-frame", "", "the scene's frame `N` that shows the media's first one (default: the numbers in images' names, else scene and media count alike)")
+	flags.StringVar(&f.rules.MediaStart, "media-start", "", "the media's first frame, as `N` or timecode at each clip's rate (default with --first-frame: what the edit says, else 0)")
 	flags.Float64Var(&f.rules.FPS, "fps", 0, "the scenes' `RATE`, when it is not the media's")
-	flags.Float64Var(&f.read.Rate, "rate", 24, "`RATE` of timecodes in an EDL or CSV")
+	flags.BoolVar(&f.rules.Clamp, "clamp", false, "cut to the scene's own frame range what lies beyond it")
+	flags.Float64Var(&f.read.Rate, "rate", 0, "`RATE` of timecodes in an EDL or CSV (default 24, or 29.97 with dropped frames)")
 	flags.BoolVar(&f.read.Cuts, "cuts", false, "leave out what transitions show beyond the cuts")
 	flags.StringVar(&f.since, "since", "", "only what is new since this earlier `EDIT`: new shots, and missing frames of others")
 	flags.StringVarP(&f.output, "output", "o", "", "`FILE` to write the manifest to (default: standard output)")
@@ -72,10 +73,21 @@ Every clip that leads to no blend file is listed, and the exit code is then 3.`,
 	return cmd
 }
 
-func (s *session) conform(f *conformFlags, edit string) error {
+func (s *session) conform(ctx context.Context, f *conformFlags, edit string) error {
 	if err := f.parse(); err != nil {
 		return err
 	}
+	cache, err := s.openCache(hashcache.Config{}, false)
+	if err != nil {
+		return err
+	}
+	tracer, err := pipeline.NewTracer(cache, false, func(err error) {
+		s.sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
+	})
+	if err != nil {
+		return err
+	}
+	f.rules.Scene = func(path string) (conform.Scene, error) { return sceneOf(ctx, tracer, path) }
 	plan, err := f.plan(edit)
 	if err != nil {
 		return err
@@ -88,14 +100,13 @@ func (s *session) conform(f *conformFlags, edit string) error {
 		}
 		plan = plan.Since(before)
 	}
+	for _, n := range plan.Notes {
+		s.sink.Emit(report.Warning{Code: n.Code, Path: n.Path, Message: n.Text})
+	}
 	for _, p := range plan.Problems {
 		s.sink.Emit(report.Warning{Code: "clip", Path: p.Blend, Message: p.String()})
 	}
-	if shot, ok := plan.Hours(); ok && f.firstFrame == "" && f.mediaStart == "" {
-		s.sink.Emit(report.Warning{Code: "timecode", Path: shot.Blend, Message: fmt.Sprintf("%s uses frames %s, which look like timecodes; "+
-			"--media-start 01:00:00:00 --first-frame 1001 says that the scene shows the media's first frame at 1001", shot.Blend, shot.Frames)})
-	}
-	if err := s.writeManifest(f, plan); err != nil {
+	if err := s.writeManifest(f, edit, plan); err != nil {
 		return err
 	}
 	s.summary.Jobs.Total = len(plan.Shots)
@@ -109,22 +120,31 @@ func (s *session) conform(f *conformFlags, edit string) error {
 	return nil
 }
 
+// sceneOf returns the frames and the rate of a blend file's active scene.
+func sceneOf(ctx context.Context, tracer *deps.Tracer, path string) (conform.Scene, error) {
+	b, err := tracer.Inspect(ctx, path)
+	if err != nil {
+		return conform.Scene{}, err
+	}
+	for _, scene := range b.Scenes {
+		if scene.Name == b.ActiveScene && !scene.Linked {
+			return conform.Scene{
+				Range: conform.Span{First: scene.FrameStart, Last: scene.FrameEnd},
+				FPS:   conform.Rate(float64(scene.FPS) / float64(scene.FPSBase)),
+			}, nil
+		}
+	}
+	return conform.Scene{}, errors.New("it has no scene")
+}
+
 // parse checks flags before anything is read.
-func (f *conformFlags) parse() (err error) {
+func (f *conformFlags) parse() error {
 	if f.firstFrame != "" {
-		if f.rules.FirstFrame, err = strconv.Atoi(f.firstFrame); err != nil {
+		first, err := strconv.Atoi(f.firstFrame)
+		if err != nil {
 			return usagef("--first-frame: %q is not a whole number", f.firstFrame)
 		}
-		f.rules.MediaStart = math.NaN() // what the edit says
-	}
-	if f.mediaStart != "" {
-		if f.rules.MediaStart, err = strconv.ParseFloat(f.mediaStart, 64); err != nil {
-			frames, err := conform.ParseTimecode(f.mediaStart, f.read.Rate, false)
-			if err != nil {
-				return usagef("--media-start: %w", err)
-			}
-			f.rules.MediaStart = float64(frames)
-		}
+		f.rules.FirstFrame = &first
 	}
 	if err := f.rules.Validate(); err != nil {
 		return usageError(err)
@@ -138,18 +158,22 @@ func (f *conformFlags) plan(edit string) (*conform.Conform, error) {
 		return nil, usageError(err)
 	}
 	defer file.Close()
-	clips, err := conform.Read(edit, file, f.read)
+	read, err := conform.Read(edit, file, f.read)
 	if err != nil {
 		return nil, usageError(err)
 	}
-	return conform.Plan(clips, f.rules)
+	plan, err := conform.Plan(read, f.rules)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	return plan, nil
 }
 
 // writeManifest writes the manifest, or with --json an event for each shot.
-func (s *session) writeManifest(f *conformFlags, plan *conform.Conform) (err error) {
+func (s *session) writeManifest(f *conformFlags, edit string, plan *conform.Conform) (err error) {
 	if s.json {
 		for _, shot := range plan.Shots {
-			s.sink.Emit(shotEvent{shot.Name, shot.Blend, shot.Frames.String(), shot.Frames.Count(), shot.Uses})
+			s.sink.Emit(shotEvent{shot.Name, shot.Blend, shot.Frames.String(), shot.Frames.Count(), len(shot.From), filepath.Base(edit), shot.From})
 		}
 		if f.output == "" {
 			return nil
@@ -179,7 +203,7 @@ func (s *session) writeManifest(f *conformFlags, plan *conform.Conform) (err err
 		defer func() { err = errors.Join(err, file.Close()) }()
 		w = file
 	}
-	return plan.WriteManifest(w, project, defaults)
+	return plan.WriteManifest(w, project, edit, defaults)
 }
 
 // shotEvent is a shot of an edit, as an event.
@@ -189,6 +213,10 @@ type shotEvent struct {
 	Frames string `json:"frames"`
 	Count  int    `json:"count"`
 	Uses   int    `json:"uses"`
+
+	// Edit is the edit's file name, and From where in it the shot is shown.
+	Edit string        `json:"edit"`
+	From []conform.Use `json:"from"`
 }
 
 func (shotEvent) Type() string        { return "shot" }

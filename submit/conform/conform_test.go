@@ -2,7 +2,7 @@ package conform
 
 import (
 	"bytes"
-	"math"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v3"
 )
 
 func readFile(t *testing.T, name string, opt Options) []Clip {
@@ -19,12 +20,16 @@ func readFile(t *testing.T, name string, opt Options) []Clip {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	clips, err := Read(name, f, opt)
-	if err != nil {
-		t.Fatal(err)
+	edit, err := Read(name, f, opt)
+	if err != nil || len(edit.Problems) > 0 {
+		t.Fatal(err, edit)
 	}
-	return clips
+	return edit.Clips
 }
+
+func at(start, duration, rate float64) Range { return Range{Float(start), Float(duration), Rate(rate)} }
+
+const ntsc24, ntsc30 = 24000.0 / 1001, 30000.0 / 1001
 
 // What was read off each timeline by hand.
 func TestRead(t *testing.T) {
@@ -72,27 +77,27 @@ func TestRead(t *testing.T) {
 			{"sq010_sh010", 0, 30, 24},
 			{"sq010_sh020", 106, 24, 24},
 			{"sq010_sh030", 200, 30, 24},
-			{"sq010_sh040", 1001, 45 * ntsc(23.976) / 24, ntsc(23.976)}, // 45 frames of 24 a second
-			{"sq010_sh050", 42, 54, 24},                                 // 3 frames earlier, at double speed
+			{"sq010_sh040", 1001, 45 * ntsc24 / 24, ntsc24}, // 45 frames of 24 a second
+			{"sq010_sh050", 42, 54, 24},                     // 3 frames earlier, at double speed
 		}},
 		{"trimmed.otio", Options{Cuts: true}, []used{
 			{"sq010_sh010", 0, 24, 24},
 			{"sq010_sh020", 110, 20, 24},
 			{"sq010_sh030", 200, 25, 24},
-			{"sq010_sh040", 1001, 40 * ntsc(23.976) / 24, ntsc(23.976)},
+			{"sq010_sh040", 1001, 40 * ntsc24 / 24, ntsc24},
 			{"sq010_sh050", 48, 48, 24},
 		}},
 		{"reel.edl", Options{}, []used{
-			{"sq010_sh010", 109652, 42, ntsc(29.97)},
-			{"sq010_sh010", 109694, 15, ntsc(29.97)}, // goes in the wipe
-			{"sq010_sh020", 215784, 60, ntsc(29.97)},
-			{"sq010_sh030", 300, 1, ntsc(29.97)}, // held
-			{"sq010_sh040.anim", 600, 30, ntsc(29.97)},
-			{"sq010_sh050", 600, 60, ntsc(29.97)}, // backwards at double speed, as the edit runs
-			{"sq010_sh060", 100, 30, ntsc(29.97)}, // frame numbers
-			{"sq010_sh070", 900, 30, ntsc(29.97)},
-			{"sq010_sh080", 1200, 30, ntsc(29.97)},
-			{"sq010_title", 1500, 30, ntsc(29.97)},
+			{"sq010_sh010", 109652, 42, ntsc30},
+			{"sq010_sh010", 109694, 15, ntsc30}, // goes in the wipe
+			{"sq010_sh020", 215784, 60, ntsc30},
+			{"sq010_sh030", 300, 1, ntsc30}, // held
+			{"sq010_sh040.anim", 600, 30, ntsc30},
+			{"sq010_sh050", 600, 60, ntsc30}, // backwards at double speed, as the edit runs
+			{"sq010_sh060", 100, 30, ntsc30}, // frame numbers
+			{"sq010_sh070", 900, 30, ntsc30},
+			{"sq010_sh080", 1200, 30, ntsc30},
+			{"sq010_title", 1500, 30, ntsc30},
 		}},
 		{"shots.csv", Options{}, []used{
 			{"sq010_sh010", 1001, 48, 24},
@@ -104,9 +109,9 @@ func TestRead(t *testing.T) {
 		t.Run(test.file, func(t *testing.T) {
 			var got []used
 			for _, c := range readFile(t, test.file, test.opt) {
-				got = append(got, used{c.Name, c.Source.Start, c.Source.Duration, c.Source.Rate})
+				got = append(got, used{c.Name, c.Source.Start.Float64(), c.Source.Duration.Float64(), c.Source.Rate.Float64()})
 			}
-			if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(0, grain)); diff != "" {
+			if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -122,20 +127,23 @@ func TestEDLText(t *testing.T) {
 		"no asterisk":   event + "\nFROM CLIP NAME: café",
 		"of the file":   event + "\n* FROM FILE: S:\\edit\\café.mov",
 	} {
-		clips, err := Read("x.edl", strings.NewReader(text), Options{})
-		if err != nil || len(clips) != 1 || clips[0].Name != "café" {
-			t.Errorf("%s: %+v, %v", what, clips, err)
+		edit, err := Read("x.edl", strings.NewReader(text), Options{})
+		if err != nil || len(edit.Clips) != 1 || edit.Clips[0].Name != "café" {
+			t.Errorf("%s: %+v, %v", what, edit, err)
 		}
 	}
 }
 
 // OpenTimelineIO writes numbers that JSON does not have.
 func TestNumbersThatAreNone(t *testing.T) {
-	clips, err := Read("x.otio", strings.NewReader(`{"OTIO_SCHEMA": "Clip.2", "name": "NaN, \"Infinity", "metadata": {"a": Inf, "b": [-Infinity, NaN]},
+	edit, err := Read("x.otio", strings.NewReader(`{"OTIO_SCHEMA": "Clip.2", "name": "NaN, \"Infinity", "metadata": {"a": Inf, "b": [-Infinity, NaN]},
 		"source_range": {"start_time": {"rate": 24, "value": 5}, "duration": {"rate": 24, "value": 7}}}`), Options{})
-	want := []Clip{{Name: `NaN, "Infinity`, Source: Range{5, 7, 24}, Where: `x.otio: NaN, "Infinity`}}
-	if diff := cmp.Diff(want, clips, cmpopts.EquateEmpty()); err != nil || diff != "" {
-		t.Error(err, diff)
+	want := []Clip{{Name: `NaN, "Infinity`, Source: at(5, 7, 24), EditRate: Rate(24), Event: "1", RecordIn: "00:00:00:00", Where: `x.otio: NaN, "Infinity`}}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, edit.Clips, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -143,14 +151,14 @@ func TestNumbersThatAreNone(t *testing.T) {
 func TestOTIORoots(t *testing.T) {
 	const clip = `{"OTIO_SCHEMA": "Clip.2", "name": "c", "source_range": {"start_time": {"rate": 24, "value": 5}, "duration": {"rate": 24, "value": 7}}}`
 	for root, want := range map[string]Range{
-		`{"OTIO_SCHEMA": "Track.1", "children": [` + clip + `], "source_range": {"start_time": {"rate": 24, "value": 2}, "duration": {"rate": 24, "value": 3}}}`: {7, 3, 24},
-		`{"OTIO_SCHEMA": "SerializableCollection.1", "children": [` + clip + `]}`:                                                                                {5, 7, 24},
+		`{"OTIO_SCHEMA": "Track.1", "children": [` + clip + `], "source_range": {"start_time": {"rate": 24, "value": 2}, "duration": {"rate": 24, "value": 3}}}`: at(7, 3, 24),
+		`{"OTIO_SCHEMA": "SerializableCollection.1", "children": [` + clip + `]}`:                                                                                at(5, 7, 24),
 		// a range that begins at the record's timecode, beside all that is in the stack
-		`{"OTIO_SCHEMA": "Stack.1", "children": [` + clip + `], "source_range": {"start_time": {"rate": 24, "value": 86400}, "duration": {"rate": 24, "value": 7}}}`: {5, 7, 24},
+		`{"OTIO_SCHEMA": "Stack.1", "children": [` + clip + `], "source_range": {"start_time": {"rate": 24, "value": 86400}, "duration": {"rate": 24, "value": 7}}}`: at(5, 7, 24),
 	} {
-		clips, err := Read("x.otio", strings.NewReader(root), Options{})
-		if err != nil || len(clips) != 1 || clips[0].Source != want {
-			t.Errorf("%s: %+v, %v, want %v", root, clips, err, want)
+		edit, err := Read("x.otio", strings.NewReader(root), Options{})
+		if err != nil || len(edit.Clips) != 1 || !cmp.Equal(edit.Clips[0].Source, want) {
+			t.Errorf("%s: %+v, %v, want %v", root, edit, err, want)
 		}
 	}
 }
@@ -177,7 +185,7 @@ func TestTimecode(t *testing.T) {
 		{text: "hello", rate: 24, fail: "no timecode"},
 	}
 	for _, test := range tests {
-		got, err := ParseTimecode(test.text, test.rate, test.drop)
+		got, err := parseTimecode(test.text, Rate(test.rate), test.drop)
 		if test.fail != "" {
 			if err == nil || !strings.Contains(err.Error(), test.fail) {
 				t.Errorf("%s at %g: error %v, want %q", test.text, test.rate, err, test.fail)
@@ -187,6 +195,14 @@ func TestTimecode(t *testing.T) {
 		if err != nil || got != test.want {
 			t.Errorf("%s at %g = %d, %v, want %d", test.text, test.rate, got, err, test.want)
 		}
+		drop := test.drop || strings.Contains(test.text, ";")
+		want := test.text
+		if drop {
+			want = want[:8] + ";" + want[9:]
+		}
+		if back := formatTimecode(got, Rate(test.rate), drop); back != want {
+			t.Errorf("frame %d at %g is %s, want %s", got, test.rate, back, want)
+		}
 	}
 }
 
@@ -195,19 +211,19 @@ func TestSpans(t *testing.T) {
 		name  string
 		media Range
 		start float64
-		first int
+		first int64
 		fps   float64
 		want  Span
 	}{
-		{"as numbered", Range{1010, 20, 24}, 0, 0, 0, Span{1010, 1029}},
-		{"from the media's start", Range{86410, 20, 24}, 86400, 1001, 0, Span{1011, 1030}},
-		{"to another rate", Range{50, 25, 25}, 0, 1, 24, Span{49, 72}},
-		{"23.976 into 24", Range{2398, 24, 24000.0 / 1001}, 0, 0, 24, Span{2400, 2424}},
-		{"part of a frame", Range{0, 2.5, 24}, 0, 0, 0, Span{0, 2}},
-		{"nothing is at least a frame", Range{7, 0, 24}, 0, 0, 0, Span{7, 7}},
+		{"as numbered", at(1010, 20, 24), 0, 0, 0, Span{1010, 1029}},
+		{"from the media's start", at(86410, 20, 24), 86400, 1001, 0, Span{1011, 1030}},
+		{"to another rate", at(50, 25, 25), 0, 1, 24, Span{49, 72}},
+		{"23.976 into 24", at(2398, 24, 23.976), 0, 0, 24, Span{2400, 2424}},
+		{"part of a frame", at(0, 2.5, 24), 0, 0, 0, Span{0, 2}},
+		{"nothing is at least a frame", at(7, 0, 24), 0, 0, 0, Span{7, 7}},
 	}
 	for _, test := range tests {
-		if got := test.media.span(test.start, test.first, test.fps); got != test.want {
+		if got := test.media.span(Float(test.start), test.first, Rate(test.fps)); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}
@@ -251,25 +267,25 @@ func project(t *testing.T, files ...string) string {
 
 func TestPlanMergesUsesAndListsProblems(t *testing.T) {
 	dir := project(t, "shots/sq010/sh010.blend", "shots/sq010/sh020.blend")
-	clips := append(readFile(t, "shots.csv", Options{}), Clip{Name: "titles", Where: "here", Source: Range{0, 1, 24}},
-		Clip{Name: "sq010_sh099", Where: "there", Source: Range{0, 1, 24}})
-	clips = append(clips, Clip{Name: "sq010_sh010", Where: "early", Source: Range{-20, 5, 24}}, Clip{Name: "sq010_sh010", Where: "unknown"},
-		Clip{Name: "sq010_sh010", Where: "far", Source: Range{1e12, 5, 24}})
-	plan, err := Plan(clips, Rules{Map: "shots/{sequence}/{shot}.blend", Project: dir, Handles: 8, MediaStart: math.NaN()})
+	clips := append(readFile(t, "shots.csv", Options{}), Clip{Name: "titles", Where: "here", Source: at(0, 1, 24)},
+		Clip{Name: "sq010_sh099", Where: "there", Source: at(0, 1, 24)})
+	clips = append(clips, Clip{Name: "sq010_sh010", Where: "early", Source: at(-20, 5, 24)}, Clip{Name: "sq010_sh010", Where: "unknown"},
+		Clip{Name: "sq010_sh010", Where: "far", Source: at(1e11, 5, 24)})
+	plan, err := Plan(&Edit{Clips: clips}, Rules{Map: "shots/{sequence}/{shot}.blend", Project: dir, Handles: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &Conform{
 		Shots: []Shot{
-			{Blend: "shots/sq010/sh010.blend", Name: "sh010", Frames: Frames{{993, 1068}}, Uses: 2},
-			{Blend: "shots/sq010/sh020.blend", Name: "sh020", Frames: Frames{{242, 307}}, Uses: 1},
+			{Blend: "shots/sq010/sh010.blend", Name: "sh010", Frames: Frames{{993, 1068}}, From: []Use{{"2", "", "sq010_sh010", Span{993, 1056}}, {"3", "", "sq010_sh010", Span{1032, 1068}}}},
+			{Blend: "shots/sq010/sh020.blend", Name: "sh020", Frames: Frames{{242, 307}}, From: []Use{{"4", "", "sq010_sh020", Span{242, 307}}}},
 		},
 		Problems: []Problem{
 			{Clip: "titles", Where: "here", Reason: "nothing in it gives {sequence}, {shot}"},
 			{Clip: "sq010_sh099", Where: "there", Blend: "shots/sq010/sh099.blend", Reason: "shots/sq010/sh099.blend: no such file"},
 			{Clip: "sq010_sh010", Where: "early", Blend: "shots/sq010/sh010.blend", Reason: "it uses frames -20 to -16 of the scene, which Flamenco cannot render; see --first-frame and --media-start"},
 			{Clip: "sq010_sh010", Where: "unknown", Blend: "shots/sq010/sh010.blend", Reason: "the edit says neither which part of it is used nor how long its media is"},
-			{Clip: "sq010_sh010", Where: "far", Blend: "shots/sq010/sh010.blend", Reason: "it uses frame 1e+12 and 5 more, which no media has"},
+			{Clip: "sq010_sh010", Where: "far", Blend: "shots/sq010/sh010.blend", Reason: "it uses frame 100000000000 and 5 more, which no media has"},
 		},
 	}
 	if diff := cmp.Diff(want, plan, cmpopts.EquateEmpty()); diff != "" {
@@ -283,13 +299,40 @@ func TestPlanMergesUsesAndListsProblems(t *testing.T) {
 	}
 
 	var out bytes.Buffer
-	if err := changed.WriteManifest(&out, "/p", Defaults{Type: "simple-blender-render"}); err != nil {
+	if err := changed.WriteManifest(&out, "/p", "/e/cut{}.otio", Defaults{Type: "simple-blender-render"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"# left out: here: clip \"titles\"", "version: 1\nproject: /p\n", "blend: shots/sq010/sh010.blend", "frames: 993-999"} {
+	for _, part := range []string{"# left out: here: clip \"titles\"", "version: 1\nproject: /p\n", "blend: shots/sq010/sh010.blend", "frames: 993-999", "edit: cut().otio"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("no %q in\n%s", part, out.String())
 		}
+	}
+}
+
+// What an edit names its clips must not become part of the manifest.
+func TestManifestWithOddNames(t *testing.T) {
+	plan := &Conform{
+		Problems: []Problem{{Clip: "sq_sh010\rpriority: 99", Where: "cut\u2028.otio\nx: 1", Reason: "no\u0085pe\x1b"}},
+		Shots:    []Shot{{Blend: "a.blend", Name: "a", Frames: Frames{{1, 2}}, From: []Use{{Event: "1\r2", RecordIn: "{stem}"}}}},
+	}
+	var out bytes.Buffer
+	if err := plan.WriteManifest(&out, "/p", "cut.otio", Defaults{}); err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Version int
+		Jobs    []struct{ Metadata map[string]string }
+		Other   map[string]any `yaml:",inline"`
+	}
+	if err := yaml.Unmarshal(out.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"edit": "cut.otio", "event": "1 2", "record_in": "(stem)"}
+	if diff := cmp.Diff(want, doc.Jobs[0].Metadata); diff != "" || doc.Version != 1 || strings.Count(out.String(), "\n#") != 0 {
+		t.Errorf("%s\n%s", diff, out.String())
+	}
+	if doc.Other["priority"] != nil || doc.Other["x"] != nil {
+		t.Errorf("a name became a field:\n%s", out.String())
 	}
 }
 
@@ -341,7 +384,10 @@ func TestBadTimelines(t *testing.T) {
 		"j.edl": "001 A V X 00:00:00:00 00:00:01:00 00:00:00:00 00:00:01:00\n", // an event that is not understood is not passed over
 		"k.edl": "001 A V C 00:00:02:00 00:00:01:00 00:00:00:00 00:00:01:00\n",
 	} {
-		_, err := Read(name, strings.NewReader(text), Options{})
+		edit, err := Read(name, strings.NewReader(text), Options{})
+		if err == nil && len(edit.Problems) > 0 {
+			err = errors.New(edit.Problems[0].String())
+		}
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: error %v, want one that names the file", name, err)
 		}
@@ -357,12 +403,14 @@ func FuzzRead(f *testing.F) {
 		f.Add(filepath.Ext(name), string(text))
 	}
 	f.Fuzz(func(t *testing.T, ext, text string) {
-		clips, err := Read("x"+ext, strings.NewReader(text), Options{})
-		if err == nil {
-			for _, c := range clips {
-				if s, err := (Rules{FPS: 24}).span(c); err == nil && (s.First < 0 || s.Last < s.First) {
-					t.Errorf("%+v has frames %v", c, s)
-				}
+		edit, err := Read("x"+ext, strings.NewReader(text), Options{})
+		if err != nil {
+			return
+		}
+		for _, c := range edit.Clips {
+			p := planner{Rules: Rules{FPS: 24}, fps: Rate(24), noted: make(map[string]bool)}
+			if s, err := p.span("", c); err == nil && (s.First < 0 || s.Last < s.First) {
+				t.Errorf("%+v has frames %v", c, s)
 			}
 		}
 	})

@@ -5,128 +5,167 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
+
+// csvColumns are the columns that mean something, each with the names that it has in exports of Kitsu and
+// ShotGrid too. Case, spaces and underscores do not count.
+var csvColumns = map[string][]string{
+	"name":     {"name", "shot code", "shot name", "shot", "code", "clip name"},
+	"in":       {"in", "frame in", "cut in", "first", "first frame", "start", "start frame"},
+	"out":      {"out", "frame out", "cut out", "last", "last frame", "end", "end frame"},
+	"duration": {"duration", "frames", "cut duration", "nb frames", "length"},
+	"rate":     {"rate", "fps"},
+	"speed":    {"speed"},
+	"reel":     {"reel"},
+	"file":     {"file"},
+}
+
+const kitsuHint = "frames in and out of Kitsu are often places in the edit; --first-frame 1001 says that each shot begins at 1001"
 
 // readCSV reads a shot list. The header row names the columns, in any order:
 //
 //	name                       required
 //	in, out                    first and last frame, both used; or timecodes, out not used
-//	start, duration            instead of them
+//	in, duration               instead of them
 //	reel, file, rate, speed    optional
 //	any other                  becomes metadata of that name
-func readCSV(text io.Reader, name string, opt Options) ([]Clip, error) {
-	rows := csv.NewReader(text)
-	rows.TrimLeadingSpace = true
-	header, err := rows.Read()
+//
+// The separator is the one that the header has most of.
+func readCSV(all []byte, name string, opt Options) (*Edit, error) {
+	text := toUTF8(all)
+	skipped := 0
+	first, rest, _ := strings.Cut(text, "\n")
+	if s, ok := strings.CutPrefix(strings.TrimSpace(first), "sep="); ok && len(s) == 1 { // what Excel is told
+		text, skipped = rest, 1
+		first, _, _ = strings.Cut(rest, "\n")
+	}
+	comma := ','
+	for _, c := range ";\t|" {
+		if strings.Count(first, string(c)) > strings.Count(first, string(comma)) {
+			comma = c
+		}
+	}
+	read := csv.NewReader(strings.NewReader(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)))
+	read.Comma, read.FieldsPerRecord, read.LazyQuotes, read.TrimLeadingSpace = comma, -1, true, comma != '\t'
+	header, err := read.Read()
 	if err != nil {
 		return nil, fmt.Errorf("%s: no header row: %w", name, err)
 	}
-	column := make(map[string]int)
+	column := make(map[string]int) // the first of each name
 	for i, h := range header {
-		h = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff")))
-		if _, twice := column[h]; twice {
-			return nil, fmt.Errorf("%s:1: column %q is there twice", name, h)
+		header[i] = strings.ToLower(strings.TrimSpace(h))
+		h = strings.Join(strings.Fields(strings.ReplaceAll(header[i], "_", " ")), " ")
+		if _, twice := column[h]; !twice {
+			column[h] = i
 		}
-		column[h] = i
 	}
-	if _, ok := column["name"]; !ok {
-		return nil, fmt.Errorf("%s:1: no column \"name\"", name)
+	known := make(map[string]int)
+	for key, names := range csvColumns {
+		if i := slices.IndexFunc(names, func(n string) bool { _, ok := column[n]; return ok }); i >= 0 {
+			known[key] = column[names[i]]
+		}
 	}
-	var clips []Clip
-	var problems []error
+	if _, ok := known["name"]; !ok {
+		return nil, fmt.Errorf("%s:%d: no column \"name\"", name, 1+skipped)
+	}
+	_, kitsu := column["frame in"]
+	edit := &Edit{}
 	for {
-		row, err := rows.Read()
+		row, err := read.Read()
 		if errors.Is(err, io.EOF) {
-			break
+			return edit, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		line, _ := rows.FieldPos(0)
-		get := func(key string) string {
-			if i, ok := column[key]; ok {
+		line, _ := read.FieldPos(0)
+		cell := func(i int) string {
+			if i < len(row) {
 				return strings.TrimSpace(row[i])
 			}
 			return ""
 		}
-		c, err := csvClip(get, opt)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s:%d: %w", name, line, err))
+		get := func(key string) string {
+			if i, ok := known[key]; ok {
+				return cell(i)
+			}
+			return ""
+		}
+		if strings.Join(row, "") == "" {
 			continue
 		}
-		c.Where = fmt.Sprintf("%s:%d", name, line)
-		c.Metadata = make(map[string]string)
-		for key, i := range column {
-			c.Metadata[key] = strings.TrimSpace(row[i])
+		where := fmt.Sprintf("%s:%d", name, line+skipped)
+		c, err := csvClip(get, opt)
+		if err != nil {
+			edit.Problems = append(edit.Problems, Problem{Clip: get("name"), Where: where, Reason: err.Error()})
+			continue
 		}
-		clips = append(clips, c)
+		c.Where, c.Event, c.Metadata = where, strconv.Itoa(line+skipped), make(map[string]string)
+		for i, h := range slices.Backward(header) { // the first of each name
+			c.Metadata[h] = cell(i)
+		}
+		if kitsu && !strings.ContainsAny(get("in"), ":;") {
+			c.Available, c.Hint = c.Source, kitsuHint
+		}
+		edit.Clips = append(edit.Clips, c)
 	}
-	return clips, errors.Join(problems...)
 }
 
 func csvClip(get func(string) string, opt Options) (Clip, error) {
 	c := Clip{Name: get("name"), Reel: get("reel"), File: get("file")}
-	speed := 1.0
-	c.Source.Rate = ntsc(opt.Rate)
-	if err := errors.Join(number(get("rate"), &c.Source.Rate), number(get("speed"), &speed)); err != nil {
+	rate, speed := opt.Rate, 1.0
+	if err := errors.Join(number(get("rate"), &rate), number(get("speed"), &speed)); err != nil {
 		return c, err
 	}
-	if c.Source.Rate <= 0 {
-		return c, fmt.Errorf("a rate of %g makes no sense", c.Source.Rate)
+	if rate < 0 || rate > 1000 {
+		return c, fmt.Errorf("a rate of %g makes no sense", rate)
 	}
-	c.Source.Rate = ntsc(c.Source.Rate)
-	first, last := get("in"), get("out")
-	if first == "" {
-		first = get("start")
+	c.ByFrame = rate == 0
+	if rate == 0 {
+		rate = 24
+	}
+	c.Source.Rate = Rate(rate)
+	first, last, length := get("in"), get("out"), get("duration")
+	if first == "" || last == "" && length == "" {
+		return c, errors.New("the row does not say which frames are used")
 	}
 	start, isTimecode, err := frame(first, c.Source.Rate, false)
 	if err != nil {
 		return c, fmt.Errorf("in: %w", err)
 	}
+	c.ByFrame, c.Drop = c.ByFrame && !isTimecode, strings.Contains(first, ";")
 	c.Source.Start = start
-	if d := get("duration"); last == "" && d != "" {
-		c.Source.Duration, _, err = frame(d, c.Source.Rate, false)
+	if last == "" {
+		c.Source.Duration, _, err = frame(length, c.Source.Rate, false)
 	} else {
-		var end float64
+		var end Rational
 		if end, _, err = frame(last, c.Source.Rate, false); err == nil {
-			c.Source.Duration = end - start
+			c.Source.Duration = end.sub(start)
 			if !isTimecode {
-				c.Source.Duration++
+				c.Source.Duration = c.Source.Duration.add(frames(1))
 			}
 		}
 	}
 	switch {
 	case err != nil:
 		return c, fmt.Errorf("out: %w", err)
-	case c.Source.Duration <= 0:
+	case c.Source.Duration.sign() <= 0:
 		return c, errors.New("the clip ends before it begins")
 	case speed == 0:
-		c.Source.Duration = 1
+		c.Source.Duration = frames(1)
 	default:
-		c.Source.Duration *= math.Abs(speed)
+		c.Source.Duration = c.Source.Duration.mul(Float(speed).abs())
 	}
 	return c, nil
 }
 
-// frame reads a frame number or a timecode.
-func frame(text string, rate float64, drop bool) (n float64, isTimecode bool, err error) {
-	if strings.ContainsAny(text, ":;") {
-		f, err := ParseTimecode(text, rate, drop)
-		return float64(f), true, err
-	}
-	n, err = strconv.ParseFloat(text, 64)
-	if err != nil || n != n || n > 1e9 || n < -1e9 {
-		return 0, false, fmt.Errorf("%q is neither a frame number nor a timecode", text)
-	}
-	return n, false, nil
-}
-
+// number reads a decimal, with a comma where a spreadsheet writes one.
 func number(text string, into *float64) (err error) {
 	if text != "" {
-		*into, err = strconv.ParseFloat(text, 64)
+		*into, err = strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64)
 	}
 	return err
 }

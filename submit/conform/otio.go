@@ -1,12 +1,9 @@
 package conform
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
-	"math"
 	"strconv"
 	"strings"
 )
@@ -35,11 +32,17 @@ type otioObject struct {
 	TargetBase string     `json:"target_url_base"`
 	Prefix     string     `json:"name_prefix"`
 	Suffix     string     `json:"name_suffix"`
+	StartFrame float64    `json:"start_frame"`
+	FrameStep  float64    `json:"frame_step"`
+	Rate       float64    `json:"rate"`
 
 	// of transitions and time warps
 	InOffset   *otioTime `json:"in_offset"`
 	OutOffset  *otioTime `json:"out_offset"`
 	TimeScalar *float64  `json:"time_scalar"`
+	EffectName string    `json:"effect_name"`
+
+	GlobalStart *otioTime `json:"global_start_time"` // of timelines
 }
 
 type otioTime struct {
@@ -52,22 +55,29 @@ type otioRange struct {
 	Duration otioTime `json:"duration"`
 }
 
-func (t *otioTime) seconds() float64 {
-	if t == nil || t.Rate == 0 {
-		return 0
+func (t *otioTime) seconds() Rational {
+	if t == nil {
+		return Rational{}
 	}
-	return t.Value / t.Rate
+	return Float(t.Value).div(Rate(t.Rate))
 }
 
-func (r *otioRange) toRange() Range {
+func (r *otioRange) rate() Rational {
+	switch {
+	case r == nil:
+		return Rational{}
+	case r.Start.Rate > 0:
+		return Rate(r.Start.Rate)
+	}
+	return Rate(max(0, r.Duration.Rate))
+}
+
+// toRange is the range in frames at rate.
+func (r *otioRange) toRange(rate Rational) Range {
 	if r == nil {
 		return Range{}
 	}
-	rate := r.Start.Rate
-	if rate == 0 {
-		rate = r.Duration.Rate
-	}
-	return Range{Start: r.Start.Value, Duration: snap(r.Duration.seconds() * rate), Rate: rate}
+	return Range{Start: r.Start.seconds().mul(rate), Duration: r.Duration.seconds().mul(rate), Rate: rate}
 }
 
 // schema is the object's kind without its version: "Clip" of "Clip.2".
@@ -93,72 +103,43 @@ func (o *otioObject) media() *otioObject {
 	return cmp.Or(media, &otioObject{})
 }
 
-// speed is what the effects of an object make of its time.
-func (o *otioObject) speed() float64 {
-	speed := 1.0
-	for _, e := range o.Effects {
-		switch {
-		case e == nil || e.off():
-		case e.schema() == "FreezeFrame":
-			speed = 0
-		case e.TimeScalar != nil: // LinearTimeWarp
-			speed *= *e.TimeScalar
-		}
-	}
-	return speed
-}
-
-// rate is that of the object's range, 0 if it has none.
-func (o *otioObject) rate() float64 {
-	r := o.SourceRange
-	if r == nil {
-		r = o.media().Available
-	}
-	return r.toRange().Rate
-}
-
 // stretch is some time, in seconds. An object's own time is that of its source range.
-type stretch struct{ begin, end float64 }
+type stretch struct{ begin, end Rational }
+
+func (s stretch) length() Rational { return s.end.sub(s.begin) }
 
 // always is the part of what nothing trims.
-var always = stretch{math.Inf(-1), math.Inf(1)}
+func always() stretch { return stretch{Float(-1e12), Float(1e12)} }
 
 // own is the part of an object's own time that it fills a place of its parent with: its source range, else
 // all that it has. Effects do not change its length.
 func (o *otioObject) own() stretch {
-	switch {
-	case o.SourceRange != nil:
-		begin := o.SourceRange.Start.seconds()
-		return stretch{begin, begin + o.SourceRange.Duration.seconds()}
-	case o.schema() == "Clip":
-		if a := o.media().Available; a != nil {
-			return stretch{a.Start.seconds(), a.Start.seconds() + a.Duration.seconds()}
-		}
-		return stretch{}
+	r := o.SourceRange
+	if r == nil && o.schema() == "Clip" {
+		r = cmp.Or(o.media().Available, &otioRange{})
 	}
-	return o.contents()
+	if r == nil {
+		return o.contents()
+	}
+	return stretch{r.Start.seconds(), r.Start.seconds().add(r.Duration.seconds())}
 }
 
 // contents is all that a composition has, from its beginning.
 func (o *otioObject) contents() (all stretch) {
 	for i, child := range o.Children {
-		if child == nil {
-			continue
-		}
-		if child.schema() == "Transition" { // it adds to the track only where one begins or ends
+		switch {
+		case child == nil:
+		case child.schema() == "Transition": // it adds to the track only where one begins or ends
 			if i == 0 {
-				all.end += child.InOffset.seconds()
+				all.end = all.end.add(child.InOffset.seconds())
 			}
 			if i == len(o.Children)-1 {
-				all.end += child.OutOffset.seconds()
+				all.end = all.end.add(child.OutOffset.seconds())
 			}
-			continue
-		}
-		length := child.own()
-		if o.sequential() {
-			all.end += length.end - length.begin
-		} else {
-			all.end = max(all.end, length.end-length.begin)
+		case o.sequential():
+			all.end = all.end.add(child.own().length())
+		default:
+			all.end = maxOf(all.end, child.own().length())
 		}
 	}
 	return all
@@ -167,23 +148,37 @@ func (o *otioObject) contents() (all stretch) {
 // maxNesting bounds stacks in tracks in stacks.
 const maxNesting = 100
 
-func readOTIO(text io.Reader, name string, opt Options) ([]Clip, error) {
-	all, err := io.ReadAll(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
+func readOTIO(text []byte, name string, opt Options) (*Edit, error) {
 	var root otioObject
-	if err := json.Unmarshal(finite(all), &root); err != nil {
+	if err := json.Unmarshal(finite([]byte(toUTF8(text))), &root); err != nil {
 		return nil, fmt.Errorf("%s: no OpenTimelineIO JSON: %w", name, err)
 	}
 	if root.Schema == "" {
 		return nil, fmt.Errorf("%s: no OpenTimelineIO JSON: it has no OTIO_SCHEMA", name)
 	}
 	w := otioWalk{opt: opt}
-	if err := w.show(&root, name, 0, stretch{}, always, 0); err != nil {
+	if err := w.show(&root, name, Rational{}, stretch{}, always(), 0); err != nil {
 		return nil, err
 	}
-	return w.clips, nil
+	dropped := make(map[string]bool) // one clip tells how all of its rate are counted
+	for _, c := range w.edit.Clips {
+		dropped[c.Source.Rate.String()] = dropped[c.Source.Rate.String()] || c.Drop
+	}
+	for i := range w.edit.Clips {
+		c := &w.edit.Clips[i]
+		c.Drop = dropped[c.Source.Rate.String()]
+	}
+	return &w.edit, nil
+}
+
+// positive returns the first rate that is one.
+func positive(rates ...Rational) Rational {
+	for _, r := range rates {
+		if r.sign() > 0 {
+			return r
+		}
+	}
+	return Rational{}
 }
 
 // token is a string or a number that JSON does not have, but OpenTimelineIO writes.
@@ -191,7 +186,6 @@ var token = pattern(`"(?:[^"\\]|\\.)*"|-?(?:Infinity|Inf|NaN|nan)\b`)
 
 // finite makes null of numbers that are none: they stand in metadata, and JSON has no words for them.
 func finite(text []byte) []byte {
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if json.Valid(text) {
 		return text
 	}
@@ -205,7 +199,11 @@ func finite(text []byte) []byte {
 
 type otioWalk struct {
 	opt   Options
-	clips []Clip
+	edit  Edit
+	count int // clips so far, those of sound left out
+
+	zero Rational // where the timeline's record begins, in seconds
+	rate Rational // of the timeline, if it says one
 }
 
 // visit collects the clips of a composition that are seen within cut, which is in its own time.
@@ -217,9 +215,12 @@ func (w *otioWalk) visit(o *otioObject, where string, cut stretch, depth int) er
 		if o.Tracks == nil {
 			return nil
 		}
-		return w.show(o.Tracks, where, 0, stretch{}, cut, depth)
+		if o.GlobalStart != nil {
+			w.zero, w.rate = o.GlobalStart.seconds(), Rate(max(0, o.GlobalStart.Rate))
+		}
+		return w.show(o.Tracks, where, Rational{}, stretch{}, cut, depth)
 	}
-	at := 0.0 // where the child begins, in the composition's own time
+	var at Rational // where the child begins, in the composition's own time
 	for i, child := range o.Children {
 		if child == nil || child.schema() == "Transition" {
 			continue
@@ -231,8 +232,8 @@ func (w *otioWalk) visit(o *otioObject, where string, cut stretch, depth int) er
 		if err := w.show(child, where, at, beyond, cut, depth); err != nil {
 			return err
 		}
-		if own := child.own(); o.sequential() {
-			at += own.end - own.begin
+		if o.sequential() {
+			at = at.add(child.own().length())
 		}
 	}
 	return nil
@@ -251,7 +252,7 @@ func overlap(children []*otioObject, i int) (beyond stretch) {
 }
 
 // show collects what is seen of an object that begins at a time of its parent, of which cut is seen.
-func (w *otioWalk) show(o *otioObject, where string, at float64, beyond, cut stretch, depth int) error {
+func (w *otioWalk) show(o *otioObject, where string, at Rational, beyond, cut stretch, depth int) error {
 	if o.off() || o.Kind == "Audio" {
 		return nil
 	}
@@ -260,53 +261,84 @@ func (w *otioWalk) show(o *otioObject, where string, at float64, beyond, cut str
 	}
 	switch o.schema() {
 	case "Timeline", "SerializableCollection", "SerializeableCollection": // they have no time of their own
-		return w.visit(o, where, always, depth+1)
+		return w.visit(o, where, always(), depth+1)
 	}
 	own := o.own()
-	length := own.end - own.begin
-	if all := o.contents(); len(o.Children) > 0 && (own.end <= all.begin || own.begin >= all.end) {
+	length := own.length()
+	if all := o.contents(); len(o.Children) > 0 && (own.end.cmp(all.begin) <= 0 || own.begin.cmp(all.end) >= 0) {
 		// A range beside all that is in a track or stack trims nothing: it notes the timecode where the record begins.
 		// OpenTimelineIO's trimmed_range_of_child has none of the children seen then, and its find_clips lists them all:
 		// a night without any shot is the worse mistake.
-		return w.visit(o, where, always, depth+1)
+		return w.visit(o, where, always(), depth+1)
 	}
 	// From when to when it is seen, counted from its beginning.
-	from, to := max(-beyond.begin, cut.begin-at), min(length+beyond.end, cut.end-at)
-	if length > 0 && to-from < grain {
+	seen := stretch{maxOf(Rational{}.sub(beyond.begin), cut.begin.sub(at)), minOf(length.add(beyond.end), cut.end.sub(at))}
+	if length.sign() > 0 && seen.length().cmp(Frac(1, 1_000_000)) < 0 {
 		return nil
 	}
-	// The same in its own time, which its effects make run faster, backwards or not at all.
-	var seen stretch
-	switch speed := o.speed(); {
-	case speed > 0:
-		seen = stretch{own.begin + from*speed, own.begin + to*speed}
-	case speed < 0:
-		seen = stretch{own.begin - (length-to)*speed, own.begin - (length-from)*speed}
-	default:
-		seen = stretch{own.begin, own.begin + 1/cmp.Or(o.rate(), 1/grain)}
+	isClip := o.schema() == "Clip"
+	if isClip {
+		w.count++
 	}
-	if o.schema() == "Clip" {
-		w.clip(o, where, seen)
+	seen, err := w.warp(o, own, seen, where)
+	switch {
+	case err != nil:
+		w.edit.Problems = append(w.edit.Problems, Problem{Clip: o.Name, Where: where, Reason: err.Error()})
+		return nil
+	case isClip:
+		w.clip(o, where, seen, at)
 		return nil
 	}
 	return w.visit(o, where, seen, depth+1)
 }
 
-// clip adds a clip of which the edit shows what is seen, in the media's own time.
-func (w *otioWalk) clip(o *otioObject, where string, seen stretch) {
+// clip adds a clip of which the edit shows what is seen, in the media's own time, from a time of its track on.
+func (w *otioWalk) clip(o *otioObject, where string, seen stretch, at Rational) {
 	media := o.media()
-	c := Clip{Name: o.Name, Available: media.Available.toRange(), Where: where, Metadata: make(map[string]string)}
-	c.File = media.TargetURL
+	source := o.SourceRange.rate()
+	rate := positive(media.Available.rate(), Rate(max(0, media.Rate)), source)
+	c := Clip{
+		Name: o.Name, Available: media.Available.toRange(rate), Where: where, Metadata: make(map[string]string), File: media.TargetURL,
+		Event: strconv.Itoa(w.count), EditRate: source,
+	}
+	if rate.sign() > 0 && o.own().length().sign() >= 0 && (o.SourceRange != nil || media.Available != nil) {
+		c.Source = Range{Start: seen.begin.mul(rate), Duration: seen.length().mul(rate), Rate: rate}
+	}
+	c.FirstNumber = bracketNumber(media.TargetURL)
 	if media.schema() == "ImageSequenceReference" {
 		c.File = strings.TrimSuffix(media.TargetBase, "/") + "/" + media.Prefix + "#" + media.Suffix
+		first := Float(media.StartFrame).floor()
+		c.FirstNumber = &first
+		if step := frames(Float(media.FrameStep).floor()); frames(1).less(step) { // an image is shown until the next one
+			begin := frames(c.Source.Start.sub(c.Available.Start).div(step).floor()).mul(step).add(c.Available.Start)
+			c.Source.Start, c.Source.Duration = begin, c.Source.Duration.add(c.Source.Start.sub(begin))
+		}
+	}
+	if c.FirstNumber != nil && media.Available == nil && !c.Source.Start.less(frames(*c.FirstNumber)) {
+		c.Available.Start = frames(*c.FirstNumber) // without a range, what begins after the first number counts as it does
 	}
 	flattenMetadata(c.Metadata, "media.", media.Metadata, 0)
 	flattenMetadata(c.Metadata, "", o.Metadata, 0)
 	c.Reel = firstOf(c.Metadata, "cmx_3600.reel", "reel", "media.cmx_3600.reel", "media.reel")
-	if rate := o.rate(); rate > 0 {
-		c.Source = Range{Start: snap(seen.begin * rate), Duration: snap((seen.end - seen.begin) * rate), Rate: rate}
+	edit := positive(w.rate, source)
+	if edit.sign() > 0 {
+		c.Drop = isDropped(edit, w.zero.mul(edit)) || isDropped(rate, c.Available.Start) || media.Available == nil && isDropped(rate, c.Source.Start)
+		c.RecordIn = formatTimecode(w.zero.add(at).mul(edit).floor(), edit, c.Drop)
 	}
-	w.clips = append(w.clips, c)
+	w.edit.Clips = append(w.edit.Clips, c)
+}
+
+// isDropped guesses whether a frame is counted in drop-frame timecode: it lies where these have a full hour and
+// others do not have it yet.
+func isDropped(rate, at Rational) bool {
+	base := nominal(rate)
+	if rate.Equal(frames(base)) || base != 30 && base != 60 || at.sign() <= 0 {
+		return false
+	}
+	hour := base * 3600
+	n := at.floor()
+	toNext := hour - n%hour
+	return n%hour != 0 && toNext <= base/15*54*((n+toNext)/hour)
 }
 
 // flattenMetadata joins nested names by dots; lists count from 0.

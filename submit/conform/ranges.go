@@ -3,7 +3,6 @@ package conform
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 )
@@ -69,27 +68,22 @@ func (f Frames) minus(g Frames) Frames {
 	return rest
 }
 
-// grain is what is left of dividing by 1.001 and the like: nothing shorter counts, of a frame or a second.
-const grain = 1e-6
-
-// snap makes x the whole number that it is but for rounding.
-func snap(x float64) float64 {
-	if n := math.Round(x); math.Abs(x-n) < grain {
-		return n
-	}
-	return x
-}
-
 // span is the frames of the scene that show r: media frame mediaStart is scene frame first, and a scene
-// has fps frames a second. Frames that are only partly seen are needed whole.
-func (r Range) span(mediaStart float64, first int, fps float64) Span {
-	perFrame := 1.0
-	if fps > 0 {
-		perFrame = fps / r.Rate
+// has fps frames a second, 0: as many as the media. Frames that are only partly seen are needed whole.
+func (r Range) span(mediaStart Rational, first int64, fps Rational) Span {
+	perFrame := frames(1)
+	if fps.sign() > 0 {
+		perFrame = fps.div(r.Rate)
 	}
-	begin := (r.Start - mediaStart) * perFrame
-	end := begin + r.Duration*perFrame
-	s := Span{First: first + int(math.Floor(begin+grain)), Last: first + int(math.Ceil(end-grain)) - 1}
+	begin := r.Start.sub(mediaStart).mul(perFrame)
+	end := begin.add(r.Duration.mul(perFrame))
+	s := Span{First: int(first + begin.floor()), Last: int(first + end.ceil() - 1)}
 	s.Last = max(s.Last, s.First)
 	return s
 }
+
+// String is "1001-1048".
+func (s Span) String() string { return fmt.Sprintf("%d-%d", s.First, s.Last) }
+
+// meets reports whether s and t have a frame in common.
+func (s Span) meets(t Span) bool { return s.First <= t.Last && t.First <= s.Last }
