@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from vector import Vector, add_object, cube, image, kit, material  # noqa: E402
 
 NAME = "Image.name"
+AVI = b"RIFF\x24\0\0\0AVI LIST\x18\0\0\0hdrl" + b"\0" * 20
 VDB = b" BDV\0\0\0\0" + b"\0" * 24
 PREFIX = "b522/" if bpy.app.version >= (5, 0) else ""
 ONLY = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
@@ -42,7 +43,7 @@ def packed():
     im.source = "SEQUENCE"
     _, node = material("sequence", im, cube("sequence"))
     node.image_user.frame_duration = 3
-    v.png("film.avi")
+    kit.write(v.at("film.avi"), AVI)
     im = pack("movie", "film.avi")
     im.source = "MOVIE"
     material("movie", im, cube("movie"))
