@@ -62,7 +62,7 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("what was decoded cannot be encoded: %v", err)
 		}
 		file := newTracedFile("/a/b.blend", c)
-		x := expander{disk: newDisk()}
+		x := expander{disk: newDisk(nil)}
 		for _, l := range file.everything(&x).links {
 			file.libraryPath(&x, file.IDs[l].Library)
 		}

@@ -14,13 +14,22 @@ const (
 	absent presence = iota // nothing, or nothing that can be read
 	isFile
 	isFolder
+	untouched // not looked at, see Config.MayTouch
 )
+
+// seen is what was found at a path.
+type seen struct {
+	presence
+	size int64 // in bytes, of a file
+}
 
 // A disk remembers what it saw, so that what many shots share is looked at
 // once in a run. All paths are absolute and have slashes.
 type disk struct {
 	mu      sync.Mutex
-	found   map[string]presence
+	touch   func(path string) bool // may a path be looked at; nil: any
+	found   map[string]seen
+	folds   map[string]map[string]string
 	folders map[string][]entry
 	real    map[string]string
 	numbers map[string]int32
@@ -40,9 +49,9 @@ type entry struct {
 	folder bool
 }
 
-func newDisk() *disk {
+func newDisk(touch func(path string) bool) *disk {
 	return &disk{
-		found: map[string]presence{}, folders: map[string][]entry{}, real: map[string]string{},
+		touch: touch, found: map[string]seen{}, folds: map[string]map[string]string{}, folders: map[string][]entry{}, real: map[string]string{},
 		numbers: map[string]int32{}, singles: map[single]expansion{}, runs: map[runKey]*sequence{},
 	}
 }
@@ -113,27 +122,32 @@ func (d *disk) keep(s single, e expansion) {
 	d.singles[s] = e
 }
 
-// stat tells what is at a path, links followed. What cannot be looked at is absent.
+// mayTouch reports whether a path may be looked at.
+func (d *disk) mayTouch(p string) bool { return d.touch == nil || d.touch(filepath.FromSlash(p)) }
+
+// stat gives what is at a path, links followed. What cannot be looked at is absent.
 func (d *disk) stat(p string) presence {
 	d.mu.Lock()
 	known, ok := d.found[p]
 	d.mu.Unlock()
 	if ok {
-		return known
+		return known.presence
 	}
-	seen := absent
-	if info, err := os.Stat(filepath.FromSlash(p)); err == nil {
+	var now seen
+	if !d.mayTouch(p) {
+		now.presence = untouched
+	} else if info, err := os.Stat(filepath.FromSlash(p)); err == nil {
 		switch {
 		case info.IsDir():
-			seen = isFolder
+			now.presence = isFolder
 		case info.Mode().IsRegular(): // anything else, a pipe or a device, cannot be sent
-			seen = isFile
+			now = seen{isFile, info.Size()}
 		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.found[p] = seen
-	return seen
+	d.found[p] = now
+	return now.presence
 }
 
 // list gives the names in a folder, in order. A folder that is not there, or
@@ -146,7 +160,10 @@ func (d *disk) list(folder string) []entry {
 		return known
 	}
 	var list []entry
-	dirEntries, _ := os.ReadDir(filepath.FromSlash(folder)) // gives what it could read
+	var dirEntries []os.DirEntry
+	if d.mayTouch(folder) {
+		dirEntries, _ = os.ReadDir(filepath.FromSlash(folder)) // gives what it could read
+	}
 	for _, e := range dirEntries {
 		switch {
 		case e.IsDir(), e.Type().IsRegular():
@@ -176,7 +193,9 @@ func (d *disk) clean(p string) string {
 	real, ok := d.real[before]
 	d.mu.Unlock()
 	if !ok {
-		real = realFolder(before)
+		if real = cleanPath(before); d.mayTouch(real) {
+			real = realFolder(before)
+		}
 		d.mu.Lock()
 		d.real[before] = real
 		d.mu.Unlock()

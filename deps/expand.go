@@ -78,6 +78,8 @@ const (
 	WrongFolder = "is-folder"
 	// WrongFile: a file stands where a folder should be.
 	WrongFile = "is-file"
+	// WrongUntouched: the path was not looked at, since that would contact another computer; see Config.MayTouch.
+	WrongUntouched = "not-looked-at"
 )
 
 // look finds the files of a reference whose path is relative to a blend file.
@@ -152,6 +154,8 @@ func (x *expander) file(e *expansion, target string) {
 		e.files = append(e.files, target)
 	case isFolder:
 		e.missing, e.wrong = append(e.missing, target), WrongFolder
+	case untouched:
+		e.missing, e.wrong = append(e.missing, target), WrongUntouched
 	default:
 		e.missing = append(e.missing, target)
 	}
@@ -220,8 +224,11 @@ func (x *expander) needFolder(e *expansion, target string) {
 		return
 	}
 	e.missing = append(e.missing, target)
-	if x.disk.stat(target) == isFile {
+	switch x.disk.stat(target) {
+	case isFile:
 		e.wrong = WrongFile
+	case untouched:
+		e.wrong = WrongUntouched
 	}
 }
 
@@ -232,6 +239,8 @@ func explain(wrong, path string) string {
 		return fmt.Sprintf("%s is a folder, a file is needed", path)
 	case WrongFile:
 		return fmt.Sprintf("%s is a file, a folder is needed", path)
+	case WrongUntouched:
+		return fmt.Sprintf("%s was not looked at: that would contact another computer", path)
 	}
 	return fmt.Sprintf("%s does not exist", path)
 }

@@ -65,7 +65,7 @@ func TestExpand(t *testing.T) {
 		{Reference{Path: "//one.png", Base: BaseMain}, []string{"(main/one.png)"}, ""},
 		{Reference{Path: "//one.png", Base: BaseLibrary}, []string{"(lib/one.png)"}, ""},
 	} {
-		x := expander{disk: newDisk()}
+		x := expander{disk: newDisk(nil)}
 		e := x.expand(&test.ref, place{self: dir + "/main.blend", main: dir + "/main/shot.blend", library: dir + "/lib/kit.blend"})
 		var got []string
 		for _, f := range e.files {

@@ -18,7 +18,7 @@ func (t *Tracer) inspect(ctx context.Context, f *tracedFile) (*Blend, error) {
 			linked = append(linked, sceneLink{f, int32(i)})
 		}
 	}
-	for i := 0; i < len(linked); i++ { // it grows: scenes have other scenes as background
+	for i := 0; i < min(len(linked), maxLinkedScenes); i++ { // it grows: scenes have other scenes as background
 		from, id := linked[i].file, &linked[i].file.IDs[linked[i].id]
 		lib, err := t.load(ctx, from.libraryPath(&t.expand, id.Library), true)
 		if isCancelled(err) {
@@ -46,6 +46,9 @@ func (t *Tracer) inspect(ctx context.Context, f *tracedFile) (*Blend, error) {
 	}
 	return b, nil
 }
+
+// maxLinkedScenes bounds the scenes that are linked one from the other.
+const maxLinkedScenes = 256
 
 // nativeSlashes turns slashes the way that Blender does on opening a file
 // (BLI_path_slash_native): // and the start of a share stay.

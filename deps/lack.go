@@ -2,6 +2,7 @@ package deps
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,7 +112,10 @@ func ranges(numbers []int) string {
 // lacks adds the lacks of what was found.
 func (r *run) lacks() {
 	for i := range r.trace.Files {
-		if d := &r.trace.Files[i]; d.Missing {
+		if d := &r.trace.Files[i]; d.Missing && d.Wrong == WrongUntouched {
+			r.trace.Lacks = append(r.trace.Lacks, newLack(LackNotLooked, d, "%s", d.Message()))
+		} else if d.Missing {
+			d.Hint = r.hint(filepath.ToSlash(d.Path))
 			r.trace.Lacks = append(r.trace.Lacks, newLack(LackMissing, d, "%s", d.Message()))
 		}
 	}
@@ -121,8 +125,18 @@ func (r *run) lacks() {
 			code = LackDataBlock
 		}
 		d := Dependency{Path: p.Path, UsedBy: p.UsedBy, ID: p.ID}
-		r.trace.Lacks = append(r.trace.Lacks, newLack(code, &d, "%s", p.Message))
+		lack := newLack(code, &d, "%s", p.Message)
+		if p.remedy != "" {
+			lack.Remedy = p.remedy
+		}
+		r.trace.Lacks = append(r.trace.Lacks, lack)
 	}
+	if len(r.tooMany) > 0 {
+		d := Dependency{Path: native(r.tooMany[0]), UsedBy: native(r.main.path)}
+		r.trace.Lacks = append(r.trace.Lacks, newLack(LackTooMany, &d,
+			"%d paths of libraries were not followed, such as %s: links to folders lead to the same files again and again", len(r.tooMany), d.Path))
+	}
+	r.contents()
 	if s := r.trace.Blend.Active(); s != nil {
 		r.holes(s.FrameStart, s.FrameEnd, max(s.FrameStep, 1))
 	}

@@ -1,11 +1,16 @@
 package deps
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flsync/flsync/deps/blend/blendtest"
 )
 
 // lacksOf traces a vector and gives its lacks of some code as "name: what" for comparing.
@@ -66,6 +71,133 @@ func TestFrameUse(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%+v: %s", test.use, diff)
+		}
+	}
+}
+
+const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+
+// TestContents tells of files that are sent and are not what they say, of a name that differs in case, of libraries
+// that were not fetched and of data that left its library.
+func TestContents(t *testing.T) {
+	dir := t.TempDir()
+	f := blendtest.New(form5, dna5)
+	image := func(old uint64, name, path string, source int) {
+		f.Block("IM", "Image", old, values{"id.name": "IM" + name, "name": path, "source": source})
+	}
+	image(0x10, "pointer", "//tex/pointer.png", imageFile)
+	image(0x20, "empty", "//tex/empty.png", imageFile)
+	image(0x30, "fine", "//tex/fine.png", imageFile)
+	image(0x40, "case", "//Tex/wood.png", imageFile)
+	image(0x50, "frames", "//seq/f_01.png", imageSequence)
+	f.Block("ID", "ID", 0x60, values{"name": "OBchair", "lib": uint64(0x100)})
+	f.Block("LI", "Library", 0x100, values{"id.name": "LIkit", "name": "//kit.blend"})
+	writeFile(t, filepath.Join(dir, "shot.blend"), f.Bytes())
+	writeFile(t, filepath.Join(dir, "kit.blend"), []byte(pointer))
+	write(t, dir, "tex/fine.png", "tex/Wood.PNG", "seq/f_01.png", "seq/f_02.png")
+	writeFile(t, filepath.Join(dir, "tex", "pointer.png"), []byte(pointer))
+	writeFile(t, filepath.Join(dir, "tex", "empty.png"), nil)
+	writeFile(t, filepath.Join(dir, "seq", "f_03.png"), []byte(pointer))
+	trace, err := newTracer(t, Config{}).Trace(t.Context(), filepath.Join(dir, "shot.blend"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range trace.Lacks {
+		rel, err := filepath.Rel(dir, l.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, filepath.ToSlash(rel)+" "+l.Code+" "+l.Remedy)
+	}
+	slices.Sort(got)
+	want := []string{
+		"Tex/wood.png missing-file " + lackCodes()[LackMissing].Remedy,
+		"kit.blend unreadable-library " + pullRemedy,
+		"seq/f_03.png not-what-it-says " + pullRemedy,
+		"tex/empty.png not-what-it-says restore the file, or render it again",
+		"tex/pointer.png not-what-it-says " + pullRemedy,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("-want +got:\n" + diff)
+	}
+	if hint, other := trace.Missing()[0].Hint, filepath.Join(dir, "tex", "Wood.PNG"); !strings.Contains(hint, other) {
+		t.Errorf("the hint is %q", hint)
+	}
+}
+
+// TestMayTouch looks at no path that it is told not to touch.
+func TestMayTouch(t *testing.T) {
+	dir := t.TempDir()
+	f := blendtest.New(form5, dna5)
+	f.Block("IM", "Image", 0x10, values{"id.name": "IMfar", "name": "//far/a.png", "source": imageFile})
+	f.Block("IM", "Image", 0x20, values{"id.name": "IMframes", "name": "//far/f_01.png", "source": imageSequence})
+	writeFile(t, filepath.Join(dir, "shot.blend"), f.Bytes())
+	write(t, dir, "far/a.png", "far/f_01.png")
+	far := filepath.Join(dir, "far")
+	tracer := newTracer(t, Config{MayTouch: func(p string) bool { return !strings.HasPrefix(p, far) }})
+	trace, err := tracer.Trace(t.Context(), filepath.Join(dir, "shot.blend"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range trace.Lacks {
+		if l.Code != LackNotLooked {
+			t.Errorf("%+v", l)
+		}
+	}
+	if len(trace.Lacks) != 2 {
+		t.Errorf("%d lacks", len(trace.Lacks))
+	}
+}
+
+// TestFoldersInCircles ends on a library that links itself by two links to its own folder: 2^40 paths.
+func TestFoldersInCircles(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		if err := os.Symlink(".", filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	f := blendtest.New(form5, dna5)
+	f.Block("OB", "Object", 0x10, values{"id.name": "OBchair", "data": uint64(0x20), "parent": uint64(0x30)})
+	f.Block("ID", "ID", 0x20, values{"name": "OBchair", "lib": uint64(0x100)})
+	f.Block("ID", "ID", 0x30, values{"name": "OBchair", "lib": uint64(0x110)})
+	f.Block("LI", "Library", 0x100, values{"id.name": "LIa", "name": "//a/lib.blend"})
+	f.Block("LI", "Library", 0x110, values{"id.name": "LIb", "name": "//b/lib.blend"})
+	writeFile(t, filepath.Join(dir, "lib.blend"), f.Bytes())
+	trace, err := newTracer(t, Config{}).Trace(t.Context(), filepath.Join(dir, "lib.blend"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(trace.Files) > 4*maxTwins || !slices.ContainsFunc(trace.Lacks, func(l Lack) bool { return l.Code == LackTooMany }) {
+		t.Errorf("%d files, lacks %v", len(trace.Files), trace.Lacks)
+	}
+}
+
+// TestManyNamesOfOneSequence shares what the references to one sequence come to.
+func TestManyNamesOfOneSequence(t *testing.T) {
+	const images, frames = 300, 2_000
+	dir := t.TempDir()
+	f := blendtest.New(form5, dna5)
+	for i := range images {
+		f.Block("IM", "Image", uint64(0x1000+i), values{
+			"id.name": fmt.Sprintf("IM%d", i), "name": fmt.Sprintf("//seq/f.%05d.png", i), "source": imageSequence,
+		})
+	}
+	writeFile(t, filepath.Join(dir, "shot.blend"), f.Bytes())
+	for i := range frames {
+		write(t, dir, fmt.Sprintf("seq/f.%05d.png", i))
+	}
+	trace, err := newTracer(t, Config{}).Trace(t.Context(), filepath.Join(dir, "shot.blend"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(trace.Files) != frames {
+		t.Errorf("%d files", len(trace.Files))
+	}
+	for _, u := range trace.Blends[0].Uses {
+		if &u.Files[0] != &trace.Blends[0].Uses[0].Files[0] {
+			t.Fatal("each reference has a list of its own")
 		}
 	}
 }

@@ -129,7 +129,7 @@ func TestClean(t *testing.T) {
 	if err := os.Symlink(filepath.Join(root, "far", "away"), filepath.Join(root, "project", "link")); err != nil {
 		t.Fatal(err)
 	}
-	d := newDisk()
+	d := newDisk(nil)
 	for path, want := range map[string]string{
 		"/project/tex/./a.png":          "/project/tex/a.png",
 		"/project/tex/../a.png":         "/project/a.png",

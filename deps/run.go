@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,10 +22,12 @@ type run struct {
 	main   *visit
 	visits []*visit          // in the order of coming to them
 	bySelf map[string]*visit // by tracedFile.self
+	twins  map[twinKey][]twins
 	trace  Trace
 
 	holeCount int
-	listed    []bool // of the numbers of paths: they are in trace.Files
+	tooMany   []string // libraries that were not followed
+	listed    []bool   // of the numbers of paths: they are in trace.Files
 }
 
 // A visit is a blend file in a run: the one that is traced, or a library.
@@ -149,7 +153,10 @@ func (r *run) unreadable(v *visit, name string) {
 		Code: ProblemUnreadable, Path: native(v.path), UsedBy: native(v.asked[name].visit.path), ID: name,
 		Message: fmt.Sprintf("cannot read the library %s: %v", native(v.path), v.err), Err: v.err,
 	}
-	if errors.Is(v.err, blend.ErrNotBlend) {
+	if isPointer(native(v.path), r.t.expand.disk.size(v.path)) {
+		p.Code, p.remedy = ProblemNotBlend, pullRemedy
+		p.Message = fmt.Sprintf("the library %s is a git-lfs pointer, not the file itself", native(v.path))
+	} else if errors.Is(v.err, blend.ErrNotBlend) {
 		p.Code = ProblemNotBlend
 		p.Message = fmt.Sprintf("the library %s is no Blender file", native(v.path))
 	}
@@ -218,10 +225,56 @@ func (r *run) library(v *visit, i int, by origin) *visit {
 // isPacked reports whether the visit is that of a library in another file.
 func (v *visit) isPacked() bool { return v.file != nil && v.file.self != v.file.path }
 
-// visit gives the visit of the blend file that // in it refers to as self.
+// maxTwins bounds by how many paths a library is visited in one trace. Links to folders can make up any number of
+// paths to one file; two or three are real.
+const maxTwins = 8
+
+// maxVisits bounds the libraries of one trace.
+const maxVisits = 20_000
+
+// twins are the visits of one file in one folder by several paths.
+type twins struct {
+	file, folder os.FileInfo
+	visits       int
+}
+
+type twinKey struct {
+	size int64
+	time time.Time
+}
+
+// mayVisit reports whether another path to a library is followed.
+func (r *run) mayVisit(path string) bool {
+	if len(r.visits) >= maxVisits {
+		return false
+	}
+	file, err := os.Stat(native(path))
+	folder, err2 := os.Stat(native(folderOf(path)))
+	if err != nil || err2 != nil {
+		return true
+	}
+	key := twinKey{file.Size(), file.ModTime()}
+	for i := range r.twins[key] {
+		if t := &r.twins[key][i]; os.SameFile(t.file, file) && os.SameFile(t.folder, folder) {
+			t.visits++
+			return t.visits <= maxTwins
+		}
+	}
+	if r.twins == nil {
+		r.twins = map[twinKey][]twins{}
+	}
+	r.twins[key] = append(r.twins[key], twins{file, folder, 1})
+	return true
+}
+
+// visit gives the visit of the blend file that // in it refers to as self; nil when there are too many.
 func (r *run) visit(self string, file *tracedFile) *visit {
 	v := r.bySelf[self]
 	if v == nil {
+		if file == nil && !r.mayVisit(self) {
+			r.tooMany = append(r.tooMany, self)
+			return nil
+		}
 		v = &visit{path: self, file: file, asked: map[string]origin{}, libraries: map[int]*visit{}}
 		if file != nil {
 			v.path = file.path // a packed library is part of the file it is packed into

@@ -453,7 +453,7 @@ func FuzzContents(f *testing.F) {
 			t.Error(err)
 		}
 		file := newTracedFile("/nowhere/b.blend", c)
-		x := expander{disk: newDisk()}
+		x := expander{disk: newDisk(nil)}
 		file.everything(&x)
 		if len(c.IDs) > 0 {
 			file.reach(&x, []int32{0})

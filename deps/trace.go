@@ -35,15 +35,24 @@ type Dependency struct {
 	UsedBy string `json:"used_by"`
 	ID     string `json:"id"`
 	Field  string `json:"field"`
-	// Wrong is WrongFolder or WrongFile when something is there, but not what is needed.
+	// Wrong is WrongFolder or WrongFile when something is there, but not what is needed, and WrongUntouched when
+	// nobody looked.
 	Wrong string `json:"wrong,omitempty"`
+	// Hint says of a missing file what is there in its stead: a name that differs only in case.
+	Hint string `json:"hint,omitempty"`
 	// Chain says, for a missing file, how the traced blend file comes to want
 	// it: from a data-block in that file to the one that names the missing file.
 	Chain []Link `json:"chain,omitempty"`
 }
 
 // Message says for people what is wrong with a missing file.
-func (d *Dependency) Message() string { return explain(d.Wrong, d.Path) }
+func (d *Dependency) Message() string {
+	message := explain(d.Wrong, d.Path)
+	if d.Hint != "" {
+		message += "; it " + d.Hint
+	}
+	return message
+}
 
 // A Link of a chain is a data-block in a blend file.
 type Link struct {
@@ -72,6 +81,8 @@ type Problem struct {
 	Message string `json:"message"`
 	// Err is the error behind it, if there is one.
 	Err error `json:"-"`
+
+	remedy string // in place of the usual one
 }
 
 // BlendUses are the places in one blend file that name files which count for

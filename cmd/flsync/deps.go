@@ -38,26 +38,49 @@ type problem struct{ deps.Problem }
 func (problem) Type() string   { return "warning" }
 func (p problem) Text() string { return "warning: " + p.UsedBy + ": " + p.Message }
 
+// lack is something that keeps frames from being right, as an event.
+type lack struct{ deps.Lack }
+
+func (lack) Type() string        { return "lack" }
+func (lack) Level() report.Level { return report.Result }
+func (l lack) Text() string {
+	return fmt.Sprintf("%s\t%s: %s\n\twhat to do: %s", l.Path, l.Code, l.Message, l.Remedy)
+}
+
+// isShown reports whether the dependency or the problem that a lack is made of shows it in text.
+func (l lack) isShown() bool {
+	return l.Code == deps.LackMissing || l.Code == deps.LackLibrary || l.Code == deps.LackDataBlock
+}
+
 func (a *app) depsCommand() *cobra.Command {
 	var missing, tree bool
 	cmd := &cobra.Command{
 		Use: "deps FILE.blend…", Short: "List every file that blend files need",
-		Long: `Reads the blend files, and the libraries that they link, without Blender. With --missing only files
-that are not there are listed, each with the chain of data-blocks that want it, and the exit code
-is 3 when there are any.`,
+		Long: `Reads the blend files, and the libraries that they link, without Blender, and tells what would keep
+frames from being right (lacks): missing files and frames, libraries that cannot be read, files that are
+not what their names say. With --missing only files that are not there are listed, each with the chain of
+data-blocks that want it, and the exit code is 3 when there is any lack that makes frames wrong.`,
 		Example: "  flsync deps shots/sh010.blend\n  flsync deps --tree shots/*.blend\n  flsync deps --missing shots/*.blend",
 		RunE: a.inSession("deps", func(ctx context.Context, s *session, args []string) error {
 			if len(args) == 0 {
 				return usagef("name blend files")
 			}
 			s.list()
-			lost := 0
+			lost, spoiled := 0, 0
 			err := s.traceEach(ctx, args, func(t *deps.Trace) {
 				for _, p := range t.Problems {
 					s.sink.Emit(problem{p})
 				}
 				if tree && !s.json {
 					fmt.Fprint(s.stdout, treeText(t))
+				}
+				for _, l := range t.Lacks {
+					if l := (lack{l}); s.json || !l.isShown() {
+						s.sink.Emit(l)
+					}
+					if l.Spoils() {
+						spoiled++
+					}
 				}
 				for _, d := range t.Files {
 					s.summary.Files.Total++
@@ -70,13 +93,13 @@ is 3 when there are any.`,
 				}
 			})
 			s.summary.Files.Missing = int64(lost)
-			if err == nil && missing && lost > 0 {
-				err = fmt.Errorf("%w: %d files are missing", pipeline.ErrPartial, lost)
+			if err == nil && missing && spoiled > 0 {
+				err = fmt.Errorf("%w: %d files are missing, %d lacks make frames wrong", pipeline.ErrPartial, lost, spoiled)
 			}
 			return err
 		}),
 	}
-	cmd.Flags().BoolVar(&missing, "missing", false, "only what is not there; exit code 3 if there is something")
+	cmd.Flags().BoolVar(&missing, "missing", false, "only what is not there; exit code 3 if anything makes frames wrong")
 	cmd.Flags().BoolVar(&tree, "tree", false, "show which file wants which")
 	return cmd
 }

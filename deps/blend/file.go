@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"os"
+
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 // A File is an open Blender file. It is used by one goroutine at a time.
@@ -41,18 +43,17 @@ type Options struct {
 // they are about its contents, else those of package os. When ctx is cancelled
 // whatever reads the file gives the error of ctx.
 func Open(ctx context.Context, path string, opts Options) (*File, error) {
-	osFile, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	info, err := osFile.Stat()
+	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
 		err = formatError(ErrNotBlend, 0, "%s is a folder", path)
 	} else if err == nil && !info.Mode().IsRegular() {
 		err = formatError(ErrNotBlend, 0, "%s is no regular file", path)
 	}
 	if err != nil {
-		osFile.Close()
+		return nil, err
+	}
+	osFile, err := openfile.Open(path, info)
+	if err != nil {
 		return nil, err
 	}
 	f, err := NewReader(cancellable{ctx, osFile}, info.Size(), opts)
