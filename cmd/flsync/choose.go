@@ -24,14 +24,18 @@ type chooser struct {
 }
 
 // choose returns the ids that words mean, each once: whole ids, ids shortened to what is unique, names
-// where they are unique, globs on names, and - for words from standard input, one a line.
+// where they are unique, globs on names, and - for words from standard input, one a line, which may be none.
 func (a *app) choose(words []string, c chooser) ([]named, error) {
+	if len(words) == 0 {
+		return nil, usagef("no %s was named", c.kind)
+	}
 	words, err := a.expandStdin(words)
 	if err != nil {
 		return nil, err
 	}
-	if len(words) == 0 {
-		return nil, usagef("no %s was named", c.kind)
+	if len(words) == 0 { // a list such as that of last night's failures may well be empty
+		a.remark("standard input names no " + c.kind + ": nothing to do")
+		return nil, nil
 	}
 	var known []named
 	if !allUUIDs(words) {

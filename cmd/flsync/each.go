@@ -93,8 +93,10 @@ func (a *app) confirm(yes bool, question string) error {
 	return nil
 }
 
-// deleteCommand makes of cmd a command that deletes things which are gone when the Manager has answered.
-func (a *app) deleteCommand(cmd *cobra.Command, c func(context.Context, *link) chooser, del func(*flamenco.Client, context.Context, string) error) *cobra.Command {
+// deleteCommand makes of cmd a command that deletes things which are gone when the Manager has answered. cost says
+// beforehand what else goes with them; it may be nil.
+func (a *app) deleteCommand(cmd *cobra.Command, c func(context.Context, *link) chooser,
+	cost func(context.Context, *link, []named) error, del func(*flamenco.Client, context.Context, string) error) *cobra.Command {
 	var yes bool
 	cmd.Args = cobra.MinimumNArgs(1)
 	cmd.RunE = a.withManager(func(ctx context.Context, m *link, args []string) error {
@@ -102,6 +104,14 @@ func (a *app) deleteCommand(cmd *cobra.Command, c func(context.Context, *link) c
 		chosen, err := a.choose(args, chooser)
 		if err != nil {
 			return err
+		}
+		if len(chosen) == 0 {
+			return nil
+		}
+		if cost != nil {
+			if err := cost(ctx, m, chosen); err != nil {
+				return err
+			}
 		}
 		if err := a.confirm(yes, "delete "+plural(len(chosen), chooser.kind)+": "+listSome(chosen)); err != nil {
 			return err

@@ -22,7 +22,7 @@ func (a *app) farmCommand() *cobra.Command {
   flsync farm variables --audience workers --platform windows`,
 	}
 	farm.AddCommand(
-		a.farmVersionCommand(), a.farmStatusCommand(), a.farmVariablesCommand(), a.farmStorageCommand(),
+		a.farmVersionCommand(), a.farmStatusCommand(), a.farmWatchCommand(), a.farmVariablesCommand(), a.farmStorageCommand(),
 		a.farmFindBlenderCommand(), a.farmCheckBlenderCommand(), a.farmCheckStorageCommand(),
 		a.farmStoredCommand(), a.farmSetupCommand(), a.farmConfigCommand(), a.farmDoctorCommand(),
 	)

@@ -28,11 +28,9 @@ take several also take globs on names, and "-" for a list on standard input.`,
 	jobs.AddCommand(
 		a.jobsListCommand(), a.jobsShowCommand(), a.jobsTasksCommand(), a.jobsBlocklistCommand(),
 		a.jobsTypesCommand(), a.jobsTypeCommand(), a.jobsWatchCommand(), a.jobsLastRenderedCommand(),
-		a.jobStatusCommand("pause", "Let running tasks end and start no others", api.JobStatusPauseRequested),
-		a.jobStatusCommand("cancel", "Stop jobs for good", api.JobStatusCancelRequested),
-		a.jobStatusCommand("requeue", "Run all tasks of jobs again", api.JobStatusRequeueing),
-		a.jobsResumeCommand(), a.jobsPriorityCommand(), a.jobsTagCommand(), a.jobsDeleteCommand(),
+		a.jobsPriorityCommand(), a.jobsTagCommand(), a.jobsDeleteCommand(),
 	)
+	jobs.AddCommand(a.jobActions()...)
 	return jobs
 }
 
@@ -99,6 +97,9 @@ func (a *app) jobsListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := f.checkTypes(ctx, m, jobs); err != nil {
+				return err
+			}
 			if jobs, err = f.apply(jobs, time.Now()); err != nil {
 				return err
 			}
@@ -129,6 +130,39 @@ var jobOrder = map[string]func(a, b api.Job) int{
 	"type":     func(a, b api.Job) int { return cmp.Compare(a.Type, b.Type) },
 }
 
+// checkStatuses refuses a status that flsync does not know and that nothing in the list has: a slip would else list nothing.
+func checkStatuses[T any, S interface {
+	~string
+	Valid() bool
+}](wanted []string, list []object[T], of func(T) S) error {
+	for _, w := range wanted {
+		if !S(w).Valid() && !slices.ContainsFunc(list, func(o object[T]) bool { return string(of(o.v)) == w }) {
+			return usagef("--status %q: there is no such status", w)
+		}
+	}
+	return nil
+}
+
+// checkTypes refuses a job type that neither the Manager nor one of its jobs has.
+func (f jobFilter) checkTypes(ctx context.Context, m *link, jobs []object[api.Job]) error {
+	var types []api.AvailableJobType
+	for _, want := range f.types {
+		if slices.ContainsFunc(jobs, func(j object[api.Job]) bool { return j.v.Type == want }) {
+			continue
+		}
+		if types == nil {
+			var err error
+			if types, err = m.JobTypes(ctx); err != nil {
+				return err
+			}
+		}
+		if !slices.ContainsFunc(types, func(t api.AvailableJobType) bool { return t.Name == want }) {
+			return usagef("--type %q: the Manager has no such job type; see flsync jobs types", want)
+		}
+	}
+	return nil
+}
+
 func (f jobFilter) apply(jobs []object[api.Job], now time.Time) ([]object[api.Job], error) {
 	order, ok := jobOrder[f.sortBy]
 	if !ok {
@@ -139,6 +173,9 @@ func (f jobFilter) apply(jobs []object[api.Job], now time.Time) ([]object[api.Jo
 	}
 	if _, err := matchName(f.name, ""); err != nil {
 		return nil, usagef("--name %q: %w", f.name, err)
+	}
+	if err := checkStatuses(f.statuses, jobs, func(j api.Job) api.JobStatus { return j.Status }); err != nil {
+		return nil, err
 	}
 	young, err := parseAge(f.age)
 	if err != nil {
@@ -264,6 +301,9 @@ func (a *app) jobsTasksCommand() *cobra.Command {
 				err = jobExists(ctx, m, chosen.id)
 			}
 			if err != nil {
+				return err
+			}
+			if err := checkStatuses(statuses, tasks, func(t api.TaskSummary) api.TaskStatus { return t.Status }); err != nil {
 				return err
 			}
 			if len(statuses) > 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/internal/report"
 )
 
 // changeJobs does something to each of the jobs that words mean, and shows what became of them.
@@ -43,45 +44,6 @@ func (a *app) showJob(ctx context.Context, m *link, id string) error {
 	}
 	a.did("%s  %-16s %s", short(job.v.ID), job.v.Status, job.v.Name)
 	return nil
-}
-
-func (a *app) jobStatusCommand(verb, what string, status api.JobStatus) *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{
-		Use: verb + " JOB…", Short: what, Args: cobra.MinimumNArgs(1),
-		ValidArgsFunction: a.completeJobs,
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			return a.changeJobs(ctx, m, args, func(ctx context.Context, n named) error {
-				return m.SetJobStatus(ctx, n.id, status, reason)
-			})
-		}),
-	}
-	cmd.Flags().StringVar(&reason, "reason", verb+" with flsync", "`TEXT` that the Manager keeps as the job's activity")
-	return cmd
-}
-
-// jobsResumeCommand asks for "requeueing", which queues the tasks that are not completed. The Manager also takes
-// "queued", but leaves the tasks of a job that was paused while it ran as they are: paused.
-func (a *app) jobsResumeCommand() *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{
-		Use: "resume JOB…", Short: "Go on with paused jobs", Args: cobra.MinimumNArgs(1),
-		ValidArgsFunction: a.completeJobs,
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			return a.changeJobs(ctx, m, args, func(ctx context.Context, n named) error {
-				job, err := m.Job(ctx, n.id)
-				if err != nil {
-					return err
-				}
-				if job.Status != api.JobStatusPaused && job.Status != api.JobStatusPauseRequested {
-					return fmt.Errorf("it is %s, not paused", job.Status)
-				}
-				return m.SetJobStatus(ctx, n.id, api.JobStatusRequeueing, reason)
-			})
-		}),
-	}
-	cmd.Flags().StringVar(&reason, "reason", "resumed with flsync", "`TEXT` that the Manager keeps as the job's activity")
-	return cmd
 }
 
 func (a *app) jobsPriorityCommand() *cobra.Command {
@@ -174,15 +136,25 @@ func (a *app) unblock(ctx context.Context, m *link, job string, pairs []string) 
 	if len(entries) == 0 {
 		return nil
 	}
+	blocked, err := m.JobBlocklist(ctx, job)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		if !slices.ContainsFunc(blocked, func(b api.JobBlocklistEntry) bool { return b.WorkerID == e.WorkerID && b.TaskType == e.TaskType }) {
+			a.sink().Emit(report.Warning{Code: "not-blocked", Message: fmt.Sprintf("%s is not on the blocklist of job %s: nothing to remove", pairs[i], short(job))})
+		}
+	}
 	return m.RemoveFromJobBlocklist(ctx, job, entries)
 }
 
 func (a *app) jobsDeleteCommand() *cobra.Command {
-	var yes bool
+	var yes, force bool
 	var olderThan string
 	cmd := &cobra.Command{
 		Use: "delete [JOB…]", Short: "Delete jobs, with their tasks, logs and checkouts",
-		Long: `Says first what would go; with --yes it goes. The Manager deletes in the background.
+		Long: `Says first what would go, and what each job's status is; with --yes it goes. A job that renders
+is deleted only with --force. The Manager deletes in the background.
 --older-than deletes all jobs that were last updated longer ago, in one request.`,
 		Example:           "  flsync jobs delete 'test *' --yes\n  flsync jobs delete --older-than 30d --yes",
 		ValidArgsFunction: a.completeJobs,
@@ -191,7 +163,7 @@ func (a *app) jobsDeleteCommand() *cobra.Command {
 				if len(args) > 0 {
 					return usagef("name jobs or give --older-than, not both")
 				}
-				return a.deleteOld(ctx, m, olderThan, yes)
+				return a.deleteOld(ctx, m, olderThan, yes, force)
 			}
 			chosen, err := a.choose(args, jobChooser(ctx, m))
 			if err != nil {
@@ -200,14 +172,21 @@ func (a *app) jobsDeleteCommand() *cobra.Command {
 			var mu sync.Mutex
 			var going []named
 			asked := a.each(ctx, chosen, func(ctx context.Context, n named) error {
+				job, err := m.Job(ctx, n.id)
+				if err != nil {
+					return err
+				}
+				if renders(job.Status) && !force {
+					return errRenders(job)
+				}
 				info, err := m.JobDeletionInfo(ctx, n.id)
 				if err != nil {
 					return err
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				going = append(going, n)
-				a.remark("would delete " + label(n) + ": its tasks and logs" + andCheckout(info))
+				going = append(going, named{job.ID, job.Name})
+				a.remark(fmt.Sprintf("would delete %s, which is %s: its tasks and logs%s", label(named{job.ID, job.Name}), job.Status, andCheckout(info)))
 				return nil
 			})
 			if len(going) == 0 {
@@ -239,6 +218,7 @@ func (a *app) jobsDeleteCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&force, "force", false, "delete jobs that render, too")
 	cmd.Flags().StringVar(&olderThan, "older-than", "", "delete all jobs not updated for this `TIME`, such as 30d")
 	return cmd
 }
@@ -250,7 +230,12 @@ func andCheckout(info api.JobDeletionInfo) string {
 	return "; no checkout"
 }
 
-func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes bool) error {
+// errRenders refuses the deletion of a job under whose Blender its files would go.
+func errRenders(job api.Job) error {
+	return fmt.Errorf("it is %s, and its files would go while they are used: cancel it first (flsync jobs cancel %s), or add --force", job.Status, short(job.ID))
+}
+
+func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes, force bool) error {
 	age, err := parseAge(olderThan)
 	if err != nil {
 		return err
@@ -275,6 +260,11 @@ func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes bool
 	if len(jobs) == 0 {
 		return nil
 	}
+	for _, j := range jobs {
+		if renders(j.v.Status) && !force {
+			return fmt.Errorf("%s: %w", label(named{j.v.ID, j.v.Name}), errRenders(j.v))
+		}
+	}
 	if err := a.confirm(yes, "delete "+plural(len(jobs), "job")+" last updated before "+limit.Format(time.DateTime)); err != nil {
 		return err
 	}
@@ -288,11 +278,15 @@ func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes bool
 	return err
 }
 
-// outcome is nil when every job was completed; it tells of the others.
+// outcome is nil when every job was completed; its errors name the others.
 func outcome(jobs []api.Job) error {
 	var bad []error
 	for _, j := range jobs {
-		if j.Status != api.JobStatusCompleted {
+		switch j.Status {
+		case api.JobStatusCompleted:
+		case api.JobStatusPaused:
+			bad = append(bad, fmt.Errorf("job %s (%s) is paused, and is not waited for: flsync jobs resume %s lets it run", j.Name, short(j.ID), short(j.ID)))
+		default:
 			bad = append(bad, fmt.Errorf("job %s (%s) ended as %s: %s", j.Name, short(j.ID), j.Status, j.Activity))
 		}
 	}

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +31,7 @@ completed, 3 when some were, 1 when none was.`,
 			for i, c := range chosen {
 				ids[i] = c.id
 			}
-			jobs, err := a.watchJobs(ctx, m, ids, interval)
+			jobs, err := a.watchJobs(ctx, m, ids, interval, underWay)
 			if err != nil {
 				return err
 			}
@@ -43,12 +40,6 @@ completed, 3 when some were, 1 when none was.`,
 	}
 	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "time between two looks")
 	return cmd
-}
-
-// ended tells whether a job will not go on by itself. A status that flsync does not know counts as one
-// under way.
-func ended(s api.JobStatus) bool {
-	return s == api.JobStatusCompleted || s == api.JobStatusFailed || s == api.JobStatusCanceled
 }
 
 func underWay(j api.Job) bool { return !ended(j.Status) }
@@ -76,33 +67,47 @@ func (p *patience) bears(err error) bool {
 	return true
 }
 
-// watchJobs shows jobs until all have ended, and returns them.
-func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval time.Duration) ([]api.Job, error) {
+// poll looks again and again until look reports that it is done, and outlasts a Manager that is away for a while.
+func (a *app) poll(ctx context.Context, interval time.Duration, look func(context.Context) (done bool, err error)) error {
 	if interval < 100*time.Millisecond {
-		return nil, usagef("--interval %v is too short: at least 100ms", interval)
+		return usagef("--interval %v is too short: at least 100ms", interval)
 	}
-	view := watchView{app: a, last: make(map[string]string)}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	patience := patience{app: a}
 	for {
-		jobs, err := lookAt(ctx, m, ids)
-		if !patience.bears(err) {
-			return nil, err
-		}
-		if err != nil {
-			view.lines = 0 // what was said lies below the table; the next one is a new one
-		} else if err := view.show(jobs); err != nil {
-			return nil, err
-		} else if list := values(jobs); !slices.ContainsFunc(list, underWay) {
-			return list, nil
+		done, err := look(ctx)
+		if done || !patience.bears(err) {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		case <-ticker.C:
 		}
 	}
+}
+
+// watchJobs shows jobs until none of them is one to wait for, and returns them.
+func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval time.Duration, waitFor func(api.Job) bool) (jobs []api.Job, err error) {
+	view := liveTable[api.Job]{
+		app: a, columns: jobColumns(), id: func(j api.Job) string { return j.ID }, rank: rank,
+		state: func(j api.Job) string { return fmt.Sprintf("%s %d/%d", j.Status, j.StepsCompleted, j.StepsTotal) },
+		line: func(j api.Job) string {
+			return fmt.Sprintf("%s  %-16s %4s  %s", short(j.ID), j.Status, percent(j.StepsCompleted, j.StepsTotal), j.Name)
+		},
+	}
+	err = a.poll(ctx, interval, func(ctx context.Context) (bool, error) {
+		list, err := lookAt(ctx, m, ids)
+		if err != nil {
+			view.restart()
+			return false, err
+		}
+		jobs = values(list)
+		done := !slices.ContainsFunc(jobs, waitFor)
+		return done, view.show(list, done)
+	})
+	return jobs, err
 }
 
 // lookAt fetches jobs: a few one by one, many in one list.
@@ -132,55 +137,12 @@ func lookAt(ctx context.Context, m *link, ids []string) ([]object[api.Job], erro
 	return jobs, group.Wait()
 }
 
-// watchView draws a table over the last one on a terminal; elsewhere it tells what changed.
-type watchView struct {
-	*app
-	lines int
-	last  map[string]string // by id: what was told
-}
-
-func (v *watchView) show(jobs []object[api.Job]) error {
-	if v.json || v.width() == 0 {
-		for _, j := range jobs {
-			state := fmt.Sprintf("%s %d/%d", j.v.Status, j.v.StepsCompleted, j.v.StepsTotal)
-			if v.last[j.v.ID] == state {
-				continue
-			}
-			v.last[j.v.ID] = state
-			if v.json {
-				if err := v.printRaw(j.raw); err != nil {
-					return err
-				}
-				continue
-			}
-			v.did("%s  %-16s %4s  %s", short(j.v.ID), j.v.Status, percent(j.v.StepsCompleted, j.v.StepsTotal), j.v.Name)
-		}
-		return nil
-	}
-	rows := values(jobs)
-	hidden := ""
-	if most := v.height() - 3; most > 0 && len(rows) > most && slices.ContainsFunc(rows, underWay) { // the title, this line, the cursor's
-		slices.SortStableFunc(rows, func(a, b api.Job) int { return cmp.Compare(rank(a.Status), rank(b.Status)) })
-		hidden = fmt.Sprintf("\n… and %d more", len(rows)-most)
-		rows = rows[:most]
-	}
-	text := renderTable(rows, jobColumns(), v.width(), v.colours()) + hidden
-	// Up to the table's first line, each line over the old one, then clear what is left below (ECMA-48).
-	up := ""
-	if v.lines > 0 {
-		up = fmt.Sprintf("\x1b[%dA", v.lines)
-	}
-	v.lines = strings.Count(text, "\n") + 1
-	_, err := io.WriteString(v.stdout, up+strings.ReplaceAll(text, "\n", "\x1b[K\n")+"\x1b[K\n\x1b[J")
-	return err
-}
-
 // rank puts first what is worth seeing when not all can be shown: what is at work, then what waits, then what has ended.
-func rank(s api.JobStatus) int {
+func rank(j api.Job) int {
 	switch {
-	case s == api.JobStatusActive:
+	case j.Status == api.JobStatusActive:
 		return 0
-	case ended(s):
+	case ended(j.Status):
 		return 2
 	}
 	return 1

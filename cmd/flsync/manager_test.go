@@ -106,6 +106,7 @@ func runManagerScripts(t *testing.T, address string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"get": f.get, "keep": keep, "eventually": eventually, "worker": f.worker, "status": status,
+			"jobstatus": f.jobStatus, "action": f.action,
 		},
 	})
 	t.Run("every operation", func(t *testing.T) {
@@ -300,4 +301,43 @@ func (f *farm) worker(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		ts.Fatalf("worker %s: start, work or stop", args[0])
 	}
+}
+
+// jobstatus NAME STATUS gives a job a status, which the Manager lets anybody do.
+func (f *farm) jobStatus(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	jobs, err := f.client.Jobs(ctx)
+	ts.Check(err)
+	i := slices.IndexFunc(jobs, func(j api.Job) bool { return j.Name == args[0] })
+	if i < 0 {
+		ts.Fatalf("no job is called %s", args[0])
+	}
+	ts.Check(f.client.SetJobStatus(ctx, jobs[i].ID, api.JobStatus(args[1]), "a test"))
+}
+
+// action VERB FROM TO [FLAG…] runs flsync jobs VERB on a new job whose status is FROM, and wants it to be TO then.
+func (f *farm) action(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	job, err := f.client.SubmitJob(ctx, api.SubmittedJob{
+		Name: "of an action", Type: "echo-sleep-test", Priority: 50, SubmitterPlatform: "linux",
+		Settings: map[string]any{"message": "hello", "sleep_duration_seconds": 1, "sleep_repeats": 1},
+	})
+	ts.Check(err)
+	ts.Check(f.client.SetJobStatus(ctx, job.ID, api.JobStatus(args[1]), "a test"))
+	err = ts.Exec("flsync", append([]string{"jobs", args[0], job.ID}, args[3:]...)...)
+	if err != nil {
+		ts.Fatalf("%v: %s", err, ts.ReadFile("stderr"))
+	}
+	after, err := f.client.Job(ctx, job.ID)
+	ts.Check(err)
+	if string(after.Status) != args[2] {
+		ts.Fatalf("%v: the job is %s", args, after.Status)
+	}
+	named := strings.Contains(ts.ReadFile("stderr"), "nothing to "+args[0])
+	if skipped := args[1] == args[2]; named != skipped {
+		ts.Fatalf("%v: said %q", args, ts.ReadFile("stderr"))
+	}
+	ts.Check(f.client.DeleteJob(ctx, job.ID))
 }

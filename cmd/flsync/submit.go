@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/eval"
@@ -262,7 +263,10 @@ func (s *session) follow(ctx context.Context) error {
 		return nil
 	}
 	const look = 2 * time.Second
-	jobs, err := s.watchJobs(ctx, s.manager, ids, look)
+	// A paused job waits for a person, and nobody may come: it is not waited for.
+	jobs, err := s.watchJobs(ctx, s.manager, ids, look, func(j api.Job) bool {
+		return underWay(j) && j.Status != api.JobStatusPaused
+	})
 	if err != nil {
 		return fmt.Errorf("following the jobs: %w", err)
 	}

@@ -16,9 +16,30 @@ func (a *app) tagsCommand() *cobra.Command {
 	tags := &cobra.Command{Use: "tags", Short: "Look at worker tags and change them"}
 	tags.AddCommand(a.tagsListCommand(), a.tagsCreateCommand(), a.tagsShowCommand(), a.tagsUpdateCommand(),
 		a.deleteCommand(&cobra.Command{
-			Use: "delete TAG…", Short: "Delete tags, and take them from their workers", ValidArgsFunction: a.completeTags,
-		}, tagChooser, (*flamenco.Client).DeleteTag))
+			Use: "delete TAG…", Short: "Delete tags, and take them from their workers and jobs", ValidArgsFunction: a.completeTags,
+			Long: "Names the jobs that lose their tag: every worker may run them from then on.",
+		}, tagChooser, a.nameTagged, (*flamenco.Client).DeleteTag))
 	return tags
+}
+
+// nameTagged names the jobs that have not ended and lose their tag when tags are deleted.
+func (a *app) nameTagged(ctx context.Context, m *link, tags []named) error {
+	jobs, err := fetchJobs(ctx, m)
+	if err != nil {
+		return err
+	}
+	for _, tag := range tags {
+		var lose []named
+		for _, j := range jobs {
+			if j.v.WorkerTag == tag.id && !ended(j.v.Status) {
+				lose = append(lose, named{j.v.ID, j.v.Name})
+			}
+		}
+		if len(lose) > 0 {
+			a.remark(fmt.Sprintf("any worker may run %s without the tag %s: %s", plural(len(lose), "job"), oneLine(tag.name), listSome(lose)))
+		}
+	}
+	return nil
 }
 
 func fetchTags(ctx context.Context, m *link) ([]object[api.WorkerTag], error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +22,9 @@ func (a *app) tasksCommand() *cobra.Command {
 		Long: `Tasks are named by id. A shortened id is looked for among the tasks of all jobs that have
 not ended, or of the job given with --job.`,
 	}
-	tasks.AddCommand(a.tasksShowCommand(), a.tasksLogCommand(), a.tasksSetStatusCommand(), a.tasksRetryCommand())
+	tasks.AddCommand(a.tasksShowCommand(), a.tasksLogCommand(), a.tasksSetStatusCommand(), a.tasksRetryCommand(),
+		a.tasksActionCommand("requeue", "Run tasks of a job again, chosen by status, number and name", api.TaskStatusQueued),
+		a.tasksActionCommand("cancel", "Cancel tasks of a job, chosen by status, number and name", api.TaskStatusCanceled))
 	return tasks
 }
 
@@ -197,16 +200,23 @@ func (a *app) tasksSetStatusCommand() *cobra.Command {
 	var reason, job string
 	cmd := &cobra.Command{
 		Use: "setstatus TASK… STATUS", Short: "Set the status of tasks", Args: cobra.MinimumNArgs(2),
-		Long:    "Statuses are those of the Manager: queued, canceled, completed, failed, paused, soft-failed, active.",
+		Long: `Statuses are those of the Manager: queued, canceled, completed, failed, paused, soft-failed, active.
+The Manager gives out no task of a failed or canceled job: to queue one requeues the job.`,
 		Example: "  flsync tasks setstatus 3f2a91c0 queued --reason 'texture was fixed'",
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			last := len(args) - 1
 			status := api.TaskStatus(args[last])
+			if !status.Valid() {
+				return usagef("%q is no status of a task; see --help", args[last])
+			}
 			chosen, err := a.choose(args[:last], a.taskChooser(&job)(ctx, m))
 			if err != nil {
 				return err
 			}
-			return a.setTasks(ctx, m, chosen, status, reason)
+			if status != api.TaskStatusQueued {
+				return a.setTasks(ctx, m, chosen, status, reason)
+			}
+			return a.requeueByJob(ctx, m, chosen, reason)
 		}),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "set with flsync", "`TEXT` that the Manager keeps as the task's activity")
@@ -235,12 +245,18 @@ func (a *app) tasksRetryCommand() *cobra.Command {
 	var failed, reason string
 	cmd := &cobra.Command{
 		Use: "retry --failed JOB", Short: "Queue all failed tasks of a job again", Args: cobra.NoArgs,
+		Long: `Queues the tasks that have failed. A job that has failed or was canceled is requeued as a whole,
+with the tasks that the Manager canceled: of such a job it gives out none.`,
 		Example: "  flsync tasks retry --failed sh010",
 		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
 			if failed == "" {
 				return usagef("name the job: --failed JOB")
 			}
 			chosen, err := a.chooseOne(failed, jobChooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			job, err := m.Job(ctx, chosen.id)
 			if err != nil {
 				return err
 			}
@@ -255,16 +271,118 @@ func (a *app) tasksRetryCommand() *cobra.Command {
 				}
 			}
 			if len(again) == 0 {
-				if err := jobExists(ctx, m, chosen.id); err != nil {
-					return err
-				}
-				a.remark("no task has failed")
+				a.remark(fmt.Sprintf("no task of %s has failed; it is %s", label(named{job.ID, job.Name}), job.Status))
 				return nil
 			}
-			return a.setTasks(ctx, m, again, api.TaskStatusQueued, reason)
+			return a.requeueTasks(ctx, m, job, again, reason)
 		}),
 	}
 	cmd.Flags().StringVar(&failed, "failed", "", "the `JOB` whose failed tasks are to run again")
 	cmd.Flags().StringVar(&reason, "reason", "retried with flsync", "`TEXT` that the Manager keeps as the tasks' activity")
 	return cmd
+}
+
+// requeueByJob has tasks run again, those of each job together.
+func (a *app) requeueByJob(ctx context.Context, m *link, tasks []named, reason string) error {
+	byJob := make(map[string][]named)
+	for _, n := range tasks {
+		t, err := m.Task(ctx, n.id)
+		if err != nil {
+			return fmt.Errorf("%s: %w", label(n), err)
+		}
+		byJob[t.JobID] = append(byJob[t.JobID], n)
+	}
+	var errs []error
+	for _, id := range sortedKeys(byJob) {
+		job, err := m.Job(ctx, id)
+		if err == nil {
+			err = a.requeueTasks(ctx, m, job, byJob[id], reason)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// tasksActionCommand gives those tasks of a job a status that its flags choose.
+func (a *app) tasksActionCommand(verb, short string, status api.TaskStatus) *cobra.Command {
+	var reason, numbers, name string
+	var statuses []string
+	cmd := &cobra.Command{
+		Use: verb + " JOB", Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		Long: `Takes the tasks that fit all of --status, --numbers and --name; give one at least. Numbers and names
+are those of flsync jobs tasks JOB.`,
+		Example: fmt.Sprintf("  flsync tasks %s sh010 --status failed,canceled\n  flsync tasks %s sh010 --numbers 3-7,12 --name 'render-*'", verb, verb),
+		RunE: a.withOne(jobChooser, func(ctx context.Context, m *link, chosen named) error {
+			if len(statuses) == 0 && numbers == "" && name == "" {
+				return usagef("choose tasks with --status, --numbers or --name")
+			}
+			for _, s := range statuses {
+				if !api.TaskStatus(s).Valid() {
+					return usagef("--status %q is no status of a task", s)
+				}
+			}
+			ranges, err := parseNumbers(numbers)
+			if err != nil {
+				return err
+			}
+			if _, err := matchName(name, ""); err != nil {
+				return usagef("--name %q: %w", name, err)
+			}
+			job, err := m.Job(ctx, chosen.id)
+			if err != nil {
+				return err
+			}
+			tasks, err := m.JobTasks(ctx, chosen.id)
+			if err != nil {
+				return err
+			}
+			var take []named
+			for _, t := range tasks {
+				fits, _ := matchName(name, t.Name)
+				if (name == "" || fits) && (len(statuses) == 0 || slices.Contains(statuses, string(t.Status))) && ranges.hold(t.IndexInJob) {
+					take = append(take, named{t.ID, t.Name})
+				}
+			}
+			switch {
+			case len(take) == 0:
+				a.remark(fmt.Sprintf("no task of %s fits: nothing to do", label(named{job.ID, job.Name})))
+				return nil
+			case status == api.TaskStatusQueued:
+				return a.requeueTasks(ctx, m, job, take, reason)
+			}
+			return a.setTasks(ctx, m, take, status, reason)
+		}),
+	}
+	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only tasks of these statuses")
+	cmd.Flags().StringVar(&numbers, "numbers", "", "only tasks with these numbers in the job: a `LIST` such as 3-7,12")
+	cmd.Flags().StringVar(&name, "name", "", "only tasks whose name matches this `GLOB`")
+	cmd.Flags().StringVar(&reason, "reason", verb+" with flsync", "`TEXT` that the Manager keeps as the tasks' activity")
+	return cmd
+}
+
+// numberRanges are ranges of whole numbers, first and last included; none at all holds every number.
+type numberRanges [][2]int
+
+func (r numberRanges) hold(n int) bool {
+	return len(r) == 0 || slices.ContainsFunc(r, func(r [2]int) bool { return r[0] <= n && n <= r[1] })
+}
+
+// parseNumbers reads a list such as 3-7,12.
+func parseNumbers(text string) (ranges numberRanges, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			last = first
+		}
+		from, err1 := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		if err1 != nil || err2 != nil || from < 0 || to < from {
+			return nil, usagef("%q is no list of numbers such as 3-7,12", text)
+		}
+		ranges = append(ranges, [2]int{from, to})
+	}
+	return ranges, nil
 }

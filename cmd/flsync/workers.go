@@ -20,7 +20,8 @@ func (a *app) workersCommand() *cobra.Command {
 		Example: `  flsync workers list --status asleep
   flsync workers wake --all
   flsync workers sleep 'node*' --lazy
-  flsync workers schedule node07 --set days='mo tu we th fr' --set start=09:00 --set end=18:00 --set active=true`,
+  flsync workers schedule node07 --set days=mo-fr --set start=09:00 --set end=18:00 --set active=true
+  flsync workers watch`,
 	}
 	workers.AddCommand(
 		a.workersListCommand(), a.workersShowCommand(),
@@ -28,11 +29,11 @@ func (a *app) workersCommand() *cobra.Command {
 		a.workerStatusCommand("sleep", "Send workers to sleep", api.WorkerStatusAsleep),
 		a.workerStatusCommand("restart", "Restart workers", api.WorkerStatusRestart),
 		a.workerStatusCommand("shutdown", "Shut workers down", api.WorkerStatusOffline),
-		a.workersTagsCommand(), a.workersScheduleCommand(),
+		a.workersTagsCommand(), a.workersScheduleCommand(), a.workersWatchCommand(),
 		a.deleteCommand(&cobra.Command{
 			Use: "delete WORKER…", Short: "Remove workers from the Manager's list", ValidArgsFunction: a.completeWorkers,
 			Long: "Best for workers that are offline. Tasks that they hold go back to the queue.",
-		}, workerChooser, (*flamenco.Client).DeleteWorker),
+		}, workerChooser, nil, (*flamenco.Client).DeleteWorker),
 	)
 	return workers
 }
@@ -78,6 +79,9 @@ func (a *app) workersListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := checkStatuses(statuses, workers, func(w api.WorkerSummary) api.WorkerStatus { return w.Status }); err != nil {
+				return err
+			}
 			if len(statuses) > 0 {
 				workers = slices.DeleteFunc(workers, func(w object[api.WorkerSummary]) bool {
 					return !slices.Contains(statuses, string(w.v.Status))
@@ -116,6 +120,12 @@ func (a *app) showWorker(ctx context.Context, m *link, id string) error {
 	}
 	for _, t := range w.Tags {
 		fields = append(fields, field{"tag", t.Name})
+	}
+	switch schedule, there, err := m.SleepSchedule(ctx, id); {
+	case err != nil:
+		return err
+	case there:
+		fields = append(fields, field{"sleeps", describeSchedule(schedule)})
 	}
 	if w.Task != nil {
 		fields = append(fields, field{"task", fmt.Sprintf("%s (%s) of job %s: %s", w.Task.Name, short(w.Task.ID), short(w.Task.JobID), w.Task.Status)})
@@ -222,73 +232,4 @@ func (a *app) workersTagsCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&none, "none", false, "take all tags away")
 	return cmd
-}
-
-func (a *app) workersScheduleCommand() *cobra.Command {
-	var set []string
-	cmd := &cobra.Command{
-		Use: "schedule WORKER", Short: "Show or set when a worker sleeps", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeWorkers,
-		Long: `A worker with an active schedule sleeps from start to end on the named days (mo tu we th
-fr sa su; none means every day). What --set does not name stays as it is.`,
-		Example: "  flsync workers schedule node07 --set active=true --set days='mo tu we th fr' --set start=09:00 --set end=18:00",
-		RunE: a.withOne(workerChooser, func(ctx context.Context, m *link, worker named) error {
-			if len(set) > 0 {
-				schedule, _, err := m.SleepSchedule(ctx, worker.id)
-				if err != nil {
-					return err
-				}
-				if err := setSchedule(&schedule, set); err != nil {
-					return err
-				}
-				if err := m.SetSleepSchedule(ctx, worker.id, schedule); err != nil {
-					return err
-				}
-			}
-			s, err := fetch[api.WorkerSleepSchedule](ctx, m, "worker-mgt", "workers", worker.id, "sleep-schedule")
-			switch {
-			case err != nil:
-				return err
-			case s.raw == nil:
-				// Of a worker that does not exist, the Manager says the same.
-				if _, err := m.Worker(ctx, worker.id); err != nil {
-					return err
-				}
-				a.remark("no schedule")
-				return nil
-			case a.json:
-				return a.printRaw(s.raw)
-			}
-			return a.printFields([]field{
-				{"active", strconv.FormatBool(s.v.IsActive)}, {"days", s.v.DaysOfWeek}, {"start", s.v.StartTime}, {"end", s.v.EndTime},
-			})
-		}),
-	}
-	cmd.Flags().StringArrayVar(&set, "set", nil, "`KEY=VALUE` with the key active, days, start or end; may be repeated")
-	return cmd
-}
-
-func setSchedule(s *api.WorkerSleepSchedule, pairs []string) error {
-	for _, pair := range pairs {
-		key, value, ok := strings.Cut(pair, "=")
-		if !ok {
-			return usagef("--set %q is not of the form KEY=VALUE", pair)
-		}
-		var err error
-		switch key {
-		case "active":
-			s.IsActive, err = strconv.ParseBool(value)
-		case "days":
-			s.DaysOfWeek = strings.Join(strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' }), " ")
-		case "start":
-			s.StartTime = value
-		case "end":
-			s.EndTime = value
-		default:
-			return usagef("--set %q: the key is active, days, start or end", pair)
-		}
-		if err != nil {
-			return usagef("--set %q: true or false is wanted", pair)
-		}
-	}
-	return nil
 }

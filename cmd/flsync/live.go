@@ -1,0 +1,215 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flsync/flsync/flamenco/api"
+)
+
+// liveTable draws a table over the last one on a terminal; elsewhere it writes a line, or with --json the Manager's
+// object, at each change.
+type liveTable[T any] struct {
+	*app
+	columns         []column[T]
+	id, state, line func(T) string // state changes when there is something to say
+	rank            func(T) int    // rows with the least are shown when not all can be; may be nil
+
+	lines int
+	last  map[string]string // state by id
+}
+
+// restart has the next table drawn below what was written meanwhile.
+func (v *liveTable[T]) restart() { v.lines = 0 }
+
+// show writes what has changed. With whole set, all rows are drawn, also those for which the terminal has no room.
+func (v *liveTable[T]) show(list []object[T], whole bool) error {
+	if v.last == nil {
+		v.last = make(map[string]string)
+	}
+	if v.json || v.width() == 0 {
+		for _, o := range list {
+			id, state := v.id(o.v), v.state(o.v)
+			if v.last[id] == state {
+				continue
+			}
+			v.last[id] = state
+			if v.json {
+				if err := v.printRaw(o.raw); err != nil {
+					return err
+				}
+				continue
+			}
+			v.did("%s", v.line(o.v))
+		}
+		return nil
+	}
+	rows := values(list)
+	hidden := ""
+	if most := v.height() - 3; most > 0 && len(rows) > most && !whole { // the title, this line, the cursor's
+		if v.rank != nil {
+			slices.SortStableFunc(rows, func(a, b T) int { return cmp.Compare(v.rank(a), v.rank(b)) })
+		}
+		hidden = fmt.Sprintf("\n… and %d more", len(rows)-most)
+		rows = rows[:most]
+	}
+	text := renderTable(rows, v.columns, v.width(), v.colours()) + hidden
+	// Up to the table's first line, each line over the old one, then clear what is left below (ECMA-48).
+	up := ""
+	if v.lines > 0 {
+		up = fmt.Sprintf("\x1b[%dA", v.lines)
+	}
+	v.lines = strings.Count(text, "\n") + 1
+	_, err := io.WriteString(v.stdout, up+strings.ReplaceAll(text, "\n", "\x1b[K\n")+"\x1b[K\n\x1b[J")
+	return err
+}
+
+// watchCommand is a command that polls until it is interrupted, or for as long as --for says.
+func (a *app) watchCommand(short, long string, look func(ctx context.Context, m *link) func(context.Context) error) *cobra.Command {
+	var interval, length time.Duration
+	cmd := &cobra.Command{
+		Use: "watch", Short: short, Long: long, Args: cobra.NoArgs,
+		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
+			once := look(ctx, m)
+			begun := time.Now()
+			return a.poll(ctx, interval, func(ctx context.Context) (bool, error) {
+				err := once(ctx)
+				return err == nil && length > 0 && time.Since(begun) >= length, err
+			})
+		}),
+	}
+	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "time between two looks")
+	cmd.Flags().DurationVar(&length, "for", 0, "end after this `TIME`, such as 10m; without it, watch until interrupted")
+	return cmd
+}
+
+func (a *app) workersWatchCommand() *cobra.Command {
+	return a.watchCommand("Follow what workers do",
+		"Shows a live table on a terminal, else a line at each change.",
+		func(ctx context.Context, m *link) func(context.Context) error {
+			task := func(w api.Worker) string {
+				if w.Task == nil {
+					return ""
+				}
+				return fmt.Sprintf("%s %s, job %s", w.Task.Name, w.Task.Status, short(w.Task.JobID))
+			}
+			view := liveTable[api.Worker]{
+				app: a, id: func(w api.Worker) string { return w.ID },
+				state: func(w api.Worker) string { return string(w.Status) + asked(w.StatusChange) + task(w) },
+				line: func(w api.Worker) string {
+					return strings.TrimSpace(fmt.Sprintf("%s  %-10s %-10s %s  %s", short(w.ID), w.Status, asked(w.StatusChange), w.Name, task(w)))
+				},
+				columns: []column[api.Worker]{
+					{title: "id", cell: func(w api.Worker) string { return short(w.ID) }},
+					{title: "name", cell: func(w api.Worker) string { return w.Name }, gives: true},
+					{title: "status", cell: func(w api.Worker) string { return string(w.Status) }},
+					{title: "asked to", cell: func(w api.Worker) string { return asked(w.StatusChange) }},
+					{title: "seen", cell: func(w api.Worker) string { return agoPtr(w.LastSeen) }, right: true},
+					{title: "task", cell: task, gives: true, early: true},
+				},
+			}
+			return func(ctx context.Context) error {
+				workers, err := fetchWholeWorkers(ctx, m)
+				if err != nil {
+					view.restart()
+					return err
+				}
+				return view.show(workers, false)
+			}
+		})
+}
+
+// fetchWholeWorkers gets all workers with their tasks, which the list lacks.
+func fetchWholeWorkers(ctx context.Context, m *link) ([]object[api.Worker], error) {
+	list, err := fetchWorkers(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	whole := make([]object[api.Worker], len(list))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, w := range list {
+		group.Go(func() (err error) {
+			whole[i], err = fetch[api.Worker](ctx, m, "worker-mgt", "workers", w.v.ID)
+			return err
+		})
+	}
+	return whole, group.Wait()
+}
+
+// farmState is the farm at a glance: its status, and how many jobs and workers have which status.
+type farmState struct {
+	Status  api.FarmStatus `json:"status"`
+	Jobs    map[string]int `json:"jobs"`
+	Workers map[string]int `json:"workers"`
+}
+
+func (a *app) farmWatchCommand() *cobra.Command {
+	return a.watchCommand("Follow the farm: its status, its jobs and workers by status",
+		"Shows a live table on a terminal, else a line at each change.",
+		func(ctx context.Context, m *link) func(context.Context) error {
+			view := liveTable[farmState]{
+				app: a, id: func(farmState) string { return "" },
+				state: func(f farmState) string { return fmt.Sprint(f) },
+				line: func(f farmState) string {
+					return fmt.Sprintf("%s  jobs: %s  workers: %s", f.Status, counts(f.Jobs), counts(f.Workers))
+				},
+				columns: []column[farmState]{
+					{title: "farm", cell: func(f farmState) string { return string(f.Status) }},
+					{title: "jobs", cell: func(f farmState) string { return counts(f.Jobs) }, gives: true},
+					{title: "workers", cell: func(f farmState) string { return counts(f.Workers) }, gives: true},
+				},
+			}
+			return func(ctx context.Context) error {
+				state, err := fetchFarmState(ctx, m)
+				if err != nil {
+					view.restart()
+					return err
+				}
+				raw, err := json.Marshal(state)
+				if err != nil {
+					return err
+				}
+				return view.show([]object[farmState]{{v: state, raw: raw}}, true)
+			}
+		})
+}
+
+func fetchFarmState(ctx context.Context, m *link) (farmState, error) {
+	state := farmState{Jobs: map[string]int{}, Workers: map[string]int{}}
+	farm, err := fetch[api.FarmStatusReport](ctx, m, "status")
+	if err != nil {
+		return state, err
+	}
+	state.Status = farm.v.Status
+	jobs, err := fetchJobs(ctx, m)
+	if err != nil {
+		return state, err
+	}
+	for _, j := range jobs {
+		state.Jobs[string(j.v.Status)]++
+	}
+	workers, err := fetchWorkers(ctx, m)
+	for _, w := range workers {
+		state.Workers[string(w.v.Status)]++
+	}
+	return state, err
+}
+
+// counts writes how many things have which status: 3 active, 12 queued.
+func counts(of map[string]int) string {
+	var parts []string
+	for _, status := range sortedKeys(of) {
+		parts = append(parts, fmt.Sprintf("%d %s", of[status], status))
+	}
+	return cmp.Or(strings.Join(parts, ", "), "none")
+}
