@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -35,18 +36,18 @@ func TestChoose(t *testing.T) {
 		{words: "take [uv]", want: "6"},
 		{words: "cccc1111", want: "7"}, // a name goes before an id
 		{words: nobody, want: "0"},     // the Manager will say that there is none
+		{words: "-", stdin: "\n", want: ""},
 		{words: "-", stdin: "twice*\n\n  sq020/sh010 \n", want: "3 4 1"},
 
 		{words: "twice", want: `could be any of 2 jobs: bbbb1111`, usage: true},
 		{words: "bbbb", want: `could be any of 2 jobs`, usage: true},
 		{words: "[", want: "is no valid glob", usage: true},
-		{words: "-", stdin: "\n", want: "no job was named", usage: true},
 		{words: "nobody", want: `there is no job "nobody"`},
 		{words: "nobody*", want: `there is no job "nobody*"`},
 		{words: "a", want: `there is no job "a"`}, // too little of an id to act on
 		{words: "", want: `there is no job ""`},
 	} {
-		a := &app{stdin: strings.NewReader(test.stdin)}
+		a := &app{stdin: strings.NewReader(test.stdin), stdout: io.Discard, stderr: io.Discard}
 		chosen, err := a.choose(strings.Split(test.words, ","), chooser{kind: "job", all: func() ([]named, error) { return known, nil }})
 		if err != nil {
 			if !strings.Contains(err.Error(), test.want) || errors.Is(err, errUsage) != test.usage {
