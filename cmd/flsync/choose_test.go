@@ -36,7 +36,6 @@ func TestChoose(t *testing.T) {
 		{words: "take [uv]", want: "6"},
 		{words: "cccc1111", want: "7"}, // a name goes before an id
 		{words: nobody, want: "0"},     // the Manager will say that there is none
-		{words: "-", stdin: "\n", want: ""},
 		{words: "-", stdin: "twice*\n\n  sq020/sh010 \n", want: "3 4 1"},
 
 		{words: "twice", want: `could be any of 2 jobs: bbbb1111`, usage: true},
