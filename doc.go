@@ -11,7 +11,7 @@
 // Read first:
 //
 //   - cmd/flsync/submit.go: what the user asks for becomes pipeline options.
-//   - internal/pipeline/submit.go: what happens to one job, from blend file to job id.
+//   - internal/pipeline/jobrun.go: what happens to one job, from blend file to job id.
 //   - uploader/doc.go: how bytes reach the store.
 //
 // The stages (deps, internal/walk, hashcache, uploader, submit) do not know each other. Only

@@ -103,7 +103,7 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 	}
 	jobs, err := manifest.Load(targets, f.load)
 	if err != nil {
-		return s.allMistakes(ctx, f, jobs, err)
+		return s.validateWithManager(ctx, f, jobs, err)
 	}
 	env, err := s.environment(ctx, f.transfer)
 	if err != nil {
@@ -119,8 +119,8 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 	return err
 }
 
-// allMistakes adds to the mistakes of a manifest those that only the Manager can know, if it answers soon.
-func (s *session) allMistakes(ctx context.Context, f *submitFlags, jobs []*manifest.Job, err error) error {
+// validateWithManager adds to the mistakes of a manifest those that only the Manager can know, if it answers soon.
+func (s *session) validateWithManager(ctx context.Context, f *submitFlags, jobs []*manifest.Job, err error) error {
 	const soon = 5 * time.Second
 	var found manifest.Errors
 	if !errors.As(err, &found) {
@@ -132,7 +132,7 @@ func (s *session) allMistakes(ctx context.Context, f *submitFlags, jobs []*manif
 	if away != nil {
 		return err
 	}
-	return pipeline.Mistakes(ctx, env, jobs, found)
+	return pipeline.ValidateWithManager(ctx, env, jobs, found)
 }
 
 // parse turns flags into options.

@@ -12,19 +12,18 @@ import (
 	"github.com/flsync/flsync/flamenco"
 )
 
-// How often a question is asked again to which the answer was no answer. A Manager that is away is waited
-// for as long as the uploader would.
+// How often a request is repeated that failed. ask waits for a Manager that is away as long as the uploader does.
 const (
 	defaultPatience = 3 * time.Minute
 	firstWait       = 100 * time.Millisecond
 	longestWait     = 10 * time.Second
 
-	// strangeAnswers is how often an internal error, or a web page where the API should be, is taken for
-	// passing. Both may be for ever: a wrong URL shows within seconds.
+	// strangeAnswers is how often ask accepts an internal error, or a web page in place of an answer, before it gives
+	// up. Both may last for ever: a wrong URL must show within seconds.
 	strangeAnswers = 5
 )
 
-// ask puts a question to the Manager that changes nothing there, and so may be put again.
+// ask sends the Manager a request that changes nothing there, and repeats it after failures that may pass.
 func ask[T any](ctx context.Context, env Env, question func(context.Context) (T, error)) (T, error) {
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval = firstWait
@@ -48,7 +47,7 @@ func ask[T any](ctx context.Context, env Env, question func(context.Context) (T,
 	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(cmp.Or(env.Upload.Patience, defaultPatience)))
 }
 
-// isStrange tells of an answer that may pass, or may be all that will ever come.
+// isStrange reports whether err is an answer that may pass, or may be all that will ever come.
 func isStrange(err error) bool {
 	var reply *flamenco.Error
 	if !errors.As(err, &reply) {

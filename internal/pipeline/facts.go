@@ -9,7 +9,7 @@ import (
 	"github.com/flsync/flsync/submit/eval"
 )
 
-// evalFacts hands what deps knows of a blend file to the evaluator of settings, as a plain value.
+// evalFacts converts what deps knows of a blend file to the plain value that the evaluator of settings takes.
 func evalFacts(b *deps.Blend, scene string) eval.Facts {
 	facts := eval.Facts{BlendFile: filepath.ToSlash(b.Path), Scene: scene}
 	if facts.Scene == "" {
@@ -35,8 +35,8 @@ func evalFacts(b *deps.Blend, scene string) eval.Facts {
 	return facts
 }
 
-// sameInPython tells whether a setting of a render engine, such as cycles.samples, is in Python what it is in the
-// file. There yes and no, and the choices of a menu, are whole numbers, too: only a name can tell that one is a number.
+// sameInPython reports whether a setting of a render engine, such as cycles.samples, has the same value in Python as
+// in the file. The file stores booleans and menu choices as whole numbers too: only the name reveals a real number.
 func sameInPython(name string, value any) bool {
 	if _, whole := value.(int64); !whole {
 		return true
@@ -45,7 +45,7 @@ func sameInPython(name string, value any) bool {
 	return strings.HasSuffix(last, "samples") || strings.HasSuffix(last, "bounces") || last == "seed" || last == "tile_size"
 }
 
-// flatten gives nested maps dotted names. Lists are left to the evaluator's own fields.
+// flatten copies nested maps into one with dotted names. It leaves lists out: the evaluator has fields for those.
 func flatten(into map[string]any, prefix string, nested map[string]any) {
 	for name, value := range nested {
 		switch v := value.(type) {

@@ -11,8 +11,8 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// meter counts what a run does. Stages add to it from any goroutine; it is read for progress while
-// they work and for the summary after they ended.
+// meter counts what a run does. Stages add to it from any goroutine. It is read for progress while they work, and for
+// the summary after they ended.
 type meter struct {
 	began time.Time
 	sent  shares
@@ -30,7 +30,7 @@ type meter struct {
 	checkouts, toCheckout            atomic.Int64
 	jobs, submitted, skipped, broken atomic.Int64
 
-	inFlight func() int // how many uploads are at work; set before watch
+	inFlight func() int // how many uploads are under way; set before watch
 }
 
 // foundFile counts a file that is to be hashed.
@@ -70,7 +70,7 @@ func (m *meter) Observe(e uploader.Event) {
 	}
 }
 
-// progress is the state of each stage that has begun.
+// progress returns the state of each stage that has begun.
 func (m *meter) progress() []report.Progress {
 	elapsed := time.Since(m.began).Seconds()
 	inFlight := 0
@@ -100,18 +100,18 @@ func (m *meter) progress() []report.Progress {
 	return begun
 }
 
-// tick is how often progress is told: often enough for a smooth line, seldom enough to cost nothing.
+// tick is how often progress is reported: often enough for a smooth line, seldom enough to cost nothing.
 const tick = 200 * time.Millisecond
 
-// watch tells sink of progress until ctx ends, each stage only when it moved. It returns when each stage
-// began and ended.
+// watch reports progress to sink until ctx ends, each stage only if it moved. It returns when each stage began and
+// ended.
 func (m *meter) watch(ctx context.Context, sink report.Sink) []report.StageTimes {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	last := make(map[report.Stage]report.Progress)
 	var times []report.StageTimes
 	at := make(map[report.Stage]int)
-	tell := func() {
+	emit := func() {
 		for _, p := range m.progress() {
 			before := last[p.Stage]
 			before.Elapsed = p.Elapsed
@@ -131,16 +131,16 @@ func (m *meter) watch(ctx context.Context, sink report.Sink) []report.StageTimes
 	for {
 		select {
 		case <-ctx.Done():
-			tell()
+			emit()
 			return times
 		case <-ticker.C:
-			tell()
+			emit()
 		}
 	}
 }
 
-// verdict is nil when nothing failed, and else says whether anything was done.
-func (m *meter) verdict() error {
+// result returns nil if nothing failed, [ErrNoneDone] if nothing was done, and [ErrPartial] otherwise.
+func (m *meter) result() error {
 	jobs, broken := m.jobs.Load(), m.broken.Load()
 	switch {
 	case jobs > 0 && broken == jobs:
@@ -155,7 +155,7 @@ func (m *meter) verdict() error {
 	return nil
 }
 
-// summary is the counts as the last event of a run shows them; checkouts are the caller's to add.
+// summary returns the counts as the last event of a run shows them. The caller adds the checkouts.
 func (m *meter) summary(store uploader.Stats) report.Summary {
 	return report.Summary{
 		Duration: time.Since(m.began).Seconds(),

@@ -13,75 +13,83 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/flsync/flsync/deps/pack"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/uploader"
 )
 
-// A file on its way into the store.
+// A file is one file of a job or of a tree, and its path in the checkout.
 type file struct {
-	source string // absolute path on this machine
-	path   string // slash path inside the checkout
-
-	sum     [32]byte // SHA-256, once hashed
-	size    int64
-	pending *uploader.Pending
-	retaken bool // it changed while it was sent: sum is a later one
-
-	digesting *digesting // of a bulk submission: what was read of the file
+	source       string        // absolute path on this machine
+	checkoutPath string        // slash path inside the checkout
+	change       *pack.Changed // if set, a copy with other paths is sent in its place
+	digest       *digestFuture // set when the file is queued for hashing
 }
 
-// spec is how the Manager is told of f.
+// spec describes f to the Manager. Its digest must be known.
 func (f *file) spec() api.ShamanFileSpec {
-	return api.ShamanFileSpec{Sha: f.sha(), Size: f.size, Path: f.path}
+	d := f.digest
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return api.ShamanFileSpec{Sha: hex.EncodeToString(d.sum[:]), Size: d.stamp.Size, Path: f.checkoutPath}
 }
 
-// sha is sum in hexadecimal digits.
-func (f *file) sha() string {
-	if d := f.digesting; d != nil && d.sum.SHA256 == f.sum {
-		return d.sha
-	}
-	return hex.EncodeToString(f.sum[:])
-}
-
-// sender carries files from disk into the store: it joins the hash cache to the uploader.
+// sender takes files from disk into the store: it joins the hash cache to the store.
 type sender struct {
-	ctx   context.Context // of the run, for reopen, which is called without one
 	cache *hashcache.Cache
-	up    *uploader.Uploader
+	store store
 	meter *meter
 	kept  atomic.Int64 // bytes of memory of the contents that wait for their upload
-	freed atomic.Int64 // when that became less, nanoseconds since 1970; or when the first of them came
+	freed atomic.Int64 // when kept last shrank, or first grew, in nanoseconds since 1970
 
-	sources sync.Map // SHA-256 to the path of a file that had it: for what the Manager loses again
+	mu      sync.Mutex
+	sources map[[32]byte]string // by SHA-256 a file that had it: for what the Manager loses again
 }
 
 // Small files stay in memory between hashing and sending, so that they are read once; the budget bounds
-// what waits there. Larger ones are read from the system's cache by the kernel itself while it sends.
+// what waits there. The kernel sends larger ones from its own cache.
 const (
 	keepFile   = 256 << 10
 	keepBudget = 16 << 20
 
 	roomPatience = time.Second           // a few round trips
-	roomPoll     = 10 * time.Millisecond // in which no Manager takes all of keepBudget
+	roomPoll     = 10 * time.Millisecond // no Manager takes all of keepBudget in it
 )
 
-// changeTries is how often a file that changes under our hands is taken again (design promise 2).
+// changeTries is how often a file that changes while it is sent is hashed and sent (design promise 2).
 const changeTries = 3
 
-// hash takes f's digest, from the cache where that can be trusted, and hands its content to the
-// uploader. It does not wait for the upload; settle does.
-func (s *sender) hash(ctx context.Context, f *file, info fs.FileInfo) error {
-	sum, content, err := s.digest(ctx, f.source, info)
-	if err != nil {
-		return err
+// hash takes the digest of a file, from the cache where that can be trusted, and resolves d with it.
+func (s *sender) hash(ctx context.Context, source string, info fs.FileInfo, d *digestFuture) error {
+	if info.Size() <= keepFile && d.isWanted() {
+		s.awaitRoom(ctx)
 	}
-	s.ensure(ctx, f, sum, content)
-	return nil
+	sum, content, err := s.readDigest(ctx, source, info)
+	s.resolve(ctx, source, d, sum, content, err)
+	return err
 }
 
-// digest takes a file's digest; content is what was read of a small file, while there is room to keep it.
-func (s *sender) digest(ctx context.Context, source string, info fs.FileInfo) (hashcache.Sum, *hashcache.Content, error) {
+// resolve makes the digest of a file known. If the file is wanted, resolve hands it to the store, and does not wait
+// for the upload.
+func (s *sender) resolve(ctx context.Context, source string, d *digestFuture, sum hashcache.Sum, content *hashcache.Content, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sum, d.stamp, d.content, d.err = sum.SHA256, sum.Stamp, content, err
+	if d.wanted && err == nil {
+		s.put(ctx, source, d)
+	}
+	d.known = true
+	if d.arrived != nil {
+		close(d.arrived)
+	}
+}
+
+// readDigest takes a file's digest. content is what was read of a small file, while there is room to keep it.
+func (s *sender) readDigest(ctx context.Context, source string, info fs.FileInfo) (hashcache.Sum, *hashcache.Content, error) {
+	if ctx.Err() != nil {
+		return hashcache.Sum{}, nil, context.Cause(ctx)
+	}
 	limit := int64(keepFile)
 	if s.kept.Load() > keepBudget {
 		limit = 0
@@ -98,8 +106,9 @@ func (s *sender) digest(ctx context.Context, source string, info fs.FileInfo) (h
 	return sum, content, nil
 }
 
-// awaitRoom holds back the hashing of a file that would be read a second time for sending, since too much is kept already.
-// What is kept is enough to send, so nothing is lost. If it does not become less, other files may do better.
+// awaitRoom delays the hashing of a small file while too many contents are kept: the file would have to be read
+// twice. Nothing is lost, because what is kept is enough to send. If none of it is sent for roomPatience, awaitRoom
+// gives the file free, since hashing others may help.
 func (s *sender) awaitRoom(ctx context.Context) {
 	for s.kept.Load() > keepBudget && time.Since(time.Unix(0, s.freed.Load())) < roomPatience {
 		select {
@@ -110,7 +119,7 @@ func (s *sender) awaitRoom(ctx context.Context) {
 	}
 }
 
-// drop gives up content that is sent, or that nobody will send.
+// drop releases content that is sent, or that nobody will send.
 func (s *sender) drop(content *hashcache.Content) {
 	if room := content.Room(); room > 0 {
 		s.kept.Add(-room)
@@ -119,19 +128,35 @@ func (s *sender) drop(content *hashcache.Content) {
 	content.Release()
 }
 
-// ensure hands a file's content to the uploader, which owns it from then on.
-func (s *sender) ensure(ctx context.Context, f *file, sum hashcache.Sum, content *hashcache.Content) {
-	f.sum, f.size = sum.SHA256, sum.Size
-	s.sources.LoadOrStore(sum.SHA256, f.source)
-	f.pending = s.up.Ensure(ctx, s.blob(f.source, f.sha(), sum, content))
+// send hands a file to the store as soon as its digest is known, unless another job has done so with the same path
+// and the store did not fail with it.
+func (s *sender) send(ctx context.Context, source string, d *digestFuture) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.wanted = true
+	if d.known && d.err == nil && (d.pending == nil || d.pending.Failed()) {
+		s.put(ctx, source, d)
+	}
 }
 
-// blob is a file's content as the uploader takes it: from memory where it was kept, else from disk.
-func (s *sender) blob(source, sha string, sum hashcache.Sum, content *hashcache.Content) uploader.Blob {
-	b := uploader.Blob{SHA256: sha, Size: sum.Size, Name: source}
+// put hands a file whose digest is known to the store. The caller holds d.mu.
+func (s *sender) put(ctx context.Context, source string, d *digestFuture) {
+	s.mu.Lock()
+	if _, known := s.sources[d.sum]; !known {
+		s.sources[d.sum] = source
+	}
+	s.mu.Unlock()
+	content := d.content
+	d.content = nil // the store owns it
+	d.pending = s.store.put(ctx, s.blob(source, d.sum, d.stamp, content))
+}
+
+// blob describes a file to the store. Its content is in memory if it was kept, else on disk.
+func (s *sender) blob(source string, sum [32]byte, stamp hashcache.Stamp, content *hashcache.Content) uploader.Blob {
+	b := uploader.Blob{SHA256: hex.EncodeToString(sum[:]), Size: stamp.Size, Name: source}
 	if content == nil {
 		b.Open = func() (io.ReadCloser, error) { return os.Open(source) }
-		b.Verify = func() error { return unchanged(source, sum.Stamp) }
+		b.Verify = func() error { return unchanged(source, stamp) }
 		return b
 	}
 	b.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil }
@@ -140,49 +165,67 @@ func (s *sender) blob(source, sha string, sum hashcache.Sum, content *hashcache.
 }
 
 // reopen finds a file again whose content the Manager had and has no more.
-func (s *sender) reopen(spec api.ShamanFileSpec) (uploader.Blob, error) {
+func (s *sender) reopen(ctx context.Context, spec api.ShamanFileSpec) (uploader.Blob, error) {
 	var digest [32]byte
 	if _, err := hex.Decode(digest[:], []byte(spec.Sha)); err != nil {
 		return uploader.Blob{}, err
 	}
-	source, known := s.sources.Load(digest)
+	s.mu.Lock()
+	source, known := s.sources[digest]
+	s.mu.Unlock()
 	if !known {
 		return uploader.Blob{}, fmt.Errorf("%s: nothing was sent for it in this run", spec.Path)
 	}
-	path := source.(string)
-	info, err := os.Stat(path)
+	info, err := os.Stat(source)
 	if err != nil {
 		return uploader.Blob{}, err
 	}
-	sum, err := s.cache.Sum(s.ctx, path, info)
+	sum, err := s.cache.Sum(ctx, source, info)
 	if err != nil {
 		return uploader.Blob{}, err
 	}
 	if sum.SHA256 != digest {
-		return uploader.Blob{}, fmt.Errorf("%s: %w", path, uploader.ErrChanged)
+		return uploader.Blob{}, fmt.Errorf("%s: %w", source, uploader.ErrChanged)
 	}
-	return s.blob(path, spec.Sha, sum, nil), nil
+	return s.blob(source, digest, sum.Stamp, nil), nil
 }
 
-// settle waits until the Manager has f. A file that changed while it was sent is hashed and sent again.
-func (s *sender) settle(ctx context.Context, f *file) error {
+// waitStored waits until the store has a file that was handed to it. A file that changed while it was sent is
+// hashed and sent again, once for all jobs that name it.
+func (s *sender) waitStored(ctx context.Context, f *file) error {
 	for try := 1; ; try++ {
-		err := f.pending.Wait(ctx)
+		sent := f.digest.sent()
+		err := sent.Wait(ctx)
 		if !errors.Is(err, uploader.ErrChanged) || try == changeTries {
 			return err
 		}
-		info, err := os.Stat(f.source)
-		if err != nil {
+		if err := s.sendAgain(ctx, f.source, f.digest, sent); err != nil {
 			return err
 		}
-		if err := s.hash(ctx, f, info); err != nil {
-			return err
-		}
-		f.retaken = true
 	}
 }
 
-// unchanged compares a file with what it was when it was hashed.
+// sendAgain hashes and sends a changed file again, unless another job has done so since before.
+func (s *sender) sendAgain(ctx context.Context, source string, d *digestFuture, before pending) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pending != before {
+		return nil
+	}
+	info, err := os.Stat(source)
+	if err != nil {
+		return err
+	}
+	sum, content, err := s.readDigest(ctx, source, info)
+	if err != nil {
+		return err
+	}
+	d.sum, d.stamp, d.content, d.changed = sum.SHA256, sum.Stamp, content, true
+	s.put(ctx, source, d)
+	return nil
+}
+
+// unchanged returns [uploader.ErrChanged] if a file is no longer as it was when it was hashed.
 func unchanged(path string, before hashcache.Stamp) error {
 	now, err := os.Stat(path)
 	if err == nil && hashcache.StampOf(now) != before {

@@ -16,7 +16,7 @@ type shares struct {
 	types, folders map[string]report.Share
 }
 
-// mostFolders bounds the map; what comes beyond is added up under the last name.
+// mostFolders bounds the map. All further folders are added up as "(others)".
 const mostFolders = 10_000
 
 func (s *shares) add(path string, bytes int64) {
@@ -44,7 +44,7 @@ func addShare(m map[string]report.Share, name string, bytes int64) {
 // mostShares is how many a summary lists.
 const mostShares = 12
 
-// largest are the largest shares, and all others as one.
+// largest returns the largest shares, and all others as one.
 func (s *shares) largest(m *map[string]report.Share) []report.Share {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,9 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
@@ -31,128 +28,104 @@ type SyncOptions struct {
 	NoCheckout bool
 }
 
-// ErrNothing says that there was nothing to do where something was expected.
-var ErrNothing = errors.New("no files")
-
-// Sync sends trees to the store and makes one checkout of them. A file that cannot be read is told, and
-// the others are sent; the error then wraps [ErrPartial], and the checkout is without it.
+// Sync sends trees to the store and makes one checkout of them. A file that cannot be read is reported, and the
+// others are sent; the error then wraps [ErrPartial], and the checkout is without it. If nothing is there to be sent,
+// the error is [ErrNothing], or [ErrNoneDone] if every file failed.
 func Sync(ctx context.Context, env Env, opt SyncOptions) (report.Summary, error) {
 	roots, base, err := rootsOf(opt.Paths)
 	if err != nil {
 		return report.Summary{}, err
 	}
-	return start(ctx, env, !opt.NoCheckout, func(ctx context.Context, r *run) error {
-		files, err := r.sendTrees(ctx, roots, base, opt.Exclude)
-		if err != nil {
-			return err
-		}
-		if failed := r.meter.failed.Load(); len(files) == 0 && failed > 0 {
-			return fmt.Errorf("%w: none of %d files could be sent", ErrNoneDone, failed)
-		}
-		if len(files) == 0 {
-			return fmt.Errorf("%w to send in %s", ErrNothing, strings.Join(opt.Paths, ", "))
-		}
-		if opt.NoCheckout || r.DryRun {
-			return nil
-		}
-		_, err = r.checkout(ctx, cmp.Or(opt.Checkout, filepath.Base(base)), files, func(string) error { return nil })
-		return err
-	})
+	r, err := openRun(ctx, env, !opt.NoCheckout)
+	if err != nil {
+		return report.Summary{}, err
+	}
+	return r.close(r.syncTrees(ctx, opt, roots, base))
 }
 
-// sendTrees walks roots and sends every file in them, all at once: a file is hashed while the walk goes
-// on, and sent while others are hashed. It returns the files that the Manager has now, by path.
-func (r *run) sendTrees(ctx context.Context, roots []string, base string, exclude []string) ([]*file, error) {
-	type found struct {
-		*file
-		walked walk.File
+// syncTrees goes the way of a job in [submission.advance], as far as trees go it: its files are found by a walk,
+// hashed, stored and checked out.
+func (r *run) syncTrees(ctx context.Context, opt SyncOptions, roots []string, base string) error {
+	files, err := r.hashTrees(ctx, roots, base, opt.Exclude)
+	if err != nil {
+		return err
 	}
-	queue := make(chan found, 4*r.hashWorkers())
-	var sent collected
+	if files, err = r.storeFiles(ctx, files); err != nil {
+		return err
+	}
+	if failed := r.meter.failed.Load(); len(files) == 0 && failed > 0 {
+		return fmt.Errorf("%w: none of %d files could be sent", ErrNoneDone, failed)
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("%w to send in %s", ErrNothing, strings.Join(opt.Paths, ", "))
+	}
+	if opt.NoCheckout || r.env.DryRun {
+		return nil
+	}
+	_, err = r.checkOut(ctx, cmp.Or(opt.Checkout, filepath.Base(base)), files, func(string) error { return nil })
+	return err
+}
 
-	group, working := errgroup.WithContext(ctx)
-	group.Go(func() error { // the walk
-		defer close(queue)
-		for _, root := range roots {
-			prefix := below(base, root)
-			err := walk.Walk(working, walk.Options{Root: root, Exclude: exclude, Warn: r.walkWarning}, func(w walk.File) error {
-				r.meter.foundFile(w.Info.Size())
-				f := found{&file{source: w.Path, path: joinSlash(prefix, w.Rel)}, w}
-				if err := uploader.CheckPath(f.path); err != nil { // one odd name is no reason to send nothing
-					r.fileFailed(f.file, err)
-					return nil
-				}
-				select {
-				case queue <- f:
-					return nil
-				case <-working.Done():
-					return context.Cause(working)
+// hashTrees walks roots and hashes every file in them while the walk goes on. Each file goes to the store as soon
+// as its digest is known.
+func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclude []string) (files []*file, err error) {
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	pool := newHashPool(r.env.hashWorkers())
+	defer pool.close()
+	for _, root := range roots {
+		prefix := below(base, root)
+		err := walk.Walk(working, walk.Options{Root: root, Exclude: exclude, Warn: r.walkWarning}, func(w walk.File) error {
+			r.meter.foundFile(w.Info.Size())
+			f := &file{source: w.Path, checkoutPath: joinSlash(prefix, w.Rel)}
+			if err := uploader.CheckPath(f.checkoutPath); err != nil { // one odd name is no reason to send nothing
+				r.fileFailed(f, err)
+				return nil
+			}
+			f.digest = &digestFuture{wanted: true}
+			files = append(files, f)
+			return pool.add(working, func() {
+				if err := r.sender.hash(working, f.source, w.Info, f.digest); err != nil && working.Err() == nil {
+					r.fileFailed(f, err)
 				}
 			})
-			if err = r.incomplete(err); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	for range r.hashWorkers() { // the hashers, which feed the uploader
-		group.Go(func() error {
-			for f := range queue {
-				if f.walked.Info.Size() <= keepFile {
-					r.awaitRoom(working)
-				}
-				if err := r.hash(working, f.file, f.walked.Info); err != nil {
-					if working.Err() != nil {
-						return context.Cause(working)
-					}
-					r.fileFailed(f.file, err)
-					continue
-				}
-				sent.add(f.file)
-			}
-			return nil
 		})
+		if err = r.incomplete(err); err != nil {
+			stop()
+			return nil, err
+		}
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+	return files, nil
+}
+
+// storeFiles waits until the store has the files, and returns those that it has, sorted by their path in the checkout. The
+// error is about the run as a whole.
+func (r *run) storeFiles(ctx context.Context, files []*file) ([]*file, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	return r.settleAll(ctx, sent.files)
-}
-
-// collected gathers files from several goroutines.
-type collected struct {
-	mu    sync.Mutex
-	files []*file
-}
-
-func (c *collected) add(f *file) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.files = append(c.files, f)
-}
-
-// settleAll waits until each file is stored, and returns those that are, sorted by path. It fails only
-// when the run as a whole does.
-func (r *run) settleAll(ctx context.Context, files []*file) ([]*file, error) {
-	if err := r.up.Flush(ctx); err != nil {
+	if err := r.store.flush(ctx); err != nil {
 		return nil, err
 	}
 	stored := files[:0]
 	for _, f := range files {
-		switch err := r.settle(ctx, f); {
+		if f.digest.sent() == nil {
+			continue // it could not be hashed, which is reported
+		}
+		switch err := r.sender.waitStored(ctx, f); {
 		case err == nil:
 			stored = append(stored, f)
-		case gaveUp(ctx, err):
+		case abortsRun(ctx, err):
 			return nil, err
 		default:
 			r.fileFailed(f, err)
 		}
 	}
-	slices.SortFunc(stored, func(a, b *file) int { return cmp.Compare(a.path, b.path) })
+	slices.SortFunc(stored, func(a, b *file) int { return cmp.Compare(a.checkoutPath, b.checkoutPath) })
 	return stored, nil
 }
 
-// incomplete tells of what a walk could not list; nil is what is left of such an error.
+// incomplete reports what a walk could not list, and returns nil then. Another error it returns as it is.
 func (r *run) incomplete(err error) error {
 	some, ok := errors.AsType[*walk.IncompleteError](err)
 	if !ok {
@@ -160,15 +133,15 @@ func (r *run) incomplete(err error) error {
 	}
 	r.meter.failed.Add(int64(some.Count))
 	for _, e := range some.Errors {
-		r.Sink.Emit(report.Error{Code: e.Code, Path: e.Path, Message: e.Error()})
+		r.env.Sink.Emit(report.Error{Code: e.Code, Path: e.Path, Message: e.Error()})
 	}
 	return nil
 }
 
-// fileFailed tells of a file that could not be read or sent.
+// fileFailed reports a file that could not be read or sent.
 func (r *run) fileFailed(f *file, err error) {
 	r.meter.failed.Add(1)
-	r.Sink.Emit(report.Error{Code: fileCode(err), Path: f.source, Message: err.Error()})
+	r.env.Sink.Emit(report.Error{Code: fileCode(err), Path: f.source, Message: err.Error()})
 }
 
 // rootsOf makes paths absolute and finds the folder that paths in the checkout are relative to.

@@ -3,18 +3,22 @@ package pipeline
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/submit/settings"
 )
 
 // factsNamespace is where the cache keeps what blend files refer to.
 const factsNamespace = "deps"
 
-// NewTracer joins the tracer to the hash cache, which remembers what a blend file refers to under its
-// digest. With hash set, a blend file whose digest is not known is hashed for it: right for a run that
-// sends the file anyway, and a waste of time for one that only looks.
+// NewTracer joins the tracer to the hash cache, which remembers what a blend file refers to under its digest. With
+// hash set, a blend file whose digest is not known is hashed for it: right for a run that sends the file anyway, and
+// a waste of time for one that only looks. warn is called with what the cache could not keep.
 func NewTracer(cache *hashcache.Cache, hash bool, warn func(error)) (*deps.Tracer, error) {
 	return deps.New(deps.Config{
 		Facts: cache.Facts(factsNamespace),
@@ -36,4 +40,111 @@ func NewTracer(cache *hashcache.Cache, hash bool, warn func(error)) (*deps.Trace
 		},
 		Warn: warn,
 	})
+}
+
+// traceJob finds what a job's blend file needs, and makes the job's settings.
+func (s *submission) traceJob(ctx context.Context, j *jobRun) (err error) {
+	select {
+	case s.tracing <- struct{}{}:
+		defer func() { <-s.tracing }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer s.run.meter.traced.Add(1)
+	j.jobType, _ = s.farm.Type(j.job.Type) // settings.Static has found it
+	if j.job.Blend != "" {
+		if j.trace, err = s.tracer.Trace(ctx, j.job.Blend); err != nil {
+			return err
+		}
+		if err := j.requireScene(); err != nil {
+			return err
+		}
+		facts := evalFacts(&j.trace.Blend, j.job.Scene)
+		j.facts = &facts
+		if err := s.reportTrace(j); err != nil {
+			return err
+		}
+	}
+	if !s.opt.UploadOnly {
+		if err := s.resolveSettings(ctx, j); err != nil {
+			return err
+		}
+		s.warnOfSameOutput(j)
+	}
+	j.state = traced
+	return nil
+}
+
+// resolveSettings makes a job's settings for its job type.
+func (s *submission) resolveSettings(ctx context.Context, j *jobRun) (err error) {
+	j.values, err = settings.Resolve(ctx, settings.Input{Job: j.job, Type: j.jobType, Facts: j.facts, Blender: s.opt.Blender})
+	return err
+}
+
+// requireScene returns an error if the blend file lacks the scene that somebody asked for.
+func (j *jobRun) requireScene() error {
+	if j.job.Scene == "" {
+		return nil
+	}
+	var names []string
+	for _, scene := range j.trace.Blend.Scenes {
+		if scene.Name == j.job.Scene {
+			return nil
+		}
+		names = append(names, scene.Name)
+	}
+	return fmt.Errorf("there is no scene %q in %s, but %s", j.job.Scene, j.job.Blend, strings.Join(names, ", "))
+}
+
+// reportTrace reports what a job needs and does not find, and what is odd about its files; each once for a run.
+func (s *submission) reportTrace(j *jobRun) error {
+	for _, p := range j.trace.Problems {
+		s.warnOnce(report.Warning{Code: p.Code, Path: p.Path, Message: fmt.Sprintf("%s (%s in %s)", p.Message, p.ID, p.UsedBy)})
+	}
+	missing := j.trace.Missing()
+	for _, d := range missing {
+		var chain []string
+		for _, l := range d.Chain {
+			chain = append(chain, l.ID+" of "+l.Blend)
+		}
+		if s.warnOnce(report.Warning{Code: "missing-file", Path: d.Path, Job: j.job.Name, Message: d.Message(), Chain: chain}) {
+			s.run.meter.missing.Add(1)
+		}
+	}
+	if s.opt.NeedAll && len(missing) > 0 {
+		return fmt.Errorf("%d files that it needs are missing, %s among them", len(missing), missing[0].Path)
+	}
+	return nil
+}
+
+// warnOfSameOutput warns of a job that would render over the frames of another blend file. Two jobs of one file may
+// well share the frames among them.
+func (s *submission) warnOfSameOutput(j *jobRun) {
+	output, _ := j.values["render_output_path"].(string)
+	if output == "" || j.job.Blend == "" {
+		return
+	}
+	s.mu.Lock()
+	other, taken := s.outputs[output]
+	if !taken {
+		s.outputs[output] = j.job.Blend
+	}
+	s.mu.Unlock()
+	if taken && other != j.job.Blend {
+		s.run.env.Sink.Emit(report.Warning{Code: "same-output", Path: j.job.Blend, Job: j.job.Name,
+			Message: fmt.Sprintf("it renders to %s, and so does %s: one may overwrite the frames of the other; give the jobs different names", output, other)})
+	}
+}
+
+// warnOnce reports a warning, unless one of the same code and path was reported before.
+func (s *submission) warnOnce(w report.Warning) (first bool) {
+	s.mu.Lock()
+	key := w.Code + "\x00" + w.Path
+	first = !s.warned[key]
+	s.warned[key] = true
+	s.mu.Unlock()
+	if first {
+		s.run.env.Sink.Emit(w)
+	}
+	return first
 }

@@ -16,24 +16,24 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// gaveUp tells whether an error is about the run as a whole, and not about one file or job. A Manager that is
-// away is: whoever tells of it has waited for it patiently, and the other jobs would wait as long in vain.
-func gaveUp(ctx context.Context, err error) bool {
+// abortsRun reports whether an error is about the run as a whole, and not about one file or job. That the Manager is
+// away is about the run: the request that failed was tried again for minutes, and other jobs would wait as long in vain.
+func abortsRun(ctx context.Context, err error) bool {
 	var (
 		up   *uploader.GaveUpError
 		away *flamenco.UnreachableError
-		own  *ownError
+		own  *jobOnlyError
 	)
 	return ctx.Err() != nil || errors.As(err, &up) || errors.As(err, &away) && !errors.As(err, &own)
 }
 
-// ownError is what keeps one job from a Manager that takes others meanwhile, such as a million tasks. It is not about
-// the run.
-type ownError struct{ error }
+// jobOnlyError keeps one job from a Manager that took others meanwhile, such as a job of a million tasks. It is not
+// about the run.
+type jobOnlyError struct{ error }
 
-func (e *ownError) Unwrap() error { return e.error }
+func (e *jobOnlyError) Unwrap() error { return e.error }
 
-// fileCode is the "code" of an error event about a file.
+// fileCode returns the "code" of an error event about a file.
 func fileCode(err error) string {
 	var (
 		walked *walk.Error
@@ -54,7 +54,7 @@ func fileCode(err error) string {
 	return "file"
 }
 
-// jobCode is the "code" of an error event about a job.
+// jobCode returns the "code" of an error event about a job.
 func jobCode(err error) string {
 	var (
 		refused   *once.RefusedError
@@ -78,7 +78,7 @@ func jobCode(err error) string {
 	return "job"
 }
 
-// walkWarning tells of something that a walk met.
+// walkWarning reports something that a walk met.
 func (r *run) walkWarning(w walk.Warning) {
-	r.Sink.Emit(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message})
+	r.env.Sink.Emit(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message})
 }

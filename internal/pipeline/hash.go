@@ -1,0 +1,131 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flsync/flsync/submit/settings"
+)
+
+// hashJob takes the digests of a planned job's files and its fingerprint, and skips it if the Manager has it. The
+// files go to the store as soon as their digests are known, unless all digests together may show that nothing is
+// to be sent.
+func (s *submission) hashJob(ctx context.Context, j *jobRun) error {
+	send := true
+	if !s.opt.UploadOnly {
+		if err := s.checkJob(ctx, j); err != nil {
+			return err
+		}
+		_, found, err := s.poster.Find(ctx, j.job.Key)
+		if err != nil {
+			return err
+		}
+		send = !found || s.opt.Force
+	}
+	if err := s.hashFiles(ctx, j.files, send); err != nil {
+		return err
+	}
+	j.state = hashed
+	if s.opt.UploadOnly {
+		return nil
+	}
+	if err := j.findFingerprint(); err != nil {
+		return err
+	}
+	return s.skipIfThere(ctx, j)
+}
+
+// hashFiles returns when the digests of all files are known.
+func (s *submission) hashFiles(ctx context.Context, files []*file, send bool) error {
+	var copies errgroup.Group
+	copies.SetLimit(s.run.env.hashWorkers())
+	rewritten := func(f *file) bool { return f.change != nil && !s.run.env.DryRun } // a dry run writes nothing
+	for _, f := range files {
+		if rewritten(f) {
+			copies.Go(func() error {
+				if err := s.rewrite(ctx, f, send); err != nil {
+					return fmt.Errorf("%s: %w", f.source, err)
+				}
+				return nil
+			})
+		}
+	}
+	for _, f := range files {
+		if !rewritten(f) {
+			f.digest = s.digests.get(ctx, f.source, send)
+		}
+	}
+	err := copies.Wait()
+	for _, f := range files {
+		if f.digest != nil && err == nil {
+			if _, err = f.digest.wait(ctx); err != nil {
+				err = fmt.Errorf("%s: %w", f.source, err)
+			}
+		}
+	}
+	return err
+}
+
+// rewrite makes the copy of a blend file with other paths that is sent in its place.
+func (s *submission) rewrite(ctx context.Context, f *file, send bool) error {
+	original := s.digests.get(ctx, f.source, false)
+	sum, err := original.wait(ctx)
+	if err != nil {
+		return err
+	}
+	s.run.sender.drop(original.takeContent())
+	source, err := s.rewrites.Rewritten(ctx, *f.change, hex.EncodeToString(sum[:]))
+	if err != nil {
+		return err
+	}
+	f.source, f.digest = source, s.digests.get(ctx, source, send)
+	return nil
+}
+
+// findFingerprint computes the fingerprint of a job whose files' digests are known.
+func (j *jobRun) findFingerprint() (err error) {
+	j.fingerprint, err = settings.Fingerprint(j.jobType, j.values, j.blendAt, specsOf(j.files))
+	return err
+}
+
+// storeJob hands what is not yet sent to the store, and waits until the store has all files of a job. A dry run and
+// a run that only uploads end there.
+func (s *submission) storeJob(ctx context.Context, j *jobRun) error {
+	for _, f := range j.files {
+		s.run.sender.send(ctx, f.source, f.digest)
+	}
+	var errs []error
+	for _, f := range j.files {
+		if err := s.run.sender.waitStored(ctx, f); err != nil {
+			if abortsRun(ctx, err) {
+				return err
+			}
+			if f.digest.countFailure() {
+				s.run.meter.failed.Add(1)
+			}
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	switch {
+	case s.opt.UploadOnly:
+		j.state = ended
+		return nil
+	case s.run.env.DryRun:
+		s.reportWouldSubmit(j)
+		j.state = ended
+		return nil
+	}
+	j.state = stored
+	if slices.ContainsFunc(j.files, func(f *file) bool { return f.digest.hasChanged() }) {
+		return j.findFingerprint()
+	}
+	return nil
+}

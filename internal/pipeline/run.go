@@ -1,0 +1,97 @@
+package pipeline
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/report"
+)
+
+// run holds what [Sync] and [Submit] have in common: the store, the files on their way into it, and the counts.
+type run struct {
+	env       Env
+	store     store
+	sender    *sender
+	meter     meter
+	checkouts checkoutList
+
+	stopProgress context.CancelFunc
+	stages       chan []report.StageTimes // receives one value after stopProgress
+}
+
+// checkoutList collects what the summary lists.
+type checkoutList struct {
+	mu   sync.Mutex
+	list []report.Checkout
+}
+
+func (l *checkoutList) add(c report.Checkout) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, c)
+}
+
+// openRun opens the store and starts to report progress. With checksOut set, the run makes a checkout of whatever it
+// sends: files that an earlier run saw in the store are then not asked about again, because a failing checkout
+// reveals that they are gone. The caller must call close.
+func openRun(ctx context.Context, env Env, checksOut bool) (*run, error) {
+	r := &run{env: env, stages: make(chan []report.StageTimes, 1)}
+	r.meter.began = time.Now()
+	r.sender = &sender{cache: env.Cache, meter: &r.meter, sources: make(map[[32]byte]string)}
+	opened, err := openShaman(ctx, env, checksOut, &r.meter, r.sender.reopen)
+	if err != nil {
+		return nil, err
+	}
+	r.store, r.sender.store = opened, opened
+	r.meter.inFlight = func() int { return r.store.stats().InFlight }
+	progress, stop := context.WithCancel(ctx)
+	r.stopProgress = stop
+	go func() { r.stages <- r.meter.watch(progress, env.Sink) }()
+	return r, nil
+}
+
+// close waits for the store and returns the run's counts. err is how the work before it ended: after an error, what
+// is still on its way to the store is dropped. The error is err, that of the store, or that of [meter.result].
+func (r *run) close(err error) (report.Summary, error) {
+	cerr := r.store.close(err != nil)
+	if err == nil {
+		err = cerr
+	}
+	r.stopProgress()
+	stages := <-r.stages
+	if err == nil {
+		err = r.meter.result()
+	}
+	summary := r.meter.summary(r.store.stats())
+	summary.Stages = stages
+	summary.Checkouts = append(summary.Checkouts, r.checkouts.list...)
+	return summary, err
+}
+
+// checkOut makes a checkout of files and reports it. record gets each path before it is asked for.
+func (r *run) checkOut(ctx context.Context, requested string, files []*file, record func(path string) error) (string, error) {
+	r.meter.toCheckout.Add(1)
+	path, err := r.store.checkOut(ctx, requested, specsOf(files), record)
+	if err != nil {
+		return "", err
+	}
+	r.meter.checkouts.Add(1)
+	c := report.Checkout{Requested: requested, Path: path, Files: len(files)}
+	if r.env.Folder != nil {
+		c.Folder = r.env.Folder(path)
+	}
+	r.checkouts.add(c)
+	r.env.Sink.Emit(c)
+	return path, nil
+}
+
+// specsOf describes files as the Manager wants them described.
+func specsOf(files []*file) []api.ShamanFileSpec {
+	specs := make([]api.ShamanFileSpec, len(files))
+	for i, f := range files {
+		specs[i] = f.spec()
+	}
+	return specs
+}

@@ -1,0 +1,99 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/uploader"
+)
+
+// A store takes the contents of files to where the farm's workers read them, and makes folders of them for jobs. Its
+// methods may be called from any goroutine. The one implementation is [shaman].
+type store interface {
+	// put sees to it that the store has a content. It returns at once, unless very much is under way; the store
+	// owns b from then on.
+	put(ctx context.Context, b uploader.Blob) pending
+
+	// flush returns when all that was put is stored or has failed. The error is about the run as a whole.
+	flush(ctx context.Context) error
+
+	// checkOut makes a folder with files that are in the store, with a name like requested, and returns its path
+	// below the farm's folder of jobs. record is called with each path before the store is asked for it.
+	checkOut(ctx context.Context, requested string, files []api.ShamanFileSpec, record func(path string) error) (string, error)
+
+	// close waits for what is under way, or drops it with abandon set.
+	close(abandon bool) error
+
+	// stats counts what was put; after close the counts are final.
+	stats() uploader.Stats
+}
+
+// pending is a content on its way to the store.
+type pending interface {
+	// Wait returns nil when the store has the content. An error that wraps [uploader.ErrChanged] says that the
+	// file is no longer what was put.
+	Wait(ctx context.Context) error
+
+	// Failed reports whether Wait would return an error at once.
+	Failed() bool
+}
+
+// shaman is the store of a Manager whose Shaman is enabled.
+type shaman struct {
+	uploader *uploader.Uploader
+	abandon  context.CancelFunc
+
+	facts   *hashcache.Facts // what each Manager was seen to have
+	manager []byte
+	earlier uploader.Seen
+}
+
+// seenStored is the namespace in which the cache keeps what each Manager was seen to have.
+const seenStored = "seen stored 1"
+
+// openShaman opens the Manager's store. See [openRun] for checksOut. reopen finds a content again that the store has
+// lost since it was put.
+func openShaman(ctx context.Context, env Env, checksOut bool, observer uploader.Observer,
+	reopen func(context.Context, api.ShamanFileSpec) (uploader.Blob, error)) (*shaman, error) {
+	s := &shaman{facts: env.Cache.Facts(seenStored), manager: []byte(env.Manager.URL())}
+	s.earlier, _ = s.facts.Get(s.manager)
+	config := env.Upload
+	config.CheckOnly = env.DryRun
+	if checksOut && !env.DryRun {
+		config.Seen = s.earlier
+	}
+	config.Observer = observer
+	config.Reopen = func(spec api.ShamanFileSpec) (uploader.Blob, error) { return reopen(ctx, spec) }
+	sending, abandon := context.WithCancel(ctx)
+	var err error
+	if s.uploader, err = uploader.New(sending, env.Manager, config); err != nil {
+		abandon()
+		return nil, err
+	}
+	s.abandon = abandon
+	return s, nil
+}
+
+func (s *shaman) put(ctx context.Context, b uploader.Blob) pending { return s.uploader.Ensure(ctx, b) }
+
+func (s *shaman) flush(ctx context.Context) error { return s.uploader.Flush(ctx) }
+
+func (s *shaman) stats() uploader.Stats { return s.uploader.Stats() }
+
+func (s *shaman) checkOut(ctx context.Context, requested string, files []api.ShamanFileSpec, record func(string) error) (string, error) {
+	return s.uploader.RecordedCheckout(ctx, requested, files, record)
+}
+
+func (s *shaman) close(abandon bool) error {
+	if abandon {
+		s.abandon()
+	}
+	err := s.uploader.Close()
+	s.abandon()
+	if now := s.uploader.Seen(s.earlier, time.Now()); now != nil {
+		s.facts.Put(s.manager, now)
+	}
+	return err
+}
