@@ -18,14 +18,6 @@ func (m *Manager) getVersion(q *request) error {
 	})
 }
 
-func (m *Manager) getOpenAPI(q *request) error {
-	doc, err := apiDocument()
-	if err != nil {
-		return err
-	}
-	return q.reply(doc.json)
-}
-
 // getFarmStatus sums up what workers and jobs do.
 func (m *Manager) getFarmStatus(q *request) error {
 	report := api.FarmStatusReport{}

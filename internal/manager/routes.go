@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // handler answers one operation. An error that it returns becomes the reply; see [Manager.fail].
@@ -14,8 +16,8 @@ type handler func(*request) error
 type operation struct {
 	id       string
 	method   string
-	segments []string // of the path; a parameter is "{name}"
-	body     *requestBody
+	segments []string              // of the path; a parameter is "{name}"
+	body     *openapi3.RequestBody // nil when the operation has none
 	handle   handler
 }
 
@@ -92,22 +94,27 @@ func (m *Manager) handlers() map[string]handler {
 func (m *Manager) newRoutes() ([]*operation, error) {
 	doc, err := apiDocument()
 	if err != nil {
-		return nil, fmt.Errorf("manager: API document: %w", err)
+		return nil, err
 	}
 	handlers := m.handlers()
 	var routes []*operation
-	for _, described := range doc.operations {
-		handle, ok := handlers[described.id]
-		if !ok {
-			return nil, fmt.Errorf("manager: nothing answers operation %q", described.id)
+	for path, item := range doc.Paths.Map() {
+		for method, described := range item.Operations() {
+			op := &operation{
+				id: described.OperationID, method: method, segments: strings.Split(path, "/"), handle: handlers[described.OperationID],
+			}
+			if op.handle == nil {
+				return nil, fmt.Errorf("nothing answers operation %q", op.id)
+			}
+			if described.RequestBody != nil {
+				op.body = described.RequestBody.Value
+			}
+			routes = append(routes, op)
+			delete(handlers, op.id)
 		}
-		delete(handlers, described.id)
-		routes = append(routes, &operation{
-			id: described.id, method: described.method, segments: strings.Split(described.path, "/"), body: described.body, handle: handle,
-		})
 	}
 	for id := range handlers {
-		return nil, fmt.Errorf("manager: the API document has no operation %q", id)
+		return nil, fmt.Errorf("the API document has no operation %q", id)
 	}
 	return routes, nil
 }

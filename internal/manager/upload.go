@@ -240,8 +240,8 @@ func (m *Manager) requirements(q *request) error {
 	return q.reply(reply)
 }
 
-// decodeFiles is decode for the long lists of Shaman: only what looks wrong is held against the API document, which
-// takes ten times as long as reading it.
+// decodeFiles is decode for the long lists of Shaman. It validates only lists that look wrong, because validation takes
+// ten times as long as reading.
 func (q *request) decodeFiles(value any, files *[]api.ShamanFileSpec) error {
 	data, err := q.body()
 	if err != nil {
@@ -251,13 +251,7 @@ func (q *request) decodeFiles(value any, files *[]api.ShamanFileSpec) error {
 	if isJSON && json.Unmarshal(data, value) == nil && *files != nil && !anySuspicious(*files) {
 		return nil
 	}
-	if _, err := q.check(data); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, value); err != nil {
-		return refuse(http.StatusBadRequest, "invalid format")
-	}
-	return nil
+	return q.decodeBody(data, value)
 }
 
 func anySuspicious(files []api.ShamanFileSpec) bool {
