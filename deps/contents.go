@@ -254,7 +254,7 @@ func (c *collector) idName() string {
 
 // add takes in a reference that the data-block being read holds.
 func (c *collector) add(r Reference) {
-	if r.Path == "" && r.Form != FormDiskCache || len(c.Refs) > maxRefs {
+	if r.Path == "" && r.Form != FormDiskCache && r.Form != FormMadeUp || len(c.Refs) > maxRefs {
 		return
 	}
 	r.ID = c.idName()

@@ -86,6 +86,9 @@ const (
 func (x *expander) look(r *Reference, base string) expansion {
 	folder := folderOf(base)
 	var target string
+	if r.Form == FormMadeUp {
+		return expansion{}
+	}
 	if r.Form == FormDiskCache {
 		target = folder + "/blendcache_" + stem(base)
 	} else if target = blenderPath(r.Path, folder, x.windows); target == "" {
@@ -126,6 +129,8 @@ func (x *expander) look(r *Reference, base string) expansion {
 		x.folders(&e, target, "meta", "blobs", "bdata")
 	case FormProxies:
 		x.everything(&e, target, maxProxyDepth)
+	case FormMade:
+		x.made(&e, target, r.Name)
 	case FormElbeem:
 		prefix := ""
 		if !strings.HasSuffix(r.Path, "/") && !strings.HasSuffix(r.Path, `\`) {
@@ -139,6 +144,27 @@ func (x *expander) look(r *Reference, base string) expansion {
 		e.missing, e.wrong = nil, ""
 	}
 	return e
+}
+
+// made adds the files that a path which nodes put together may lead to: those whose names begin and end as it does.
+func (x *expander) made(e *expansion, target, tail string) {
+	head := target
+	if i := strings.IndexByte(target, '{'); i >= 0 {
+		head, tail = target[:i], target[strings.LastIndexByte(target, '}')+1:]
+	}
+	folder := folderOf(head)
+	if x.disk.stat(target) == isFolder {
+		folder = target
+	}
+	for _, entry := range x.disk.list(folder) {
+		name := below(folder, entry.name)
+		if !entry.folder && strings.HasPrefix(name, head) && strings.HasSuffix(name, tail) {
+			e.files = append(e.files, name)
+		}
+	}
+	if len(e.files) == 0 {
+		e.missing = append(e.missing, target)
+	}
 }
 
 // oceanFrame is the name of a file of a baked ocean.

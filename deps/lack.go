@@ -136,8 +136,32 @@ func (r *run) lacks() {
 		r.trace.Lacks = append(r.trace.Lacks, newLack(LackTooMany, &d,
 			"%d paths of libraries were not followed, such as %s: links to folders lead to the same files again and again", len(r.tooMany), d.Path))
 	}
+	r.madeUp()
 	r.contents()
 	if s := r.trace.Blend.Active(); s != nil {
 		r.holes(s.FrameStart, s.FrameEnd, max(s.FrameStep, 1))
+	}
+}
+
+// madeUp tells of paths that nodes put together.
+func (r *run) madeUp() {
+	for _, v := range r.visits {
+		told := map[string]bool{}
+		for i := range v.uses {
+			use := &v.uses[i]
+			if use.Form != FormMadeUp || told[use.ID] {
+				continue
+			}
+			told[use.ID] = true
+			files := 0
+			for k := range v.uses {
+				if other := &v.uses[k]; other.ID == use.ID && other.Form == FormMade {
+					files += len(other.Files)
+				}
+			}
+			d := Dependency{Path: native(v.path), UsedBy: native(v.path), ID: use.ID, Field: use.Field}
+			r.trace.Lacks = append(r.trace.Lacks, newLack(LackMadeUp, &d,
+				"nodes of %s in %s put together the path of a file: %d files fit what is known of it", use.ID, d.Path, files))
+		}
 	}
 }

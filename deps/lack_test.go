@@ -201,3 +201,12 @@ func TestManyNamesOfOneSequence(t *testing.T) {
 		}
 	}
 }
+
+// TestMadeUp tells of each group in which nodes put a path together.
+func TestMadeUp(t *testing.T) {
+	got := lacksOf(t, "b522/55-import-nodes/main.blend", LackMadeUp, func(l *Lack) string { return l.ID + ": " + l.Message[strings.LastIndex(l.Message, ":")+2:] })
+	want := []string{"NTformat: 3 files fit what is known of it", "NTjoin: 3 files fit what is known of it"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("-want +got:\n" + diff)
+	}
+}

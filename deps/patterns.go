@@ -127,6 +127,9 @@ func (r *Reference) Cut(path string) (folder, rest string) {
 			}
 		}
 	}
+	if i := strings.IndexByte(path, '{'); r.Form == FormMade && i >= 0 {
+		end = i
+	}
 	folder, _ = splitPath(path[:end])
 	return folder, path[len(folder):]
 }

@@ -122,6 +122,11 @@ const (
 	// FormProxies: the path is a folder in which everything is proxies of one
 	// film or clip.
 	FormProxies
+	// FormMade: nodes put a path together of which this is a part: the start, or a text with {} in it. Name is how it
+	// ends, "" where that is not known.
+	FormMade
+	// FormMadeUp: nodes put a path together. It leads to nothing itself, see FormMade.
+	FormMadeUp
 
 	formsEnd
 )

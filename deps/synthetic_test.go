@@ -42,11 +42,11 @@ const dna5 = `
 	bNodeSocketValueString: int subtype; char value[1024]
 	bNodeSocket: bNodeSocket *next; bNodeSocket *prev; char identifier[64]; short in_out; void *default_value
 	NodeInputString: char *string
-	bNode: bNode *next; bNode *prev; ListBase inputs; ListBase outputs; void *storage
+	bNode: bNode *next; bNode *prev; char idname[64]; ID *id; ListBase inputs; ListBase outputs; void *storage
 	bNodeLink: bNodeLink *next; bNodeLink *prev; bNode *fromnode; bNode *tonode; bNodeSocket *fromsock; bNodeSocket *tosock
 	bNodeTreeInterfaceSocket: char *identifier; void *socket_data
 	bNodeTree: ID id; ListBase nodes; ListBase links
-	ModifierData: ModifierData *next; ModifierData *prev; int type
+	ModifierData: ModifierData *next; ModifierData *prev; int type; IDProperty *system_properties
 	NodesModifierSettings: IDProperty *properties
 	NodesModifierBake: int id; int flag; int8_t bake_target; char *directory; void *packed
 	NodesModifierData: ModifierData modifier; bNodeTree *node_group; NodesModifierSettings settings; char *simulation_bake_directory; int8_t bake_target; NodesModifierBake *bakes
@@ -80,6 +80,9 @@ func contentsOf(t testing.TB, data []byte) *Contents {
 func named(refs []Reference) []string {
 	var list []string
 	for _, r := range refs {
+		if r.Path == "" && r.Form == FormFile {
+			continue // a string that turned out to be no path
+		}
 		s := strings.TrimSpace(r.ID + " " + r.Field + " " + r.Path)
 		if r.Name != "" {
 			s += " + " + r.Name
@@ -200,8 +203,9 @@ func TestNodePaths(t *testing.T) {
 	const in, out = 1, 2
 	f := blendtest.New(form5, dna5)
 	f.Block("NT", "bNodeTree", 0x10, values{"id.name": "NTimport"})
+	f.Block("DATA", "bNode", 0x180, values{"inputs.first": uint64(0x100), "outputs.first": uint64(0x140)})
 	socket := func(old, value uint64, direction, subtype int, text string) {
-		f.Block("DATA", "bNodeSocket", old, values{"in_out": direction, "default_value": value})
+		f.Block("DATA", "bNodeSocket", old, values{"in_out": direction, "default_value": value, "next": old + 0x10})
 		f.Block("DATA", "bNodeSocketValueString", value, values{"subtype": subtype, "value": text})
 	}
 	socket(0x100, 0x101, in, subtypeFile, "//geo/socket.obj")  // not linked
@@ -214,8 +218,9 @@ func TestNodePaths(t *testing.T) {
 	f.Raw("DATA", 0x202, []byte("//geo/string.obj\x00"))
 	f.Block("DATA", "bNodeLink", 0x300, values{"fromnode": uint64(0x200), "tosock": uint64(0x110)})
 	f.Block("DATA", "bNode", 0x210, values{"inputs.first": uint64(0x211)})
-	f.Block("DATA", "bNodeSocket", 0x211, values{"next": uint64(0x212), "in_out": in})
-	f.Block("DATA", "bNodeSocket", 0x212, values{"in_out": in})
+	f.Block("DATA", "bNodeSocket", 0x211, values{"next": uint64(0x212), "in_out": in, "default_value": uint64(0x213)})
+	f.Block("DATA", "bNodeSocket", 0x212, values{"in_out": in, "default_value": uint64(0x213)})
+	f.Block("DATA", "bNodeSocketValueString", 0x213, values{"value": "//stale"})
 	f.Block("DATA", "bNode", 0x220, values{"storage": uint64(0x221)})
 	f.Block("DATA", "NodeInputString", 0x221, values{"string": uint64(0x222)})
 	f.Raw("DATA", 0x222, []byte("//geo/half\x00"))
@@ -227,22 +232,34 @@ func TestNodePaths(t *testing.T) {
 	f.Block("DATA", "bNodeSocketValueString", 0x402, values{"subtype": subtypeFile, "value": "//geo/default.obj"})
 
 	f.Block("OB", "Object", 0x20, values{"id.name": "OBimporter"})
-	f.Block("DATA", "NodesModifierData", 0x500, values{"node_group": uint64(0x10), "settings.properties": uint64(0x510)})
+	f.Block("DATA", "NodesModifierData", 0x500, values{"node_group": uint64(0x10), "settings.properties": uint64(0x510), "modifier.system_properties": uint64(0x600)})
 	f.Block("DATA", "IDProperty", 0x510, values{"type": propGroup, "data.group.first": uint64(0x520)})
 	f.Block("DATA", "IDProperty", 0x520, values{"type": propString, "name": "Socket_2", "data.pointer": uint64(0x521), "next": uint64(0x530)})
 	f.Raw("DATA", 0x521, []byte("//geo/input.obj\x00"))
 	f.Block("DATA", "IDProperty", 0x530, values{"type": propString, "name": "Socket_3", "data.pointer": uint64(0x531), "next": uint64(0x540)})
-	f.Raw("DATA", 0x531, []byte("//geo/perhaps.obj\x00"))
+	f.Raw("DATA", 0x531, []byte("//geo/no path.obj\x00"))
 	f.Block("DATA", "IDProperty", 0x540, values{"type": propString, "name": "Socket_4", "data.pointer": uint64(0x541)})
 	f.Raw("DATA", 0x541, []byte("hello\x00"))
+	group := func(old, first, next uint64, name string) {
+		f.Block("DATA", "IDProperty", old, values{"type": propGroup, "name": name, "data.group.first": first, "next": next})
+	}
+	group(0x600, 0x610, 0, "")
+	group(0x610, 0x620, 0x650, "inputs")
+	group(0x620, 0x630, 0, "Socket_2")
+	f.Block("DATA", "IDProperty", 0x630, values{"type": propString, "name": "value", "data.pointer": uint64(0x631)})
+	f.Raw("DATA", 0x631, []byte("//geo/new.obj\x00"))
+	group(0x650, 0x660, 0, "outputs")
+	group(0x660, 0x670, 0, "Socket_2")
+	f.Block("DATA", "IDProperty", 0x670, values{"type": propString, "name": "value", "data.pointer": uint64(0x631)})
 
 	wantRefs(t, f,
+		"NTimport bNodeSocketValueString.value //geo/default.obj (optional)",
 		"NTimport bNodeSocketValueString.value //geo/socket.obj",
 		"NTimport NodeInputString.string //geo/string.obj",
-		"NTimport NodeInputString.string //geo/half (optional)",
-		"NTimport bNodeSocketValueString.value //geo/default.obj (optional)",
+		"NTimport NodeInputString.string //geo/half",
+		"NTimport bNodeSocket (optional)",
 		"OBimporter NodesModifierData.settings //geo/input.obj",
-		"OBimporter NodesModifierData.settings //geo/perhaps.obj (optional)",
+		"OBimporter ModifierData.system_properties //geo/new.obj",
 	)
 }
 

@@ -164,6 +164,190 @@ def holes():
     v.finish(facts=False)
 
 
-for make in (packed, holes):
+OBJ = "v -1 -1 0\nv 1 -1 0\nv 0 1 0\nf 1 2 3\n"
+
+
+class Tree:
+    """A geometry nodes group whose output is the geometry of an import node."""
+
+    def __init__(self, name, inputs=()):
+        self.group = bpy.data.node_groups.new(name, "GeometryNodeTree")
+        self.ids = {}
+        for label, kind, default in inputs:
+            item = self.group.interface.new_socket(label, in_out="INPUT", socket_type="NodeSocketString")
+            if kind:
+                item.subtype = kind
+            item.default_value = default
+            self.ids[label] = item.identifier
+        self.group.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+        self.output = self.node("NodeGroupOutput")
+
+    def node(self, kind):
+        return self.group.nodes.new(kind)
+
+    def link(self, a, b):
+        self.group.links.new(a, b)
+
+    def importer(self, source=None, path=None):
+        n = self.node("GeometryNodeImportOBJ")
+        realize = self.node("GeometryNodeRealizeInstances")
+        self.link(n.outputs[0], realize.inputs[0])
+        self.link(realize.outputs[0], self.output.inputs[0])
+        if path:
+            n.inputs[0].default_value = path
+        if source:
+            self.link(source, n.inputs[0])
+        return n
+
+    def string(self, text):
+        n = self.node("FunctionNodeInputString")
+        n.string = text
+        return n.outputs[0]
+
+    def input(self, label):
+        n = self.node("NodeGroupInput")
+        return n.outputs[label]
+
+    def show(self, **values):
+        ob = add_object(self.group.name, bpy.data.meshes.new(self.group.name))
+        m = ob.modifiers.new("GN", "NODES")
+        m.node_group = self.group
+        bpy.context.view_layer.update()
+        for label, value in values.items():
+            getattr(m.properties.inputs, self.ids[label]).value = value
+        return m
+
+
+def nodes():
+    v = Vector(PREFIX + "55-import-nodes")
+    scene(v)
+
+    def obj(name, why="", status="required"):
+        kit.write(v.at(f"geo/{name}.obj"), OBJ)
+        if status == "forbidden":
+            v.forbidden(f"geo/{name}.obj", why)
+        else:
+            getattr(v, status)(f"geo/{name}.obj", "import", *(["bNodeSocketValueString.value", why] if status == "required" else [why]))
+        return f"//geo/{name}.obj"
+
+    t = Tree("typed")
+    t.importer(path=obj("typed"))
+    t.show()
+    t = Tree("string")
+    t.importer(t.string(obj("string", "from a String node")))
+    t.show()
+    t = Tree("reroute")
+    n = t.node("NodeReroute")
+    t.link(t.string(obj("reroute")), n.inputs[0])
+    t.importer(n.outputs[0])
+    t.show()
+
+    t = Tree("switch")
+    n = t.node("GeometryNodeSwitch")
+    n.input_type = "STRING"
+    n.inputs["False"].default_value, n.inputs["True"].default_value = obj("off"), "//geo/unused and gone.obj"
+    t.importer(n.outputs[0])
+    t.show()
+    t = Tree("switch string")
+    n = t.node("GeometryNodeSwitch")
+    n.input_type = "STRING"
+    n.inputs["Switch"].default_value = True
+    n.inputs["False"].default_value = obj("other branch", "the branch that is not taken", "optional")
+    t.link(t.string(obj("on")), n.inputs["True"])
+    t.importer(n.outputs[0])
+    t.show()
+    t = Tree("menu")
+    n = t.node("GeometryNodeMenuSwitch")
+    n.data_type = "STRING"
+    for item, name in zip([s for s in n.inputs if s.type == "STRING"], ("menu a", "menu b")):
+        item.default_value = obj(name, "", "required")
+    t.importer(n.outputs[0])
+    t.show()
+    t = Tree("index")
+    n = t.node("GeometryNodeIndexSwitch")
+    n.data_type = "STRING"
+    strings = [s for s in n.inputs if s.type == "STRING"]
+    strings[0].default_value, strings[1].default_value = obj("index 0"), obj("index 1", "not chosen", "optional")
+    t.importer(n.outputs[0])
+    t.show()
+
+    t = Tree("modifier", [("Path", "NONE", ""), ("Text", "NONE", "")])
+    t.importer(t.input("Path"))
+    t.show(Path=obj("modifier"), Text=obj("text", "a text that no node takes for a path", "forbidden"))
+    t = Tree("default", [("Path", "NONE", obj("default"))])
+    t.importer(t.input("Path"))
+    t.show()
+    t = Tree("inner", [("Path", "NONE", "")])
+    t.importer(t.input("Path"))
+    inner = t
+    t = Tree("outer", [("Where", "NONE", "")])
+    for text in (obj("typed at a group"), None):
+        n = t.node("GeometryNodeGroup")
+        n.node_tree = inner.group
+        if text:
+            n.inputs[0].default_value = text
+        else:
+            t.link(t.input("Where"), n.inputs[0])
+        t.link(n.outputs[0], t.output.inputs[0])
+    t.show(Where=obj("through two groups"))
+
+    t = Tree("curves")
+    n = t.node("GeometryNodeStringToCurves")
+    n.inputs["String"].default_value = obj("curves", "a text to show", "forbidden")
+    t.link(n.outputs[0], t.output.inputs[0])
+    t.show()
+
+    def frame(t):
+        return t.node("GeometryNodeInputSceneTime").outputs["Frame"]
+
+    for n in (1, 2, 3):
+        obj(f"made_{n:04}", "a frame number is put into the name")
+        obj(f"joined_{n}", "a frame number is put into the name")
+    obj("made_note.txt", "another suffix", "forbidden")
+    os.rename(v.at("geo/made_note.txt.obj"), v.at("geo/made_note.txt"))
+    v.deps[-1]["path"] = "geo/made_note.txt"
+    t = Tree("format")
+    n = t.node("FunctionNodeFormatString")
+    n.format_items.new("INT", "frame")
+    n.inputs["Format"].default_value = "//geo/made_{frame:04}.obj"
+    t.link(frame(t), n.inputs["frame"])
+    t.importer(n.outputs[0])
+    t.show()
+    t = Tree("join")
+    n = t.node("GeometryNodeStringJoin")
+    number = t.node("FunctionNodeValueToString")
+    t.link(frame(t), number.inputs[0])
+    for part in (t.string(".obj"), number.outputs[0], t.string("//geo/joined_")):
+        t.link(part, n.inputs["Strings"])
+    t.importer(n.outputs[0])
+    t.show()
+    v.save()
+
+    kit.empty()
+    t = Tree("linked", [("Path", "NONE", "")])
+    t.importer(t.input("Path"))
+    t.group.use_fake_user = True
+    t2 = Tree("linked typed")
+    t2.importer(path="//geo/of library.obj")
+    t2.group.use_fake_user = True
+    ids = t.ids
+    v.save("lib/kit.blend")
+    v.reopen()
+    groups = kit.link(v.at("lib/kit.blend"), "node_groups", "linked", "linked typed")
+    for g, values in zip(groups, ({"Path": "//geo/at the modifier.obj"}, {})):
+        t = Tree.__new__(Tree)
+        t.group, t.ids = g, ids
+        t.show(**values)
+    for name in ("of library", "at the modifier"):
+        kit.write(v.at(f"lib/geo/{name}.obj"), OBJ)
+        v.required(f"lib/geo/{name}.obj", "import", "bNodeSocketValueString.value", "// is the folder of the group's library")
+        kit.write(v.at(f"geo/{name}.obj"), OBJ)
+        v.forbidden(f"geo/{name}.obj", "beside the shot, not the library")
+    v.required("lib/kit.blend", "library", "Library.name")
+    v.save()
+    v.finish(facts=False)
+
+
+for make in (packed, holes) + ((nodes,) if PREFIX else ()):
     if not ONLY or make.__name__ in ONLY:
         make()
