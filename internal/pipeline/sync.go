@@ -78,6 +78,9 @@ func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclud
 		err := walk.Walk(working, walk.Options{Root: root, Exclude: exclude, Warn: r.walkWarning}, func(w walk.File) error {
 			r.meter.foundFile(w.Info.Size())
 			f := &file{source: w.Path, checkoutPath: joinSlash(prefix, w.Rel)}
+			if w.Path == root { // a single file
+				f.checkoutPath = prefix
+			}
 			if err := uploader.CheckPath(f.checkoutPath); err != nil { // one odd name is no reason to send nothing
 				r.fileFailed(f, err)
 				return nil
