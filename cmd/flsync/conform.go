@@ -37,7 +37,7 @@ func (a *app) conformCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "conform EDIT",
 		Short: "Make a manifest of the shots and frames that an edit uses",
-		Long: `Reads an edit (.otio, .edl or .csv), finds the blend file behind each clip, and writes a manifest with
+		Long: `Reads an edit (.otio, .edl, .csv, or a .blend file's video sequencer), finds the blend file behind each clip, and writes a manifest with
 the frames that the cut shows. Several uses of a shot become one job with all their frames.
 
 The template of --map names pieces in braces. Pieces come from --match patterns with named groups, and
@@ -88,13 +88,13 @@ func (s *session) conform(ctx context.Context, f *conformFlags, edit string) err
 		return err
 	}
 	f.rules.Scene = func(path string) (conform.Scene, error) { return sceneOf(ctx, tracer, path) }
-	plan, err := f.plan(edit)
+	plan, err := f.plan(ctx, tracer, edit)
 	if err != nil {
 		return err
 	}
 	found := len(plan.Shots)
 	if f.since != "" {
-		before, err := f.plan(f.since)
+		before, err := f.plan(ctx, tracer, f.since)
 		if err != nil {
 			return err
 		}
@@ -152,13 +152,8 @@ func (f *conformFlags) parse() error {
 	return nil
 }
 
-func (f *conformFlags) plan(edit string) (*conform.Conform, error) {
-	file, err := os.Open(edit)
-	if err != nil {
-		return nil, usageError(err)
-	}
-	defer file.Close()
-	read, err := conform.Read(edit, file, f.read)
+func (f *conformFlags) plan(ctx context.Context, tracer *deps.Tracer, edit string) (*conform.Conform, error) {
+	read, err := f.readEdit(ctx, tracer, edit)
 	if err != nil {
 		return nil, usageError(err)
 	}
@@ -167,6 +162,25 @@ func (f *conformFlags) plan(edit string) (*conform.Conform, error) {
 		return nil, usageError(err)
 	}
 	return plan, nil
+}
+
+func (f *conformFlags) readEdit(ctx context.Context, tracer *deps.Tracer, edit string) (*conform.Edit, error) {
+	if strings.EqualFold(filepath.Ext(edit), ".blend") {
+		shown, err := tracer.Edit(ctx, edit)
+		if err != nil {
+			return nil, err
+		}
+		if len(shown.Strips) == 0 {
+			return nil, fmt.Errorf("%s: scene %s: %w", edit, shown.Scene, conform.ErrNoPicture)
+		}
+		return stripsToEdit(shown), nil
+	}
+	file, err := os.Open(edit)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return conform.Read(edit, file, f.read)
 }
 
 // writeManifest writes the manifest, or with --json an event for each shot.

@@ -73,6 +73,11 @@ type Options struct {
 	Cuts bool
 }
 
+// NewRange returns the range of n frames from start on, at rate frames a second.
+func NewRange(start, n int64, rate Rational) Range {
+	return Range{Start: frames(start), Duration: frames(n), Rate: rate}
+}
+
 // readers by the ending of the file's name.
 func readers() map[string]Reader {
 	return map[string]Reader{".otio": readOTIO, ".edl": readEDL, ".csv": readCSV, ".txt": readCSV}
@@ -177,11 +182,15 @@ func isImage(name string) bool { return imageEnding().MatchString(name) }
 
 var (
 	imageEnding = pattern(`(?i)\.(exr|png|jpe?g|tiff?|dpx|cin|tga|bmp|hdr|webp|jp2|sgi|rgb)$`)
+	lastNumber  = pattern(`(\d{1,9})\.\w+$`)
 	bracketed   = pattern(`\[(\d{1,9})-\d+\]\.\w+$`)
 )
 
-// bracketNumber returns the first frame that a name such as x.[1005-1056].exr says.
+// bracketNumber returns the first frame that a name such as x.[1005-1056].exr says; nil if it says none.
 func bracketNumber(file string) *int64 { return firstNumber(bracketed(), file) }
+
+// ImageNumber returns the frame number in the name of an image of a sequence, such as x.1005.exr; nil if it has none.
+func ImageNumber(file string) *int64 { return firstNumber(lastNumber(), file) }
 
 func firstNumber(re *regexp.Regexp, text string) *int64 {
 	m := re.FindStringSubmatch(text)

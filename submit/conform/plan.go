@@ -124,12 +124,9 @@ func Plan(edit *Edit, r Rules) (*Conform, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	var m *mapping
-	if slices.ContainsFunc(edit.Clips, func(c Clip) bool { return c.Blend == "" }) {
-		var err error
-		if m, err = newMapping(r.Map, r.Patterns); err != nil {
-			return nil, err
-		}
+	m, err := newMapping(r.Map, r.Patterns)
+	if err != nil && !slices.ContainsFunc(edit.Clips, func(c Clip) bool { return c.Blend != "" }) && len(edit.Clips) > 0 {
+		return nil, err
 	}
 	p := planner{Rules: r, fps: Rate(r.FPS), scenes: make(map[string]*Scene), noted: make(map[string]bool)}
 	p.plan.Problems = slices.Clone(edit.Problems)
@@ -161,7 +158,11 @@ func Plan(edit *Edit, r Rules) (*Conform, error) {
 // clip returns the blend file behind a clip, and the frames of it that are to be rendered.
 func (p *planner) clip(m *mapping, c Clip) (string, Span, error) {
 	blend, err := p.below(c.Blend)
-	if c.Blend == "" {
+	switch {
+	case c.Blend != "":
+	case m == nil:
+		err = errors.New("the edit does not name its blend file, and there is no --map")
+	default:
 		blend, err = m.blend(c)
 	}
 	if err != nil {
