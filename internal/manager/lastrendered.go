@@ -179,7 +179,7 @@ func (m *Manager) replyLastRendered(q *request, jobID string) error {
 		info.Suffixes = append(info.Suffixes, t.name)
 	}
 	smallest := info.Suffixes[len(info.Suffixes)-1] // written last
-	if _, err := m.local.Stat(filepath.Join(dir, smallest)); errors.Is(err, fs.ErrNotExist) {
+	if info, err := m.local.Stat(filepath.Join(dir, smallest)); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return q.empty(http.StatusNoContent)
 	}
 	return q.reply(info)

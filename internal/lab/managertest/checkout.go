@@ -131,7 +131,7 @@ func (s *suite) testCheckoutFails(t *testing.T) {
 	_, err := s.client.ShamanCheckout(t.Context(), api.ShamanCheckout{
 		CheckoutPath: wanted, Files: []api.ShamanFileSpec{stored.spec("a"), missing.spec("b")},
 	})
-	wantStatus(t, err, http.StatusInternalServerError, "unexpected error: unknown files requested in checkout")
+	s.wantStatus(t, err, http.StatusInternalServerError, "unexpected error: unknown files requested in checkout")
 	if s.local {
 		if _, err := os.Stat(filepath.Join(s.storage, filepath.FromSlash(used))); !os.IsNotExist(err) {
 			t.Errorf("the checkout that was there before is still there: %v", err)

@@ -1,10 +1,13 @@
 package managertest_test
 
 import (
+	"net/http/httptest"
 	"os"
 	"testing"
 
+	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/lab/managertest"
+	"github.com/flsync/flsync/internal/manager"
 )
 
 func TestEmbedded(t *testing.T) {
@@ -19,4 +22,27 @@ func TestReal(t *testing.T) {
 		t.Skip("set FLSYNC_TEST_MANAGER to the URL of a Flamenco Manager")
 	}
 	managertest.Run(t, url)
+}
+
+// TestShamanOff runs it against an embedded Manager without Shaman.
+func TestShamanOff(t *testing.T) {
+	url, _ := managertest.Embedded(t, t.TempDir(), func(c *manager.Config) { c.NoShaman = true })
+	managertest.Run(t, url)
+}
+
+// TestOlder runs it against an embedded Manager that answers as older releases do.
+func TestOlder(t *testing.T) {
+	_, m := managertest.Embedded(t, t.TempDir())
+	minors := []int{3, 5, 6, 7, 8}
+	if testing.Short() {
+		minors = []int{5}
+	}
+	for _, minor := range minors {
+		release := api.Release{Major: 3, Minor: minor}
+		t.Run(release.String(), func(t *testing.T) {
+			server := httptest.NewServer(managertest.Older(m, release))
+			defer server.Close()
+			managertest.Run(t, server.URL)
+		})
+	}
 }

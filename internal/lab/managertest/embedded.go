@@ -8,9 +8,13 @@ import (
 )
 
 // Embedded runs an embedded Manager for as long as the test, with its files in dir, and returns its URL.
-func Embedded(t testing.TB, dir string) (url string, m *manager.Manager) {
+func Embedded(t testing.TB, dir string, change ...func(*manager.Config)) (url string, m *manager.Manager) {
 	t.Helper()
-	m, err := manager.New(manager.Config{Dir: dir})
+	cfg := manager.Config{Dir: dir}
+	for _, f := range change {
+		f(&cfg)
+	}
+	m, err := manager.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

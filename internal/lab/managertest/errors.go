@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/flsync/flsync/flamenco/api"
 )
 
 // testErrors sends what is wrong, and compares status and words of the answer. What the Manager checks against its API
@@ -114,19 +116,40 @@ func (s *suite) testErrors(t *testing.T) {
 		{post, "/configuration/setup-assistant", `{"storageLocation":"/x","blenderExecutable":{"input":"b","path":"","source":"path_envvar","is_usable":true,"cause":""}}`, 400, "configuration is incomplete: 'path' or 'input' fields must not be empty", inCode},
 	} {
 		t.Run(test.method+test.path, func(t *testing.T) {
+			s.skipError(t, test.path+test.body)
 			contentType := ""
 			if test.body != "" {
 				contentType = "application/json"
 			}
 			status, reply := s.raw(t, test.method, "/api/v3"+test.path, contentType, test.body)
 			text, coded := message(reply)
+			if !s.latest() { // words, and the status of what routing and validation refuse, are of each release
+				if status != test.status && (test.coded || status/100 != 4) {
+					t.Errorf("%s\nis %d, %s, want %d", test.body, status, reply, test.status)
+				}
+				return
+			}
 			if status != test.status || !strings.HasPrefix(text, test.want) || coded != test.coded {
 				t.Errorf("%s\nis   %d, %s\nwant %d, %s (with code: %v)", test.body, status, reply, test.status, test.want, test.coded)
 			}
 		})
 	}
 	status, reply := s.raw(t, post, "/api/v3/jobs", "text/plain", job+"}")
-	if text, _ := message(reply); status != 400 || text != `request body has an error: header Content-Type has unexpected value "text/plain"` {
+	if text, _ := message(reply); status != 400 || s.latest() && text != `request body has an error: header Content-Type has unexpected value "text/plain"` {
 		t.Errorf("content type: %d %s", status, reply)
+	}
+}
+
+// skipError leaves out errors of operations that the Manager does not have.
+func (s *suite) skipError(t *testing.T, call string) {
+	for part, addition := range map[string]string{
+		"/settag": "setJobTag", "/mass-delete": "deleteJobMass", "initial_status": "SubmittedJob.initial_status",
+	} {
+		if strings.Contains(call, part) && s.lacks(addition) {
+			t.Skipf("%s is since %v", addition, api.Since(addition))
+		}
+	}
+	if strings.Contains(call, "/shaman/") && !s.shaman {
+		t.Skip("Shaman is off")
 	}
 }

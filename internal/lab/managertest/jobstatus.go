@@ -44,6 +44,12 @@ func (s *suite) testJobStatus(t *testing.T) {
 			{api.JobStatusCompleted, api.JobStatusCompleted, queued},
 			{api.JobStatusRequeueing, api.JobStatusQueued, queued},
 		}},
+		{"canceled and failed tasks", []step{
+			{api.JobStatusFailed, api.JobStatusFailed, canceled},
+			{api.JobStatusCompleted, api.JobStatusCompleted, canceled}, // any status follows any other
+			{api.JobStatusPaused, api.JobStatusPaused, canceled},
+			{api.JobStatusRequeueing, api.JobStatusQueued, queued},
+		}},
 		{"no change", []step{{api.JobStatusQueued, api.JobStatusQueued, queued}}},
 		{"resume without requeueing", []step{
 			{api.JobStatusPauseRequested, api.JobStatusPaused, pausedAll},
@@ -55,6 +61,9 @@ func (s *suite) testJobStatus(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			if test.steps[0].to == api.JobStatusPauseRequested && s.lacks("JobStatus=pause-requested") {
+				t.Skip("the Manager cannot pause")
+			}
 			job := echo(s.name(test.name))
 			job.Settings["sleep_repeats"] = 2
 			job.WorkerTag = s.tag(t).ID // keeps every worker away
@@ -96,7 +105,16 @@ func (s *suite) testTaskStatus(t *testing.T) {
 			{1, api.TaskStatusCanceled, api.JobStatusQueued, "canceled canceled queued"},
 			{2, api.TaskStatusCanceled, api.JobStatusCanceled, "canceled canceled canceled"},
 		}},
-		{"one failed", []step{{0, api.TaskStatusFailed, api.JobStatusFailed, "failed canceled canceled"}}},
+		{"one failed", []step{
+			{0, api.TaskStatusFailed, api.JobStatusFailed, "failed canceled canceled"},
+			{0, api.TaskStatusQueued, api.JobStatusFailed, "queued canceled canceled"}, // and waits for ever
+		}},
+		{"queued in a canceled job", []step{
+			{0, api.TaskStatusCanceled, api.JobStatusQueued, "canceled queued queued"},
+			{1, api.TaskStatusCanceled, api.JobStatusQueued, "canceled canceled queued"},
+			{2, api.TaskStatusCanceled, api.JobStatusCanceled, "canceled canceled canceled"},
+			{1, api.TaskStatusQueued, api.JobStatusCanceled, "canceled queued canceled"},
+		}},
 		{"active", []step{
 			{0, api.TaskStatusActive, api.JobStatusActive, "active queued queued"},
 			{0, api.TaskStatusSoftFailed, api.JobStatusActive, "soft-failed queued queued"},

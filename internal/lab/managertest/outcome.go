@@ -105,12 +105,12 @@ func (s *suite) testPictures(t *testing.T) {
 	}
 	picture, err := simworker.Picture("contract")
 	must(t, err)
-	wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/webp", picture), http.StatusBadRequest,
+	s.wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/webp", picture), http.StatusBadRequest,
 		`request body has an error: header Content-Type has unexpected value "image/webp"`)
-	wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/png", nil), http.StatusBadRequest,
+	s.wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/png", nil), http.StatusBadRequest,
 		"request body has an error: value is required but missing")
-	wantStatus(t, session.OutputProduced(t.Context(), "00000000-0000-4000-8000-000000000000", "image/png", picture), http.StatusNotFound, "")
-	wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/png", make([]byte, 25<<20+1)), http.StatusRequestEntityTooLarge,
+	s.wantStatus(t, session.OutputProduced(t.Context(), "00000000-0000-4000-8000-000000000000", "image/png", picture), http.StatusNotFound, "")
+	s.wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/png", make([]byte, 25<<20+1)), http.StatusRequestEntityTooLarge,
 		"image too large; should be max 26214400 bytes")
 	s.sendPicture(t, session, task.UUID, picture)
 

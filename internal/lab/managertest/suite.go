@@ -6,19 +6,22 @@
 //
 //	managertest.Run(t, "http://127.0.0.1:8080")
 //
+// A new operation gets a test in the table of [suite.contracts]. What older Managers lack is listed in [api.Additions];
+// a test that depends on it names it there. [Older] makes a Manager answer as an older release.
+//
 // # Caveats
 //
-// It may run on a Manager that is in use, and again and again: names are unique, what it makes it removes, and it
-// changes nobody else's jobs, workers or tags. For a moment it changes the Manager's name. Its jobs go before all
-// others while it runs. Files that it uploads, some 20 MB, stay until the Manager's garbage collection.
+// The suite may run on a Manager that is in use, and repeatedly: names are unique, it removes what it makes, and it
+// changes nobody else's jobs, workers or tags. For a moment it changes the Manager's name. Its jobs precede all others
+// while it runs. Files that it uploads, some 20 MB, stay until the Manager's garbage collection.
 package managertest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -40,8 +43,8 @@ func Run(t *testing.T, url string) { RunBehind(t, url, flamenco.Config{URL: url}
 // RunBehind runs the suite against the Manager at url through what the configuration leads to: a proxy in front of
 // it. Requests that no client makes, to see how the Manager takes them, go straight to it.
 //
-// A proxy that wants a password is for people: workers have an Authorization header of their own. What they do is
-// left out then.
+// With a proxy that wants a password it leaves out what workers do, because they have an Authorization header of
+// their own.
 func RunBehind(t *testing.T, url string, through flamenco.Config) {
 	through.Version = "contract"
 	client, err := flamenco.New(through)
@@ -49,74 +52,92 @@ func RunBehind(t *testing.T, url string, through flamenco.Config) {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	s := &suite{url: strings.TrimRight(url, "/"), client: client, behind: through.URL != url, run: "contract-" + strings.ToLower(rand.Text()[:8])}
-	s.configuration(t)
-	s.testClients(t)
-	if through.Header.Get("Authorization") == "" {
-		s.testWorkers(t)
+	s := &suite{
+		url: strings.TrimRight(url, "/"), client: client, behind: through.URL != url,
+		run: "contract-" + strings.ToLower(rand.Text()[:8]),
+	}
+	s.prepare(t)
+	for _, c := range s.contracts() {
+		t.Run(c.name, func(t *testing.T) {
+			switch {
+			case c.shaman && !s.shaman:
+				t.Skip("Shaman is off")
+			case c.latest && !s.latest():
+				t.Skipf("differs before %v", api.Latest())
+			case s.lacks(c.needs):
+				t.Skipf("%s is since %v", c.needs, api.Since(c.needs))
+			case strings.HasPrefix(c.name, "Work") && through.Header.Get("Authorization") != "":
+				t.Skip("workers have no password for the proxy")
+			}
+			c.test(t)
+		})
 	}
 }
 
-// testClients is what people and their programs ask for.
-func (s *suite) testClients(t *testing.T) {
-	t.Run("Shaman", func(t *testing.T) {
-		t.Run("Upload", s.testUpload)
-		t.Run("UploadKnown", s.testUploadKnown)
-		t.Run("UploadMismatch", s.testUploadMismatch)
-		t.Run("UploadDefer", s.testUploadDefer)
-		t.Run("UploadRace", s.testUploadRace)
-		t.Run("UploadAborted", s.testUploadAborted)
-		t.Run("Expect", s.testExpect)
-		t.Run("Requirements", s.testRequirements)
-		t.Run("Checkout", s.testCheckout)
-		t.Run("CheckoutLarge", s.testCheckoutLarge)
-		t.Run("CheckoutTaken", s.testCheckoutTaken)
-		t.Run("CheckoutFails", s.testCheckoutFails)
-		t.Run("CheckoutPaths", s.testCheckoutPaths)
-	})
-	t.Run("Errors", s.testErrors)
-	t.Run("Meta", func(t *testing.T) {
-		t.Run("Version", s.testVersion)
-		t.Run("Storage", s.testStorage)
-		t.Run("Checks", s.testChecks)
-		t.Run("Document", s.testDocument)
-		t.Run("ConfigurationFile", s.testConfigurationFile)
-	})
-	t.Run("JobTypes", s.testJobTypes)
-	t.Run("Jobs", func(t *testing.T) {
-		t.Run("Submit", s.testSubmit)
-		t.Run("Refused", s.testSubmitRefused)
-		t.Run("Compile", s.testCompile)
-		t.Run("Commands", s.testCommands)
-		t.Run("Status", s.testJobStatus)
-		t.Run("TaskStatus", s.testTaskStatus)
-		t.Run("Priority", s.testPriority)
-		t.Run("Tag", s.testJobTag)
-		t.Run("Delete", s.testDelete)
-		t.Run("Twins", s.testDeleteTwin)
-	})
-	t.Run("Tags", s.testTags)
+// contract is one test of the suite.
+type contract struct {
+	name   string
+	test   func(*testing.T)
+	shaman bool   // needs Shaman
+	latest bool   // compares what every release changes
+	needs  string // of [api.Additions]
 }
 
-// testWorkers is what workers do, and what is done to them.
-func (s *suite) testWorkers(t *testing.T) {
-	t.Run("Workers", func(t *testing.T) {
-		t.Run("Registration", s.testRegistration)
-		t.Run("Status", s.testWorkerStatus)
-		t.Run("SleepSchedule", s.testSleepSchedule)
-		t.Run("Tags", s.testWorkerTags)
-	})
-	t.Run("Work", func(t *testing.T) {
-		t.Run("Echo", s.testEchoJob)
-		t.Run("Render", s.testRenderJob)
-		t.Run("Scheduling", s.testScheduling)
-		t.Run("MayRun", s.testMayRun)
-		t.Run("Pause", s.testPauseWhileRunning)
-		t.Run("SignOff", s.testSignOffReturnsTask)
-		t.Run("Failures", s.testFailures)
-		t.Run("Blocklist", s.testBlocklist)
-		t.Run("Pictures", s.testPictures)
-	})
+// contracts lists the whole suite.
+func (s *suite) contracts() []contract {
+	return []contract{
+		{name: "Shaman/Off", test: s.testShamanOff},
+		{name: "Shaman/Upload", test: s.testUpload, shaman: true},
+		{name: "Shaman/UploadKnown", test: s.testUploadKnown, shaman: true},
+		{name: "Shaman/UploadMismatch", test: s.testUploadMismatch, shaman: true},
+		{name: "Shaman/UploadDefer", test: s.testUploadDefer, shaman: true},
+		{name: "Shaman/UploadRace", test: s.testUploadRace, shaman: true},
+		{name: "Shaman/UploadAborted", test: s.testUploadAborted, shaman: true},
+		{name: "Shaman/Expect", test: s.testExpect, shaman: true},
+		{name: "Shaman/Requirements", test: s.testRequirements, shaman: true},
+		{name: "Shaman/Checkout", test: s.testCheckout, shaman: true},
+		{name: "Shaman/CheckoutLarge", test: s.testCheckoutLarge, shaman: true},
+		{name: "Shaman/CheckoutTaken", test: s.testCheckoutTaken, shaman: true},
+		{name: "Shaman/CheckoutFails", test: s.testCheckoutFails, shaman: true},
+		{name: "Shaman/CheckoutPaths", test: s.testCheckoutPaths, shaman: true},
+
+		{name: "Errors", test: s.testErrors},
+		{name: "Meta/Version", test: s.testVersion},
+		{name: "Meta/Status", test: s.testFarmStatus, needs: "getFarmStatus"},
+		{name: "Meta/Storage", test: s.testStorage},
+		{name: "Meta/Checks", test: s.testChecks},
+		{name: "Meta/Document", test: s.testDocument},
+		{name: "Meta/ConfigurationFile", test: s.testConfigurationFile, needs: "updateConfigurationFile"},
+
+		{name: "Jobs/Types", test: s.testJobTypes, latest: true},
+		{name: "Jobs/Submit", test: s.testSubmit},
+		{name: "Jobs/List", test: s.testJobList},
+		{name: "Jobs/Refused", test: s.testSubmitRefused},
+		{name: "Jobs/Compile", test: s.testCompile},
+		{name: "Jobs/Commands", test: s.testCommands, latest: true},
+		{name: "Jobs/Status", test: s.testJobStatus},
+		{name: "Jobs/TaskStatus", test: s.testTaskStatus},
+		{name: "Jobs/Priority", test: s.testPriority},
+		{name: "Jobs/Tag", test: s.testJobTag, needs: "setJobTag"},
+		{name: "Jobs/Delete", test: s.testDelete, shaman: true},
+		{name: "Jobs/Twins", test: s.testDeleteTwin, shaman: true},
+		{name: "Tags", test: s.testTags},
+
+		{name: "Workers/Registration", test: s.testRegistration},
+		{name: "Workers/Status", test: s.testWorkerStatus},
+		{name: "Workers/SleepSchedule", test: s.testSleepSchedule},
+		{name: "Workers/Tags", test: s.testWorkerTags},
+		{name: "Work/Echo", test: s.testEchoJob},
+		{name: "Work/Render", test: s.testRenderJob},
+		{name: "Work/Scheduling", test: s.testScheduling},
+		{name: "Work/MayRun", test: s.testMayRun},
+		{name: "Work/Pause", test: s.testPauseWhileRunning, needs: "JobStatus=pause-requested"},
+		{name: "Work/SignOff", test: s.testSignOffReturnsTask},
+		{name: "Work/Retry", test: s.testRetry},
+		{name: "Work/Failures", test: s.testFailures},
+		{name: "Work/Blocklist", test: s.testBlocklist},
+		{name: "Work/Pictures", test: s.testPictures},
+	}
 }
 
 // suite is one run against one Manager.
@@ -125,23 +146,34 @@ type suite struct {
 	client  *flamenco.Client
 	behind  bool   // a proxy, for the client
 	run     string // in every name that this run uses
-	storage string // of checkouts, as the Manager sees it
-	local   bool   // whether this machine sees it, too
+	storage string // of jobs, as the Manager sees it
+	local   bool   // this machine sees the storage, too
+	shaman  bool
+	release api.Release
 	n       int
 }
 
-func (s *suite) configuration(t *testing.T) {
+// prepare asks the Manager for its release and storage. FLSYNC_TEST_MANAGER_VERSION names the release of one that was
+// built without.
+func (s *suite) prepare(t *testing.T) {
 	config, err := s.client.Configuration(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	must(t, err)
+	version, err := s.client.Version(t.Context())
+	must(t, err)
+	var known bool
+	if s.release, known = api.ParseRelease(cmp.Or(os.Getenv("FLSYNC_TEST_MANAGER_VERSION"), version.Shortversion)); !known {
+		s.release = api.Latest()
 	}
-	if !config.ShamanEnabled {
-		t.Fatal("the Manager has no Shaman; enable it for these tests")
-	}
-	s.storage = config.StorageLocation
+	s.storage, s.shaman = config.StorageLocation, config.ShamanEnabled
 	info, err := os.Stat(s.storage)
 	s.local = err == nil && info.IsDir()
 }
+
+// lacks reports whether the Manager is too old for an addition to the API.
+func (s *suite) lacks(addition string) bool { return s.release.Before(api.Since(addition)) }
+
+// latest reports whether the Manager's words are compared, too: they differ between releases.
+func (s *suite) latest() bool { return !s.release.Before(api.Latest()) }
 
 // name makes a name that nobody else has.
 func (s *suite) name(what string) string {
@@ -243,8 +275,8 @@ func echo(name string) api.SubmittedJob {
 // priority goes before whatever else the Manager has to do. Submission does not limit it.
 const priority = 1_000_000
 
-// submit stores a job and deletes it after the test. It waits for that, because a job whose tag goes before it does is
-// for a moment anybody's.
+// submit stores a job and deletes it after the test. It waits for the deletion: a job that outlives its tag can be taken
+// by any worker.
 func (s *suite) submit(t *testing.T, job api.SubmittedJob) api.Job {
 	t.Helper()
 	stored, err := s.client.SubmitJob(t.Context(), job)
@@ -301,9 +333,13 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// wantStatus checks that err is the Manager's answer with a status and words. The client makes one space of several.
-func wantStatus(t *testing.T, err error, status int, words string) {
+// wantStatus checks that err is the Manager's answer with a status and words. The client makes one space of several. Of
+// older releases only the status counts.
+func (s *suite) wantStatus(t *testing.T, err error, status int, words string) {
 	t.Helper()
+	if !s.latest() {
+		words = ""
+	}
 	var failure *flamenco.Error
 	if !errors.As(err, &failure) || failure.Status != status || !strings.Contains(failure.Message, strings.Join(strings.Fields(words), " ")) {
 		t.Errorf("error is %v, want %d with %q", err, status, words)

@@ -15,6 +15,30 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
+// testShamanOff: without Shaman every operation of it is a 503, and jobs lie in the shared storage itself.
+func (s *suite) testShamanOff(t *testing.T) {
+	if s.shaman {
+		t.Skip("Shaman is on")
+	}
+	b := s.blob(1)
+	calls := map[string]string{
+		"GET " + s.filePath(b): "", "POST " + s.filePath(b): string(b.data),
+		"POST /api/v3/shaman/checkout/requirements": `{"files":[]}`,
+		"POST /api/v3/shaman/checkout/create":       `{"checkoutPath":"a","files":[]}`,
+	}
+	for call, body := range calls {
+		method, path, _ := strings.Cut(call, " ")
+		contentType := "application/json"
+		if path == s.filePath(b) {
+			contentType = "application/octet-stream"
+		}
+		status, reply := s.raw(t, method, path, contentType, body)
+		if text, coded := message(reply); status != 503 || text != "shaman server not active" || !coded {
+			t.Errorf("%s: %d %s", call, status, reply)
+		}
+	}
+}
+
 func (s *suite) testUpload(t *testing.T) {
 	for _, b := range []blob{s.blob(1), s.blob(70_000), s.blob(1 << 20), newBlob(nil)} {
 		t.Run(fmt.Sprint(b.size()), func(t *testing.T) {

@@ -52,12 +52,12 @@ func (s *suite) testTags(t *testing.T) {
 		t.Errorf("tag is in the list %d times", found)
 	}
 	_, err = s.client.CreateTag(t.Context(), api.WorkerTag{Name: changed.Name})
-	wantStatus(t, err, http.StatusInternalServerError, "error creating worker tag")
+	s.wantStatus(t, err, http.StatusInternalServerError, "error creating worker tag")
 
 	must(t, s.client.DeleteTag(t.Context(), created.ID))
 	_, err = s.client.Tag(t.Context(), created.ID)
-	wantStatus(t, err, http.StatusNotFound, fmt.Sprintf("worker tag %q not found", created.ID))
-	wantStatus(t, s.client.DeleteTag(t.Context(), created.ID), http.StatusNotFound, "not found")
+	s.wantStatus(t, err, http.StatusNotFound, fmt.Sprintf("worker tag %q not found", created.ID))
+	s.wantStatus(t, s.client.DeleteTag(t.Context(), created.ID), http.StatusNotFound, "not found")
 }
 
 // worker starts a simulated worker and removes it after the test.
@@ -105,12 +105,12 @@ func (s *suite) testRegistration(t *testing.T) {
 	})
 	for _, wrong := range []*flamenco.WorkerSession{s.client.AsWorker(id, "wrong"), s.client.AsWorker("nobody", "secret")} {
 		_, _, err := wrong.State(t.Context())
-		wantStatus(t, err, http.StatusForbidden, "security requirements failed: authorization failed: no such worker known")
+		s.wantStatus(t, err, http.StatusForbidden, "security requirements failed: authorization failed: no such worker known")
 	}
 
 	session := s.client.AsWorker(id, "secret")
 	_, _, err = session.ScheduleTask(t.Context())
-	wantStatus(t, err, http.StatusConflict, `worker is in state "", requires state "awake" to execute tasks`)
+	s.wantStatus(t, err, http.StatusConflict, `worker is in state "", requires state "awake" to execute tasks`)
 	wanted, err := session.SignOn(t.Context(), api.WorkerSignOn{
 		Name: name + "b", SoftwareVersion: "1.2", SupportedTaskTypes: []string{" Misc ", "ffmpeg"},
 	})
@@ -139,9 +139,9 @@ func (s *suite) testRegistration(t *testing.T) {
 	}
 	must(t, s.client.DeleteWorker(t.Context(), id))
 	_, err = s.client.Worker(t.Context(), id)
-	wantStatus(t, err, http.StatusNotFound, fmt.Sprintf("worker %q not found", id))
+	s.wantStatus(t, err, http.StatusNotFound, fmt.Sprintf("worker %q not found", id))
 	_, _, err = session.State(t.Context())
-	wantStatus(t, err, http.StatusForbidden, "no such worker known")
+	s.wantStatus(t, err, http.StatusForbidden, "no such worker known")
 	if found != 1 {
 		t.Errorf("worker was in the list %d times", found)
 	}
@@ -160,7 +160,7 @@ func (s *suite) testWorkerStatus(t *testing.T) {
 		wantDiff(t, change, got.StatusChange)
 	}
 	want(api.WorkerStatusAwake, nil)
-	wantStatus(t, s.client.RequestWorkerStatus(ctx, w.ID(), api.WorkerStatusRestart, false),
+	s.wantStatus(t, s.client.RequestWorkerStatus(ctx, w.ID(), api.WorkerStatusRestart, false),
 		http.StatusPreconditionFailed, fmt.Sprintf("worker %q does not know how to restart", w.ID()))
 
 	must(t, s.client.RequestWorkerStatus(ctx, w.ID(), api.WorkerStatusAsleep, true))
@@ -183,7 +183,7 @@ func (s *suite) testWorkerStatus(t *testing.T) {
 	must(t, session.StateChanged(ctx, api.WorkerStatusAsleep))
 	want(api.WorkerStatusAsleep, nil)
 	_, _, err = session.ScheduleTask(ctx)
-	wantStatus(t, err, http.StatusConflict, `worker is in state "asleep", requires state "awake"`)
+	s.wantStatus(t, err, http.StatusConflict, `worker is in state "asleep", requires state "awake"`)
 
 	// Signing off remembers what it was.
 	must(t, session.SignOff(ctx))
@@ -221,6 +221,9 @@ func (s *suite) testSleepSchedule(t *testing.T) {
 		}
 		wantDiff(t, test.want, got)
 	}
+	s.wantStatus(t, s.client.SetSleepSchedule(t.Context(), w.ID(), api.WorkerSleepSchedule{DaysOfWeek: "m"}),
+		http.StatusInternalServerError, "Internal Server Error")
+
 	// One that is active now sends the worker to sleep.
 	must(t, s.client.SetSleepSchedule(t.Context(), w.ID(), api.WorkerSleepSchedule{IsActive: true}))
 	wantDiff(t, &api.WorkerStatusChangeRequest{Status: api.WorkerStatusAsleep}, s.fetchWorker(t, w.ID()).StatusChange)
