@@ -12,7 +12,7 @@ import (
 	"github.com/flsync/flsync/submit/settings"
 )
 
-// hashJob takes the digests of a planned job's files and its fingerprint, and skips it if the Manager has it. The
+// hashJob takes the digests of a planned job's files, and skips the job if the Manager has it. The
 // files go to the store as soon as their digests are known, unless all digests together may show that nothing is
 // to be sent.
 func (s *submission) hashJob(ctx context.Context, j *jobRun) error {
@@ -33,9 +33,6 @@ func (s *submission) hashJob(ctx context.Context, j *jobRun) error {
 	j.state = hashed
 	if s.opt.UploadOnly {
 		return nil
-	}
-	if err := j.findFingerprint(); err != nil {
-		return err
 	}
 	return s.skipIfThere(ctx, j)
 }
@@ -87,9 +84,11 @@ func (s *submission) rewrite(ctx context.Context, f *file, send bool) error {
 	return nil
 }
 
-// findFingerprint computes the fingerprint of a job whose files' digests are known.
+// findFingerprint computes the fingerprint of a job whose files' digests are known, unless it is there.
 func (j *jobRun) findFingerprint() (err error) {
-	j.fingerprint, err = settings.Fingerprint(j.jobType, j.values, j.blendAt, specsOf(j.files))
+	if j.fingerprint == "" {
+		j.fingerprint, err = settings.Fingerprint(j.jobType, j.values, j.blendAt, specsOf(j.files))
+	}
 	return err
 }
 
@@ -125,7 +124,7 @@ func (s *submission) storeJob(ctx context.Context, j *jobRun) error {
 	}
 	j.state = stored
 	if slices.ContainsFunc(j.files, func(f *file) bool { return f.digest.hasChanged() }) {
-		return j.findFingerprint()
+		j.fingerprint = ""
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ type jobRun struct {
 	files   []*file
 	blendAt string // path of the blend file in the checkout
 
-	fingerprint string // since hashed; see [settings.Fingerprint]
+	fingerprint string // "" until somebody asks, see findFingerprint
 	checkout    string // since checkedOut: its path, "" for a job without files
 }
 

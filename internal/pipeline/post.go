@@ -34,6 +34,9 @@ func (s *submission) postJob(ctx context.Context, j *jobRun) error {
 	if err := s.skipIfThere(ctx, j); err != nil || j.state == ended {
 		return err
 	}
+	if err := j.findFingerprint(); err != nil {
+		return err
+	}
 	request := once.Request{Job: s.submittedJob(j, j.checkout), Key: j.job.Key, Fingerprint: j.fingerprint, Checkout: j.checkout, Hold: s.opt.Hold}
 	if s.opt.Replace {
 		request.Replaces = s.poster.Alive(j.job.Key)
@@ -44,6 +47,7 @@ func (s *submission) postJob(ctx context.Context, j *jobRun) error {
 		if err = s.renewType(ctx, j); err == nil {
 			request.Job = s.submittedJob(j, j.checkout)
 			// The next run has the new type, too, and would take the job for another.
+			j.fingerprint = ""
 			err = j.findFingerprint()
 			request.Fingerprint = j.fingerprint
 		}
@@ -145,7 +149,10 @@ func (s *submission) skipIfThere(ctx context.Context, j *jobRun) error {
 		return nil
 	}
 	before, found, err := s.poster.Find(ctx, j.job.Key)
-	if err != nil || !found || before.Metadata[once.MetaFingerprint] != j.fingerprint {
+	if err != nil || !found {
+		return err
+	}
+	if err := j.findFingerprint(); err != nil || before.Metadata[once.MetaFingerprint] != j.fingerprint {
 		return err
 	}
 	j.state = ended
