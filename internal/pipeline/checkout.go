@@ -15,7 +15,8 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// checkOutJob makes the checkout of a stored job. With shared checkouts, the job waits for [submission.checkOutTogether].
+// checkOutJob makes the checkout of a stored job. With shared checkouts, the job waits for
+// [submission.checkOutTogether].
 func (s *submission) checkOutJob(ctx context.Context, j *jobRun) (err error) {
 	if s.sharesCheckouts() {
 		return nil

@@ -108,7 +108,7 @@ func (s *sender) readDigest(ctx context.Context, source string, info fs.FileInfo
 
 // awaitRoom delays the hashing of a small file while too many contents are kept: the file would have to be read
 // twice. Nothing is lost, because what is kept is enough to send. If none of it is sent for roomPatience, awaitRoom
-// gives the file free, since hashing others may help.
+// returns all the same, since hashing more files may help.
 func (s *sender) awaitRoom(ctx context.Context) {
 	for s.kept.Load() > keepBudget && time.Since(time.Unix(0, s.freed.Load())) < roomPatience {
 		select {

@@ -101,8 +101,8 @@ func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclud
 	return files, nil
 }
 
-// storeFiles waits until the store has the files, and returns those that it has, sorted by their path in the checkout. The
-// error is about the run as a whole.
+// storeFiles waits until the store has the files, and returns those that it has, sorted by their path in the
+// checkout. The error is about the run as a whole.
 func (r *run) storeFiles(ctx context.Context, files []*file) ([]*file, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
