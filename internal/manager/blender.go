@@ -28,11 +28,7 @@ func (m *Manager) findBlender(q *request) error {
 	return q.reply(found)
 }
 
-func (m *Manager) checkBlender(q *request) error {
-	var sent api.PathCheckInput
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) checkBlender(q *request, sent api.PathCheckInput) error {
 	command := sent.Path
 	if command == "" {
 		command = "blender"

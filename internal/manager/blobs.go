@@ -93,7 +93,7 @@ func (k blobKey) relative() string {
 
 func (b *blobStore) path(k blobKey) string { return filepath.Join(b.dir, k.relative()) }
 
-// stored says whether a file is stored, and renews it.
+// stored reports whether a file is stored, and renews it.
 func (b *blobStore) stored(k blobKey) bool {
 	if !k.valid() {
 		return false
@@ -132,7 +132,7 @@ var (
 )
 
 // begin notes that an upload of k begins. It fails with errStored or errDefer when it need not. Every begin that does
-// not fail must be ended. overlap says whether other files of the same shard are on their way.
+// not fail must be ended. overlap reports whether other files of the same shard are on their way.
 func (b *blobStore) begin(k blobKey, canDefer bool) (t *transfer, overlap bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -42,7 +42,7 @@ func validCheckoutPath(p string) bool {
 		path.Clean(p) != "." && path.Clean(p) != ".."
 }
 
-// safeFilePath says whether a path stays inside the checkout on every system. The real Manager does not look.
+// safeFilePath reports whether a path stays inside the checkout on every system. The real Manager does not look.
 func safeFilePath(p string) bool {
 	if p == "" || strings.ContainsRune(p, 0) || strings.HasPrefix(toSlash(p), "/") {
 		return p == "" // fails later, as at the real Manager
@@ -63,9 +63,8 @@ var (
 	errCheckoutExists = errors.New("a checkout with this ID already exists")
 )
 
-// checkout returns the path that it used. When it fails it erases the path that was asked for, even if that is
-// somebody else's and this checkout was being made beside it: a mistake of the real Manager's that clients have to
-// keep clear of.
+// checkout returns the path that it used. When it fails it erases the requested path, even if that belongs to another
+// job and this checkout got a path of its own: a mistake of the real Manager that clients must avoid.
 func (b *blobStore) checkout(wanted api.ShamanCheckout) (used string, err error) {
 	used, err = b.reserve(wanted.CheckoutPath)
 	if err != nil {

@@ -49,7 +49,7 @@ const (
 	defaultBlobMaxAge = 31 * 24 * time.Hour
 )
 
-// Validate says what is wrong with c.
+// Validate returns what is wrong with c.
 func (c Config) Validate() error {
 	switch {
 	case c.Dir == "":

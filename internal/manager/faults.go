@@ -53,7 +53,7 @@ type Fault struct {
 // Cut is a moment at which a connection ends without, or in the middle of, a reply.
 type Cut int
 
-// The moments. Acting on the request and dropping the reply is the one that tells good clients from others.
+// The moments. After CutAfter and CutDuringReply a client cannot know whether the Manager acted.
 const (
 	CutNever       Cut = iota
 	CutBefore          // nothing is read
@@ -102,7 +102,7 @@ func (m *Manager) SetFaults(f Faults) { m.faults.Store(&f) }
 
 func (m *Manager) fault() *Faults { return m.faults.Load() }
 
-// misbehave carries out what the faults have in store for a request, and says whether it has been dealt with.
+// misbehave carries out what the faults have in store for a request, and reports whether it has been dealt with.
 func (m *Manager) misbehave(q *request, call *call) (done bool) {
 	faults := m.fault()
 	pause(q, faults.Latency)

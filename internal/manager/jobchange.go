@@ -20,11 +20,7 @@ func (m *Manager) changeJob(q *request, change func(*tx, *entry) error) error {
 }
 
 // setJobStatus takes any status that the API knows, whatever the job's own is; so does the real Manager.
-func (m *Manager) setJobStatus(q *request) error {
-	var sent api.JobStatusChange
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) setJobStatus(q *request, sent api.JobStatusChange) error {
 	return m.changeJob(q, func(x *tx, e *entry) error {
 		x.setJobStatus(e, sent.Status, sent.Reason)
 		if sent.Status == api.JobStatusRequeueing { // somebody wants to try again: forget who failed
@@ -39,11 +35,7 @@ func (m *Manager) setJobStatus(q *request) error {
 	})
 }
 
-func (m *Manager) setJobPriority(q *request) error {
-	var sent api.JobPriorityChange
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) setJobPriority(q *request, sent api.JobPriorityChange) error {
 	return m.changeJob(q, func(x *tx, e *entry) error {
 		x.job(e).Priority = sent.Priority
 		return nil
@@ -100,11 +92,7 @@ func (m *Manager) fetchBlocklist(q *request) error {
 }
 
 // removeBlocklist removes pairs of worker and task type; pairs that are not there are no error.
-func (m *Manager) removeBlocklist(q *request) error {
-	var sent api.JobBlocklist
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) removeBlocklist(q *request, sent api.JobBlocklist) error {
 	id, err := q.id("job_id", "job ID should be a UUID")
 	if err != nil {
 		return err

@@ -22,26 +22,17 @@ func (m *Manager) deleteJob(q *request) error {
 }
 
 func (m *Manager) whatWouldDeleteDo(q *request) error {
-	var info api.JobDeletionInfo
-	var err error
-	m.store.read(func(s *store) {
-		var e *entry
-		if e, err = s.find(q.params["job_id"]); err == nil {
-			info.ShamanCheckout = e.Checkout != ""
+	return m.view(q, func(s *store) (any, error) {
+		e, err := s.find(q.params["job_id"])
+		if err != nil {
+			return nil, err
 		}
+		return api.JobDeletionInfo{ShamanCheckout: e.Checkout != ""}, nil
 	})
-	if err != nil {
-		return err
-	}
-	return q.reply(info)
 }
 
 // deleteJobs marks every job that was last updated at the time sent, rounded up to the second, or before.
-func (m *Manager) deleteJobs(q *request) error {
-	var sent api.JobMassDeletionSelection
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) deleteJobs(q *request, sent api.JobMassDeletionSelection) error {
 	if sent.LastUpdatedMax == nil {
 		return refuse(http.StatusBadRequest, "invalid format (no last_updated_max)")
 	}

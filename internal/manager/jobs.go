@@ -12,11 +12,7 @@ import (
 )
 
 // submitJob stores a job and its tasks, in one change.
-func (m *Manager) submitJob(q *request) error {
-	var sent api.SubmittedJob
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) submitJob(q *request, sent api.SubmittedJob) error {
 	compiled, err := m.compile(sent)
 	if err != nil {
 		return err
@@ -36,12 +32,8 @@ func (m *Manager) submitJob(q *request) error {
 	return q.reply(reply)
 }
 
-// checkJob says whether submitJob would take the job, its worker tag aside.
-func (m *Manager) checkJob(q *request) error {
-	var sent api.SubmittedJob
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+// checkJob reports whether submitJob would take the job, its worker tag aside.
+func (m *Manager) checkJob(q *request, sent api.SubmittedJob) error {
 	_, err := m.compile(sent)
 	return q.ok(err)
 }
@@ -104,16 +96,13 @@ func (x *tx) newJob(sent api.SubmittedJob, compiled *compiledJob) (*entry, error
 }
 
 func (m *Manager) fetchJobs(q *request) error {
-	reply := struct {
-		Jobs []jobReply `json:"jobs"`
-	}{}
-	m.store.read(func(s *store) {
-		reply.Jobs = make([]jobReply, len(s.ordered))
+	return m.view(q, func(s *store) (any, error) {
+		replies := make([]jobReply, len(s.ordered))
 		for i, e := range s.ordered {
-			reply.Jobs[i] = e.reply()
+			replies[i] = e.reply()
 		}
+		return map[string]any{"jobs": replies}, nil
 	})
-	return q.reply(reply)
 }
 
 func (s *store) read(look func(*store)) {
@@ -134,18 +123,13 @@ func (s *store) find(id string) (*entry, error) {
 }
 
 func (m *Manager) fetchJob(q *request) error {
-	var reply jobReply
-	var err error
-	m.store.read(func(s *store) {
-		var e *entry
-		if e, err = s.find(q.params["job_id"]); err == nil {
-			reply = e.reply()
+	return m.view(q, func(s *store) (any, error) {
+		e, err := s.find(q.params["job_id"])
+		if err != nil {
+			return nil, err
 		}
+		return e.reply(), nil
 	})
-	if err != nil {
-		return err
-	}
-	return q.reply(reply)
 }
 
 func (m *Manager) fetchJobTasks(q *request) error {
@@ -153,17 +137,15 @@ func (m *Manager) fetchJobTasks(q *request) error {
 	if err != nil {
 		return err
 	}
-	reply := struct {
-		Tasks []api.TaskSummary `json:"tasks"`
-	}{Tasks: []api.TaskSummary{}}
-	m.store.read(func(s *store) {
+	return m.view(q, func(s *store) (any, error) {
+		tasks := []api.TaskSummary{}
 		if e := s.entries[id]; e != nil {
 			for i := range e.tasks {
-				reply.Tasks = append(reply.Tasks, e.tasks[i].summary(s.taskWorker(e.tasks[i].Worker)))
+				tasks = append(tasks, e.tasks[i].summary(s.taskWorker(e.tasks[i].Worker)))
 			}
 		}
+		return map[string]any{"tasks": tasks}, nil
 	})
-	return q.reply(reply)
 }
 
 // taskWorker describes the worker of a task: empty without one, only its ID when it was deleted.

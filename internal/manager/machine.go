@@ -43,61 +43,54 @@ func (x *tx) sumSteps(e *entry) {
 	}
 }
 
-// afterTask does to the job what a task's new status asks for.
+// rule is a row of the table of statuses: when a task comes to a status and the job is as the condition says, the job
+// gets another status. The first row that holds counts.
+type rule struct {
+	task   api.TaskStatus
+	holds  func(*entry) bool
+	job    api.JobStatus
+	reason string
+}
+
+func taskRules() []rule {
+	const (
+		active, queued, soft = api.TaskStatusActive, api.TaskStatusQueued, api.TaskStatusSoftFailed
+		canceled, failed     = api.TaskStatusCanceled, api.TaskStatusFailed
+		completed, paused    = api.TaskStatusCompleted, api.TaskStatusPaused
+	)
+	is := func(status api.JobStatus) func(*entry) bool { return func(e *entry) bool { return e.Status == status } }
+	idle := func(e *entry) bool { return e.Status == api.JobStatusPauseRequested && e.count(active) == 0 }
+	starts := func(e *entry) bool {
+		return e.Status != api.JobStatusActive && e.Status != api.JobStatusCancelRequested
+	}
+	return []rule{
+		{queued, is(api.JobStatusCompleted), api.JobStatusRequeueing, "task was queued"},
+		{paused, idle, api.JobStatusPaused, "last task got paused"},
+		{canceled, func(e *entry) bool { return e.count(active, queued, soft) == 0 }, api.JobStatusCanceled,
+			"canceled task was last runnable task of job, canceling job"},
+		{canceled, idle, api.JobStatusPaused, "no more active tasks after task cancellation"},
+		{failed, func(e *entry) bool { return e.count(failed)*100/len(e.tasks) >= failPercentage }, api.JobStatusFailed,
+			"too many tasks failed"},
+		{failed, idle, api.JobStatusPaused, "no more active tasks after task failure"},
+		{failed, is(api.JobStatusQueued), api.JobStatusActive, "task failed, but not enough to fail the job"},
+		{active, starts, api.JobStatusActive, "task became active"},
+		{soft, starts, api.JobStatusActive, "task became soft-failed"},
+		{completed, allCompleted, api.JobStatusCompleted, "all tasks completed"},
+		{completed, idle, api.JobStatusPaused, "no more active tasks after task completion"},
+		{completed, is(api.JobStatusQueued), api.JobStatusActive, "no more tasks to do"},
+	}
+}
+
+func allCompleted(e *entry) bool { return e.count(api.TaskStatusCompleted) == len(e.tasks) }
+
+// afterTask changes the job as a task's new status asks for.
 func (x *tx) afterTask(e *entry, status api.TaskStatus) {
-	switch status {
-	case api.TaskStatusQueued:
-		x.moveJob(e, api.JobStatusCompleted, api.JobStatusRequeueing, "task was queued")
-
-	case api.TaskStatusPaused:
-		x.pauseIfDone(e, "last task got paused")
-
-	case api.TaskStatusCanceled:
-		if e.count(api.TaskStatusActive, api.TaskStatusQueued, api.TaskStatusSoftFailed) == 0 {
-			x.setJobStatus(e, api.JobStatusCanceled, "canceled task was last runnable task of job, canceling job")
+	for _, r := range taskRules() {
+		if r.task == status && r.holds(e) {
+			x.setJobStatus(e, r.job, r.reason)
 			return
 		}
-		x.pauseIfDone(e, "no more active tasks after task cancellation")
-
-	case api.TaskStatusFailed:
-		if e.count(api.TaskStatusFailed)*100/len(e.tasks) >= failPercentage {
-			x.setJobStatus(e, api.JobStatusFailed, "too many tasks failed")
-			return
-		}
-		if !x.pauseIfDone(e, "no more active tasks after task failure") {
-			x.moveJob(e, api.JobStatusQueued, api.JobStatusActive, "task failed, but not enough to fail the job")
-		}
-
-	case api.TaskStatusActive, api.TaskStatusSoftFailed:
-		if e.Status != api.JobStatusActive && e.Status != api.JobStatusCancelRequested {
-			x.setJobStatus(e, api.JobStatusActive, "task became "+string(status))
-		}
-
-	case api.TaskStatusCompleted:
-		if e.count(api.TaskStatusCompleted) == len(e.tasks) {
-			x.setJobStatus(e, api.JobStatusCompleted, "all tasks completed")
-			return
-		}
-		if !x.pauseIfDone(e, "no more active tasks after task completion") {
-			x.moveJob(e, api.JobStatusQueued, api.JobStatusActive, "no more tasks to do")
-		}
 	}
-}
-
-// moveJob takes a job from one status to another, if it is there.
-func (x *tx) moveJob(e *entry, from, to api.JobStatus, reason string) {
-	if e.Status == from {
-		x.setJobStatus(e, to, reason)
-	}
-}
-
-// pauseIfDone finishes a requested pause once nothing is active any more.
-func (x *tx) pauseIfDone(e *entry, reason string) (paused bool) {
-	if e.Status != api.JobStatusPauseRequested || e.count(api.TaskStatusActive) > 0 {
-		return false
-	}
-	x.setJobStatus(e, api.JobStatusPaused, reason)
-	return true
 }
 
 // setJobStatus changes a job, its tasks, and the job again when that follows from the tasks.
@@ -143,7 +136,7 @@ func (x *tx) afterJob(e *entry, before api.JobStatus) api.JobStatus {
 		return x.requeue(e, before)
 
 	case api.JobStatusQueued:
-		if e.count(api.TaskStatusCompleted) == len(e.tasks) {
+		if allCompleted(e) {
 			return api.JobStatusCompleted
 		}
 	}

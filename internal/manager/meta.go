@@ -20,9 +20,7 @@ func (m *Manager) getVersion(q *request) error {
 
 // getFarmStatus sums up what workers and jobs do.
 func (m *Manager) getFarmStatus(q *request) error {
-	report := api.FarmStatusReport{}
-	m.store.read(func(s *store) { report.Status = s.farmStatus() })
-	return q.reply(report)
+	return m.view(q, func(s *store) (any, error) { return api.FarmStatusReport{Status: s.farmStatus()}, nil })
 }
 
 func (s *store) farmStatus() api.FarmStatus {
@@ -55,11 +53,7 @@ func (s *store) farmStatus() api.FarmStatus {
 
 // checkSharedStorage reports whether a folder could be the shared storage. Because any account of this machine
 // may ask, it looks only at the storage in use and at folders that all accounts can look into.
-func (m *Manager) checkSharedStorage(q *request) error {
-	var sent api.PathCheckInput
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) checkSharedStorage(q *request, sent api.PathCheckInput) error {
 	cause := storageProblem(sent.Path, m.StorageDir())
 	if cause == "" {
 		return q.reply(api.PathCheckResult{Path: sent.Path, IsUsable: true, Cause: "Directory checked successfully"})
@@ -104,11 +98,7 @@ func storageProblem(path, own string) string {
 }
 
 // saveSetup stores what the setup assistant found out. The real Manager restarts then; here there is no need to.
-func (m *Manager) saveSetup(q *request) error {
-	var sent api.SetupAssistantConfig
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) saveSetup(q *request, sent api.SetupAssistantConfig) error {
 	if problem := setupProblem(sent); problem != "" {
 		return refuse(http.StatusBadRequest, "configuration is incomplete: %s", problem)
 	}

@@ -60,7 +60,7 @@ type entry struct {
 	tasks []task
 }
 
-// taskRef says where a task is.
+// taskRef names a task by its job and its place in it.
 type taskRef struct {
 	entry *entry
 	index int // in entry.tasks

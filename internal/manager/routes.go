@@ -12,6 +12,27 @@ import (
 // handler answers one operation. An error that it returns becomes the reply; see [Manager.fail].
 type handler func(*request) error
 
+// taking makes a handler that decodes the request's JSON body.
+func taking[T any](handle func(*request, T) error) handler {
+	return func(q *request) error {
+		var sent T
+		if err := q.decode(&sent); err != nil {
+			return err
+		}
+		return handle(q, sent)
+	}
+}
+
+// view answers with what look finds in the state.
+func (m *Manager) view(q *request, look func(*store) (any, error)) (err error) {
+	var reply any
+	m.store.read(func(s *store) { reply, err = look(s) })
+	if err != nil {
+		return err
+	}
+	return q.reply(reply)
+}
+
 // operation is one operation of the API document with what answers it.
 type operation struct {
 	id       string
@@ -33,44 +54,44 @@ func (m *Manager) handlers() map[string]handler {
 		"getSharedStorage":         m.getSharedStorage,
 		"getVariables":             m.getVariables,
 		"findBlenderExePath":       m.findBlender,
-		"checkBlenderExePath":      m.checkBlender,
-		"checkSharedStoragePath":   m.checkSharedStorage,
-		"saveSetupAssistantConfig": m.saveSetup,
+		"checkBlenderExePath":      taking(m.checkBlender),
+		"checkSharedStoragePath":   taking(m.checkSharedStorage),
+		"saveSetupAssistantConfig": taking(m.saveSetup),
 
 		"getJobTypes":                 m.getJobTypes,
 		"getJobType":                  m.getJobType,
 		"fetchJobs":                   m.fetchJobs,
-		"submitJob":                   m.submitJob,
-		"submitJobCheck":              m.checkJob,
+		"submitJob":                   taking(m.submitJob),
+		"submitJobCheck":              taking(m.checkJob),
 		"fetchJob":                    m.fetchJob,
 		"deleteJob":                   m.deleteJob,
-		"deleteJobMass":               m.deleteJobs,
+		"deleteJobMass":               taking(m.deleteJobs),
 		"deleteJobWhatWouldItDo":      m.whatWouldDeleteDo,
-		"setJobStatus":                m.setJobStatus,
-		"setJobPriority":              m.setJobPriority,
+		"setJobStatus":                taking(m.setJobStatus),
+		"setJobPriority":              taking(m.setJobPriority),
 		"setJobTag":                   m.setJobTag,
 		"fetchJobTasks":               m.fetchJobTasks,
 		"fetchJobBlocklist":           m.fetchBlocklist,
-		"removeJobBlocklist":          m.removeBlocklist,
+		"removeJobBlocklist":          taking(m.removeBlocklist),
 		"fetchJobLastRenderedInfo":    m.fetchLastRendered,
 		"fetchGlobalLastRenderedInfo": m.fetchGlobalLastRendered,
 
 		"fetchTask":        m.fetchTask,
-		"setTaskStatus":    m.setTaskStatus,
+		"setTaskStatus":    taking(m.setTaskStatus),
 		"fetchTaskLogInfo": m.fetchTaskLogInfo,
 		"fetchTaskLogTail": m.fetchTaskLogTail,
 
 		"fetchWorkers":              m.fetchWorkers,
 		"fetchWorker":               m.fetchWorker,
 		"deleteWorker":              m.deleteWorker,
-		"requestWorkerStatusChange": m.requestWorkerStatus,
-		"setWorkerTags":             m.setWorkerTags,
+		"requestWorkerStatusChange": taking(m.requestWorkerStatus),
+		"setWorkerTags":             taking(m.setWorkerTags),
 		"fetchWorkerSleepSchedule":  m.fetchSleepSchedule,
-		"setWorkerSleepSchedule":    m.setSleepSchedule,
+		"setWorkerSleepSchedule":    taking(m.setSleepSchedule),
 		"fetchWorkerTags":           m.fetchTags,
-		"createWorkerTag":           m.createTag,
+		"createWorkerTag":           taking(m.createTag),
 		"fetchWorkerTag":            m.fetchTag,
-		"updateWorkerTag":           m.updateTag,
+		"updateWorkerTag":           taking(m.updateTag),
 		"deleteWorkerTag":           m.deleteTag,
 
 		"shamanFileStoreCheck":       m.withShaman(m.fileStatus),
@@ -78,7 +99,7 @@ func (m *Manager) handlers() map[string]handler {
 		"shamanCheckoutRequirements": m.withShaman(m.requirements),
 		"shamanCheckout":             m.withShaman(m.checkout),
 
-		"registerWorker":     m.registerWorker,
+		"registerWorker":     taking(m.registerWorker),
 		"signOn":             m.asWorker(m.signOn),
 		"signOff":            m.asWorker(m.signOff),
 		"workerState":        m.asWorker(m.workerState),
@@ -120,7 +141,7 @@ func (m *Manager) newRoutes() ([]*operation, error) {
 }
 
 // route finds the operation for a request and the values of its path parameters. A path whose parts are all fixed
-// wins over one with a parameter in the same place. knownPath says whether the path exists with another method.
+// wins over one with a parameter in the same place. knownPath reports whether the path exists with another method.
 func route(routes []*operation, r *http.Request) (op *operation, params map[string]string, knownPath bool) {
 	parts := strings.Split(r.URL.EscapedPath(), "/")
 	fixed := -1
@@ -152,7 +173,7 @@ func route(routes []*operation, r *http.Request) (op *operation, params map[stri
 	return op, params, true
 }
 
-// matches says whether parts are a path of op, and how many of them are fixed parts.
+// matches reports whether parts are a path of op, and how many of them are fixed parts.
 func (op *operation) matches(parts []string) (fixed int, ok bool) {
 	if len(parts) != len(op.segments) {
 		return 0, false

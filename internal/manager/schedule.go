@@ -9,7 +9,7 @@ import (
 
 func contains[T comparable](list []T, value T) bool { return slices.Contains(list, value) }
 
-// schedulable says whether workers get tasks of a job in this status.
+// schedulable reports whether workers get tasks of a job in this status.
 func schedulable(status api.JobStatus) bool {
 	return status == api.JobStatusActive || status == api.JobStatusQueued
 }

@@ -62,11 +62,7 @@ func (m *Manager) fetchSleepSchedule(q *request) error {
 	})
 }
 
-func (m *Manager) setSleepSchedule(q *request) error {
-	var sent api.WorkerSleepSchedule
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) setSleepSchedule(q *request, sent api.WorkerSleepSchedule) error {
 	id, err := q.id("worker_id", "not a valid UUID")
 	if err != nil {
 		return err

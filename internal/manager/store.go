@@ -13,8 +13,8 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// store is the state: all of it in memory but the commands of tasks, and every change in the database before anybody
-// hears of it. Readers hold mu for reading, changes go through update.
+// store is the state. All of it but the commands of tasks is in memory; a change is in the database before it is
+// answered. Readers hold mu for reading, changes go through update.
 type store struct {
 	mu      sync.RWMutex
 	db      *bolt.DB

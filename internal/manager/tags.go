@@ -1,6 +1,8 @@
 package manager
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -28,7 +30,7 @@ func (s *store) findTag(id string) (*tag, error) {
 	return nil, refuse(http.StatusNotFound, "worker tag %q not found", id)
 }
 
-// nameTaken says whether a tag other than t has the name.
+// nameTaken reports whether a tag other than t has the name.
 func (s *store) nameTaken(name string, t *tag) bool {
 	for _, other := range s.tags {
 		if other != t && other.Name == name {
@@ -39,27 +41,17 @@ func (s *store) nameTaken(name string, t *tag) bool {
 }
 
 func (m *Manager) fetchTags(q *request) error {
-	reply := struct {
-		Tags []api.WorkerTag `json:"tags"`
-	}{Tags: []api.WorkerTag{}}
-	m.store.read(func(s *store) {
-		var list []*tag
-		for _, t := range s.tags {
-			list = append(list, t)
+	return m.view(q, func(s *store) (any, error) {
+		list := slices.SortedFunc(maps.Values(s.tags), func(a, b *tag) int { return cmp.Compare(a.Seq, b.Seq) })
+		replies := make([]api.WorkerTag, len(list))
+		for i, t := range list {
+			replies[i] = t.reply()
 		}
-		slices.SortFunc(list, func(a, b *tag) int { return int(int64(a.Seq) - int64(b.Seq)) })
-		for _, t := range list {
-			reply.Tags = append(reply.Tags, t.reply())
-		}
+		return map[string]any{"tags": replies}, nil
 	})
-	return q.reply(reply)
 }
 
-func (m *Manager) createTag(q *request) error {
-	var sent api.WorkerTag
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) createTag(q *request, sent api.WorkerTag) error {
 	t := &tag{ID: sent.ID, Name: sent.Name}
 	if t.ID == "" {
 		t.ID = uuid.NewString()
@@ -81,26 +73,17 @@ func (m *Manager) createTag(q *request) error {
 }
 
 func (m *Manager) fetchTag(q *request) error {
-	var reply api.WorkerTag
-	var err error
-	m.store.read(func(s *store) {
-		var t *tag
-		if t, err = s.findTag(q.params["tag_id"]); err == nil {
-			reply = t.reply()
+	return m.view(q, func(s *store) (any, error) {
+		t, err := s.findTag(q.params["tag_id"])
+		if err != nil {
+			return nil, err
 		}
+		return t.reply(), nil
 	})
-	if err != nil {
-		return err
-	}
-	return q.reply(reply)
 }
 
 // updateTag changes the name, and the description when there is one.
-func (m *Manager) updateTag(q *request) error {
-	var sent api.WorkerTag
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) updateTag(q *request, sent api.WorkerTag) error {
 	return q.ok(m.update(func(x *tx) error {
 		t, err := x.s.findTag(q.params["tag_id"])
 		if err != nil {

@@ -47,11 +47,7 @@ func (m *Manager) fetchTask(q *request) error {
 }
 
 // setTaskStatus is a person's change; workers use taskUpdate. Queueing a task forgets who failed it.
-func (m *Manager) setTaskStatus(q *request) error {
-	var sent api.TaskStatusChange
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) setTaskStatus(q *request, sent api.TaskStatusChange) error {
 	return q.ok(m.update(func(x *tx) error {
 		ref, ok := x.s.tasks[q.params["task_id"]]
 		if !ok {

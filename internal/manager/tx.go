@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -153,7 +154,7 @@ func (s *store) forget(e *entry) {
 func (s *store) remember(e *entry) {
 	s.entries[e.ID] = e
 	s.ordered = append(s.ordered, e)
-	slices.SortFunc(s.ordered, func(a, b *entry) int { return int(int64(a.Seq) - int64(b.Seq)) })
+	slices.SortFunc(s.ordered, func(a, b *entry) int { return cmp.Compare(a.Seq, b.Seq) })
 	for i := range e.tasks {
 		s.tasks[e.tasks[i].ID] = taskRef{e, i}
 	}

@@ -34,7 +34,7 @@ func (m *Manager) withShaman(handle handler) handler {
 	return handle
 }
 
-// fileStatus says whether a file is stored.
+// fileStatus reports whether a file is stored.
 func (m *Manager) fileStatus(q *request) error {
 	k, err := q.blobKey()
 	if err != nil {
@@ -116,7 +116,7 @@ func (q *request) canDefer() (bool, error) {
 
 var uploadBuffers = sync.Pool{New: func() any { return new([uploadBuffer]byte) }}
 
-// receive takes a file in. It fails with errStored when somebody else's upload of the same file ends first.
+// receive reads and stores a file. It fails with errStored when another upload of the same file ends first.
 func (b *blobStore) receive(q *request, k blobKey, t *transfer) error {
 	buffer := uploadBuffers.Get().(*[uploadBuffer]byte)
 	defer uploadBuffers.Put(buffer)
@@ -138,7 +138,7 @@ func (b *blobStore) receive(q *request, k blobKey, t *transfer) error {
 	}
 }
 
-// bodyComplete says whether as much of the body came as was announced: a short last read looks like a broken
+// bodyComplete reports whether as much of the body came as was announced: a short last read looks like a broken
 // connection otherwise.
 func (q *request) bodyComplete() bool {
 	return q.r.ContentLength < 0 || q.received >= q.r.ContentLength

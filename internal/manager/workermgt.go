@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -18,13 +19,13 @@ func (w *worker) summary() api.WorkerSummary {
 }
 
 func (m *Manager) fetchWorkers(q *request) error {
-	reply := api.WorkerList{Workers: []api.WorkerSummary{}}
-	m.store.read(func(s *store) {
+	return m.view(q, func(s *store) (any, error) {
+		reply := api.WorkerList{Workers: []api.WorkerSummary{}}
 		for _, w := range s.sortedWorkers() {
 			reply.Workers = append(reply.Workers, w.summary())
 		}
+		return reply, nil
 	})
-	return q.reply(reply)
 }
 
 // sortedWorkers lists the workers that were not deleted, the oldest first.
@@ -34,7 +35,7 @@ func (s *store) sortedWorkers() (list []*worker) {
 			list = append(list, w)
 		}
 	}
-	slices.SortFunc(list, func(a, b *worker) int { return int(int64(a.Seq) - int64(b.Seq)) })
+	slices.SortFunc(list, func(a, b *worker) int { return cmp.Compare(a.Seq, b.Seq) })
 	return list
 }
 
@@ -50,18 +51,13 @@ func (s *store) findWorker(id string) (*worker, error) {
 }
 
 func (m *Manager) fetchWorker(q *request) error {
-	var reply api.Worker
-	var err error
-	m.store.read(func(s *store) {
-		var w *worker
-		if w, err = s.findWorker(q.params["worker_id"]); err == nil {
-			reply = s.workerReply(w)
+	return m.view(q, func(s *store) (any, error) {
+		w, err := s.findWorker(q.params["worker_id"])
+		if err != nil {
+			return nil, err
 		}
+		return s.workerReply(w), nil
 	})
-	if err != nil {
-		return err
-	}
-	return q.reply(reply)
 }
 
 func (s *store) workerReply(w *worker) api.Worker {
@@ -123,11 +119,7 @@ func (m *Manager) deleteWorker(q *request) error {
 	})
 }
 
-func (m *Manager) requestWorkerStatus(q *request) error {
-	var sent api.WorkerStatusChangeRequest
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) requestWorkerStatus(q *request, sent api.WorkerStatusChangeRequest) error {
 	return m.changeWorker(q, func(_ *tx, w *worker) error {
 		switch {
 		case sent.Status == api.WorkerStatusRestart && !w.CanRestart:
@@ -142,11 +134,7 @@ func (m *Manager) requestWorkerStatus(q *request) error {
 }
 
 // setWorkerTags replaces the tags of a worker; IDs that are no tag are left out.
-func (m *Manager) setWorkerTags(q *request) error {
-	var sent api.WorkerTagChangeRequest
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) setWorkerTags(q *request, sent api.WorkerTagChangeRequest) error {
 	return m.changeWorker(q, func(x *tx, w *worker) error {
 		w.Tags = nil
 		for _, id := range sent.TagIDs {

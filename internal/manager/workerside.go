@@ -56,11 +56,7 @@ func (q *request) address() string {
 	return host
 }
 
-func (m *Manager) registerWorker(q *request) error {
-	var sent api.WorkerRegistration
-	if err := q.decode(&sent); err != nil {
-		return err
-	}
+func (m *Manager) registerWorker(q *request, sent api.WorkerRegistration) error {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails
 	w := &worker{

@@ -91,7 +91,7 @@ func (m *Manager) mayWorkerRun(q *request, w *worker) error {
 	return q.reply(reply)
 }
 
-// taskUpdate is what a worker tells of its task.
+// taskUpdate stores what a worker reports about its task.
 func (m *Manager) taskUpdate(q *request, w *worker) error {
 	var sent api.TaskUpdate
 	if err := q.decode(&sent); err != nil {
@@ -125,7 +125,7 @@ func (x *tx) updateTask(ref taskRef, w *worker, sent api.TaskUpdate, conf *conf)
 	if sent.Activity != nil {
 		t.Activity = *sent.Activity
 	}
-	if sent.Log != nil { // first, because it tells why the status changes
+	if sent.Log != nil { // first, because it explains the change of status
 		x.logs = append(x.logs, logLine{ref.entry.ID, t.ID, *sent.Log})
 	}
 	if sent.StepsCompleted != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // perform pretends to do a task: a log line for each command, time for each step, a picture when it renders. It ends
-// early, without a word, when the Manager says that the worker may not go on.
+// early, without an error, when the Manager forbids the worker to go on.
 func (w *Worker) perform(ctx context.Context, task api.AssignedTask) error {
 	if err := w.tell(ctx, task.UUID, api.TaskUpdate{
 		TaskStatus: ptr(api.TaskStatusActive), Activity: ptr("Simulating"), Log: ptr("simulated worker takes task " + task.Name + "\n"),
@@ -46,7 +46,7 @@ func (w *Worker) perform(ctx context.Context, task api.AssignedTask) error {
 	return w.tell(ctx, task.UUID, api.TaskUpdate{TaskStatus: ptr(api.TaskStatusCompleted), Activity: ptr("Simulated"), Log: ptr("done\n")})
 }
 
-// step takes one step, and says whether the worker may go on after it.
+// step takes one step, and reports whether the worker may go on after it.
 func (w *Worker) step(ctx context.Context, task api.AssignedTask, done *int) (allowed bool, err error) {
 	if w.cfg.StepTime > 0 {
 		wait(ctx, w.cfg.StepTime)

@@ -1,6 +1,6 @@
-// Package simworker is a worker that pretends to render. It speaks to any Manager as a Flamenco worker does: it
-// registers, signs on, takes tasks, tells how far it is, asks whether it may go on, sends a picture, and signs off.
-// It runs nothing: commands become lines in the task's log.
+// Package simworker is a worker that pretends to render. It talks to any Manager as a Flamenco worker does: it
+// registers, signs on, takes tasks, reports steps, asks whether it may go on, sends a picture, and signs off. It runs
+// nothing: commands become lines in the task's log.
 //
 // It drives jobs to their end in the contract suite and in `flsync serve --simulate-workers`.
 //
@@ -41,10 +41,10 @@ type Config struct {
 	// Poll is how long to wait before asking for a task again when there was none. Default 1 s.
 	Poll time.Duration
 
-	// Fail says with which message a task fails; empty lets it succeed. Default: all succeed.
+	// Fail returns the message with which a task fails; empty lets it succeed. Default: all succeed.
 	Fail func(api.AssignedTask) string
 
-	// CanRestart is what the worker says of itself.
+	// CanRestart is sent when the worker signs on.
 	CanRestart bool
 
 	// Keep leaves the worker in the Manager's list when it stops. Default: it is deleted, because the next one
@@ -149,7 +149,7 @@ func (w *Worker) Status() api.WorkerStatus { return w.status }
 // Session is the worker's way to the Manager, for calls that Work does not make.
 func (w *Worker) Session() *flamenco.WorkerSession { return w.session }
 
-// SignOn tells the Manager that the worker is there, and goes to the status that it wants.
+// SignOn signs the worker on and takes the status that the Manager wants.
 func (w *Worker) SignOn(ctx context.Context) error {
 	wanted, err := w.session.SignOn(ctx, api.WorkerSignOn{
 		Name: w.cfg.Name, SoftwareVersion: "flsync simulation", SupportedTaskTypes: w.cfg.TaskTypes, CanRestart: w.cfg.CanRestart,
@@ -177,7 +177,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Work does the next thing: a task, or the change of status that the Manager asks for. It says whether there was one.
+// Work does the next thing: a task, or the change of status that the Manager asks for. It reports whether there was one.
 func (w *Worker) Work(ctx context.Context) (worked bool, err error) {
 	if w.status != api.WorkerStatusAwake {
 		return w.obey(ctx)
@@ -202,7 +202,7 @@ func (w *Worker) obey(ctx context.Context) (changed bool, err error) {
 	return true, w.become(ctx, wanted)
 }
 
-// become changes the worker's status and tells the Manager.
+// become changes the worker's status and reports it to the Manager.
 func (w *Worker) become(ctx context.Context, status api.WorkerStatus) error {
 	switch status {
 	case api.WorkerStatusOffline, api.WorkerStatusRestart:
