@@ -16,6 +16,7 @@ import (
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/eval"
 	"github.com/flsync/flsync/submit/manifest"
+	"github.com/flsync/flsync/submit/settings"
 )
 
 // submitFlags are what `flsync submit` can be told.
@@ -73,7 +74,8 @@ It is safe to run again: a job that is there already and has not changed is skip
 	flags.BoolVar(&f.opt.RelativeOnly, "relative-only", false, "leave absolute paths in blend files alone")
 	flags.StringVar(&f.missing, "missing", "warn", "missing files: `WHAT` is warn or fail (the job is not submitted)")
 	flags.StringVar(&f.mode, "checkout-mode", "per-job", "`MODE` per-job, or shared: one checkout for all jobs of a project, which stays when they are deleted")
-	flags.StringVar(&f.blender, "blender", "", "`PATH` of a Blender for settings that flsync cannot evaluate")
+	flags.StringVar(&f.blender, "blender", "", "`PATH` of a Blender for settings that flsync cannot evaluate; it runs the Manager's expressions as Python on this machine")
+	flags.StringVar(&f.opt.Platform, "platform", "", "submit as from this `PLATFORM`, linux, windows or darwin: for paths and two-way variables (default: this machine's)")
 
 	flags.BoolVar(&f.keepOn, "keep-going", true, "go on when a job fails")
 	flags.BoolVar(&f.opt.FailFast, "fail-fast", false, "end at the first job that fails")
@@ -105,6 +107,9 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 	if err != nil {
 		return s.validateWithManager(ctx, f, jobs, err)
 	}
+	if err := settings.CheckJobs(jobs).Err(); err != nil && !f.opt.UploadOnly {
+		return err // some of it could bring the Manager down
+	}
 	env, err := s.environment(ctx, f.transfer)
 	if err != nil {
 		return err
@@ -132,7 +137,7 @@ func (s *session) validateWithManager(ctx context.Context, f *submitFlags, jobs 
 	if away != nil {
 		return err
 	}
-	return pipeline.ValidateWithManager(ctx, env, jobs, found)
+	return pipeline.ValidateWithManager(ctx, env, f.opt.Platform, jobs, found)
 }
 
 // parse turns flags into options.
@@ -160,6 +165,11 @@ func (f *submitFlags) parse(s *session, targets []string) (err error) {
 		f.opt.Shared = true
 	default:
 		return usagef("--checkout-mode %q: it is per-job or shared", f.mode)
+	}
+	switch f.opt.Platform {
+	case "", "linux", "windows", "darwin":
+	default:
+		return usagef("--platform %q: it is linux, windows or darwin", f.opt.Platform)
 	}
 	switch f.missing {
 	case "warn":

@@ -1,8 +1,8 @@
 package pipeline
 
 import (
-	"maps"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/flsync/flsync/deps"
@@ -19,7 +19,7 @@ func evalFacts(b *deps.Blend, scene string) eval.Facts {
 		s := &b.Scenes[i]
 		more := make(map[string]any)
 		flatten(more, "", s.Properties)
-		maps.DeleteFunc(more, func(name string, value any) bool { return !sameInPython(name, value) })
+		toPython(more)
 		native := *s
 		native.Properties = nil
 		flatten(more, "", native.RNA())
@@ -29,20 +29,51 @@ func evalFacts(b *deps.Blend, scene string) eval.Facts {
 			FPS: s.FPS, FPSBase: float64(s.FPSBase),
 			ResolutionX: s.ResolutionX, ResolutionY: s.ResolutionY, ResolutionPercent: s.ResolutionPercentage,
 			Engine: s.Engine, FileFormat: s.FileFormat, FileExtension: s.FileExtension, FilePath: s.Filepath,
-			UsePreview: s.UsePreview, Camera: string(s.Camera), ViewLayers: s.ViewLayers, More: more,
+			UsePreview: s.UsePreview, Camera: string(s.Camera), ViewLayers: s.ViewLayers, More: more, Custom: custom(b.Version, s.Properties),
 		})
 	}
 	return facts
 }
 
-// sameInPython reports whether a setting of a render engine, such as cycles.samples, has the same value in Python as
-// in the file. The file stores booleans and menu choices as whole numbers too: only the name reveals a real number.
-func sameInPython(name string, value any) bool {
-	if _, whole := value.(int64); !whole {
-		return true
+// toPython turns settings of render engines into what Python has for them, and drops those that it cannot know. Files
+// of Blender before 5 hold yes and no, and the choices of a menu, as whole numbers, as they hold numbers.
+func toPython(more map[string]any) {
+	for name, value := range more {
+		n, whole := value.(int64)
+		if !whole {
+			continue
+		}
+		_, last, _ := strings.Cut(name, ".")
+		switch {
+		case name == "cycles.device" && (n == 0 || n == 1):
+			more[name] = [...]string{"CPU", "GPU"}[n]
+		case strings.HasPrefix(name, "cycles.use_"):
+			more[name] = n != 0
+		case strings.HasSuffix(last, "samples"), strings.HasSuffix(last, "bounces"), last == "seed", last == "tile_size":
+		default:
+			delete(more, name)
+		}
 	}
-	_, last, _ := strings.Cut(name, ".")
-	return strings.HasSuffix(last, "samples") || strings.HasSuffix(last, "bounces") || last == "seed" || last == "tile_size"
+	// Blender stores what differs from the defaults, and these are the same in all its versions.
+	for name, value := range map[string]any{"cycles.device": "CPU", "cycles.seed": int64(0)} {
+		if _, stored := more[name]; !stored {
+			more[name] = value
+		}
+	}
+}
+
+// custom returns what scene.get() finds. From Blender 5 on what add-ons define is apart, and deps has both together:
+// their values are then not known.
+func custom(version string, properties map[string]any) map[string]any {
+	known := make(map[string]any)
+	major, _, _ := strings.Cut(version, ".")
+	for name, value := range properties {
+		if n, err := strconv.Atoi(major); err != nil || n >= 5 {
+			value = struct{}{}
+		}
+		known[name] = value
+	}
+	return known
 }
 
 // flatten copies nested maps into one with dotted names. It leaves lists out: the evaluator has fields for those.

@@ -8,8 +8,7 @@ import (
 	"github.com/flsync/flsync/deps"
 )
 
-// Files keep yes, no and the choices of menus as whole numbers. Python has them as True, False and 'GPU', which only
-// Blender can know.
+// Files keep yes, no and the choices of menus as whole numbers. Python has them as True, False and 'GPU'.
 func TestFactsOfEngines(t *testing.T) {
 	facts := evalFacts(&deps.Blend{ActiveScene: "Shot", Scenes: []deps.Scene{{
 		Name: "Shot", FPS: 24,
@@ -24,7 +23,7 @@ func TestFactsOfEngines(t *testing.T) {
 			got[name] = value
 		}
 	}
-	want := map[string]any{"cycles.samples": int64(64), "cycles.max_bounces": int64(8), "cycles.exposure": 1.5, "render.fps": int64(24)}
+	want := map[string]any{"cycles.samples": int64(64), "cycles.max_bounces": int64(8), "cycles.device": "GPU", "cycles.use_denoising": false, "cycles.exposure": 1.5, "render.fps": int64(24)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

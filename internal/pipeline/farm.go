@@ -75,8 +75,8 @@ func isPath(value string) bool {
 // ValidateWithManager adds to the mistakes that were found in a manifest those that the Manager's job types and tags
 // reveal, so that somebody learns of all at once. A Manager that does not answer adds nothing. The error is a
 // [manifest.Errors], or nil without mistakes.
-func ValidateWithManager(ctx context.Context, env Env, jobs []*manifest.Job, found manifest.Errors) error {
-	var farm settings.Farm
+func ValidateWithManager(ctx context.Context, env Env, platform string, jobs []*manifest.Job, found manifest.Errors) error {
+	farm := settings.Farm{Platform: platform}
 	var err error
 	if farm.Types, err = env.Manager.JobTypes(ctx); err != nil {
 		return found.Err()

@@ -86,10 +86,21 @@ func (s *submission) rewrite(ctx context.Context, f *file, send bool) error {
 
 // findFingerprint computes the fingerprint of a job whose files' digests are known, unless it is there.
 func (j *jobRun) findFingerprint() (err error) {
-	if j.fingerprint == "" {
-		j.fingerprint, err = settings.Fingerprint(j.jobType, j.values, j.blendAt, specsOf(j.files))
+	if j.fingerprint != "" {
+		return nil
 	}
+	specs := specsOf(j.files)
+	if j.earlierFingerprint, err = settings.EarlierFingerprint(j.jobType, j.values, j.blendAt, specs); err != nil {
+		return err
+	}
+	j.fingerprint, err = settings.Fingerprint(j.jobType, j.values, j.blendAt, specs)
 	return err
+}
+
+// hasFingerprint reports whether stored, of a job at the Manager, is the job's fingerprint, also as earlier releases
+// made it.
+func (j *jobRun) hasFingerprint(stored string) bool {
+	return stored == j.fingerprint || stored != "" && stored == j.earlierFingerprint
 }
 
 // storeJob hands what is not yet sent to the store, and waits until the store has all files of a job. A dry run and

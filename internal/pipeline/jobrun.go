@@ -45,6 +45,8 @@ type jobRun struct {
 
 	fingerprint string // "" until somebody asks, see findFingerprint
 	checkout    string // since checkedOut: its path, "" for a job without files
+
+	earlierFingerprint string // as jobs of earlier releases have it
 }
 
 // advance is the main flow: it takes a job from the state that it is in to the last, step by step. A step leaves the

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -74,7 +75,7 @@ func (s *submission) postJob(ctx context.Context, j *jobRun) error {
 func (s *submission) submittedJob(j *jobRun, checkout string) api.SubmittedJob {
 	submitted := api.SubmittedJob{
 		Name: j.job.Name, Type: j.job.Type, TypeEtag: j.jobType.Etag, Priority: j.job.Priority,
-		SubmitterPlatform: runtime.GOOS, InitialStatus: api.JobStatus(j.job.InitialStatus),
+		SubmitterPlatform: cmp.Or(s.opt.Platform, runtime.GOOS), InitialStatus: api.JobStatus(j.job.InitialStatus),
 		Settings: maps.Clone(j.values), Metadata: maps.Clone(j.job.Metadata),
 	}
 	if submitted.Settings == nil {
@@ -83,6 +84,7 @@ func (s *submission) submittedJob(j *jobRun, checkout string) api.SubmittedJob {
 	if j.job.WorkerTag != "" {
 		submitted.WorkerTag, _ = s.farm.Tag(j.job.WorkerTag) // settings.Static has found it
 	}
+	settings.FillCheckout(submitted.Settings, checkout)
 	if j.blendAt != "" {
 		submitted.Settings[settings.Blendfile] = "{jobs}/" + checkout + "/" + j.blendAt
 	}
@@ -136,7 +138,7 @@ func (s *submission) renewType(ctx context.Context, j *jobRun) error {
 	if err != nil {
 		return err
 	}
-	if errs := settings.Static([]*manifest.Job{j.job}, &settings.Farm{Types: []api.AvailableJobType{t}, Tags: s.farm.Tags}); len(errs) > 0 {
+	if errs := settings.Static([]*manifest.Job{j.job}, &settings.Farm{Types: []api.AvailableJobType{t}, Tags: s.farm.Tags, Platform: s.farm.Platform}); len(errs) > 0 {
 		return fmt.Errorf("the job type has changed on the Manager: %w", errs.Err())
 	}
 	j.jobType = &t
@@ -152,7 +154,7 @@ func (s *submission) skipIfThere(ctx context.Context, j *jobRun) error {
 	if err != nil || !found {
 		return err
 	}
-	if err := j.findFingerprint(); err != nil || before.Metadata[once.MetaFingerprint] != j.fingerprint {
+	if err := j.findFingerprint(); err != nil || !j.hasFingerprint(before.Metadata[once.MetaFingerprint]) {
 		return err
 	}
 	j.state = ended

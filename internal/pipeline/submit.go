@@ -39,6 +39,7 @@ type SubmitOptions struct {
 	FailFast    bool // the first failed job ends the run
 	MaxFailures int  // so many failed jobs end the run; 0: any number is fine
 
+	Platform string           // of who submits, for paths and variables: linux, windows or darwin; "" is this machine's
 	Blender  settings.Blender // evaluates what flsync cannot; nil: nobody does
 	Once     once.Config      // how jobs are submitted; Submit fills in what it says of runs
 	Journal  string           // folder
@@ -113,6 +114,7 @@ func (s *submission) open(ctx context.Context) (err error) {
 		return err
 	}
 	if !s.opt.UploadOnly {
+		s.farm.Platform = s.opt.Platform
 		if err := settings.Static(s.opt.Jobs, &s.farm).Err(); err != nil {
 			return err
 		}

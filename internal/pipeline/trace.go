@@ -77,7 +77,9 @@ func (s *submission) traceJob(ctx context.Context, j *jobRun) (err error) {
 
 // resolveSettings makes a job's settings for its job type.
 func (s *submission) resolveSettings(ctx context.Context, j *jobRun) (err error) {
-	j.values, err = settings.Resolve(ctx, settings.Input{Job: j.job, Type: j.jobType, Facts: j.facts, Blender: s.opt.Blender})
+	j.values, err = settings.Resolve(ctx, settings.Input{
+		Job: j.job, Type: j.jobType, Facts: j.facts, Platform: s.opt.Platform, Blender: s.opt.Blender,
+	})
 	return err
 }
 

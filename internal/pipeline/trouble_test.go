@@ -85,14 +85,14 @@ func TestValidateWithManager(t *testing.T) {
 	n := newNight(t)
 	jobs := n.load("jobs:\n- {name: a, type: echo-sleep-test, settings: {no_such: 1}}\n")
 	found := manifest.Errors{{Pos: manifest.Pos{File: "night.yaml"}, Message: "of its own"}}
-	err := ValidateWithManager(t.Context(), n.env(&jobSink{}), jobs, found)
+	err := ValidateWithManager(t.Context(), n.env(&jobSink{}), "", jobs, found)
 	var mistakes manifest.Errors
 	if !errors.As(err, &mistakes) || len(mistakes) < 2 || !strings.Contains(err.Error(), "no_such") {
 		t.Errorf("mistakes %v", err)
 	}
 	for _, operation := range []string{"getJobTypes", "fetchWorkerTags"} {
 		n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: operation, Fault: manager.Fault{Status: 403}})})
-		err = ValidateWithManager(t.Context(), n.env(&jobSink{}), jobs, found)
+		err = ValidateWithManager(t.Context(), n.env(&jobSink{}), "", jobs, found)
 		if diff := cmp.Diff(found.Err().Error(), err.Error()); diff != "" {
 			t.Errorf("%s does not answer: (-want +got)\n%s", operation, diff)
 		}

@@ -1,233 +1,159 @@
 package eval
 
-import (
-	"strings"
-
-	"go.starlark.net/starlark"
-)
+import "strings"
 
 // addScene adds the names that the add-on provides.
-func (m *machine) addScene(names starlark.StringDict) {
-	f := m.env.Facts
-	var all items
+func (e *Evaluator) addScene() {
+	f := &e.env.Facts
+	file := f.BlendFile
+	if f.Windows {
+		file = strings.ReplaceAll(file, "/", `\`)
+	}
+	all := items{}
 	var active tree
 	for i, s := range f.Scenes {
-		scene := grow(s.attributes())
+		all = append(all, s.attributes())
 		if i == 0 && f.Scene == "" || s.Name == f.Scene {
-			active = scene
+			active = all[i]
 		}
-		all = append(all, scene)
 	}
-	data := tree{"filepath": f.BlendFile, "is_saved": f.BlendFile != "", "is_dirty": false, "scenes": all}
+	data := tree{"filepath": file, "is_saved": file != "", "is_dirty": false, "scenes": all}
 	context := tree{"blend_data": data}
 	if active != nil {
 		context["scene"] = active
-		active["flamenco_job_name"] = m.env.JobName
+		active["flamenco_job_name"] = e.env.JobName
 		if layers, ok := active["view_layers"].(items); ok && len(layers) == 1 {
 			context["view_layer"] = layers[0]
 		}
 	}
-	names["C"] = &namespace{path: "C", attrs: context}
-	names["bpy"] = &namespace{path: "bpy", attrs: tree{"context": context, "data": data, "path": m.pathModule()}}
-	names["jobname"] = text(m.env.JobName)
-	names["settings"] = &namespace{path: "settings", get: m.setting}
-	names["Path"] = builtin("Path", func(_ *starlark.Thread, a *arguments) (starlark.Value, error) {
-		p, err := m.pathOf(a.pos)
-		return p, err
-	})
-	names["abspath"] = builtin("abspath", func(_ *starlark.Thread, a *arguments) (starlark.Value, error) {
-		v := a.optional("filepath")
-		if v == nil {
-			return nil, raise("TypeError", "abspath() missing 1 required positional argument: 'filepath'")
+	e.names["C"] = &object{path: "C", attrs: context}
+	e.names["bpy"] = &object{path: "bpy", attrs: tree{"context": context, "data": data, "path": e.pathModule()}}
+	e.names["jobname"] = e.env.JobName
+	e.names["settings"] = &object{path: "settings", get: func(name string) any {
+		if e.env.Setting == nil {
+			panic(unknown("settings.%s", name))
 		}
-		path, err := m.str(v)
+		v, ok, err := e.env.Setting(name)
 		if err != nil {
-			return nil, err
+			panic(failure{err})
 		}
-		return newPath(makeAbsolute(newPath(m.blendPath(path)).text(), m.workDir())), a.end()
-	})
-	names["last_n_dir_parts"] = builtin("last_n_dir_parts", func(_ *starlark.Thread, a *arguments) (starlark.Value, error) {
-		n, err := a.int("n", 0)
-		if err != nil {
-			return nil, err
+		if !ok {
+			panic(raise("AttributeError", "the job type has no setting '%s'", name))
 		}
-		file := a.optional("filepath")
-		if file == nil {
-			file = a.keyword("file")
+		return plain("settings."+name, v)
+	}}
+	e.names["Path"] = &function{"Path", func(a *args) any {
+		parts := a.positional
+		a.positional = nil
+		return e.newPath(parts...)
+	}}
+	e.names["abspath"] = &function{"abspath", func(a *args) any { return e.absolute(e.fromBlend(str(a.value()))) }}
+	e.names["last_n_dir_parts"] = &function{"last_n_dir_parts", func(a *args) any {
+		n := a.int("n", 0)
+		file, ok := a.next("filepath")
+		if !ok {
+			file, _ = a.next("file")
 		}
-		return m.lastDirParts(n, file)
-	})
+		return e.lastDirParts(n, file)
+	}}
 }
 
-func (m *machine) setting(name string) (starlark.Value, error) {
-	if m.env.Setting == nil {
-		return nil, nil
+// fromBlend is bpy.path.abspath: // is the folder of the blend file.
+func (e *Evaluator) fromBlend(path string) string {
+	rest, ok := strings.CutPrefix(path, "//")
+	if !ok || e.env.Facts.BlendFile == "" {
+		return path
 	}
-	value, ok, err := m.env.Setting(name)
-	if err != nil {
-		return nil, &passedError{err}
+	if e.parse(rest).anchor() != "" {
+		return rest // os.path.join with an absolute path
 	}
-	if !ok {
-		return nil, raise("AttributeError", "the job type has no setting '%s'", name)
-	}
-	return plain(value)
+	blend := strings.ReplaceAll(e.env.Facts.BlendFile, "/", e.parse("").separator())
+	return blend[:strings.LastIndex(blend, e.parse("").separator())+1] + rest
 }
 
-func (m *machine) workDir() string {
-	if m.env.Facts.WorkDir == "" {
-		return "/"
-	}
-	return m.env.Facts.WorkDir
+func (e *Evaluator) parse(path string) pyPath { return parsePath(path, e.env.Facts.Windows) }
+
+// HasVariable reports whether a path begins with a variable of the Manager, as {storage}/renders does. Its value is
+// an absolute path on each platform.
+func HasVariable(path string) bool {
+	name, rest, ok := strings.Cut(path, "}")
+	return ok && strings.HasPrefix(name, "{") && len(name) > 1 && !strings.ContainsAny(name, `/\ `) &&
+		strings.Trim(rest[:min(len(rest), 1)], `/\`) == ""
 }
 
-// blendPath is bpy.path.abspath: // is the folder of the blend file.
-func (m *machine) blendPath(path string) string {
-	if rest, ok := strings.CutPrefix(path, "//"); ok {
-		return joinPosix(dirName(m.env.Facts.BlendFile), rest)
+// absolute is what the add-on makes of a path: absolute, and without "..".
+func (e *Evaluator) absolute(path string) pyPath {
+	p := e.parse(path)
+	switch {
+	case p.isAbsolute() || HasVariable(path):
+		return p.normal()
+	case !p.windows && hasDrive(path): // the add-on sets the drive apart, and backslashes are parts of names
+		return parsePath(path[:2]+parsePath(p.String()[2:], false).normal().String(), false)
+	case e.env.Facts.WorkDir == "" || p.anchor() != "":
+		panic(unknown("abspath of the relative path %q", path))
 	}
-	return path
+	return e.parse(e.env.Facts.WorkDir).join(p).normal()
 }
 
-// lastDirParts gives the last n parts of the folder of a file, or of the blend
-// file, always as a relative path.
-func (m *machine) lastDirParts(n int, file starlark.Value) (starlark.Value, error) {
+// lastDirParts returns the last n folders of a file, or of the blend file, without drive and root.
+func (e *Evaluator) lastDirParts(n int, file any) pyPath {
+	out := e.parse("")
 	if n <= 0 {
-		return newPath(), nil
+		return out
 	}
-	path := m.env.Facts.BlendFile
-	if file != nil && file != starlark.None {
-		var err error
-		if path, err = pathText(file); err != nil {
-			return nil, err
+	blend := e.env.Facts.BlendFile // a path of this machine, whatever the platform is
+	dir := parsePath(blend, out.windows || hasDrive(blend)).normal()
+	if file != nil {
+		text := str(file)
+		if !isPath(file) {
+			text = e.fromBlend(text)
 		}
-		if _, isString := file.(starlark.String); isString {
-			path = m.blendPath(path)
+		if dir = e.absolute(text); HasVariable(text) || hasDrive(text) && !out.windows {
+			panic(unknown("the folders of %s", text))
 		}
 	}
-	dir := newPath(makeAbsolute(newPath(path).text(), m.workDir())).parent()
-	parts := len(dir.names)
-	if dir.root != "" {
-		parts++
-	}
-	if n >= parts {
-		return pyPath{names: dir.names}, nil
-	}
-	return pyPath{names: dir.names[len(dir.names)-n:]}, nil
+	names := dir.parent().names
+	out.names = names[max(len(names)-n, 0):]
+	return out
 }
 
-// pathModule is bpy.path, without what looks at the disk.
-func (m *machine) pathModule() tree {
-	f := func(name string, call func(path string, a *arguments) (starlark.Value, error)) starlark.Value {
-		return method(name, func(a *arguments) (starlark.Value, error) {
-			path, err := a.mustStr()
-			if err != nil {
-				return nil, err
+// pathModule is bpy.path, as far as it only works on text.
+func (e *Evaluator) pathModule() tree {
+	base := func(path string) string {
+		path = strings.TrimPrefix(path, "//")
+		return path[strings.LastIndexAny(path, "/"+e.parse("").separator())+1:]
+	}
+	module := tree{}
+	for name, call := range map[string]func(string, *args) any{
+		"basename": func(path string, _ *args) any { return base(path) },
+		"abspath":  func(path string, _ *args) any { return e.fromBlend(path) },
+		"display_name_from_filepath": func(path string, _ *args) any {
+			name := base(path)
+			if i := strings.LastIndexByte(name, '.'); i > 0 && strings.Trim(name[:i], ".") != "" {
+				return name[:i]
 			}
-			if err := m.charge(4 * len(path)); err != nil {
-				return nil, err
+			return name
+		},
+		"ensure_ext": func(path string, a *args) any {
+			ext := a.text()
+			if strings.HasSuffix(cased(path, strings.ToLower), cased(ext, strings.ToLower)) {
+				return path
 			}
-			return call(path, a)
-		})
-	}
-	start := func(a *arguments) (string, error) {
-		if a.keyword("library") != nil {
-			return "", &UnknownError{Name: "bpy.path.abspath with a library"}
-		}
-		v := a.keyword("start")
-		if v == nil || v == starlark.None {
-			return dirName(m.env.Facts.BlendFile), nil
-		}
-		return pathText(v)
-	}
-	return tree{
-		"abspath": f("abspath", func(path string, a *arguments) (starlark.Value, error) {
-			dir, err := start(a)
-			if rest, ok := strings.CutPrefix(path, "//"); ok {
-				path = joinPosix(dir, rest)
+			return path + ext
+		},
+		"clean_name": func(name string, _ *args) any {
+			if strings.IndexFunc(name, beyondASCII) >= 0 {
+				panic(unknown("bpy.path.clean_name of %q", name))
 			}
-			return text(path), err
-		}),
-		"relpath": f("relpath", func(path string, a *arguments) (starlark.Value, error) {
-			dir, err := start(a)
-			if !strings.HasPrefix(path, "//") {
-				path = "//" + relative(absolute(path, m.workDir()), absolute(dir, m.workDir()))
-			}
-			return text(path), err
-		}),
-		"basename": f("basename", func(path string, _ *arguments) (starlark.Value, error) { return text(baseName(path)), nil }),
-		"native_pathsep": f("native_pathsep", func(path string, _ *arguments) (starlark.Value, error) {
-			return text(strings.ReplaceAll(path, `\`, "/")), nil
-		}),
-		"is_subdir": f("is_subdir", func(path string, a *arguments) (starlark.Value, error) {
-			dir, err := a.mustStr()
-			if err != nil {
-				return nil, err
-			}
-			path, dir = normalize(path), normalize(dir)
-			return starlark.Bool(len(path) > len(dir) && strings.HasPrefix(path, strings.TrimRight(dir, "/")+"/")), nil
-		}),
-		"ensure_ext": f("ensure_ext", ensureExt),
-		"clean_name": f("clean_name", cleanName),
-		"display_name": f("display_name", func(path string, a *arguments) (starlark.Value, error) {
-			return text(displayName(path, a.truth("has_ext", true), a.truth("title_case", true))), nil
-		}),
-		"display_name_to_filepath": f("display_name_to_filepath", func(name string, _ *arguments) (starlark.Value, error) {
-			return text(strings.NewReplacer(":", "_colon_", "+", "_plus_", "/", "_slash_").Replace(name)), nil
-		}),
-		"display_name_from_filepath": f("display_name_from_filepath", func(path string, _ *arguments) (starlark.Value, error) {
-			root, _ := splitExt(baseName(path))
-			return text(root), nil
-		}),
+			return strings.Map(func(r rune) rune {
+				if r == '-' || isNamePart(byte(r)) {
+					return r
+				}
+				return '_'
+			}, name)
+		},
+	} {
+		module[name] = &function{name, func(a *args) any { return call(a.text(), a) }}
 	}
-}
-
-func ensureExt(path string, a *arguments) (starlark.Value, error) {
-	ext, err := a.mustStr()
-	if err != nil {
-		return nil, err
-	}
-	has := strings.HasSuffix(path, ext)
-	if !a.truth("case_sensitive", false) {
-		tail := sliceString(path, max(runeLen(path)-runeLen(ext), 0), runeLen(path))
-		has = strings.HasSuffix(lower(tail), lower(ext))
-	}
-	if has {
-		return text(path), nil
-	}
-	return text(path + ext), nil
-}
-
-// cleanName replaces every character below U+00FF that is no ASCII letter or
-// digit, underscore or hyphen.
-func cleanName(name string, a *arguments) (starlark.Value, error) {
-	by := "_"
-	if v := a.keyword("replace"); v != nil {
-		s, ok := v.(starlark.String)
-		if !ok || runeLen(string(s)) != 1 {
-			return nil, raise("ValueError", "Value must be a single ascii character")
-		}
-		by = string(s)
-	}
-	var out strings.Builder
-	for _, r := range name {
-		if r < 0xff && r != '-' && (r >= 0x80 || !isNamePart(byte(r))) {
-			out.WriteString(by)
-		} else {
-			out.WriteRune(r)
-		}
-	}
-	return text(out.String()), nil
-}
-
-func displayName(name string, hasExt, titleCase bool) string {
-	if hasExt {
-		name, _ = splitExt(baseName(name))
-	}
-	name = strings.NewReplacer("_colon_", ":", "_plus_", "+", "_slash_", "/").Replace(name)
-	name = strings.TrimLeft(strings.ReplaceAll(name, "_", " "), " ")
-	isLower, _ := stringMethods["islower"](nil, name, &arguments{})
-	if titleCase && isLower == starlark.True {
-		name = title(lower(name))
-	}
-	return name
+	return module
 }

@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,14 +39,15 @@ type BlenderConfig struct {
 // Blender evaluates expressions in a background Blender, one run a file. It is
 // safe for use by several goroutines.
 //
-// An expression is a program that the Manager sent and that Blender runs without
-// any bounds, exactly as its add-on would: use it only with a Manager you trust.
+// An expression is a program of the Manager's, which Blender runs as Python with the rights of this process, as
+// the add-on does: use it only with a Manager that is trusted like a colleague. [CheckForBlender] refuses what is
+// obviously more than an expression.
 type Blender struct {
 	config BlenderConfig
 	slots  chan struct{}
 }
 
-// NewBlender returns an error when the program is not there.
+// NewBlender returns an error when the program is not found.
 func NewBlender(config BlenderConfig) (*Blender, error) {
 	path, err := exec.LookPath(config.Path)
 	if err != nil {
@@ -79,9 +82,14 @@ type Outcome struct {
 	Err   error
 }
 
-// Eval opens the file and evaluates all expressions. The error says that Blender
-// failed as a whole; what a single expression raised is in its Outcome.
+// Eval opens the file and evaluates all expressions. The error is a *RefusedError, or says that Blender failed as a
+// whole; what a single expression raised is in its Outcome.
 func (b *Blender) Eval(ctx context.Context, r Request) (map[string]Outcome, error) {
+	for _, key := range slices.Sorted(maps.Keys(r.Expressions)) {
+		if err := CheckForBlender(r.Expressions[key]); err != nil {
+			return nil, fmt.Errorf("setting %s: %w", key, err)
+		}
+	}
 	select {
 	case b.slots <- struct{}{}:
 		defer func() { <-b.slots }()
@@ -154,7 +162,7 @@ func fromJSON(v any) (any, error) {
 		}
 		n, err := v.Int64()
 		if err != nil {
-			return nil, raise("OverflowError", "the result does not fit into 64 bits")
+			return nil, raise("OverflowError", "the result does not fit into 64 bits").err
 		}
 		return n, nil
 	case []any:

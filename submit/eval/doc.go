@@ -1,33 +1,28 @@
 // Package eval computes the values of job settings that follow from the scene.
 //
-// A job type of Flamenco says with a Python expression how a setting is found,
-// for example f'{C.scene.frame_start}-{C.scene.frame_end}'. Its add-on evaluates
-// them inside Blender. This package does so without: an expression is translated
-// from Python to Starlark ([Translate]), every operator that the two languages
-// see differently becoming a call to a function of ours, and run by
-// go.starlark.net over plain facts of the scene.
-//
-// Begin with [New] and [Env]. What an expression names and this package does not
-// know gives an error that is [ErrNeedsBlender]; [Blender] evaluates such
-// expressions in a background Blender.
+// A job type of Flamenco gives a Python expression for a setting, for example
+// f'{C.scene.frame_start}-{C.scene.frame_end}', and the add-on evaluates it inside Blender.
+// This package evaluates the part of Python that public job types use, over plain facts of the
+// scene. Begin with [New] and [Env].
 //
 // # What an expression can use
 //
-// The names that the add-on provides: bpy, C, Path, abspath, last_n_dir_parts,
-// settings, jobname; the facts of [Facts] under bpy.context, bpy.data and C; the
-// string functions of bpy.path; Python's pure built-in functions and the methods
-// of str, list, tuple and dict. All expressions of Python but assignments, await,
-// yield, bytes, complex numbers and matrix products. F-strings may nest and use
-// the same quotes inside, as from Python 3.12 on.
+// The names that the add-on provides: bpy, C, Path, abspath, last_n_dir_parts, settings, jobname;
+// the facts of [Facts] under bpy.context, bpy.data and C; arithmetic, comparisons, conditionals,
+// and, or, not, in; f-strings; lists, tuples and sets; subscripts and slices without a step;
+// str, int, float, bool, len, round, abs, min, max; common methods of str and Path; the pure
+// functions of bpy.path.
+//
+// Everything else is [ErrNeedsBlender]: unknown names, comprehensions, dicts, %-formats, integers
+// beyond 64 bits, letter case outside of Latin. A value comes back only where it is the one
+// that Python gives. [Blender] evaluates the rest in a background Blender, after [CheckForBlender].
 //
 // # Caveats
 //
-// An expression comes from a server, so it is bounded in steps, in memory and, by
-// the context, in time ([Limits]); it can read nothing but what it is given.
+// An expression comes from a server. One [Evaluator] bounds the steps and the memory of all its
+// expressions together ([Limits]); they read nothing but what they are given.
 //
-// Strings are sequences of code points, as in Python. A file name that is not
-// valid UTF-8 can only be passed on whole; Python would use surrogates.
-//
-// Paths are POSIX paths. On Windows the add-on gives backslashes where this
-// package gives slashes; Blender and Flamenco accept both.
+// Two of the add-on's rules differ on purpose: a path that begins with a variable of the Manager,
+// such as {storage}/renders, is absolute, and a relative path without [Facts.WorkDir] is
+// ErrNeedsBlender.
 package eval

@@ -1,8 +1,9 @@
 package eval
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -51,16 +52,10 @@ func TestEvalOverScene(t *testing.T) {
 		{`bpy.data.filepath`, "/proj/sq020/sh010/sh010_v003.blend"},
 		{`C.blend_data.filepath == bpy.data.filepath`, true},
 		{`bpy.path.basename(bpy.data.filepath)`, "sh010_v003.blend"},
-		{`bpy.path.display_name(bpy.data.filepath)`, "Sh010 V003"},
 		{`bpy.path.display_name_from_filepath(bpy.data.filepath).split('_')[-1]`, "v003"},
-		{`int(Path(bpy.data.filepath).stem.rpartition('_v')[2])`, int64(3)},
 		{`bpy.path.abspath(C.scene.render.filepath)`, "/proj/sq020/sh010/../renders/####"},
 		{`abspath(C.scene.render.filepath)`, "/proj/sq020/renders/####"},
-		{`bpy.path.relpath('/proj/tex/a.png')`, "//../../tex/a.png"},
-		{`bpy.path.relpath('/proj/tex/a.png', start='/proj')`, "//tex/a.png"},
 		{`bpy.path.ensure_ext('a', '.PNG') + bpy.path.ensure_ext('b.png', '.PNG')`, "a.PNGb.png"},
-		{`bpy.path.clean_name('a b/ü-1_日')`, "a_b__-1_日"},
-		{`bpy.path.is_subdir('/a/b/c', '/a/b')`, true},
 		{`abspath('sub/../x')`, "/home/ann/x"},
 		{`abspath('C:/a/../b')`, "C:/b"},
 		{`last_n_dir_parts(0)`, "."},
@@ -71,12 +66,8 @@ func TestEvalOverScene(t *testing.T) {
 		{`last_n_dir_parts(1, Path('/a/b/c.png'))`, "b"},
 		{`C.scene.camera.name if C.scene.camera else 'none'`, "Cam B"},
 		{`bpy.data.scenes['Other'].camera is None`, true},
-		{`[s.name for s in bpy.data.scenes]`, []any{"Other", "Shot"}},
 		{`C.scene.camera.type + C.scene.camera.name`, "CAMERACam B"},
 		{`C.scene.view_layers is None`, true}, // what More says wins
-		{`', '.join(v.name for v in bpy.data.scenes['Other'].view_layers)`, "ViewLayer, Fög"},
-		{`len(bpy.data.scenes), 'Shot' in bpy.data.scenes, bpy.data.scenes[-1].name, bpy.data.scenes.keys()`,
-			[]any{int64(2), true, "Shot", []any{"Other", "Shot"}}},
 		{`C.scene.render.use_border`, true},
 		{`int(C.scene.render.resolution_x * C.scene.render.resolution_percentage / 100)`, int64(999)},
 		{`settings.scale * 2`, 1.0},
@@ -86,7 +77,7 @@ func TestEvalOverScene(t *testing.T) {
 		{`C.scene.frame_end - C.scene.frame_start + 1 // C.scene.frame_step`, int64(47)},
 		{"\n  jobname  \n", "sq020 sh010"},
 	} {
-		got, err := New(shot()).Eval(t.Context(), tt.expr)
+		got, err := New(shot()).Eval(tt.expr)
 		if err != nil {
 			t.Errorf("%s: %v", tt.expr, err)
 			continue
@@ -105,32 +96,49 @@ func TestEvalErrors(t *testing.T) {
 	}{
 		{`C.scene.cycles.samples`, true, "C.scene.cycles is not known without Blender"},
 		{`bpy.context.preferences.filepaths`, true, "bpy.context.preferences is not known"},
-		{`bpy.app.version`, true, "bpy.app is not known"},
 		{`frobnicate(1)`, true, "frobnicate is not known"},
 		{`__import__('os').getcwd()`, true, "__import__ is not known"},
-		{`open('/etc/passwd')`, true, "open is not known"},
-		{`print(1)`, true, "print is not known"},
-		{`Path.home()`, true, "Path.home is not known"},
+		{`Path.home()`, true, "function.home is not known"},
 		{`Path('/a').exists()`, true, "Path.exists is not known"},
 		{`str(C.scene)`, true, "C.scene as text"},
 		{`C.scene`, true, "C.scene as a value"},
-		{`(x := 3)`, true, "an assignment"},
-		{`b'abc'`, true, "a bytes literal"},
-		{`1j`, true, "a complex number"},
-		{`'\N{BULLET}'`, true, "a character by its name"},
+		{`C.scene.get('name')`, true, "C.scene.get is not known"},
+		{`(x := 3)`, true, "what begins with :"},
+		{`[x for x in 'a']`, true, "what begins with for"},
+		{`{'a': 1}`, true, "what begins with :"},
+		{`lambda: 1`, true, "what begins with lambda"},
+		{`f(*[1])`, true, "what begins with *"},
+		{`1 | 2`, true, "what begins with |"},
+		{`'%d' % 1`, true, "a text % values"},
+		{`'{}'.format(1)`, true, "str.format"},
+		{`f'{1=}'`, true, "an f-string with ="},
+		{`'abc'[::-1]`, true, "a slice with a step"},
+		{`b'abc'`, true, "a string with the prefix b"},
+		{`1j`, true, "a number"},
+		{`10 ** 20`, true, "beyond 64 bits"},
+		{`9007199254740993 / 2`, true, "beyond 64 bits"},
+		{`2.0 ** 0.5`, true, "a power of floats"},
+		{`'Σ'.lower()`, true, "the letter case"},
+		{`'straße'.upper()`, true, "the letter case"},
+		{`int('٣')`, true, "int("},
+		{`'\N{BULLET}'`, true, "a character"},
 		{`'a'.encode()`, true, "str.encode"},
+		{`C.scene.camera == C.scene`, true, "whether C.scene.camera is equal"},
+		{`'x'.join({'a', 'b'})`, true, "str.join of a set"},
 		{`C.scene.render.`, false, "at character 16: the expression ends too early"},
-		{`1 +* 2`, false, `at character 4: unexpected "*"`},
-		{`f'{C.scene.}'`, false, "at character 12: the expression ends too early"},
+		{`1 )`, false, `at character 3: unexpected ")"`},
+		{`f'{C.scene.}'`, false, `unexpected "}"`},
+		{`f'{}'`, false, `unexpected "}"`},
 		{`settings.nothing`, false, "AttributeError: the job type has no setting 'nothing'"},
 		{`1 / 0`, false, "ZeroDivisionError: division by zero"},
 		{`'a' + 1`, false, "TypeError: unsupported operand type(s) for +: 'str' and 'int'"},
 		{`bpy.data.scenes['nope']`, false, "KeyError"},
-		{`2 ** 70`, false, "OverflowError"},
+		{`'abc'[3]`, false, "IndexError"},
+		{`None.x`, false, "AttributeError"},
 		{`len`, false, "a function"},
 		{"jobname\njobname", false, "the line ends before"},
 	} {
-		got, err := New(shot()).Eval(t.Context(), tt.expr)
+		got, err := New(shot()).Eval(tt.expr)
 		if err == nil {
 			t.Errorf("%s gives %v, want an error", tt.expr, got)
 			continue
@@ -141,78 +149,35 @@ func TestEvalErrors(t *testing.T) {
 	}
 }
 
-// TestLimits: each of these would take gigabytes, or minutes, or the stack.
+// TestLimits has expressions that would take gigabytes, minutes, or the stack.
 func TestLimits(t *testing.T) {
 	for _, expr := range []string{
 		`'x' * 10**9`,
 		`10**9 * 'x'`,
-		`[0] * 10**9`,
-		`(0,) * 10**12`,
-		`10**10**10`,
-		`2**10**6`,
-		`1 << 10**9`,
-		`(10**4000) * (10**4000)`,
-		`int('9' * 10**6)`,
-		`[x for x in range(10**9)]`,
-		`sum(range(10**9))`,
-		`list(range(10**12))`,
-		`sorted(range(10**9))`,
-		`max(range(10**9))`,
-		`set(range(10**9))`,
-		`dict(zip(range(10**9), range(10**9)))`,
-		`[].extend(range(10**9))`,
-		`set().union(range(10**9))`,
-		`{}.update(zip(range(10**8), range(10**8)))`,
-		`[[y for y in range(3000)] for x in range(3000)]`,
-		`len([x for x in range(700) for y in range(700) for z in range(700)])`,
-		`['x' * 100000 for x in range(100000)]`,
-		`'{:1000000000}'.format(1)`,
-		`'{:.1000000000f}'.format(1.0)`,
-		`f'{1:999999999}'`,
-		`'%1000000000d' % 1`,
-		`'%.*f' % (10**9, 1.0)`,
+		`('x' * 10**6) * 10**13`,
+		`f'{1:9999}'` + strings.Repeat(` + f'{1:9999}'`, 70) + ` + 'x' * 10**6 * 10`,
 		`'a'.ljust(10**9)`,
-		`'a'.center(10**9)`,
+		`'a'.rjust(10**18)`,
 		`'a'.zfill(10**9)`,
-		`('\t' * 10**5).expandtabs(10**5)`,
 		`('a' * 10**5).replace('a', 'b' * 10**5)`,
-		`('ab' * 10**5).join('c' * 10**5)`,
-		`(lambda f: f(f))(lambda f: f(f))`,
-		`(lambda s: [s := s + s for i in range(100)])('x')`,
-		`(lambda l: [l.append(l), str(l)])([])`,
-		`(lambda l: [l.extend(l) for i in range(64)])([1])`,
-		`(lambda l: [l.append(l), l == l.copy()])([])`,
-		`[l.append(1) for l in [[1]] for x in range(10**9)]`,
-		`list(map(lambda x: 'x' * 10**6, range(1000)))`,
-		`sorted(range(100000), key=lambda x: [y for y in range(1000)])`,
-		`(lambda l: [0 for x in range(100000) if l == l.copy()])(list(range(60000)))`,
-		`(lambda s: [{s: 1} for x in range(100000)])('x' * 10**6)`,
-		`(lambda s: {s: x for x in range(100000)})('x' * 10**6)`,
-		`(lambda s: [s in {} for x in range(100000)])('x' * 10**6)`,
-		`(lambda s, t: [s < t for x in range(100000)])('x' * 10**6, 'x' * 10**6)`,
-		`(lambda t: {t: 1})(` + strings.Repeat("(lambda t: (t, t))(", 30) + "1" + strings.Repeat(")", 30) + `)`,
-		`(lambda t, u: t == u)(` + strings.Repeat("(lambda t: [t, t])(", 30) + "1" + strings.Repeat(")", 30) + `, ` + strings.Repeat("(lambda t: [t, t])(", 30) + "1" + strings.Repeat(")", 30) + `)`,
-		`(lambda t: str(t))(` + strings.Repeat("(lambda t: [t, t])(", 30) + "1" + strings.Repeat(")", 30) + `)`,
-		`(lambda t: t)(` + strings.Repeat("(lambda t: [t, t])(", 30) + "1" + strings.Repeat(")", 30) + `)`,
-		`(lambda n: [n * n for x in range(100000)])(10 ** 2000)`,
+		`('a' * 10**6).replace('', 'b' * 10**6)`,
+		`('ab' * 10**5).join(('c' * 10**5).split('c'))`,
 		strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000),
 		strings.Repeat("[", 5000),
 		strings.Repeat("-", 5000) + "1",
 		strings.Repeat("not ", 3000) + "1",
-		strings.Repeat("lambda: ", 2000) + "1",
-		strings.Repeat("1 < ", 3000) + "1",
 		strings.Repeat("1 if 1 else ", 1300) + "1",
 		strings.Repeat("2 ** ", 3000) + "1",
 		strings.Repeat("f'{", 3000),
 		strings.Repeat(`f"{f'{`, 100) + "1" + strings.Repeat(`}'}"`, 100),
 		strings.Repeat("1 + ", 10000) + "1",
-		strings.Repeat("{1: ", 3000),
+		"C" + strings.Repeat(".scene", 2000),
+		"'a'" + strings.Repeat("[0]", 2000),
 		"f'" + strings.Repeat("{1:", 3000),
+		strings.Repeat(" ", 1<<20),
 	} {
 		start := time.Now()
-		env := shot()
-		env.Limits = Limits{Steps: 100_000, Bytes: 2 << 20, Source: 16 << 10} // lower than usual, to be quick
-		got, err := New(env).Eval(t.Context(), expr)
+		got, err := New(shot()).Eval(expr)
 		if err == nil {
 			t.Errorf("%.60s gives %.60v, want an error", expr, got)
 		}
@@ -222,14 +187,94 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestContextEndsEvaluation(t *testing.T) {
+// TestLimitsAreForAllExpressions shows that the budget is spent once, however many expressions there are.
+func TestLimitsAreForAllExpressions(t *testing.T) {
+	for name, expr := range map[string]string{"memory": `'x' * 1000000 == ''`, "steps": strings.Repeat("1,", 4000)} {
+		e := New(shot())
+		evaluated := 0
+		var err error
+		for ; err == nil && evaluated < 1000; evaluated++ {
+			_, err = e.Eval(expr)
+		}
+		if !errors.Is(err, ErrLimit) || evaluated < 3 || evaluated > 100 {
+			t.Errorf("%s: after %d expressions: %v", name, evaluated, err)
+		}
+	}
+}
+
+// TestJobTypeExpressions has what Flamenco's job types and public ones ask for; all of it evaluates without Blender.
+func TestJobTypeExpressions(t *testing.T) {
+	data, err := os.ReadFile("testdata/jobtypes.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []struct {
+		Expr string
+		Want any
+	}
+	if err := json.Unmarshal(data, &listed); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range listed {
+		got, err := New(listedShot()).Eval(l.Expr)
+		if i, ok := got.(int64); ok {
+			got = float64(i) // as JSON has it
+		}
+		if err != nil || got != l.Want {
+			t.Errorf("%s\n    gives %#v, %v\n    want  %#v", l.Expr, got, err, l.Want)
+		}
+	}
+}
+
+func listedShot() *Env {
 	env := shot()
-	env.Limits = Limits{Steps: 1 << 62, Bytes: 1 << 40, Source: 1 << 20}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	_, err := New(env).Eval(ctx, `[0 for a in range(10**6) for b in range(10**6) if False]`)
-	if !errors.Is(err, ErrLimit) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want ErrLimit and context.DeadlineExceeded", err)
+	env.Facts.Scenes[1].ViewLayers = []string{"Layer"}
+	env.Facts.Scenes[1].Custom = map[string]any{"pass": int64(3)}
+	env.Facts.Scenes[1].More = map[string]any{
+		"render.use_border": true, "render.film_transparent": false, "render.ffmpeg.format": "MKV",
+		"cycles.samples": int64(64), "cycles.device": "GPU", "cycles.use_denoising": true, "cycles.seed": int64(7),
+		"eevee.taa_render_samples": int64(16), "view_settings.view_transform": "Filmic",
+		"use_preview_range": true, "frame_preview_start": int64(10),
+	}
+	settings := map[string]any{"render_output_root": "/render", "add_path_components": 1, "stable_directory": false,
+		"playblast_output_root": "//blasts", "render_output_path": "/render/x/../y"}
+	env.Setting = func(name string) (any, bool, error) { v, ok := settings[name]; return v, ok, nil }
+	return env
+}
+
+func TestWindowsPaths(t *testing.T) {
+	settings := map[string]any{"root": `\\server\share\out`, "deep": int64(9), "drive": `X:\renders\..\out`, "variable": "{storage}/renders"}
+	env := &Env{JobName: "shot 1", Facts: Facts{BlendFile: "C:/proj/sq/sh.blend", Windows: true},
+		Setting: func(name string) (any, bool, error) { v, ok := settings[name]; return v, ok, nil }}
+	for _, tt := range []struct{ expr, want string }{
+		{`str(Path(abspath(settings.root), last_n_dir_parts(1), jobname, '{timestamp}', '######'))`, `\\server\share\out\sq\shot 1\{timestamp}\######`},
+		{`str(Path(abspath(settings.root)))`, `\\server\share\out`},
+		{`str(Path('//server/share'))`, `\\server\share\`},
+		{`str(Path(abspath(settings.drive), last_n_dir_parts(settings.deep)))`, `X:\out\proj\sq`},
+		{`str(Path(abspath(settings.variable), jobname))`, `{storage}\renders\shot 1`},
+		{`str(abspath('//..\\out'))`, `C:\proj\out`},
+		{`bpy.data.filepath`, `C:\proj\sq\sh.blend`},
+		{`bpy.path.basename('//out\\shot_')`, `shot_`},
+		{`Path('//..\\out\\shot_').name`, `shot_`},
+		{`Path('C:/a/b').parts[0] + Path('C:/a/b').drive + Path('C:x').root`, `C:\C:`},
+		{`str(Path('C:/a') / 'D:b')`, `D:b`},
+		{`str(Path('C:/a') / '/b')`, `C:\b`},
+		{`str(Path('C:/a') / 'C:b')`, `C:\a\b`},
+		{`str(last_n_dir_parts(2, 'C:/a/b/c.png'))`, `a\b`},
+		{`str(last_n_dir_parts(3, 'C:/a/b/c.png'))`, `a\b`},
+		{`str(last_n_dir_parts(9, Path('//server/share/b/c.png')))`, `b`},
+		{`Path('C:/a/b').as_posix()`, `C:/a/b`},
+		{`Path('c:/a') == Path('C:/A') and 'same' or ''`, `same`},
+	} {
+		got, err := New(env).Eval(tt.expr)
+		if err != nil || got != tt.want {
+			t.Errorf("%s gives %q, %v, want %q", tt.expr, got, err, tt.want)
+		}
+	}
+	for _, expr := range []string{`abspath('out')`, `abspath('\\out')`, `abspath('C:out')`, `abspath('~/out')`} {
+		if got, err := New(env).Eval(expr); !errors.Is(err, ErrNeedsBlender) {
+			t.Errorf("%s gives %q, %v", expr, got, err)
+		}
 	}
 }
 
@@ -238,16 +283,16 @@ func FuzzEval(f *testing.F) {
 		`f'{C.scene.frame_start}-{C.scene.frame_end:04d}'`,
 		`str(Path(abspath(settings.render_output_root), last_n_dir_parts(2), jobname, '######'))`,
 		`C.scene.render.fps / C.scene.render.fps_base if 1 < 2 < 3 else [x for x in range(3)][::-1]`,
-		`'%05.1f %s' % (1.5, 'ü') + '{:>{w}}'.format('a', w=4) + f"{'a'!r:^5}"`,
-		`{**{'a': 1}, 'b': (lambda x, *y: x ** -2)(3)} == {'a'}`,
-		`sorted('ba', key=lambda c: -ord(c)) + list(map(int, '12'))`,
+		`'a\u00fc'.replace('a', 'b')[1:] + f"{'a'!r:^5}" if 1 in {1, 'b'} else (None, -2 ** 3)`,
+		`Path('/a/b.c').with_suffix('.d') / 'x' is not None and max(1.5, 2) // 1 % 3`,
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, expr string) {
 		env := shot()
 		env.Limits = Limits{Steps: 20_000, Bytes: 1 << 20, Source: 1 << 12}
-		if _, err := New(env).Eval(t.Context(), expr); err != nil && err.Error() == "" {
+		_ = CheckForBlender(expr) // must not panic
+		if _, err := New(env).Eval(expr); err != nil && err.Error() == "" {
 			t.Error("an error without a message")
 		}
 	})
@@ -257,7 +302,7 @@ func BenchmarkEval(b *testing.B) {
 	env := shot()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := New(env).Eval(b.Context(), `f'{C.scene.frame_start}-{C.scene.frame_end}'`); err != nil {
+		if _, err := New(env).Eval(`f'{C.scene.frame_start}-{C.scene.frame_end}'`); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,10 +1,10 @@
 package eval
 
 import (
-	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -18,244 +18,229 @@ const (
 	tokOp
 )
 
-// A token of Python. For strings, text is the decoded value, or parts is set for
-// an f-string.
+// token is a token of Python.
 type token struct {
 	kind   kind
-	text   string
+	text   string // the decoded value of a string
 	offset int
+	number any    // int64 or float64
 	parts  []part // of an f-string, never nil for one
 }
 
-// part is a piece of an f-string: literal text, or an expression with what
-// follows it inside the braces.
+// part is a piece of an f-string: literal text, or an expression with its conversion and format.
 type part struct {
 	literal    string
-	expr       string // source of the expression, "" for a literal
-	offset     int    // where expr begins
-	debug      string // the text before "=" in {x=}, "" without
-	conversion byte   // r, s, a or 0
-	spec       []part // the format, nil without
+	expr       node // nil for a literal
+	conversion byte // r, s or 0
+	spec       []part
 }
 
-// operators, longest first, so that the first that fits is the right one.
-var operators = []string{
-	"**", "//", "<<", ">>", "<=", ">=", "==", "!=", ":=", "...",
-	"+", "-", "*", "/", "%", "@", "&", "|", "^", "~", "<", ">", "(", ")", "[", "]", "{", "}", ",", ":", ".", "=", ";", "!",
-}
+// operators, longest first. The walrus is not among them: in an f-string {x:=5} has a format.
+var operators = strings.Fields("... ** // << >> <= >= == != + - * / % @ & | ^ ~ < > ( ) [ ] { } , : . = !")
 
-// lex cuts an expression into tokens. base is added to all offsets; depth is how
-// many f-strings are around it.
-func lex(src string, base, depth int) ([]token, error) {
-	if depth > maxFStringNesting {
-		return nil, errTooDeep
-	}
-	l := &lexer{src: src, base: base, depth: depth}
-	var tokens []token
-	for {
-		t, err := l.next()
-		if err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, t)
-		if t.kind == tokEnd {
-			return tokens, nil
-		}
-	}
-}
+// Numbers and names as Python writes them.
+var (
+	wholeNumber = regexp.MustCompile(`^(?:0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|[1-9](?:_?[0-9])*|0(?:_?0)*)`)
+	floatNumber = regexp.MustCompile(`^(?:(?:\d(?:_?\d)*\.(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?|\d(?:_?\d)*[eE][+-]?\d(?:_?\d)*)`)
+	nameLike    = regexp.MustCompile(`^[_\pL][_\pL\pN\pM]*`)
+	stringStart = regexp.MustCompile(`^([rRfFbBuUtT]{0,2})('''|"""|'|")`)
+)
 
-const maxFStringNesting = 10
+// maxDepth is how deep expressions and f-strings may nest. Python's own parser stops at 200 brackets.
+const maxDepth = 100
 
+// lexer cuts an expression into tokens; tok is the current one.
 type lexer struct {
 	src    string
 	pos    int
-	base   int
-	depth  int
+	tok    token
 	parens int
+	depth  int
+	// inner reads the expression in an f-string's braces from tok on, up to its }, !, : or =.
+	inner func() node
 }
 
-func (l *lexer) fail(at int, format string, args ...any) error {
-	return &SyntaxError{Offset: l.base + at, Message: fmt.Sprintf(format, args...)}
+// enter counts a level of nesting, which leave ends.
+func (l *lexer) enter() {
+	if l.depth++; l.depth > maxDepth {
+		panic(overLimit("room: it nests too deep"))
+	}
 }
 
-func (l *lexer) unsupported(at int, what string) error {
-	return &SyntaxError{Offset: l.base + at, Message: what + " cannot be evaluated without Blender", Unsupported: true}
-}
+func (l *lexer) leave() { l.depth-- }
 
-func (l *lexer) next() (token, error) {
-	if err := l.skipSpace(); err != nil {
-		return token{}, err
+// next makes the following token the current one.
+func (l *lexer) next() {
+	l.skipSpace()
+	start, rest := l.pos, l.src[l.pos:]
+	if rest == "" {
+		l.tok = token{kind: tokEnd, offset: start}
+		return
 	}
-	start := l.pos
-	if start >= len(l.src) {
-		return token{kind: tokEnd, offset: l.base + start}, nil
-	}
-	rest := l.src[start:]
-	if prefix, ok := stringPrefix(rest); ok {
-		return l.str(prefix)
-	}
-	r, size := utf8.DecodeRuneInString(rest)
-	switch {
-	case r == '_' || unicode.IsLetter(r):
-		for l.pos < len(l.src) && (r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.Mn, r)) {
-			l.pos += size
-			r, size = utf8.DecodeRuneInString(l.src[l.pos:])
-		}
-		return token{kind: tokName, text: l.src[start:l.pos], offset: l.base + start}, nil
-	case r >= '0' && r <= '9', r == '.' && len(rest) > 1 && rest[1] >= '0' && rest[1] <= '9':
-		return l.number()
-	}
-	for _, op := range operators {
-		if strings.HasPrefix(rest, op) {
-			l.pos += len(op)
-			switch op {
-			case "(", "[", "{":
-				l.parens++
-			case ")", "]", "}":
-				l.parens--
-			}
-			return token{kind: tokOp, text: op, offset: l.base + start}, nil
+	if strings.IndexByte(`'"rRfFbBuUtT`, rest[0]) >= 0 {
+		if m := stringStart.FindStringSubmatch(rest); m != nil {
+			l.tok = l.str(m)
+			return
 		}
 	}
-	return token{}, l.fail(start, "unexpected character %q", r)
-}
-
-func (l *lexer) skipSpace() error {
-	for l.pos < len(l.src) {
-		switch c := l.src[l.pos]; {
-		case c == ' ' || c == '\t' || c == '\f':
-		case c == '\n' || c == '\r':
-			// As in Python, a line may only end inside brackets or at the end.
-			if l.parens == 0 && l.depth == 0 && l.pos > 0 && strings.TrimSpace(l.src[l.pos:]) != "" && strings.TrimSpace(l.src[:l.pos]) != "" {
-				return l.fail(l.pos, "the line ends before the expression does; put it in brackets")
-			}
-		case c == '\\' && strings.HasPrefix(l.src[l.pos+1:], "\n"):
-			l.pos++
-		case c == '#':
-			for l.pos+1 < len(l.src) && l.src[l.pos+1] != '\n' {
-				l.pos++
-			}
-		default:
-			return nil
-		}
-		l.pos++
-	}
-	return nil
-}
-
-// number reads an int or a float and gives its text as Starlark has it.
-func (l *lexer) number() (token, error) {
-	start := l.pos
-	isFloat := false
-	for l.pos < len(l.src) {
-		c := l.src[l.pos]
-		exponent := l.pos > start && (l.src[l.pos-1] == 'e' || l.src[l.pos-1] == 'E') && !strings.HasPrefix(strings.ToLower(l.src[start:]), "0x")
-		if c == '.' || (c == '+' || c == '-') && exponent {
-			isFloat = true
-		} else if c != '_' && !isHexDigit(c) && c != 'x' && c != 'X' && c != 'o' && c != 'O' && c != 'j' && c != 'J' {
-			break
-		}
-		l.pos++
-	}
-	text := l.src[start:l.pos]
-	offset := l.base + start
-	lower := strings.ToLower(text)
-	if strings.HasSuffix(lower, "j") {
-		return token{}, l.unsupported(start, "a complex number")
-	}
-	if strings.HasPrefix(text, "_") || strings.HasSuffix(text, "_") || strings.Contains(text, "__") {
-		return token{}, l.fail(start, "%q is no number", text)
-	}
-	plain := strings.ReplaceAll(lower, "_", "")
-	hex := strings.HasPrefix(plain, "0x")
-	if isFloat || !hex && !strings.HasPrefix(plain, "0b") && strings.Contains(plain, "e") {
-		f, err := strconv.ParseFloat(plain, 64)
-		if err != nil && !strings.Contains(err.Error(), "out of range") {
-			return token{}, l.fail(start, "%q is no number", text)
-		}
-		return token{kind: tokNumber, text: floatSource(f), offset: offset}, nil
-	}
-	if len(plain) > 1 && plain[0] == '0' && plain[1] >= '0' && plain[1] <= '9' && strings.Trim(plain, "0") != "" {
-		return token{}, l.fail(start, "%q: a number cannot begin with 0", text)
-	}
-	if strings.Trim(plain, "0") == "" {
-		plain = "0"
-	}
-	n, err := parseInt(plain, 0)
-	if err != nil {
-		return token{}, l.fail(start, "%q is no number", text)
-	}
-	return token{kind: tokNumber, text: n.String(), offset: offset}, nil
-}
-
-func isHexDigit(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-}
-
-// stringPrefix reports whether src begins with a string, and its prefix in lower
-// case ("", r, f, b, u, rf …).
-func stringPrefix(src string) (string, bool) {
-	for i := 0; i < len(src) && i <= 2; i++ {
-		switch src[i] {
-		case '\'', '"':
-			return strings.ToLower(src[:i]), true
-		case 'r', 'R', 'f', 'F', 'b', 'B', 'u', 'U':
-		default:
-			return "", false
-		}
-	}
-	return "", false
-}
-
-// str reads a string, whose prefix is known.
-func (l *lexer) str(prefix string) (token, error) {
-	start := l.pos
-	switch prefix {
-	case "", "r", "u", "f", "fr", "rf":
-	case "b", "br", "rb":
-		return token{}, l.unsupported(start, "a bytes literal")
+	switch c := rest[0]; {
+	case isNamePart(c) && (c < '0' || c > '9') && nameLike.MatchString(rest):
+		l.tok = token{kind: tokName, text: nameLike.FindString(rest), offset: start}
+		l.pos += len(l.tok.text)
+	case c >= '0' && c <= '9', c == '.' && floatNumber.MatchString(rest):
+		l.tok = l.number(floatNumber.FindString(rest), wholeNumber.FindString(rest))
 	default:
-		return token{}, l.fail(start, "no string begins with %s", prefix)
-	}
-	raw := strings.Contains(prefix, "r")
-	l.pos += len(prefix)
-	quote := l.src[l.pos : l.pos+1]
-	if triple := strings.Repeat(quote, 3); strings.HasPrefix(l.src[l.pos:], triple) {
-		quote = triple
-	}
-	l.pos += len(quote)
-
-	if strings.Contains(prefix, "f") {
-		parts, err := l.fstring(quote, raw, start)
-		return token{kind: tokString, offset: l.base + start, parts: parts}, err
-	}
-	body := l.pos
-	for ; l.pos < len(l.src); l.pos++ {
-		switch {
-		case strings.HasPrefix(l.src[l.pos:], quote):
-			text := l.src[body:l.pos]
-			l.pos += len(quote)
-			if !raw {
-				var err error
-				if text, err = l.unescape(text, body); err != nil {
-					return token{}, err
-				}
-			}
-			return token{kind: tokString, text: text, offset: l.base + start}, nil
-		case l.src[l.pos] == '\\':
-			l.pos++
-		case l.src[l.pos] == '\n' && len(quote) == 1:
-			return token{}, l.fail(start, "the string does not end on its line")
+		i := slices.IndexFunc(operators, func(op string) bool { return strings.HasPrefix(rest, op) })
+		if i < 0 {
+			r, _ := utf8.DecodeRuneInString(rest)
+			panic(invalid(start, "unexpected character %q", r))
+		}
+		l.tok = token{kind: tokOp, text: operators[i], offset: start}
+		l.pos += len(operators[i])
+		switch operators[i] {
+		case "(", "[", "{":
+			l.parens++
+		case ")", "]", "}":
+			l.parens--
 		}
 	}
-	return token{}, l.fail(start, "the string does not end")
+}
+
+// skipSpace skips blanks, and the ends of lines where Python allows them: inside of brackets and around the whole.
+func (l *lexer) skipSpace() {
+	for ; l.pos < len(l.src); l.pos++ {
+		switch l.src[l.pos] {
+		case ' ', '\t', '\f':
+		case '\n':
+			if l.parens == 0 && strings.TrimSpace(l.src[:l.pos]) != "" && strings.TrimSpace(l.src[l.pos:]) != "" {
+				panic(invalid(l.pos, "the line ends before the expression does; put it in brackets"))
+			}
+		case '#', '\\', '\r', 0:
+			panic(unsupported(l.pos, "a comment or continued line"))
+		default:
+			return
+		}
+	}
+}
+
+func (l *lexer) number(float, whole string) (t token) {
+	t = token{kind: tokNumber, offset: l.pos}
+	var err error
+	if float != "" {
+		t.number, err = strconv.ParseFloat(strings.ReplaceAll(float, "_", ""), 64)
+	} else {
+		plain := strings.ReplaceAll(whole, "_", "")
+		if strings.Trim(plain, "0") == "" {
+			plain = "0" // 00 is a number, in Go an octal one
+		}
+		t.number, err = strconv.ParseInt(plain, 0, 64)
+	}
+	begin := l.pos
+	l.pos += max(len(float), len(whole)) // what is a float begins with a whole number
+	if rest := l.src[l.pos:]; rest != "" && (isNamePart(rest[0]) || err != nil) || err != nil {
+		panic(unsupported(begin, "a number beyond 64 bits or with letters"))
+	}
+	return t
+}
+
+func isNamePart(c byte) bool {
+	return c == '_' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// str reads a string; start holds its prefix and its quote.
+func (l *lexer) str(start []string) token {
+	t := token{kind: tokString, offset: l.pos}
+	prefix, quote := strings.ToLower(start[1]), start[2]
+	if !slices.Contains([]string{"", "r", "u", "f", "fr", "rf"}, prefix) {
+		panic(unsupported(l.pos, "a string with the prefix "+prefix))
+	}
+	l.pos += len(start[0])
+	parts := l.pieces(quote, strings.Contains(prefix, "r"), strings.Contains(prefix, "f"), false)
+	l.pos += len(quote)
+	if strings.Contains(prefix, "f") {
+		t.parts = append([]part{}, parts...)
+	} else if len(parts) > 0 {
+		t.text = parts[0].literal
+	}
+	return t
+}
+
+// pieces reads a string up to its closing quote, or a format in an f-string up to its closing brace.
+func (l *lexer) pieces(quote string, raw, format, inSpec bool) (parts []part) {
+	begin, body := l.pos, l.pos
+	flush := func() {
+		text := l.src[body:l.pos]
+		if !raw {
+			text = unescape(text, body)
+		}
+		if text != "" {
+			parts = append(parts, part{literal: text})
+		}
+	}
+	for l.pos < len(l.src) {
+		rest := l.src[l.pos:]
+		switch c := rest[0]; {
+		case strings.HasPrefix(rest, quote) && !inSpec, c == '}' && inSpec:
+			flush()
+			return parts
+		case strings.HasPrefix(rest, quote), c == '\n' && len(quote) == 1:
+			panic(invalid(begin, "the string or its format does not end"))
+		case c == '\r' || c == 0 || format && strings.HasPrefix(rest, `\N`) && !raw:
+			panic(unsupported(l.pos, "such a character in a string"))
+		case c == '\\' && len(rest) > 1 && !(format && (rest[1] == '{' || rest[1] == '}')):
+			l.pos += 2
+		case format && !inSpec && (strings.HasPrefix(rest, "{{") || strings.HasPrefix(rest, "}}")):
+			l.pos++ // one of the two
+			flush()
+			l.pos++
+			body = l.pos
+		case format && c == '}':
+			panic(invalid(l.pos, "a single } in an f-string; write }}"))
+		case format && c == '{':
+			flush()
+			parts = append(parts, l.replacement(quote, raw))
+			body = l.pos
+		default:
+			l.pos++
+		}
+	}
+	panic(invalid(begin, "the string does not end"))
+}
+
+// replacement reads {expression!conversion:format}.
+func (l *lexer) replacement(quote string, raw bool) (p part) {
+	l.enter()
+	defer l.leave()
+	open, parens := l.pos, l.parens
+	l.pos++
+	l.parens++ // lines may end inside
+	l.next()
+	p.expr = l.inner()
+	l.parens = parens
+	if l.tok.kind != tokOp || l.tok.text == "=" {
+		panic(unsupported(open, "an f-string with = or without the closing brace"))
+	}
+	l.pos = l.tok.offset
+	if rest := l.src[l.pos:]; rest[0] == '!' {
+		if len(rest) < 2 || rest[1] != 'r' && rest[1] != 's' {
+			panic(unsupported(l.pos, "such a conversion"))
+		}
+		p.conversion = rest[1]
+		l.pos += 2
+	}
+	if strings.HasPrefix(l.src[l.pos:], ":") {
+		l.pos++
+		p.spec = l.pieces(quote, raw, true, true)
+	}
+	if !strings.HasPrefix(l.src[l.pos:], "}") {
+		panic(invalid(open, "a brace of the f-string is not closed"))
+	}
+	l.pos++
+	return p
 }
 
 // unescape replaces Python's backslash escapes. Unknown ones stay, as in Python.
-func (l *lexer) unescape(s string, at int) (string, error) {
-	if !strings.Contains(s, `\`) {
-		return s, nil
-	}
+func unescape(s string, at int) string {
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\\' || i+1 >= len(s) {
@@ -263,7 +248,7 @@ func (l *lexer) unescape(s string, at int) (string, error) {
 			continue
 		}
 		i++
-		if simple := strings.IndexByte(`\'"abfnrtv`, s[i]); simple >= 0 {
+		if simple := strings.IndexByte("\\'\"abfnrtv", s[i]); simple >= 0 {
 			out.WriteByte("\\'\"\a\b\f\n\r\t\v"[simple])
 			continue
 		}
@@ -271,32 +256,17 @@ func (l *lexer) unescape(s string, at int) (string, error) {
 		case '\n':
 		case 'x', 'u', 'U':
 			digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[c]
-			if i+digits >= len(s) {
-				return "", l.fail(at+i-1, `\%c needs %d hexadecimal digits`, c, digits)
-			}
-			n, err := strconv.ParseUint(s[i+1:i+1+digits], 16, 32)
-			if err != nil {
-				return "", l.fail(at+i-1, `\%c needs %d hexadecimal digits`, c, digits)
-			}
-			if !utf8.ValidRune(rune(n)) {
-				return "", l.unsupported(at+i-1, "a character that is not in Unicode")
+			n, err := strconv.ParseUint(s[i+1:min(i+1+digits, len(s))], 16, 32)
+			if err != nil || i+digits >= len(s) || !utf8.ValidRune(rune(n)) {
+				panic(unsupported(at+i-1, "the character after the backslash"))
 			}
 			out.WriteRune(rune(n))
 			i += digits
-		case 'N':
-			return "", l.unsupported(at+i-1, "a character by its name")
-		case '0', '1', '2', '3', '4', '5', '6', '7':
-			end := i + 1
-			for end < len(s) && end < i+3 && s[end] >= '0' && s[end] <= '7' {
-				end++
-			}
-			n, _ := strconv.ParseUint(s[i:end], 8, 32)
-			out.WriteRune(rune(n))
-			i = end - 1
+		case 'N', '0', '1', '2', '3', '4', '5', '6', '7':
+			panic(unsupported(at+i-1, "a character by its name or octal number"))
 		default:
-			out.WriteByte('\\')
-			out.WriteByte(c)
+			out.WriteString(s[i-1 : i+1])
 		}
 	}
-	return out.String(), nil
+	return out.String()
 }

@@ -1,367 +1,440 @@
 package eval
 
 import (
+	"cmp"
 	"math"
 	"math/big"
-
-	"go.starlark.net/starlark"
-	"go.starlark.net/syntax"
+	"strings"
+	"unicode/utf8"
 )
 
-// maxBits bounds integers. The largest that Python turns into text by default has
-// 4,300 digits, which is about as many.
-const maxBits = 1 << 14
+// Values are nil, bool, int64, float64, string, pyPath, *object, *function and these. Nothing changes them.
+type (
+	list  []any
+	tuple []any
+	set   []any // without doubles
+)
 
-// number turns what Python takes for a number (bool is an int) into an Int or a Float.
-func number(v starlark.Value) (starlark.Value, bool) {
+// function is what an expression can call.
+type function struct {
+	name string
+	call func(*args) any
+}
+
+// typeName is Python's name for the type of a value.
+func typeName(v any) string {
 	switch v := v.(type) {
-	case starlark.Bool:
-		if v {
-			return starlark.MakeInt(1), true
-		}
-		return starlark.MakeInt(0), true
-	case starlark.Int, starlark.Float:
+	case nil:
+		return "NoneType"
+	case bool:
+		return "bool"
+	case int64:
+		return "int"
+	case float64:
+		return "float"
+	case string:
+		return "str"
+	case list:
+		return "list"
+	case tuple:
+		return "tuple"
+	case set:
+		return "set"
+	case pyPath:
+		return "Path"
+	case *object:
+		return v.path
+	}
+	return "function"
+}
+
+// elementsOf returns what a list, tuple or set holds.
+func elementsOf(v any) ([]any, bool) {
+	switch v := v.(type) {
+	case list:
+		return v, true
+	case tuple:
+		return v, true
+	case set:
 		return v, true
 	}
 	return nil, false
 }
 
-// toFloat converts an Int or a Float.
-func toFloat(v starlark.Value) (float64, error) {
-	if i, ok := v.(starlark.Int); ok {
-		f, _ := new(big.Float).SetInt(i.BigInt()).Float64()
-		if math.IsInf(f, 0) {
-			return 0, raise("OverflowError", "int too large to convert to float")
-		}
-		return f, nil
+func truth(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return false
+	case bool:
+		return v
+	case int64:
+		return v != 0
+	case float64:
+		return v != 0
+	case string:
+		return v != ""
+	case *object:
+		return v.items == nil || len(v.items) > 0
 	}
-	return float64(v.(starlark.Float)), nil
+	elements, ok := elementsOf(v)
+	return !ok || len(elements) > 0
 }
 
-func badOperands(op string, x, y starlark.Value) error {
-	return raise("TypeError", "unsupported operand type(s) for %s: '%s' and '%s'", op, typeName(x), typeName(y))
+// number returns an int64 or float64 for a number, and nil for what is none; True is 1.
+func number(v any) any {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return int64(1)
+		}
+		return int64(0)
+	case int64, float64:
+		return v
+	}
+	return nil
 }
 
-// binary is every operator with two operands but comparisons.
-func (m *machine) binary(op string, x, y starlark.Value) (starlark.Value, error) {
-	if n, ok := x.(*namespace); ok {
-		return nil, &UnknownError{Name: n.path + " as a value"}
-	}
-	if n, ok := y.(*namespace); ok {
-		return nil, &UnknownError{Name: n.path + " as a value"}
-	}
-	xb, xIsBool := x.(starlark.Bool)
-	yb, yIsBool := y.(starlark.Bool)
-	if xIsBool && yIsBool {
-		switch op {
-		case "&":
-			return xb && yb, nil
-		case "|":
-			return xb || yb, nil
-		case "^":
-			return starlark.Bool(xb != yb), nil
-		}
-	}
-	xn, xIsNumber := number(x)
-	yn, yIsNumber := number(y)
-	if xIsNumber && yIsNumber {
-		xi, xIsInt := xn.(starlark.Int)
-		yi, yIsInt := yn.(starlark.Int)
-		if xIsInt && yIsInt {
-			return m.intBinary(op, xi, yi)
-		}
-		return floatBinary(op, xn, yn)
-	}
+func (e *Evaluator) compare(op string, x, y any) bool {
 	switch op {
-	case "+":
-		return m.concat(x, y)
-	case "*":
-		if n, ok := yn.(starlark.Int); ok {
-			return m.repeat(x, n, y)
+	case "==", "!=":
+		return e.equal(x, y) == (op == "==")
+	case "in", "not in":
+		return e.contains(y, x) == (op == "in")
+	case "is", "is not":
+		if x != nil && y != nil {
+			panic(unknown("the identity of a %s", typeName(x)))
 		}
-		if n, ok := xn.(starlark.Int); ok {
-			return m.repeat(y, n, x)
-		}
-	case "%":
-		if s, ok := x.(starlark.String); ok {
-			return m.percent(string(s), y)
-		}
-	case "/":
-		return joinPaths(x, y)
-	case "|", "&", "^", "-":
-		return m.collections(op, x, y)
+		return (x == nil && y == nil) == (op == "is")
 	}
-	return nil, badOperands(op, x, y)
+	order := order(x, y) // NaN makes all of these false
+	return order < 0 && op[0] == '<' || order > 0 && op[0] == '>' || order == 0 && len(op) == 2
 }
 
-// collections are the operators of dict and set, which Starlark has like Python.
-func (m *machine) collections(op string, x, y starlark.Value) (starlark.Value, error) {
-	token := map[string]syntax.Token{"|": syntax.PIPE, "&": syntax.AMP, "^": syntax.CIRCUMFLEX, "-": syntax.MINUS}[op]
-	switch x.(type) {
-	case *starlark.Dict, *starlark.Set:
-		if err := m.charge(16 * (max(starlark.Len(x), 0) + max(starlark.Len(y), 0))); err != nil {
-			return nil, err
-		}
-		if z, err := starlark.Binary(token, x, y); err == nil {
-			return z, nil
-		}
+// order returns a number below, equal to or above 0, or NaN.
+func order(x, y any) float64 {
+	if m, n := number(x), number(y); m != nil && n != nil {
+		return compareNumbers(m, n)
 	}
-	return nil, badOperands(op, x, y)
+	a, aIsText := x.(string)
+	b, bIsText := y.(string)
+	if !aIsText || !bIsText || !utf8.ValidString(a) || !utf8.ValidString(b) {
+		panic(unknown("the order of %s and %s", typeName(x), typeName(y)))
+	}
+	return float64(cmp.Compare(a, b))
 }
 
-func (m *machine) concat(x, y starlark.Value) (starlark.Value, error) {
+// compareNumbers compares exactly, also where a float cannot hold the whole number.
+func compareNumbers(x, y any) float64 {
+	var exact [2]big.Float
+	for i, v := range []any{x, y} {
+		switch v := v.(type) {
+		case int64:
+			exact[i].SetInt64(v)
+		case float64:
+			if math.IsNaN(v) {
+				return v
+			}
+			exact[i].SetFloat64(v)
+		}
+	}
+	return float64(exact[0].Cmp(&exact[1]))
+}
+
+// equal is ==. Values of other types are not equal.
+func (e *Evaluator) equal(x, y any) bool {
+	e.step()
+	m, n := number(x), number(y)
+	if m != nil && n != nil {
+		return compareNumbers(m, n) == 0
+	}
 	switch a := x.(type) {
-	case starlark.String:
-		if b, ok := y.(starlark.String); ok {
-			if err := m.charge(len(a) + len(b)); err != nil {
-				return nil, err
-			}
-			return a + b, nil
+	case nil:
+		return y == nil
+	case string:
+		b, ok := y.(string)
+		return ok && a == b
+	case pyPath:
+		b, ok := y.(pyPath)
+		return ok && a.equal(b)
+	case *object, *function:
+		if y != nil {
+			panic(unknown("whether %s is equal to another", typeName(x)))
 		}
-	case *starlark.List:
-		if b, ok := y.(*starlark.List); ok {
-			items, err := m.elements(a, b)
-			return starlark.NewList(items), err
-		}
-	case starlark.Tuple:
-		if b, ok := y.(starlark.Tuple); ok {
-			items, err := m.elements(a, b)
-			return starlark.Tuple(items), err
+		return false
+	}
+	a, _ := elementsOf(x)
+	b, _ := elementsOf(y)
+	if m != nil || typeName(x) != typeName(y) || len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if _, isSet := x.(set); isSet && !e.contains(y, a[i]) || !isSet && !e.equal(a[i], b[i]) {
+			return false
 		}
 	}
-	return nil, badOperands("+", x, y)
+	return true
 }
 
-// repeat is sequence * count.
-func (m *machine) repeat(x starlark.Value, count starlark.Int, y starlark.Value) (starlark.Value, error) {
-	size := 0
-	switch v := x.(type) {
-	case starlark.String:
-		size = len(v)
-	case *starlark.List:
-		size = 16 * v.Len()
-	case starlark.Tuple:
-		size = 16 * len(v)
-	default:
-		return nil, badOperands("*", x, y)
-	}
-	n, ok := count.Int64()
-	if count.Sign() <= 0 || size == 0 {
-		n, ok = 0, true
-	}
-	if !ok || n > int64(m.limits.Bytes/max(size, 1)) {
-		return nil, m.charge(-1)
-	}
-	if err := m.charge(size * int(n)); err != nil {
-		return nil, err
-	}
-	if size == 0 {
-		n = 0
-	}
-	return starlark.Binary(syntax.STAR, x, starlark.MakeInt64(n))
-}
-
-func (m *machine) intBinary(op string, x, y starlark.Int) (starlark.Value, error) {
-	a, b := x.BigInt(), y.BigInt()
-	if err := m.charge(8 + (a.BitLen()+b.BitLen())/8); err != nil {
-		return nil, err
-	}
-	bits := 0 // of the result
-	switch op {
-	case "+", "-":
-		bits = max(a.BitLen(), b.BitLen()) + 1
-	case "*":
-		bits = a.BitLen() + b.BitLen()
-	case "<<", ">>":
-		if b.Sign() < 0 {
-			return nil, raise("ValueError", "negative shift count")
+// contains is "x in of".
+func (e *Evaluator) contains(of, x any) bool {
+	switch of := of.(type) {
+	case string:
+		part, ok := x.(string)
+		if !ok {
+			panic(raise("TypeError", "'in <string>' requires string as left operand, not %s", typeName(x)))
 		}
-		if !b.IsInt64() || b.Int64() > maxBits {
-			if op == ">>" {
-				return starlark.MakeBigInt(new(big.Int).Rsh(a, uint(maxBits))), nil
-			}
-			b = big.NewInt(maxBits + 1)
+		return strings.Contains(of, part)
+	case *object:
+		name, ok := x.(string)
+		if of.items == nil || !ok {
+			panic(unknown("what %s holds", of.path))
 		}
-		if op == "<<" && a.Sign() != 0 {
-			bits = a.BitLen() + int(b.Int64())
-		}
-	case "**":
-		return m.intPower(a, b)
+		return of.find(name) >= 0
+	case set:
+		hashable(x)
 	}
-	if bits > maxBits {
-		return nil, m.charge(-1)
-	}
-	z := new(big.Int)
-	switch op {
-	case "+":
-		z.Add(a, b)
-	case "-":
-		z.Sub(a, b)
-	case "*":
-		z.Mul(a, b)
-	case "&":
-		z.And(a, b)
-	case "|":
-		z.Or(a, b)
-	case "^":
-		z.Xor(a, b)
-	case "<<":
-		z.Lsh(a, uint(b.Int64()))
-	case ">>":
-		z.Rsh(a, uint(b.Int64()))
-	case "/", "//", "%":
-		if b.Sign() == 0 {
-			return nil, zeroDivision(op, false)
-		}
-		if op == "/" {
-			// Correctly rounded, also when neither fits into a float.
-			f, _ := new(big.Rat).SetFrac(a, b).Float64()
-			if math.IsInf(f, 0) {
-				return nil, raise("OverflowError", "integer division result too large for a float")
-			}
-			return starlark.Float(f), nil
-		}
-		quotient, remainder := floorDivide(a, b)
-		if op == "%" {
-			quotient = remainder
-		}
-		z = quotient
-	default:
-		return nil, badOperands(op, x, y)
-	}
-	return starlark.MakeBigInt(z), nil
-}
-
-func zeroDivision(op string, float bool) error {
-	switch {
-	case float && op == "/":
-		return raise("ZeroDivisionError", "float division by zero")
-	case float && op == "%":
-		return raise("ZeroDivisionError", "float modulo")
-	case float:
-		return raise("ZeroDivisionError", "float floor division by zero")
-	case op == "/":
-		return raise("ZeroDivisionError", "division by zero")
-	}
-	return raise("ZeroDivisionError", "integer division or modulo by zero")
-}
-
-// floorDivide rounds to minus infinity, as Python does.
-func floorDivide(a, b *big.Int) (quotient, remainder *big.Int) {
-	quotient, remainder = new(big.Int).QuoRem(a, b, new(big.Int))
-	if remainder.Sign() != 0 && (remainder.Sign() < 0) != (b.Sign() < 0) {
-		quotient.Sub(quotient, big.NewInt(1))
-		remainder.Add(remainder, b)
-	}
-	return quotient, remainder
-}
-
-func (m *machine) intPower(a, b *big.Int) (starlark.Value, error) {
-	if b.Sign() < 0 {
-		return floatBinary("**", starlark.MakeBigInt(a), starlark.MakeBigInt(b))
-	}
-	if a.BitLen() > 1 && (!b.IsInt64() || b.Int64() > maxBits || int64(a.BitLen()-1)*b.Int64() > maxBits) {
-		return nil, m.charge(-1)
-	}
-	if a.BitLen() <= 1 { // 0, 1 or -1 to any power
-		b = new(big.Int).Add(new(big.Int).And(b, big.NewInt(1)), big.NewInt(int64(2*min(b.Sign(), 1))))
-	}
-	return starlark.MakeBigInt(new(big.Int).Exp(a, b, nil)), nil
-}
-
-func floatBinary(op string, xv, yv starlark.Value) (starlark.Value, error) {
-	x, err := toFloat(xv)
-	if err != nil {
-		return nil, err
-	}
-	y, err := toFloat(yv)
-	if err != nil {
-		return nil, err
-	}
-	switch op {
-	case "+":
-		return starlark.Float(x + y), nil
-	case "-":
-		return starlark.Float(x - y), nil
-	case "*":
-		return starlark.Float(x * y), nil
-	case "/", "//", "%":
-		if y == 0 {
-			return nil, zeroDivision(op, true)
-		}
-		if op == "/" {
-			return starlark.Float(x / y), nil
-		}
-		quotient, remainder := floatDivmod(x, y)
-		if op == "%" {
-			return starlark.Float(remainder), nil
-		}
-		return starlark.Float(quotient), nil
-	case "**":
-		return floatPower(x, y)
-	}
-	return nil, badOperands(op, xv, yv)
-}
-
-// floatDivmod follows CPython: the remainder is exact and has the sign of y.
-func floatDivmod(x, y float64) (quotient, remainder float64) {
-	remainder = math.Mod(x, y)
-	div := (x - remainder) / y
-	switch {
-	case remainder == 0:
-		remainder = math.Copysign(0, y)
-	case (y < 0) != (remainder < 0):
-		remainder += y
-		div--
-	}
-	if div == 0 {
-		return math.Copysign(0, x/y), remainder
-	}
-	quotient = math.Floor(div)
-	if div-quotient > 0.5 {
-		quotient++
-	}
-	return quotient, remainder
-}
-
-func floatPower(x, y float64) (starlark.Value, error) {
-	if x == 0 && y < 0 {
-		return nil, raise("ZeroDivisionError", "0.0 cannot be raised to a negative power")
-	}
-	if x < 0 && !math.IsInf(x, 0) && !math.IsInf(y, 0) && y != math.Floor(y) {
-		return nil, &UnknownError{Name: "a complex number"}
-	}
-	z := math.Pow(x, y)
-	if math.IsInf(z, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
-		return nil, raise("OverflowError", "(34, 'Numerical result out of range')")
-	}
-	return starlark.Float(z), nil
-}
-
-func (m *machine) unary(op string, x starlark.Value) (starlark.Value, error) {
-	n, ok := number(x)
+	elements, ok := elementsOf(of)
 	if !ok {
-		if ns, isNamespace := x.(*namespace); isNamespace {
-			return nil, &UnknownError{Name: ns.path + " as a value"}
-		}
-		return nil, raise("TypeError", "bad operand type for unary %s: '%s'", op, typeName(x))
+		panic(raise("TypeError", "argument of type '%s' is not iterable", typeName(of)))
 	}
-	switch v := n.(type) {
-	case starlark.Int:
-		switch op {
-		case "-":
-			return starlark.MakeBigInt(new(big.Int).Neg(v.BigInt())), nil
-		case "~":
-			return starlark.MakeBigInt(new(big.Int).Not(v.BigInt())), nil
+	for _, element := range elements {
+		if f, ok := element.(float64); ok && math.IsNaN(f) {
+			panic(unknown("whether NaN is in a %s", typeName(of))) // Python looks at the identity
 		}
-		return v, nil
-	case starlark.Float:
-		switch op {
-		case "-":
-			return -v, nil
-		case "+":
-			return v, nil
+		if e.equal(element, x) {
+			return true
 		}
 	}
-	return nil, raise("TypeError", "bad operand type for unary %s: '%s'", op, typeName(x))
+	return false
+}
+
+func hashable(v any) {
+	switch v := v.(type) {
+	case list:
+		panic(raise("TypeError", "unhashable type: 'list'"))
+	case set: // which Python makes a frozen one in some places
+		panic(unknown("a set in a set"))
+	case tuple:
+		for _, element := range v {
+			hashable(element)
+		}
+	}
+}
+
+func (e *Evaluator) newSet(values []any) set {
+	unique := set{}
+	for _, v := range values {
+		if !e.contains(unique, v) {
+			unique = append(unique, v)
+		}
+	}
+	return unique
+}
+
+// operate evaluates two operands and their operator.
+func (e *Evaluator) operate(op string, x, y any) any {
+	m, n := number(x), number(y)
+	if m != nil && n != nil {
+		return arithmetic(op, m, n)
+	}
+	if op == "/" && (isPath(x) || isPath(y)) {
+		return e.newPath(x, y)
+	}
+	s, xIsText := x.(string)
+	t, yIsText := y.(string)
+	switch {
+	case op == "+" && xIsText && yIsText:
+		return s + t
+	case op == "*" && xIsText && n != nil:
+		return e.repeat(s, n)
+	case op == "*" && m != nil && yIsText:
+		return e.repeat(t, m)
+	case op == "%" && xIsText:
+		panic(unknown("a text %% values"))
+	}
+	for _, v := range []any{x, y} {
+		if _, ok := v.(*object); ok || isSequence(v) {
+			panic(unknown("%s %s %s", typeName(x), op, typeName(y)))
+		}
+	}
+	panic(raise("TypeError", "unsupported operand type(s) for %s: '%s' and '%s'", op, typeName(x), typeName(y)))
+}
+
+func isSequence(v any) bool { _, ok := elementsOf(v); return ok }
+func isPath(v any) bool     { _, ok := v.(pyPath); return ok }
+
+func (e *Evaluator) repeat(s string, times any) any {
+	n, ok := times.(int64)
+	if !ok {
+		panic(raise("TypeError", "can't multiply sequence by non-int of type 'float'"))
+	}
+	if n <= 0 || s == "" {
+		return ""
+	}
+	if n > int64(e.left.Bytes/len(s)) {
+		panic(overLimit("memory"))
+	}
+	return strings.Repeat(s, int(n))
+}
+
+func signed(sign string, v any) any {
+	n := number(v)
+	f, isFloat := n.(float64)
+	switch {
+	case n == nil:
+		panic(raise("TypeError", "bad operand type for unary %s: '%s'", sign, typeName(v)))
+	case sign == "+":
+		return n
+	case isFloat:
+		return -f
+	}
+	return arithmetic("-", int64(0), n)
+}
+
+// errBig is for whole numbers that Python has and this package does not.
+func errBig() failure { return unknown("a whole number beyond 64 bits") }
+
+func arithmetic(op string, x, y any) any {
+	a, aIsInt := x.(int64)
+	b, bIsInt := y.(int64)
+	if (op == "/" || op == "//" || op == "%") && compareNumbers(y, int64(0)) == 0 {
+		panic(raise("ZeroDivisionError", "division by zero"))
+	}
+	if !aIsInt || !bIsInt || op == "/" {
+		return floats(op, toFloat(x), toFloat(y))
+	}
+	m, n := big.NewInt(a), big.NewInt(b)
+	switch op {
+	case "+":
+		m.Add(m, n)
+	case "-":
+		m.Sub(m, n)
+	case "*":
+		m.Mul(m, n)
+	case "//", "%": // rounded down, where Go's rest takes the sign of a
+		quotient, rest := new(big.Int).QuoRem(m, n, new(big.Int))
+		if rest.Sign() != 0 && rest.Sign() != n.Sign() {
+			quotient.Sub(quotient, big.NewInt(1))
+			rest.Add(rest, n)
+		}
+		if m = quotient; op == "%" {
+			m = rest
+		}
+	default:
+		if b < 0 || b > 64 {
+			panic(unknown("the power %d ** %d", a, b))
+		}
+		m.Exp(m, n, nil)
+	}
+	if !m.IsInt64() {
+		panic(errBig())
+	}
+	return m.Int64()
+}
+
+func floats(op string, a, b float64) any {
+	switch op {
+	case "+":
+		return a + b
+	case "-":
+		return a - b
+	case "*":
+		return a * b
+	case "/":
+		return a / b
+	case "**":
+		panic(unknown("a power of floats"))
+	}
+	rest := math.Mod(a, b) // as in CPython, by the exact rest
+	quotient := (a - rest) / b
+	if rest == 0 {
+		rest = math.Copysign(0, b)
+	} else if (b < 0) != (rest < 0) {
+		rest += b
+		quotient--
+	}
+	if op == "%" {
+		return rest
+	}
+	whole := math.Floor(quotient)
+	if quotient-whole > 0.5 {
+		whole++
+	}
+	if quotient == 0 {
+		whole = math.Copysign(0, a/b)
+	}
+	return whole
+}
+
+// position turns an index, counted from the end when negative, into one of a sequence of that length.
+func position(v, index any, length int) int {
+	i, ok := number(index).(int64)
+	if !ok {
+		panic(raise("TypeError", "%s indices must be integers, not %s", typeName(v), typeName(index)))
+	}
+	if i < 0 {
+		i += int64(length)
+	}
+	if i < 0 || i >= int64(length) {
+		panic(raise("IndexError", "%s index out of range", typeName(v)))
+	}
+	return int(i)
+}
+
+// runes returns the code points of a text, of which Python's strings are sequences.
+func runes(s string) []rune {
+	if !utf8.ValidString(s) {
+		panic(unknown("a part of text that is not UTF-8"))
+	}
+	return []rune(s)
+}
+
+// itemOf is v[index].
+func itemOf(v, index any) any {
+	switch v := v.(type) {
+	case *object:
+		return v.item(index)
+	case string:
+		r := runes(v)
+		return string(r[position(v, index, len(r))])
+	case list:
+		return v[position(v, index, len(v))]
+	case tuple:
+		return v[position(v, index, len(v))]
+	}
+	panic(unknown("a part of a %s", typeName(v)))
+}
+
+// sliceOf is v[from:to], where nil stands for an end.
+func sliceOf(v, from, to any) any {
+	limits := func(length int) (int, int) {
+		at := [2]int64{0, int64(length)}
+		for i, bound := range []any{from, to} {
+			if bound == nil {
+				continue
+			}
+			n, ok := number(bound).(int64)
+			if !ok {
+				panic(raise("TypeError", "slice indices must be integers or None"))
+			}
+			if n < 0 {
+				n += int64(length)
+			}
+			at[i] = min(max(n, 0), int64(length))
+		}
+		return int(at[0]), int(max(at[0], at[1]))
+	}
+	switch v := v.(type) {
+	case string:
+		r := runes(v)
+		i, j := limits(len(r))
+		return string(r[i:j])
+	case list:
+		i, j := limits(len(v))
+		return v[i:j:j]
+	case tuple:
+		i, j := limits(len(v))
+		return v[i:j:j]
+	}
+	panic(unknown("a slice of a %s", typeName(v)))
 }

@@ -5,21 +5,21 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"go.starlark.net/starlark"
 )
 
 // Facts are what is known of a blend file without Blender.
 type Facts struct {
-	// BlendFile is the absolute path with slashes: bpy.data.filepath.
+	// BlendFile is the absolute path with slashes.
 	BlendFile string
 	// Scenes of the file, in its order.
 	Scenes []Scene
 	// Scene names the one that C.scene is; when empty, the first.
 	Scene string
-	// WorkDir makes relative paths absolute, as the working directory of Blender
-	// would; when empty, /.
+	// WorkDir makes relative paths absolute, as the working directory of Blender would. Empty: abspath of a
+	// relative path is ErrNeedsBlender.
 	WorkDir string
+	// Windows makes paths those of Python on Windows: with drives, shares and backslashes.
+	Windows bool
 }
 
 // Scene holds the facts of one scene, in the units of Blender's Python API.
@@ -35,22 +35,31 @@ type Scene struct {
 	UsePreview                                    bool
 	Camera                                        string // "" without
 	ViewLayers                                    []string
-	// More facts by their name below the scene, for example
-	// "render.use_border": true. Values are nil, bool, int, float64 or string.
+	// More facts by their name below the scene, for example "render.use_border": true. Values are nil, bool,
+	// int, int64, float64 or string.
 	More map[string]any
+	// Custom are the custom properties, which scene.get() finds. Nil: they are not known. Values of other types
+	// than in More are ErrNeedsBlender.
+	Custom map[string]any
 }
 
-// attributes of a scene under their names in Blender's API.
-func (s Scene) attributes() map[string]any {
+// tree is an object of Blender by its attributes; items is a collection, whose objects are found by number or name.
+type (
+	tree  map[string]any
+	items []tree
+)
+
+// attributes of a scene by their names in Blender's API.
+func (s Scene) attributes() tree {
 	var camera any
 	if s.Camera != "" {
 		camera = tree{"name": s.Camera}
 	}
-	var layers items
+	layers := items{}
 	for _, name := range s.ViewLayers {
 		layers = append(layers, tree{"name": name})
 	}
-	known := map[string]any{
+	flat := map[string]any{
 		"name": s.Name, "name_full": s.Name,
 		"frame_start": s.FrameStart, "frame_end": s.FrameEnd, "frame_step": s.FrameStep, "frame_current": s.FrameCurrent,
 		"camera": camera, "view_layers": layers,
@@ -59,24 +68,10 @@ func (s Scene) attributes() map[string]any {
 		"render.engine": s.Engine, "render.filepath": s.FilePath, "render.file_extension": s.FileExtension,
 		"render.image_settings.file_format": s.FileFormat, "render.image_settings.use_preview": s.UsePreview,
 	}
-	maps.Copy(known, s.More)
-	return known
-}
-
-// tree is an object of Blender by its attributes; items is a collection of such
-// objects, found by number or by name. A func() any is made on demand.
-type (
-	tree  map[string]any
-	items []tree
-)
-
-// grow makes a tree of dotted names.
-func grow(flat map[string]any) tree {
+	maps.Copy(flat, s.More)
 	root := tree{}
 	for _, name := range slices.Sorted(maps.Keys(flat)) { // an object before its attributes
-		value := flat[name]
-		at := root
-		path := strings.Split(name, ".")
+		at, path := root, strings.Split(name, ".")
 		for _, step := range path[:len(path)-1] {
 			next, ok := at[step].(tree)
 			if !ok {
@@ -85,171 +80,94 @@ func grow(flat map[string]any) tree {
 			}
 			at = next
 		}
-		at[path[len(path)-1]] = value
+		at[path[len(path)-1]] = flat[name]
+	}
+	if s.Custom != nil {
+		root["get"] = &function{"get", func(a *args) any {
+			key := a.text()
+			without, _ := a.next("")
+			if v, ok := s.Custom[key]; ok {
+				return plain("C.scene."+key, v)
+			}
+			return without
+		}}
 	}
 	return root
 }
 
-// namespace is an object of Blender, of which some attributes are known.
-type namespace struct {
+// object is an object or a collection of Blender.
+type object struct {
 	path  string // as an expression has it
 	attrs tree
-	items items
-	// get finds attributes that are not in attrs; nil error and value: there is none.
-	get func(name string) (starlark.Value, error)
+	items items // nil for what is no collection
+	get   func(name string) any
 }
 
-func (n *namespace) String() string { return n.path }
-
-func (n *namespace) Type() string { return n.path }
-
-func (n *namespace) Freeze() {}
-
-func (n *namespace) Truth() starlark.Bool { return n.items == nil || len(n.items) > 0 }
-
-func (n *namespace) Hash() (uint32, error) { return starlark.String(n.path).Hash() }
-
-func (n *namespace) attr(name string) (starlark.Value, error) {
-	if value, ok := n.attrs[name]; ok {
-		return n.wrap(n.path+"."+name, value)
-	}
-	if n.get != nil {
-		if v, err := n.get(name); v != nil || err != nil {
-			return v, err
-		}
-	}
-	if n.items != nil {
-		if method := n.collectionMethod(name); method != nil {
-			return method, nil
-		}
-	}
-	return nil, &UnknownError{Name: n.path + "." + name}
-}
-
-// wrap turns a fact into a value.
-func (n *namespace) wrap(path string, value any) (starlark.Value, error) {
+// plain turns a fact into a value.
+func plain(path string, value any) any {
 	switch v := value.(type) {
-	case tree:
-		return &namespace{path: path, attrs: v}, nil
-	case items:
-		if v == nil {
-			v = items{}
-		}
-		return &namespace{path: path, items: v}, nil
-	case starlark.Value:
-		return v, nil
-	}
-	return plain(value)
-}
-
-// plain turns nil, bool, numbers, strings and slices of them into values.
-func plain(value any) (starlark.Value, error) {
-	switch v := value.(type) {
-	case nil:
-		return starlark.None, nil
-	case bool:
-		return starlark.Bool(v), nil
+	case nil, bool, int64, float64, string, *function:
+		return v
 	case int:
-		return starlark.MakeInt(v), nil
-	case int32:
-		return starlark.MakeInt64(int64(v)), nil
-	case int64:
-		return starlark.MakeInt64(v), nil
-	case float32:
-		return starlark.Float(v), nil
-	case float64:
-		return starlark.Float(v), nil
+		return int64(v)
+	case tree:
+		return &object{path: path, attrs: v}
+	case items:
+		return &object{path: path, items: v}
+	}
+	panic(unknown("%s", path))
+}
+
+// attribute is v.name.
+func (e *Evaluator) attribute(v any, name string) any {
+	switch v := v.(type) {
 	case string:
-		return starlark.String(v), nil
-	case []any:
-		out := make([]starlark.Value, len(v))
-		for i, e := range v {
-			var err error
-			if out[i], err = plain(e); err != nil {
-				return nil, err
-			}
+		return &function{name, func(a *args) any { return e.callText(v, name, a) }}
+	case pyPath:
+		return e.pathAttribute(v, name)
+	case *object:
+		if v.get != nil {
+			return v.get(name)
 		}
-		return starlark.NewList(out), nil
-	}
-	return nil, raise("TypeError", "a fact of type %T", value)
-}
-
-func (n *namespace) child(i int) *namespace {
-	return &namespace{path: fmt.Sprintf("%s[%d]", n.path, i), attrs: n.items[i]}
-}
-
-// elements of a collection.
-func (n *namespace) elements() ([]starlark.Value, error) {
-	if n.items == nil {
-		return nil, &UnknownError{Name: "the elements of " + n.path}
-	}
-	out := make([]starlark.Value, len(n.items))
-	for i := range n.items {
-		out[i] = n.child(i)
-	}
-	return out, nil
-}
-
-func (n *namespace) find(name string) int {
-	return slices.IndexFunc(n.items, func(item tree) bool { return item["name"] == name })
-}
-
-// item is collection[0] or collection["name"].
-func (n *namespace) item(key starlark.Value) (starlark.Value, error) {
-	if n.items == nil {
-		return nil, &UnknownError{Name: n.path + "[…]"}
-	}
-	if name, ok := starlark.AsString(key); ok {
-		i := n.find(name)
-		if i < 0 {
-			return nil, raise("KeyError", "'bpy_prop_collection[key]: key \"%s\" not found'", name)
-		}
-		return n.child(i), nil
-	}
-	i, err := position(n, key, len(n.items))
-	if err != nil {
-		return nil, err
-	}
-	return n.child(i), nil
-}
-
-func (n *namespace) has(key starlark.Value) (bool, error) {
-	if n.items == nil {
-		return false, &UnknownError{Name: "the elements of " + n.path}
-	}
-	name, _ := starlark.AsString(key)
-	return n.find(name) >= 0, nil
-}
-
-func (n *namespace) collectionMethod(name string) starlark.Value {
-	switch name {
-	case "keys", "values":
-		return method(name, func(*arguments) (starlark.Value, error) {
-			values, err := n.elements()
-			if name == "keys" {
-				for i, item := range n.items {
-					if values[i], err = plain(item["name"]); err != nil {
-						return nil, err
-					}
+		if v.items != nil && name == "get" {
+			return &function{"get", func(a *args) any {
+				i := v.find(a.text())
+				without, _ := a.next("")
+				if i < 0 {
+					return without
 				}
-			}
-			return starlark.NewList(values), err
-		})
-	case "get":
-		return method(name, func(a *arguments) (starlark.Value, error) {
-			key, err := a.mustStr()
-			if err != nil {
-				return nil, err
-			}
-			without := a.optional("default")
-			if i := n.find(key); i >= 0 {
-				return n.child(i), nil
-			}
-			if without != nil {
-				return without, nil
-			}
-			return starlark.None, nil
-		})
+				return v.child(i)
+			}}
+		}
+		if fact, ok := v.attrs[name]; ok {
+			return plain(v.path+"."+name, fact)
+		}
+		panic(unknown("%s.%s", v.path, name))
+	case nil:
+		panic(raise("AttributeError", "'NoneType' object has no attribute '%s'", name))
 	}
-	return nil
+	panic(unknown("%s.%s", typeName(v), name))
+}
+
+func (o *object) child(i int) any {
+	return &object{path: fmt.Sprintf("%s[%d]", o.path, i), attrs: o.items[i]}
+}
+
+func (o *object) find(name string) int {
+	return slices.IndexFunc(o.items, func(item tree) bool { return item["name"] == name })
+}
+
+// item is o[index] of a collection, by number or name.
+func (o *object) item(index any) any {
+	name, ok := index.(string)
+	switch i := o.find(name); {
+	case o.items == nil:
+		panic(unknown("%s[…]", o.path))
+	case !ok:
+		return o.child(position(o, index, len(o.items)))
+	case i < 0:
+		panic(raise("KeyError", "'bpy_prop_collection[key]: key \"%s\" not found'", name))
+	default:
+		return o.child(i)
+	}
 }

@@ -183,7 +183,7 @@ func (d *draft) build(blend string) {
 		d.checkBlend(blendPos, blend)
 	}
 	j := &Job{
-		Pos: d.pos, Project: d.project, Blend: blend, Priority: DefaultPriority,
+		Pos: d.pos, Dir: d.dir, Project: d.project, Blend: blend, Priority: DefaultPriority,
 		Metadata: map[string]string{}, places: map[string]Pos{},
 	}
 	t := &template{errs: d.e.errs, blend: blend, project: d.project}

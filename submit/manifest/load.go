@@ -24,6 +24,7 @@ const Stdin = "-"
 // Job is one job as it was asked for. Paths are absolute and of the platform.
 type Job struct {
 	Pos           Pos    // of the job in its manifest, or the target
+	Dir           string // folder that relative paths of its manifest are relative to
 	Project       string // folder that paths are kept under
 	Blend         string // "" for a job type without one
 	Name          string

@@ -109,7 +109,7 @@ func TestTwentyMistakesAtOnce(t *testing.T) {
 	}
 }
 
-var ignorePlaces = cmp.Options{cmpopts.IgnoreUnexported(Job{}), cmpopts.IgnoreFields(Job{}, "Key", "Pos"), cmpopts.IgnoreFields(Setting{}, "Pos", "ForAll"), cmpopts.EquateEmpty()}
+var ignorePlaces = cmp.Options{cmpopts.IgnoreUnexported(Job{}), cmpopts.IgnoreFields(Job{}, "Key", "Pos", "Dir"), cmpopts.IgnoreFields(Setting{}, "Pos", "ForAll"), cmpopts.EquateEmpty()}
 
 // example is the manifest of the documents in three formats.
 const exampleYAML = `

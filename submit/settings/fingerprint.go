@@ -6,23 +6,41 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// Fingerprint says what a job is made of: its type with the type's etag, its settings, its files with
-// their digests, and which of them is the blend file, by its path in the checkout ("" for none). Two jobs of
-// one fingerprint render the same. What only says when and where it is rendered
-// (priority, tag, status, metadata, checkout) is not in it.
+// Fingerprint identifies what a job renders: the name of its type, its settings, its files with their digests, and
+// which of them is the blend file, by its path in the checkout ("" for none). Two jobs of one fingerprint render the
+// same. Left out are priority, tag, status, metadata and the checkout's path; settings that stand at their default, so
+// that one that a newer Flamenco adds changes nothing; and the type's etag, which differs with every release.
 func Fingerprint(t *api.AvailableJobType, values api.JobSettings, blend string, files []api.ShamanFileSpec) (string, error) {
+	changed := make(api.JobSettings, len(values))
+	for key, value := range values {
+		if s := find(t, key); s == nil || !reflect.DeepEqual(value, fallback(s)) {
+			changed[key] = value
+		}
+	}
+	return fingerprint("2\n%q\n%.0q%q\n%s\n", t, changed, blend, files)
+}
+
+// EarlierFingerprint is Fingerprint as jobs of earlier releases have it: with all settings and the type's etag.
+func EarlierFingerprint(t *api.AvailableJobType, values api.JobSettings, blend string, files []api.ShamanFileSpec) (string, error) {
+	return fingerprint("1\n%q\n%q\n%q\n%s\n", t, values, blend, files)
+}
+
+func fingerprint(format string, t *api.AvailableJobType, values api.JobSettings, blend string, files []api.ShamanFileSpec) (string, error) {
 	h := sha256.New()
 	text, err := json.Marshal(values) // keys sorted
 	if err != nil {
 		return "", fmt.Errorf("fingerprint: %w", err)
 	}
-	fmt.Fprintf(h, "1\n%q\n%q\n%q\n%s\n", t.Name, t.Etag, blend, text)
+	fmt.Fprintf(h, format, t.Name, t.Etag, blend, text)
 	room := 0
 	for _, f := range files {
 		room += len(f.Sha) + len(f.Path) + 32
@@ -51,4 +69,28 @@ func appendQuoted(b []byte, s string) []byte {
 		}
 	}
 	return append(append(append(b, '"'), s...), '"')
+}
+
+// Diff returns what differs between the settings of two jobs, such as "chunk_size 3 → 5", sorted by name. It leaves
+// out the blend file, whose path has the checkout in it, and {checkout} in either.
+func Diff(older, newer api.JobSettings) []string {
+	text := func(values api.JobSettings, key string) string {
+		v, ok := values[key]
+		if s, isText := v.(string); isText && s == "" {
+			return `""`
+		}
+		if !ok {
+			return "nothing"
+		}
+		return fmt.Sprint(v)
+	}
+	both := maps.Clone(older)
+	maps.Copy(both, newer)
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(both)) {
+		if a, b := text(older, key), text(newer, key); a != b && key != Blendfile && !strings.Contains(a+b, Checkout) {
+			out = append(out, fmt.Sprintf("%s %s → %s", key, a, b))
+		}
+	}
+	return out
 }

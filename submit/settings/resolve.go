@@ -1,9 +1,11 @@
 package settings
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/flsync/flsync/flamenco/api"
@@ -21,6 +23,8 @@ type Input struct {
 	Job   *manifest.Job
 	Type  *api.AvailableJobType
 	Facts *eval.Facts // nil for a job without a blend file
+	// Platform is that of who submits: windows, linux or darwin; "" is this machine's. It decides what paths are.
+	Platform string
 	// Blender gets the expressions that only Blender can evaluate. Nil: these are errors.
 	Blender Blender
 }
@@ -34,22 +38,60 @@ type EvalError struct {
 func (e *EvalError) Error() string {
 	hint := ""
 	if errors.Is(e.Err, eval.ErrNeedsBlender) {
-		hint = ", let Blender evaluate it with --blender PATH,"
+		hint = ", or let Blender evaluate it with --blender PATH, which runs the Manager's expression as Python on this machine"
 	}
-	return fmt.Sprintf("setting %s: the job type's expression %s: %v; give it by hand%s or with --set %s=…", e.Setting, e.Expression, e.Err, hint, e.Setting)
+	return fmt.Sprintf("setting %s: the job type's expression %s: %v; give it by hand or with --set %s=…%s",
+		e.Setting, shortened(e.Expression), e.Err, e.Setting, hint)
 }
 
 func (e *EvalError) Unwrap() error { return e.Err }
 
-// Resolve makes the settings of a job, all but the blend file. The error is an [*EvalError], or says
-// which setting has a value that its type does not allow; all of them at once, joined.
-func Resolve(ctx context.Context, in Input) (api.JobSettings, error) {
-	r := resolver{Input: in, ctx: ctx, values: make(map[string]any), state: make(map[string]state)}
+func shortened(s string) string {
+	if r := []rune(s); len(r) > 500 {
+		return string(r[:500]) + "…"
+	}
+	return s
+}
+
+// TooMuchError says that the settings of a job type take more than any honest one does. No setting has a value then.
+type TooMuchError struct {
+	Job, Type, Setting string // Setting is "" where it is about all of them
+	Reason             string
+}
+
+func (e *TooMuchError) Error() string {
+	where := ""
+	if e.Setting != "" {
+		where = ", setting " + e.Setting
+	}
+	return fmt.Sprintf("job %s: the settings of the job type %s take too much%s: %s", e.Job, e.Type, where, e.Reason)
+}
+
+// Bounds on the settings of one job type. Known ones have some dozens, and expressions ask two deep.
+const (
+	maxSettings = 2000
+	maxAsking   = 100
+)
+
+// Resolve makes the settings of a job, all but the blend file. The error is a [*TooMuchError], or all that is wrong,
+// joined: an [*EvalError] for each expression without a value, and given values that their type does not allow.
+func Resolve(ctx context.Context, in Input) (values api.JobSettings, err error) {
+	r := resolver{Input: in, ctx: ctx, values: make(map[string]any), state: make(map[string]state), byKey: make(map[string]*api.AvailableJobSetting)}
+	if n := len(in.Type.Settings); n > maxSettings {
+		return nil, &TooMuchError{in.Job.Name, in.Type.Name, "", fmt.Sprintf("there are %d, and at most %d are taken", n, maxSettings)}
+	}
+	for i := len(in.Type.Settings) - 1; i >= 0; i-- { // the first of a key counts
+		r.byKey[in.Type.Settings[i].Key] = &in.Type.Settings[i]
+	}
 	if in.Facts != nil {
-		r.evaluator = eval.New(&eval.Env{Facts: *in.Facts, JobName: in.Job.Name, Setting: r.lookUp})
+		facts := *in.Facts
+		facts.Windows = r.platform() == "windows"
+		r.evaluator = eval.New(&eval.Env{Facts: facts, JobName: in.Job.Name, Setting: r.lookUp})
 	}
 	for i := range in.Type.Settings {
-		r.resolve(&in.Type.Settings[i])
+		if r.resolve(&in.Type.Settings[i]); r.tooMuch != nil {
+			return nil, r.tooMuch
+		}
 	}
 	if len(r.left) > 0 {
 		r.askBlender()
@@ -74,51 +116,70 @@ type resolver struct {
 	ctx    context.Context
 	values map[string]any
 	state  map[string]state
+	byKey  map[string]*api.AvailableJobSetting
 
 	evaluator *eval.Evaluator            // nil without Facts
+	asking    int                        // expressions that wait for the value of another setting
 	left      []*api.AvailableJobSetting // for Blender
 	errs      []error
+	tooMuch   *TooMuchError
 }
 
-// resolve finds the value of a setting: given, from the scene, default, or its type's nothing.
+func (in *Input) platform() string { return cmp.Or(in.Platform, runtime.GOOS) }
+
+// resolve finds the value of a setting: given, from the scene, default, or its type's zero value.
 func (r *resolver) resolve(s *api.AvailableJobSetting) {
 	if r.state[s.Key] != unknown || s.Key == Blendfile && r.Job.Blend != "" {
 		return
 	}
 	if given, ok := r.Job.Settings[s.Key]; ok {
 		value, err := Convert(s, given.Value)
+		if err == nil {
+			value, err = r.checked(s, value, given)
+		}
 		if err != nil {
 			err = fmt.Errorf("setting %s: %w", s.Key, err)
 		}
-		r.settle(s, value, err)
+		r.store(s, value, err)
 		return
 	}
 	if s.Eval == "" || r.Facts == nil || keepsDefault(s) {
-		r.settle(s, fallback(s), nil)
+		r.store(s, fallback(s), nil)
 		return
 	}
 	r.state[s.Key] = working
-	value, err := r.evaluator.Eval(r.ctx, s.Eval)
+	value, err := r.evaluator.Eval(s.Eval)
+	if errors.Is(err, eval.ErrLimit) && r.tooMuch == nil {
+		r.tooMuch = &TooMuchError{r.Job.Name, r.Type.Name, s.Key, err.Error()}
+	}
 	if errors.Is(err, eval.ErrNeedsBlender) && r.Blender != nil {
 		r.left = append(r.left, s)
 		r.state[s.Key] = failed // for those that ask for it: they need Blender, too
 		return
 	}
-	r.evaluated(s, value, err)
+	r.storeEvaluated(s, value, err)
 }
 
-// evaluated takes the value of an expression.
-func (r *resolver) evaluated(s *api.AvailableJobSetting, value any, err error) {
+// storeEvaluated stores the value of an expression. The add-on sends that of a hidden setting whatever its type is.
+func (r *resolver) storeEvaluated(s *api.AvailableJobSetting, value any, err error) {
 	if err == nil {
-		value, err = Convert(s, value)
+		converted, mismatch := Convert(s, value)
+		if mismatch == nil {
+			value = converted
+		} else if !hidden(s) || !sendable(value) {
+			err = mismatch
+		}
+	}
+	if err == nil {
+		value, err = r.checked(s, value, manifest.Setting{})
 	}
 	if err != nil {
 		err = &EvalError{Setting: s.Key, Expression: s.Eval, Err: err}
 	}
-	r.settle(s, value, err)
+	r.store(s, value, err)
 }
 
-func (r *resolver) settle(s *api.AvailableJobSetting, value any, err error) {
+func (r *resolver) store(s *api.AvailableJobSetting, value any, err error) {
 	if err != nil {
 		r.state[s.Key] = failed
 		r.errs = append(r.errs, err)
@@ -130,12 +191,19 @@ func (r *resolver) settle(s *api.AvailableJobSetting, value any, err error) {
 
 // lookUp gives an expression the value of another setting.
 func (r *resolver) lookUp(key string) (any, bool, error) {
-	s := find(r.Type, key)
+	s := r.byKey[key]
 	if s == nil {
 		return nil, false, nil
 	}
 	if key == Blendfile && r.Job.Blend != "" {
 		return r.Facts.BlendFile, true, nil
+	}
+	if r.asking++; r.asking > maxAsking && r.tooMuch == nil {
+		r.tooMuch = &TooMuchError{r.Job.Name, r.Type.Name, key, fmt.Sprintf("more than %d ask for each other", maxAsking)}
+	}
+	defer func() { r.asking-- }()
+	if r.tooMuch != nil {
+		return nil, true, r.tooMuch
 	}
 	r.resolve(s)
 	switch r.state[key] {
@@ -180,20 +248,24 @@ func (r *resolver) askBlender() {
 		if !ok {
 			answer.Err = errors.New("Blender gave no answer")
 		}
-		r.evaluated(s, answer.Value, answer.Err)
+		r.storeEvaluated(s, answer.Value, answer.Err)
 	}
 }
 
-// keepsDefault tells whether the default wins over the expression: in the add-on that is so for a setting that
-// people see, unless it has the button that links it to its expression. They press another to evaluate it.
+// keepsDefault reports whether the default wins over the expression. In the add-on it does for a setting that
+// people see, unless it has the button that links it to its expression.
 func keepsDefault(s *api.AvailableJobSetting) bool {
 	linked := s.EvalInfo != nil && s.EvalInfo.ShowLinkButton
-	hidden := s.Visible == api.AvailableJobSettingVisibilityHidden || s.Visible == api.AvailableJobSettingVisibilityWeb
 	switch fallback(s) {
 	case "", false, int64(0), 0.0:
 		return false
 	}
-	return !linked && !hidden
+	return !linked && !hidden(s)
+}
+
+// hidden reports whether the add-on does not show the setting, and evaluates it when a job is submitted.
+func hidden(s *api.AvailableJobSetting) bool {
+	return s.Visible == api.AvailableJobSettingVisibilityHidden || s.Visible == api.AvailableJobSettingVisibilityWeb
 }
 
 // fallback is the value of a setting that nobody gives: its default, else its type's nothing, which

@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"cmp"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -11,8 +13,9 @@ import (
 
 // Farm is what of a Manager jobs are checked against.
 type Farm struct {
-	Types []api.AvailableJobType
-	Tags  []api.WorkerTag
+	Types    []api.AvailableJobType
+	Tags     []api.WorkerTag
+	Platform string // of who submits; "" is this machine's
 }
 
 // Type finds a job type by its name.
@@ -38,7 +41,7 @@ func (f *Farm) Tag(name string) (id string, ok bool) {
 // that the Manager does not have, settings that their type does not know, values of a wrong type or
 // out of the choices, and settings that nobody gives and nothing makes. All of it at once.
 func Static(jobs []*manifest.Job, farm *Farm) manifest.Errors {
-	var errs manifest.Errors
+	errs := CheckJobs(jobs)
 	known := knownKeys(jobs, farm)
 	for _, j := range jobs {
 		if j.WorkerTag != "" {
@@ -55,7 +58,7 @@ func Static(jobs []*manifest.Job, farm *Farm) manifest.Errors {
 			errs.Add(j.At("type"), "the Manager has no job type %q%s (it has: %s)", j.Type, nearest.Hint(j.Type, names), strings.Join(names, ", "))
 			continue
 		}
-		checkGiven(&errs, j, t, known)
+		checkGiven(&errs, j, t, known, cmp.Or(farm.Platform, runtime.GOOS))
 		checkNeeded(&errs, j, t)
 	}
 	return errs
@@ -78,7 +81,7 @@ func knownKeys(jobs []*manifest.Job, farm *Farm) map[string]bool {
 	return known
 }
 
-func checkGiven(errs *manifest.Errors, j *manifest.Job, t *api.AvailableJobType, known map[string]bool) {
+func checkGiven(errs *manifest.Errors, j *manifest.Job, t *api.AvailableJobType, known map[string]bool, platform string) {
 	for key, given := range j.Settings {
 		s := find(t, key)
 		if s == nil && given.ForAll && known[key] {
@@ -93,6 +96,9 @@ func checkGiven(errs *manifest.Errors, j *manifest.Job, t *api.AvailableJobType,
 			continue
 		}
 		value, err := Convert(s, given.Value)
+		if text, ok := value.(string); ok && err == nil && isRoot(s) {
+			_, err = outputRoot(j, given.Pos, text, platform)
+		}
 		switch {
 		case err != nil:
 			errs.Add(given.Pos, "setting %s: %v", key, err)
