@@ -18,6 +18,9 @@
 //	outside: media                   # media, all or deny: files that lie outside their project
 //	outside_roots: [/mnt/library]    # folders whose files may always go
 //	blender: /usr/bin/blender        # evaluates what flsync cannot
+//	missing: fail                    # fail or warn: what a missing file means
+//	rules:                           # what the studio demands of every job
+//	  - {when: "…", require: "…", say: "…", severity: warning}
 //
 // # Caveats
 //
@@ -26,6 +29,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -74,8 +78,20 @@ type Config struct {
 	LimitUpload  string   `yaml:"limit_upload"` // e.g. "20MiB" a second
 	Notify       string   `yaml:"notify"`       // command that gets the summary on standard input
 
+	// Missing says what a missing file means where neither the command line nor a manifest does: "fail" or "warn".
+	Missing string `yaml:"missing"`
+	Rules   []Rule `yaml:"rules"` // of the studio, for every job
+
 	headers []string
 	file    string
+}
+
+// Rule is what a studio demands of a job. Its expressions are kept as they are.
+type Rule struct {
+	When     string `yaml:"when"` // empty for always
+	Require  string `yaml:"require"`
+	Say      string `yaml:"say"`      // message when it is broken; empty for one that is made of the rule
+	Severity string `yaml:"severity"` // "error" (also when the file has none) or "warning"
 }
 
 // Profile is how one Manager is reached. In YAML it may be a plain URL.
@@ -147,6 +163,19 @@ func (c *Config) parse(text []byte) error {
 	dec.KnownFields(true)
 	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
 		return err
+	}
+	if !slices.Contains([]string{"", "fail", "warn"}, c.Missing) {
+		return fmt.Errorf("missing is %q, it can be fail or warn", c.Missing)
+	}
+	for i := range c.Rules {
+		r := &c.Rules[i]
+		r.Severity = cmp.Or(r.Severity, "error")
+		switch {
+		case r.Require == "":
+			return fmt.Errorf("rule %d has no require", i+1)
+		case r.Severity != "error" && r.Severity != "warning":
+			return fmt.Errorf("the severity of rule %d is %q, it can be error or warning", i+1, r.Severity)
+		}
 	}
 	return nil
 }

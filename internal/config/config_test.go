@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,6 +110,10 @@ func TestBadFilesSayWhere(t *testing.T) {
 		"manager: [a]\n":        "line 1: cannot unmarshal",
 		"managers:\n\t- x: y":   "line 2",
 		"outside_roots: true\n": "line 1: cannot unmarshal",
+		"missing: no\n":         `missing is "no", it can be fail or warn`,
+		"rules: [{say: x}]\n":   "rule 1 has no require",
+		"rules: [{require: a}, {require: b, severity: bad}]\n": `the severity of rule 2 is "bad"`,
+		"rules: [{reqire: x}]\n":                               "line 1: field reqire not found",
 	} {
 		_, err := load(t, text, nil)
 		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "config.yaml") {
@@ -118,6 +123,65 @@ func TestBadFilesSayWhere(t *testing.T) {
 	_, err := Load(Source{File: "/no/such/file", Getenv: func(string) string { return "" }})
 	if !errors.Is(err, ErrUsage) {
 		t.Errorf("a named file that is missing: %v, want ErrUsage", err)
+	}
+}
+
+func TestRules(t *testing.T) {
+	c, err := load(t, "missing: fail\nrules: [{when: a, require: b, say: c, severity: warning}, {require: d}]\n", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Rule{{When: "a", Require: "b", Say: "c", Severity: "warning"}, {Require: "d", Severity: "error"}}, c.Rules); diff != "" || c.Missing != "fail" {
+		t.Errorf("missing %q, rules %s", c.Missing, diff)
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "headers")
+	if err := os.WriteFile(file, []byte("# of the proxy\n\nA: 1\n  A: 2\nb : c:d\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", dir)
+	t.Setenv("USERPROFILE", dir)
+	c, err := load(t, "managers: {m: {url: 'http://m', header_file: ~/headers}}", map[string]string{EnvManager: "m"})
+	if err == nil {
+		err = c.Override(Flags{HeaderFile: file, Headers: []string{"C: 3"}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Profile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.HTTPHeader()
+	if diff := cmp.Diff(http.Header{"A": {"1", "2", "1", "2"}, "B": {"c:d", "c:d"}, "C": {"3"}}, got); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+	if err := c.Override(Flags{HeaderFile: filepath.Join(dir, "gone")}); !errors.Is(err, ErrUsage) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a header file that is not there: %v", err)
+	}
+	if c, err = load(t, "managers: {m: {url: 'http://m', header_file: /no/such/file}}", map[string]string{EnvManager: "m"}); err == nil {
+		_, err = c.Profile()
+	}
+	if !errors.Is(err, ErrUsage) {
+		t.Errorf("a profile's header file that is not there: %v", err)
+	}
+}
+
+func TestParseRate(t *testing.T) {
+	for text, want := range map[string]int64{
+		"": 0, "500": 500, "500k": 500_000, "1.5 M": 1_500_000, "20MiB": 20 << 20, "1GB/s": 1_000_000_000, "2ti": 2 << 40,
+		"0": -1, "0.5": -1, "-1k": -1, "x": -1, "k": -1, "20mib/s": -1, "NaN": -1, "Inf": -1, "99999999999GiB": -1, "9223372036854775807": -1,
+	} {
+		got, err := ParseRate(text)
+		if err != nil {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
 	}
 }
 

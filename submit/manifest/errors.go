@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,30 +54,21 @@ func (e *Errors) Add(pos Pos, format string, args ...any) {
 	*e = append(*e, &Error{Pos: pos, Message: fmt.Sprintf(format, args...)})
 }
 
-// Err returns the mistakes sorted by line and column, each once, or nil when there
-// are none. Files stay in the order in which they were read.
+// Err returns the mistakes sorted by line and column, each once, or nil when there are none. Files stay in the order in
+// which they were read.
 func (e Errors) Err() error {
 	if len(e) == 0 {
 		return nil
 	}
-	var files []string
-	for _, one := range e {
-		if !slices.Contains(files, one.Pos.File) {
-			files = append(files, one.Pos.File)
+	files := map[string]int{}
+	for i, one := range e {
+		if _, known := files[one.Pos.File]; !known {
+			files[one.Pos.File] = i
 		}
 	}
 	sorted := slices.Clone(e)
 	slices.SortStableFunc(sorted, func(a, b *Error) int {
-		if a.Pos.File != b.Pos.File {
-			return slices.Index(files, a.Pos.File) - slices.Index(files, b.Pos.File)
-		}
-		if a.Pos.Line != b.Pos.Line {
-			return a.Pos.Line - b.Pos.Line
-		}
-		if a.Pos.Col != b.Pos.Col {
-			return a.Pos.Col - b.Pos.Col
-		}
-		return strings.Compare(a.Message, b.Message)
+		return cmp.Or(files[a.Pos.File]-files[b.Pos.File], a.Pos.Line-b.Pos.Line, a.Pos.Col-b.Pos.Col, strings.Compare(a.Message, b.Message))
 	})
 	return slices.CompactFunc(sorted, func(a, b *Error) bool { return *a == *b })
 }

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -40,12 +41,42 @@ func (e *expander) checkOptions() {
 	}
 }
 
+// maxAlternatives bounds what the braces of a pattern stand for: a match tries each.
+const maxAlternatives = 1000
+
 func (e *expander) checkPattern(pos Pos, pattern string) bool {
-	if !doublestar.ValidatePattern(filepath.ToSlash(pattern)) {
+	switch {
+	case !doublestar.ValidatePattern(filepath.ToSlash(pattern)):
 		e.errs.Add(pos, "%q is no pattern; a bracket or brace is not closed", pattern)
-		return false
+	case alternativesOf(pattern) > maxAlternatives:
+		e.errs.Add(pos, "the braces of %.100q stand for more than %d patterns", pattern, maxAlternatives)
+	default:
+		return true
 	}
-	return true
+	return false
+}
+
+// alternativesOf counts the patterns without braces that a pattern stands for, up to some more than maxAlternatives.
+func alternativesOf(pattern string) int {
+	type group struct{ before, sum int } // what the group multiplies, and its alternatives so far
+	var open []group
+	product := 1 // of what was read of the alternative at hand
+	for i := 0; i < len(pattern) && product <= maxAlternatives; i++ {
+		switch last := len(open) - 1; {
+		case pattern[i] == '\\':
+			i++
+		case pattern[i] == '{':
+			open = append(open, group{before: product})
+			product = 1
+		case pattern[i] == ',' && last >= 0:
+			open[last].sum += product
+			product = 1
+		case pattern[i] == '}' && last >= 0:
+			product = (open[last].sum + product) * open[last].before
+			open = open[:last]
+		}
+	}
+	return product
 }
 
 // blendTarget adds a blend file of the command line.
@@ -66,47 +97,26 @@ func (e *expander) patternTarget(pattern string) {
 
 // add turns a parsed manifest into jobs.
 func (e *expander) add(s *source, root *node, dir string) {
-	wrong := s.validate(root)
-	if !root.isMap() || wrong["jobs"] || root.get("jobs") == nil {
+	s.validate(root)
+	jobs := root.get("jobs")
+	if jobs == nil {
 		return
 	}
-	project, projectPos := "", root.pos
-	if n := root.get("project"); n != nil && !wrong["project"] {
-		project, projectPos = n.value.(string), n.pos
+	projectPos := root.pos
+	if n := root.get("project"); n != nil {
+		projectPos = n.pos
 	}
-	defaults := fields{node: root.get("defaults"), wrong: wrong, path: "defaults"}
-	if wrong["defaults"] {
-		defaults.node = nil
-	}
-	for i, n := range root.get("jobs").items {
-		p := "jobs/" + strconv.Itoa(i)
-		if wrong[p] {
+	for _, n := range jobs.items {
+		if n.wrong {
 			continue
 		}
-		d := &draft{e: e, dir: dir, pos: n.pos, job: fields{n, wrong, p}, defaults: defaults}
-		if !d.setProject(project, projectPos) {
+		d := &draft{e: e, dir: dir, pos: n.pos, job: n, defaults: root.get("defaults")}
+		if !d.setProject(root.text("project"), projectPos) {
 			return // said once, not for every job
 		}
 		d.expand()
 	}
 }
-
-// fields are those of a job or of the defaults that passed the schema.
-type fields struct {
-	node  *node
-	wrong map[string]bool
-	path  string
-}
-
-func (f fields) get(name string) *node {
-	if n := f.node.get(name); n != nil && !f.wrong[f.path+"/"+name] && (n.value != nil || n.isMap() || n.isSeq()) {
-		return n
-	}
-	return nil
-}
-
-// has says whether the field is there, right or wrong.
-func (f fields) has(name string) bool { return f.node.get(name) != nil }
 
 // draft is a job of a manifest before it is known which blend files it is for.
 type draft struct {
@@ -114,7 +124,7 @@ type draft struct {
 	dir           string // what relative paths are relative to
 	project       string
 	pos           Pos
-	job, defaults fields
+	job, defaults *node // defaults may be nil
 }
 
 // field is the job's own value or the default.
@@ -204,8 +214,10 @@ func (d *draft) build(blend string) {
 	if j.Name == "" && blend != "" {
 		j.Name, j.unnamed = strings.TrimSuffix(filepath.Base(blend), filepath.Ext(blend)), true
 	}
-	if j.Type == "" && blend != "" && !d.job.has("type") && !d.defaults.has("type") {
-		j.Type = DefaultType
+	if j.Type == "" && !d.job.has("type") && !d.defaults.has("type") {
+		if j.Type = DefaultType; blend == "" {
+			d.e.errs.Add(d.pos, "a job without a blend file needs a type")
+		}
 	}
 	if n := d.field("priority"); n != nil {
 		j.Priority = int(whole(n.value))
@@ -217,13 +229,21 @@ func (d *draft) build(blend string) {
 	for key, given := range d.merge(t, "metadata", opts.Metadata, "--metadata") {
 		j.Metadata[key] = fmt.Sprint(given.Value)
 	}
+	if n := d.field("missing"); n != nil {
+		j.Missing = n.value.(string)
+	}
+	for _, f := range []*node{d.defaults, d.job} {
+		for _, r := range f.get("rules").list() {
+			j.Rules = append(j.Rules, Rule{When: r.text("when"), Require: r.text("require"), Say: r.text("say"), Severity: cmp.Or(r.text("severity"), "error"), Pos: r.pos})
+		}
+	}
 	j.Exclude = slices.Clone(opts.Exclude)
-	for _, n := range list(d.field("exclude")) {
+	for _, n := range d.field("exclude").list() {
 		if pattern := t.expand(n.pos, n.value.(string)); d.e.checkPattern(n.pos, pattern) {
 			j.Exclude = append(j.Exclude, pattern)
 		}
 	}
-	for _, n := range list(d.field("files")) {
+	for _, n := range d.field("files").list() {
 		j.Files = append(j.Files, d.files(n.pos, t.expand(n.pos, n.value.(string)))...)
 	}
 	j.Key = text("key", "")
@@ -246,14 +266,14 @@ func whole(v any) int64 {
 // counts, and only its template is looked at. Null takes a key away.
 func (d *draft) merge(t *template, name string, options map[string]string, flag string) map[string]Setting {
 	merged := make(map[string]Setting)
-	for i, f := range []fields{d.defaults, d.job} {
+	for i, f := range []*node{d.defaults, d.job} {
 		n := f.get(name)
 		if n == nil {
 			continue
 		}
-		for k, key := range n.keys {
-			if key := key.value.(string); !f.wrong[f.path+"/"+name+"/"+key] {
-				merged[key] = Setting{Value: n.vals[k].value, Pos: n.vals[k].pos, ForAll: i == 0}
+		for _, p := range n.pairs {
+			if !p.value.wrong {
+				merged[p.key] = Setting{Value: p.value.value, Pos: p.value.pos, ForAll: i == 0}
 			}
 		}
 	}

@@ -67,7 +67,7 @@ func (d *draft) excluded(file string) bool {
 	}
 	rel = filepath.ToSlash(rel)
 	patterns := slices.Clone(d.e.opts.Exclude)
-	for _, n := range list(d.field("exclude")) {
+	for _, n := range d.field("exclude").list() {
 		patterns = append(patterns, n.value.(string))
 	}
 	for _, pattern := range patterns {
@@ -80,17 +80,6 @@ func (d *draft) excluded(file string) bool {
 		}
 	}
 	return false
-}
-
-// list is a field that holds one text or several.
-func list(n *node) []*node {
-	switch {
-	case n == nil:
-		return nil
-	case n.isSeq():
-		return slices.DeleteFunc(slices.Clone(n.items), func(item *node) bool { _, ok := item.value.(string); return !ok })
-	}
-	return []*node{n}
 }
 
 // files finds what a job names besides its blend file.

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -37,12 +38,23 @@ type Job struct {
 	Files         []string
 	Exclude       []string // patterns, relative to Project
 	Scene         string   // "" for the file's active one
+	Missing       string   // fail or warn when a file is missing; "" when nobody says
+	Rules         []Rule   // of the defaults, then of the job
 	// Key is what the job is known by when it is submitted again: the manifest's, or
 	// made of project, name and blend file.
 	Key string
 
 	places  map[string]Pos
 	unnamed bool // its name is its blend file's
+}
+
+// Rule is what a studio demands of a job. Its expressions are kept as they are.
+type Rule struct {
+	When     string // "" for always
+	Require  string
+	Say      string // message when it is broken, "" for one that is made of the rule
+	Severity string // error or warning
+	Pos      Pos
 }
 
 // Setting is a value and where it was given.
@@ -190,9 +202,8 @@ func (e *expander) manifest(name, ext, dir string, from io.Reader) {
 func (s *source) sniff() string {
 	trimmed := bytes.TrimSpace(s.data)
 	if trimmed[0] == '{' || trimmed[0] == '[' {
-		quiet := &source{name: s.name, data: trimmed, errs: new(Errors)}
-		r := &jsonReader{source: quiet, decoder: newJSONDecoder(trimmed)}
-		if first := r.value(0); first != nil && first.isMap() && first.get("jobs") == nil && first.get("version") == nil && first.get("defaults") == nil {
+		var first map[string]json.RawMessage
+		if json.NewDecoder(bytes.NewReader(trimmed)).Decode(&first) == nil && first["jobs"] == nil && first["version"] == nil && first["defaults"] == nil {
 			return ".jsonl"
 		}
 		return ".json"

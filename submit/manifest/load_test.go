@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -377,6 +378,118 @@ func TestHugeManifests(t *testing.T) {
 				t.Errorf("%.200v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestBounds(t *testing.T) {
+	dir := project(t, shots()...)
+	for _, tt := range []struct{ name, file, content, want string }{
+		{"columns", "m.csv", "blend" + strings.Repeat(",settings.a", 500_000) + "\nshots/sh010.blend\n", "m.csv:1:1: 500001 columns"},
+		{"braces", "m.yaml", "jobs: [{glob: '" + strings.Repeat("{s,ss}", 28) + ".blend'}]", "stand for more than 1000 patterns"},
+		{"nested braces", "m.yaml", "jobs: [{blend: shots/sh010.blend, exclude: '" + strings.Repeat("{a,{b,c}", 20) + strings.Repeat("}", 20) + "{x,y}{x,y}{x,y}{x,y}{x,y}{x,y}'}]", "stand for more than 1000 patterns"},
+		{"values", "m.yaml", "jobs: [" + strings.Repeat("1,", 1_100_000) + "1]", "m.yaml:1:1: more than 1000000 lines and commas"},
+		{"lines", "m.jsonl", strings.Repeat("{\"name\":\"n\",\"type\":\"t\"}\n", 100_002), "more than 100000 jobs"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if testing.Short() && tt.name == "lines" {
+				t.Skip("reads 100,000 jobs")
+			}
+			write(t, dir, tt.file, tt.content)
+			began := time.Now()
+			_, err := Load([]string{tt.file}, Options{Dir: dir})
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%.300v, want %q", err, tt.want)
+			}
+			if took := time.Since(began); took > time.Minute {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+func TestAlternatives(t *testing.T) {
+	for pattern, want := range map[string]int{"a": 1, "{a}": 1, "{a,b}": 2, "{a,b}{c,d,e}": 6, "{a,{b,c}{d,e}}x": 5, `\{a,b`: 1, "a,b": 1} {
+		if got := alternativesOf(pattern); got != want {
+			t.Errorf("%s: %d, want %d", pattern, got, want)
+		}
+	}
+}
+
+// TestWindows: what PowerShell and Windows' paths make of a manifest.
+func TestWindows(t *testing.T) {
+	dir := project(t, "sh010.blend")
+	utf16 := func(mark, text string) string {
+		out := mark
+		for _, r := range text {
+			if mark == "\xff\xfe" {
+				out += string([]byte{byte(r), byte(r >> 8)})
+			} else {
+				out += string([]byte{byte(r >> 8), byte(r)})
+			}
+		}
+		return out
+	}
+	for _, tt := range []struct{ name, file, content, want string }{
+		{"PowerShell", "m.yaml", utf16("\xff\xfe", "jobs: [{blend: sh010.blend, name: 'é'}]\r\n"), ""},
+		{"big end first", "m.json", utf16("\xfe\xff", `{"jobs": [{"blend": "sh010.blend", "name": "é"}]}`), ""},
+		{"without a mark", "m.yaml", utf16("\xff\xfe", "jobs: []")[2:], "m.yaml:1:2: a NUL byte"},
+		{"unknown escape", "m.yaml", "jobs:\n- blend: sh010.blend\n  settings: {out: \"C:\\proj\"}", `m.yaml:3:22: this is not YAML: found unknown escape character; in double quotes a backslash begins an escape`},
+		{"control character", "m.yaml", "jobs:\n- blend: sh010.blend\n  settings: {out: \"C:\\new\"}", `m.yaml:3:19: "C:\new" holds a control character; in double quotes`},
+		{"in single quotes", "m.yaml", "jobs:\n- blend: sh010.blend\n  name: é\n  settings: {out: 'C:\\new', text: \"two\\nlines: x\"}", ""},
+		{"JSON", "m.json", `{"jobs": [{"blend": "C:\proj"}]}`, `m.json:1:25: this is not JSON: invalid character 'p' in string escape code; a backslash is written`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			write(t, dir, tt.file, tt.content)
+			jobs, err := Load([]string{tt.file}, Options{Dir: dir})
+			if tt.want == "" && (err != nil || len(jobs) != 1 || jobs[0].Name != "é") || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("%+v, %v, want %q", jobs, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestJSONIsYAML: what JSON has and YAML has not.
+func TestJSONIsYAML(t *testing.T) {
+	jobs, err := Load([]string{"-"}, Options{Stdin: strings.NewReader(
+		`{"jobs": [{"name": "\ud83c\udfac \\ud83c \/ \udfac\ud83c!", "type": "t",` + "\n\t" + `"settings": {"a": 1E2, "b": -0, "c": 12345678901234567890, "d": "010", "e": "yes", "<<": "x"}}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "\U0001f3ac \\ud83c / \ufffd\ufffd!"; jobs[0].Name != want {
+		t.Errorf("name %q, want %q", jobs[0].Name, want)
+	}
+	got := map[string]any{}
+	for key, s := range jobs[0].Settings {
+		got[key] = s.Value
+	}
+	if diff := cmp.Diff(map[string]any{"a": 100.0, "b": int64(0), "c": 12345678901234567890.0, "d": "010", "e": "yes", "<<": "x"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMissingAndRules(t *testing.T) {
+	jobs, err := Load([]string{"-"}, Options{Stdin: strings.NewReader(`
+defaults: {missing: fail, rules: [{require: "scene.fps == 24", say: 24 frames a second}]}
+jobs:
+- {name: a, type: t}
+- {name: b, type: t, missing: warn, rules: [{when: "engine == 'CYCLES'", require: samples <= 512, severity: warning}]}
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := Rule{Require: "scene.fps == 24", Say: "24 frames a second", Severity: "error"}
+	second := Rule{When: "engine == 'CYCLES'", Require: "samples <= 512", Severity: "warning"}
+	for i, want := range []Job{{Missing: "fail", Rules: []Rule{first}}, {Missing: "warn", Rules: []Rule{first, second}}} {
+		got := Job{Missing: jobs[i].Missing, Rules: jobs[i].Rules}
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Job{}), cmpopts.IgnoreFields(Rule{}, "Pos")); diff != "" {
+			t.Error(diff)
+		}
+	}
+	_, err = Load([]string{"-"}, Options{Stdin: strings.NewReader("jobs:\n- {name: a, type: t, missing: wran, rules: [{say: x, sevrity: error}, 3]}\n")})
+	for _, want := range []string{`:2:31: missing is "wran", it can be fail or warn`, ":2:45: require is missing", ":2:54: unknown field sevrity; did you mean severity?", ":2:71: "} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 

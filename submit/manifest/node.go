@@ -2,16 +2,20 @@ package manifest
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
 )
 
-// Bounds that no honest manifest comes near, so that a hostile one is refused
-// before it takes the machine's memory.
+// Bounds that no honest manifest comes near, so that any other is refused before it takes the machine's memory.
 const (
-	maxBytes = 64 << 20
-	maxNodes = 2_000_000
-	maxDepth = 64
-	maxJobs  = 100_000
+	maxBytes   = 64 << 20
+	maxEntries = 1_000_000 // lines and commas of YAML and JSON
+	maxNodes   = 2_000_000
+	maxDepth   = 64
+	maxJobs    = 100_000
+	maxColumns = 1000
 	// Aliases of YAML may repeat this many values, and ten times what the text holds.
 	maxAliased = 100_000
 )
@@ -24,50 +28,76 @@ type node struct {
 	pos   Pos
 	value any     // nil, bool, int64, float64, string or Text; nil for the others
 	items []*node // of a sequence; never nil for one
-	keys  []*node // of a mapping, with their values; never nil for one
-	vals  []*node
-	index map[string]int // of keys, filled by add
+	pairs []pair  // of a mapping, in their order
+	index map[string]int
+	wrong bool // the schema does not allow it
 }
 
-func newMap(pos Pos) *node {
-	return &node{pos: pos, keys: []*node{}, vals: []*node{}, index: map[string]int{}}
+type pair struct {
+	key   string
+	pos   Pos
+	value *node
 }
 
-// add appends a pair to a mapping.
-func (n *node) add(key, value *node) {
-	n.index[key.value.(string)] = len(n.keys)
-	n.keys, n.vals = append(n.keys, key), append(n.vals, value)
-}
+func newMap(pos Pos) *node { return &node{pos: pos, index: map[string]int{}} }
 
-func (n *node) isMap() bool { return n.keys != nil }
+func (n *node) isMap() bool { return n.index != nil }
 func (n *node) isSeq() bool { return n.items != nil }
 
-// get returns the value of a key, nil when there is none.
-func (n *node) get(key string) *node {
+// add appends a pair to a mapping.
+func (n *node) add(key string, pos Pos, value *node) {
+	n.index[key] = len(n.pairs)
+	n.pairs = append(n.pairs, pair{key, pos, value})
+}
+
+// at returns the pair of a key, nil when there is none.
+func (n *node) at(key string) *pair {
 	if n == nil {
 		return nil
 	}
 	if i, ok := n.index[key]; ok {
-		return n.vals[i]
+		return &n.pairs[i]
 	}
 	return nil
 }
 
-// key returns the node of the key itself.
-func (n *node) key(key string) *node {
-	if i, ok := n.index[key]; ok {
-		return n.keys[i]
+// has reports whether a key is there, with a right value or a wrong one.
+func (n *node) has(key string) bool { return n.at(key) != nil }
+
+// get returns the value of a key, nil when there is none, or none that is right.
+func (n *node) get(key string) *node {
+	if p := n.at(key); p != nil && !p.value.wrong && (p.value.value != nil || p.value.isMap() || p.value.isSeq()) {
+		return p.value
 	}
 	return nil
 }
 
-// plain turns a node into what the schema checks.
+// text returns the value of a key that the schema has as text, "" when there is none.
+func (n *node) text(key string) string {
+	if v := n.get(key); v != nil {
+		return v.value.(string)
+	}
+	return ""
+}
+
+// list returns a value that the schema has as one text or several.
+func (n *node) list() []*node {
+	switch {
+	case n == nil:
+		return nil
+	case n.isSeq():
+		return slices.DeleteFunc(slices.Clone(n.items), func(item *node) bool { return item.wrong })
+	}
+	return []*node{n}
+}
+
+// plain returns a node as the schema's library takes it.
 func (n *node) plain() any {
 	switch {
 	case n.isMap():
-		m := make(map[string]any, len(n.keys))
-		for i, key := range n.keys {
-			m[key.value.(string)] = n.vals[i].plain()
+		m := make(map[string]any, len(n.pairs))
+		for _, p := range n.pairs {
+			m[p.key] = p.value.plain()
 		}
 		return m
 	case n.isSeq():
@@ -90,9 +120,12 @@ type source struct {
 	errs  *Errors
 	above int // lines of the file before data begins
 
-	lines []int // where each line begins, see line
+	escaped bool // data is JSON whose escapes are hidden from YAML
+
 	// The place asked for last: places are mostly asked for in their order.
 	last struct{ offset, line, col int }
+	// The line of CSV asked for last.
+	begin struct{ offset, line int }
 }
 
 func (s *source) pos(line, col int) Pos { return Pos{File: s.name, Line: s.above + line, Col: col} }
@@ -114,35 +147,25 @@ func (s *source) at(offset int) Pos {
 	return s.pos(s.last.line, s.last.col)
 }
 
-// line is the text from the beginning of a line on.
-func (s *source) line(number int) []byte {
-	if s.lines == nil {
-		s.lines = []int{0}
-		for i, c := range s.data {
-			if c == '\n' {
-				s.lines = append(s.lines, i+1)
-			}
-		}
-	}
-	return s.data[s.lines[min(max(number, 1), len(s.lines))-1]:]
-}
-
-// clean takes a byte order mark away, refuses other encodings, and reports bytes
-// that are not UTF-8, once a line. It says whether reading on makes sense.
+// clean turns the text into UTF-8 without a byte order mark, and reports bytes that are not UTF-8, once a line. It
+// reports whether reading on makes sense.
 func (s *source) clean() bool {
-	utf16 := bytes.HasPrefix(s.data, []byte{0xff, 0xfe}) || bytes.HasPrefix(s.data, []byte{0xfe, 0xff})
-	if utf16 || bytes.HasPrefix(s.data, []byte{0, '{'}) || len(s.data) > 1 && s.data[1] == 0 {
-		s.errs.Add(s.pos(1, 1), "this is UTF-16; save it as UTF-8")
-		return false
+	// Windows PowerShell 5.1 writes UTF-16 with a mark; spreadsheets and editors on Windows write one before UTF-8.
+	if bytes.HasPrefix(s.data, []byte{0xff, 0xfe}) || bytes.HasPrefix(s.data, []byte{0xfe, 0xff}) {
+		text, err := unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder().Bytes(s.data)
+		if err != nil {
+			s.errs.Add(s.pos(1, 1), "this is UTF-16, and broken; save it as UTF-8")
+			return false
+		}
+		s.data = text
 	}
-	// Spreadsheets and editors on Windows write the mark; it means nothing in UTF-8.
 	s.data = bytes.TrimPrefix(s.data, []byte("\xef\xbb\xbf"))
 	if len(bytes.TrimSpace(s.data)) == 0 {
 		s.errs.Add(s.pos(1, 1), "the manifest is empty")
 		return false
 	}
 	if i := bytes.IndexByte(s.data, 0); i >= 0 {
-		s.errs.Add(s.at(i), "a NUL byte; this is no text")
+		s.errs.Add(s.at(i), "a NUL byte; this is no text, or UTF-16 without a byte order mark: save it as UTF-8")
 		return false
 	}
 	if utf8.Valid(s.data) {
@@ -150,13 +173,8 @@ func (s *source) clean() bool {
 	}
 	offset := 0
 	for line := range bytes.Lines(s.data) {
-		for i := 0; i < len(line); {
-			r, size := utf8.DecodeRune(line[i:])
-			if r == utf8.RuneError && size == 1 {
-				s.errs.Add(s.at(offset+i), "the byte 0x%02x is not UTF-8; save the file as UTF-8", line[i])
-				break
-			}
-			i += size
+		if i := bytes.IndexRune(line, utf8.RuneError); i >= 0 { // the first byte that is not UTF-8
+			s.errs.Add(s.at(offset+i), "the byte 0x%02x is not UTF-8; save the file as UTF-8", line[i])
 		}
 		offset += len(line)
 	}

@@ -2,14 +2,16 @@ package manifest
 
 import (
 	_ "embed"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/flsync/flsync/submit/internal/nearest"
 )
@@ -18,103 +20,95 @@ import (
 var schemaText string
 
 // compiled returns the schema ready for use.
-var compiled = sync.OnceValue(func() *schema {
-	s, err := compileSchema(schemaText)
-	if err != nil {
-		panic("manifest.schema.json: " + err.Error()) // a fault of this program, which any test finds
+var compiled = sync.OnceValue(func() *jsonschema.Schema {
+	const name = "manifest.schema.json"
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(schemaText))
+	compiler := jsonschema.NewCompiler()
+	if err == nil {
+		err = compiler.AddResource(name, document)
 	}
-	return s
+	if err != nil {
+		panic(name + ": " + err.Error()) // a fault of this program, which any test finds
+	}
+	return compiler.MustCompile(name)
 })
 
-// validate checks a manifest against the schema and returns the places of the
-// values that are wrong, as paths, so that they can be left out.
-func (s *source) validate(root *node) map[string]bool {
-	wrong := map[string]bool{}
-	for _, v := range compiled().validate(root.plain()) {
-		s.addViolation(root, v, wrong)
+// validate checks a manifest against the schema and marks the values that are wrong.
+func (s *source) validate(root *node) {
+	var invalid *jsonschema.ValidationError
+	if errors.As(compiled().Validate(root.plain()), &invalid) {
+		s.addInvalid(root, invalid)
 	}
-	return wrong
 }
 
-// addViolation puts what is wrong with one value into words.
-func (s *source) addViolation(root *node, v violation, wrong map[string]bool) {
-	at, name := root.find(v.path)
-	path := strings.Join(v.path, "/")
-	switch v.keyword {
-	case "anyOf":
-		s.errs.Add(at.pos, "a job needs blend, glob, or for a job type without a blend file a name")
-	case "not":
-		s.errs.Add(at.key("glob").pos, "a job has either blend or glob, not both")
-	case "false":
-		s.errs.Add(at.pos, "metadata that begins with flsync. is flsync's own")
-	case "additionalProperties":
-		for _, property := range v.names {
-			s.errs.Add(at.key(property).pos, "unknown field %s%s", property, nearest.Hint(property, fieldsAt(v.path)))
+// addInvalid reports what the schema does not allow in one value, or in those below it.
+func (s *source) addInvalid(root *node, invalid *jsonschema.ValidationError) {
+	at, name := root.find(invalid.InstanceLocation)
+	message := ""
+	switch k := invalid.ErrorKind.(type) {
+	case *kind.AnyOf:
+		message = "a job needs blend, glob, or for a job type without a blend file a name"
+	case *kind.Not:
+		at.wrong = true
+		s.errs.Add(at.at("glob").pos, "a job has either blend or glob, not both")
+		return
+	case *kind.FalseSchema:
+		message = "metadata that begins with flsync. is flsync's own"
+	case *kind.AdditionalProperties:
+		for _, property := range k.Properties {
+			s.errs.Add(at.at(property).pos, "unknown field %s%s", property, nearest.Hint(property, fieldsAt(invalid.InstanceLocation)))
 		}
 		return
-	case "required":
-		s.errs.Add(at.pos, "%s is missing", strings.Join(v.names, ", "))
-		return
-	default:
-		s.errs.Add(at.pos, "%s", explain(name, v))
-	}
-	wrong[path] = true
-}
-
-// explain says what is wrong with one value.
-func explain(name string, v violation) string {
-	switch v.keyword {
-	case "type":
-		got, want := v.got.(string), v.want.([]string)
-		text := fmt.Sprintf("%s is %s, it should be %s", name, article(got), alternatives(want))
-		if slices.Contains(want, "string") && (got == "number" || got == "boolean") {
-			text += "; put it in quotes"
+	case *kind.Required:
+		s.errs.Add(at.pos, "%s is missing", strings.Join(k.Missing, ", "))
+		if len(invalid.InstanceLocation) > 0 {
+			at.wrong = true
 		}
-		return text
-	case "enum":
+		return
+	case *kind.Type:
+		var want []string
+		for _, typ := range k.Want {
+			if typ != "null" {
+				want = append(want, article(typ))
+			}
+		}
+		message = fmt.Sprintf("%s is %s, it should be %s", name, article(k.Got), strings.Join(want, " or "))
+		if slices.Contains(k.Want, "string") && (k.Got == "number" || k.Got == "boolean") {
+			message += "; put it in quotes"
+		}
+	case *kind.Enum:
 		var names []string
-		for _, want := range v.want.([]any) {
+		for _, want := range k.Want {
 			names = append(names, fmt.Sprint(want))
 		}
-		return fmt.Sprintf("%s is %q, it can be %s%s", name, fmt.Sprint(v.got), strings.Join(names, " or "), nearest.Hint(fmt.Sprint(v.got), names))
-	case "const":
-		return fmt.Sprintf("%s is %v, this program knows %v", name, v.got, v.want)
-	case "minimum":
-		return fmt.Sprintf("%s is %s, the lowest is %s", name, v.got.(*big.Rat).RatString(), v.want.(*big.Rat).RatString())
-	case "maximum":
-		return fmt.Sprintf("%s is %s, the highest is %s", name, v.got.(*big.Rat).RatString(), v.want.(*big.Rat).RatString())
-	case "minLength", "minItems":
-		return name + " is empty"
+		message = fmt.Sprintf("%s is %q, it can be %s%s", name, fmt.Sprint(k.Got), strings.Join(names, " or "), nearest.Hint(fmt.Sprint(k.Got), names))
+	case *kind.Const:
+		message = fmt.Sprintf("%s is %v, this program knows %v", name, k.Got, k.Want)
+	case *kind.Minimum:
+		message = fmt.Sprintf("%s is %s, the lowest is %s", name, k.Got.RatString(), k.Want.RatString())
+	case *kind.Maximum:
+		message = fmt.Sprintf("%s is %s, the highest is %s", name, k.Got.RatString(), k.Want.RatString())
+	case *kind.MinLength, *kind.MinItems:
+		message = name + " is empty"
+	default:
+		for _, cause := range invalid.Causes {
+			s.addInvalid(root, cause)
+		}
+		if len(invalid.Causes) > 0 {
+			return
+		}
+		message = fmt.Sprintf("%s does not keep to %s of the schema", name, strings.Join(k.KeywordPath(), "/"))
 	}
-	return fmt.Sprintf("%s does not keep to %s of the schema", name, v.keyword)
+	at.wrong = true
+	s.errs.Add(at.pos, "%s", message)
 }
 
 func article(typ string) string {
-	switch typ {
-	case "string":
-		return "text"
-	case "object":
-		return "a mapping"
-	case "array":
-		return "a list"
-	case "integer":
-		return "a whole number"
-	case "null":
-		return "nothing"
-	case "boolean":
-		return "true or false"
+	words := map[string]string{
+		"string": "text", "object": "a mapping", "array": "a list", "integer": "a whole number", "number": "a number", "null": "nothing",
+		"boolean": "true or false",
 	}
-	return "a " + typ
-}
-
-func alternatives(types []string) string {
-	var names []string
-	for _, typ := range types {
-		if typ != "null" {
-			names = append(names, article(typ))
-		}
-	}
-	return strings.Join(names, " or ")
+	return words[typ]
 }
 
 // find follows a path of keys and numbers, and gives the last key as a name for people.
@@ -129,30 +123,23 @@ func (n *node) find(path []string) (*node, string) {
 			}
 			continue
 		}
-		next := n.get(step)
-		if next == nil {
-			break // the name of a property itself
-		}
-		n, name = next, step
+		n, name = n.at(step).value, step
 	}
 	return n, name
 }
 
-// fieldsAt are the fields that the schema has at a place.
+// fieldsAt returns the fields that the schema has at a place.
 func fieldsAt(path []string) []string {
-	var schema struct {
-		Properties map[string]any
-		Defs       map[string]struct{ Properties map[string]any } `json:"$defs"`
+	at := compiled()
+	for _, step := range path {
+		if at.Items2020 != nil {
+			at = at.Items2020
+		} else {
+			at = at.Properties[step]
+		}
+		if at.Ref != nil {
+			at = at.Ref
+		}
 	}
-	if err := json.Unmarshal([]byte(schemaText), &schema); err != nil {
-		return nil
-	}
-	fields := schema.Properties
-	switch {
-	case len(path) == 1 && path[0] == "defaults":
-		fields = schema.Defs["defaults"].Properties
-	case len(path) == 2 && path[0] == "jobs":
-		fields = schema.Defs["job"].Properties
-	}
-	return slices.Sorted(maps.Keys(fields))
+	return slices.Sorted(maps.Keys(at.Properties))
 }

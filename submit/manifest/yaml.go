@@ -2,7 +2,9 @@ package manifest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"regexp"
@@ -15,8 +17,12 @@ import (
 
 // parseYAML reads one YAML document; nil after an error that leaves nothing to read.
 func (s *source) parseYAML() *node {
+	if bytes.Count(s.data, []byte(","))+bytes.Count(s.data, []byte("\n")) > maxEntries {
+		s.errs.Add(s.pos(1, 1), "more than %d lines and commas", maxEntries)
+		return nil
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(s.data))
-	var doc yaml.Node
+	var doc, second yaml.Node
 	if err := decoder.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
 			s.errs.Add(s.pos(1, 1), "the manifest is empty")
@@ -25,7 +31,6 @@ func (s *source) parseYAML() *node {
 		}
 		return nil
 	}
-	var second yaml.Node
 	if err := decoder.Decode(&second); err == nil {
 		s.errs.Add(s.pos(second.Line, max(second.Column, 1)), "a second document; a manifest is one")
 	} else if !errors.Is(err, io.EOF) {
@@ -40,42 +45,115 @@ func (s *source) parseYAML() *node {
 	return n
 }
 
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
+// Characters of no meaning that stand for a backslash and a quote of JSON's escapes while the text is read as YAML, whose
+// escapes are others. Columns stay, since each is one character.
+var (
+	jsonEscape = regexp.MustCompile(`\\.`)
+	hide       = strings.NewReplacer(`\`, "\U0010FFFC", `"`, "\U0010FFFD")
+	show       = strings.NewReplacer("\U0010FFFC", `\`, "\U0010FFFD", `"`)
+)
 
-// addYAMLError gives a syntax error the best place there is: the parser knows the
-// line at most.
+// parseJSON reads one JSON value, which is the whole of what. JSON is YAML once it is known to be JSON.
+func (s *source) parseJSON(what string) *node {
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(s.data, new(json.RawMessage)); errors.As(err, &syntax) {
+		offset := int(max(syntax.Offset-1, 0))
+		switch text := syntax.Error(); {
+		case strings.Contains(text, "unexpected end"):
+			s.errs.Add(s.at(len(bytes.TrimRight(s.data, " \t\r\n"))), "the JSON ends too early")
+			return nil
+		case strings.Contains(text, "after top-level value"):
+			s.errs.Add(s.at(offset), "%s goes on behind its end; only .jsonl files hold several values, one a line", what)
+			s.data = s.data[:offset] // the beginning is checked all the same
+		default:
+			hint := ""
+			if strings.Contains(text, "in string escape code") {
+				hint = `; a backslash is written \\ in JSON, and paths may have slashes instead`
+			}
+			s.errs.Add(s.at(offset), "this is not JSON: %s%s", text, hint)
+			return nil
+		}
+	}
+	s.escaped = bytes.IndexByte(s.data, '\\') >= 0
+	if s.escaped {
+		s.data = jsonEscape.ReplaceAllFunc(s.data, func(escape []byte) []byte { return []byte(hide.Replace(string(escape))) })
+	}
+	return s.parseYAML()
+}
+
+// parseJSONL reads one job a line and returns a whole manifest.
+func (s *source) parseJSONL() *node {
+	var jobs []*node
+	line := 0
+	for text := range bytes.Lines(s.data) {
+		if len(bytes.TrimSpace(text)) > 0 && len(jobs) <= maxJobs { // one more is refused later
+			// The line alone, so that a broken one does not spoil the next.
+			one := &source{name: s.name, data: bytes.TrimRight(text, "\r\n"), errs: s.errs, above: line}
+			if n := one.parseJSON("the line"); n != nil {
+				jobs = append(jobs, n)
+			}
+		}
+		line++
+	}
+	return s.wrapJobs(jobs)
+}
+
+// wrapJobs makes a manifest of a list of jobs.
+func (s *source) wrapJobs(jobs []*node) *node {
+	root := newMap(s.pos(1, 1))
+	root.add("jobs", root.pos, &node{pos: root.pos, items: append([]*node{}, jobs...)})
+	return root
+}
+
+var (
+	yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
+	// badEscape is the first escape of a text that YAML does not know (YAML 1.2, 5.7).
+	badEscape = regexp.MustCompile(`^(?:[^\\]|\\[0abtnvfre "/\\N_LP\t]|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8})*`)
+	// newPath is a Windows path in which an escape became a control character, as in "C:\new".
+	newPath = regexp.MustCompile(`^[A-Za-z]:\S*[\x00-\x08\t\n\v\f\r\x1b]\S`)
+)
+
+const pathHint = `in double quotes a backslash begins an escape: write paths in single quotes, 'C:\shots', or with slashes, C:/shots`
+
+// addYAMLError gives a syntax error the best place there is: the parser knows the line at most.
 func (s *source) addYAMLError(err error) {
 	m := yamlLine.FindStringSubmatch(err.Error())
-	line, _ := strconv.Atoi(m[1])
-	line = max(line, 1)
+	number, _ := strconv.Atoi(m[1])
 	message := err.Error()[len(m[0]):]
 	lines := strings.Split(string(s.data), "\n")
-	line = min(line, len(lines))
-
-	if line < len(lines) && strings.HasPrefix(strings.TrimLeft(lines[line], " "), "\t") && strings.Contains(message, "tab") {
-		line++ // the parser names the line before
+	number = min(max(number, 1), len(lines))
+	if number < len(lines) && strings.HasPrefix(strings.TrimLeft(lines[number], " "), "\t") && strings.Contains(message, "tab") {
+		number++ // the parser names the line before
 	}
-	text := lines[line-1]
-	indent := text[:len(text)-len(strings.TrimLeft(text, " \t"))]
-	if tab := strings.IndexByte(indent, '\t'); tab >= 0 && strings.Contains(message, "tab") || tab >= 0 && strings.Contains(message, "cannot start any token") {
-		s.errs.Add(s.pos(line, tab+1), "a tab; YAML is indented with spaces")
-		return
-	}
-	if anchor, ok := strings.CutPrefix(message, "unknown anchor '"); ok {
-		anchor, _, _ = strings.Cut(anchor, "'")
+	line := lines[number-1]
+	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+	pos := s.pos(number, utf8.RuneCountInString(indent)+1)
+	tab := strings.IndexByte(indent, '\t')
+	switch {
+	case tab >= 0 && (strings.Contains(message, "tab") || strings.Contains(message, "cannot start any token")):
+		pos.Col = tab + 1
+		message = "a tab; YAML is indented with spaces"
+	case strings.HasPrefix(message, "unknown anchor '"):
+		anchor, _, _ := strings.Cut(message[len("unknown anchor '"):], "'")
 		if i := bytes.Index(s.data, []byte("*"+anchor)); i >= 0 {
-			s.errs.Add(s.at(i), "nothing is called &%s", anchor)
-			return
+			pos = s.at(i)
 		}
-	}
-	if strings.Contains(message, "control characters") {
+		message = "nothing is called &" + anchor
+	case strings.Contains(message, "control characters"):
 		if i := bytes.IndexFunc(s.data, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f }); i >= 0 {
 			r, _ := utf8.DecodeRune(s.data[i:])
-			s.errs.Add(s.at(i), "the control character U+%04X", r)
-			return
+			pos, message = s.at(i), fmt.Sprintf("the control character U+%04X", r)
 		}
+	case strings.Contains(message, "unknown escape"), strings.Contains(message, "hexdecimal number"):
+		if good := badEscape.FindString(line); len(good) < len(line) {
+			pos.Col = utf8.RuneCountInString(good) + 1
+		}
+		message += "; " + pathHint
+		fallthrough
+	default:
+		message = "this is not YAML: " + message
 	}
-	s.errs.Add(s.pos(line, utf8.RuneCountInString(indent)+1), "this is not YAML: %s", message)
+	s.errs.Add(pos, "%s", message)
 }
 
 // yamlConverter turns yaml.v3's tree into ours, expanding aliases and merges.
@@ -135,7 +213,7 @@ func (c *yamlConverter) mapping(n *node, y *yaml.Node, depth int) {
 	*n = *newMap(n.pos)
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(y.Content); i += 2 {
-		key := y.Content[i]
+		key, pos := y.Content[i], c.pos(y.Content[i].Line, y.Content[i].Column)
 		if key.Tag == "!!merge" {
 			merges = append(merges, y.Content[i+1])
 			continue
@@ -144,34 +222,29 @@ func (c *yamlConverter) mapping(n *node, y *yaml.Node, depth int) {
 			key = key.Alias
 		}
 		if key.Kind != yaml.ScalarNode {
-			c.errs.Add(c.pos(key.Line, key.Column), "a key must be text")
+			c.errs.Add(pos, "a key must be text")
 			continue
 		}
-		c.addKey(n, &node{pos: c.pos(y.Content[i].Line, y.Content[i].Column), value: key.Value}, c.convert(y.Content[i+1], depth+1), true)
+		name, value := c.text(key), c.convert(y.Content[i+1], depth+1)
+		if first := n.at(name); first != nil {
+			c.errs.Add(pos, "%s is here a second time; the first is in line %d", name, first.pos.Line)
+			continue
+		}
+		n.add(name, pos, value)
 	}
 	for _, merge := range merges {
 		from := c.convert(merge, depth+1)
-		for _, m := range append([]*node{from}, from.items...) {
-			for i, key := range m.keys {
-				c.addKey(n, key, m.vals[i], false)
-			}
-		}
 		if !from.isMap() && !from.isSeq() {
 			c.errs.Add(from.pos, "<< takes a mapping")
 		}
-	}
-}
-
-// addKey adds a pair. What is there already wins; unless it comes from a merge,
-// a second one is a mistake.
-func (c *source) addKey(n *node, key, value *node, report bool) {
-	if first := n.key(key.value.(string)); first != nil {
-		if report {
-			c.errs.Add(key.pos, "%s is here a second time; the first is in line %d", key.value, first.pos.Line)
+		for _, m := range append([]*node{from}, from.items...) {
+			for _, p := range m.pairs {
+				if !n.has(p.key) { // what is there already wins
+					n.add(p.key, p.pos, p.value)
+				}
+			}
 		}
-		return
 	}
-	n.add(key, value)
 }
 
 func (c *yamlConverter) scalar(y *yaml.Node, pos Pos) any {
@@ -189,11 +262,32 @@ func (c *yamlConverter) scalar(y *yaml.Node, pos Pos) any {
 	case "!!float":
 		return c.float(y, pos)
 	case "!!str", "!!timestamp", "!!binary", "":
-		// A date has no quotes; nobody means a point in time.
-		return y.Value
+		text := c.text(y)
+		switch {
+		case y.Style&yaml.DoubleQuotedStyle != 0 && newPath.MatchString(text):
+			c.errs.Add(pos, "%q holds a control character; %s", text, pathHint)
+		case y.Style == 0 && tooLarge(text):
+			return c.float(y, pos)
+		}
+		return text // a date has no quotes; nobody means a point in time
 	}
 	c.errs.Add(pos, "the tag %s has no meaning here", y.Tag)
 	return y.Value
+}
+
+// text returns the text of a scalar.
+func (c *yamlConverter) text(y *yaml.Node) string {
+	text := y.Value
+	if c.escaped {
+		_ = json.Unmarshal([]byte(`"`+show.Replace(text)+`"`), &text) // it was JSON before
+	}
+	return text
+}
+
+// tooLarge reports whether text is a number without bounds, such as 1e999, which yaml.v3 has for text.
+func tooLarge(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return errors.Is(err, strconv.ErrRange)
 }
 
 func (c *yamlConverter) float(y *yaml.Node, pos Pos) any {
