@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -119,6 +120,18 @@ func (r *Run) write() {
 
 // Close ends the journal.
 func (r *Run) Close() error { return r.file.Close() }
+
+// syncDir makes a new file's name durable. NTFS journals names by itself.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
 
 // names lists the journals in dir, newest first.
 func names(dir string) ([]string, error) {

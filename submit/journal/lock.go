@@ -6,10 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // Holder is who holds a lock.
@@ -20,7 +21,7 @@ type Holder struct {
 	Since time.Time `json:"since"`
 }
 
-// LockedError says that another run works on the same project.
+// LockedError reports that another run works on the same project.
 type LockedError struct {
 	Project string
 	Holder  Holder // zero when it cannot be read
@@ -35,7 +36,7 @@ func (e *LockedError) Error() string {
 }
 
 // Held is a lock that was taken.
-type Held struct{ file *os.File }
+type Held struct{ lock *flock.Flock }
 
 // Lock makes this run the only one on this machine that submits a project to a Manager, until Unlock or the
 // end of the process, however it ends. It does not wait: the error is a [*LockedError] while another
@@ -46,35 +47,28 @@ func Lock(dir, manager, project, run string) (*Held, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	name := sha256.Sum256([]byte(manager + "\x00" + project))
-	file, err := os.OpenFile(filepath.Join(dir, hex.EncodeToString(name[:16])+".lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	switch err := tryLock(file); {
-	case errors.Is(err, errLocked):
-		locked := &LockedError{Project: project}
-		if text, err := io.ReadAll(io.LimitReader(file, 1<<12)); err == nil {
-			json.Unmarshal(text, &locked.Holder) // what cannot be read is not said
-		}
-		return nil, errors.Join(locked, file.Close())
+	path := filepath.Join(dir, hex.EncodeToString(name[:16]))
+	lock, who := flock.New(path+".lock"), path+".holder" // apart: Windows keeps others from reading what is locked
+	switch taken, err := lock.TryLock(); {
 	case err != nil:
-		return nil, errors.Join(fmt.Errorf("journal: locking %s: %w", file.Name(), err), file.Close())
+		return nil, fmt.Errorf("journal: locking %s: %w", lock.Path(), err)
+	case !taken:
+		locked := &LockedError{Project: project}
+		if text, err := os.ReadFile(who); err == nil {
+			_ = json.Unmarshal(text, &locked.Holder) // what cannot be read is not said
+		}
+		return nil, locked
 	}
 	host, _ := os.Hostname() // only for a message
 	text, err := json.Marshal(Holder{PID: os.Getpid(), Host: host, Run: run, Since: time.Now()})
 	if err == nil {
-		err = file.Truncate(0)
-	}
-	if err == nil {
-		_, err = file.WriteAt(text, 0)
+		err = os.WriteFile(who, text, 0o600)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("journal: %w", err), file.Close())
+		return nil, errors.Join(fmt.Errorf("journal: %w", err), lock.Unlock())
 	}
-	return &Held{file}, nil
+	return &Held{lock}, nil
 }
 
 // Unlock gives the lock back.
-func (h *Held) Unlock() error { return h.file.Close() }
-
-var errLocked = errors.New("locked")
+func (h *Held) Unlock() error { return h.lock.Unlock() }
