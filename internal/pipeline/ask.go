@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/internal/report"
 )
 
 // How often a request is repeated that failed. ask waits for a Manager that is away as long as the uploader does.
@@ -25,6 +28,7 @@ const (
 
 // ask sends the Manager a request that changes nothing there, and repeats it after failures that may pass.
 func ask[T any](ctx context.Context, env Env, question func(context.Context) (T, error)) (T, error) {
+	began, onWait := time.Now(), tellWait(env.Sink)
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval = firstWait
 	waits.MaxInterval = longestWait
@@ -44,7 +48,29 @@ func ask[T any](ctx context.Context, env Env, question func(context.Context) (T,
 			err = backoff.Permanent(err)
 		}
 		return answer, err
-	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(cmp.Or(env.Upload.Patience, defaultPatience)))
+	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(cmp.Or(env.Upload.Patience, defaultPatience)),
+		backoff.WithNotify(func(err error, wait time.Duration) { onWait(err, time.Since(began)+wait) }))
+}
+
+// How long a request is repeated in silence, and how often people are told of one that is repeated on.
+const (
+	silentWait = 5 * time.Second
+	tellEvery  = time.Minute
+)
+
+// tellWait returns a function that tells people, for a request that has failed and will have taken waited when it is
+// repeated, what the run waits for. Any goroutine may call it.
+func tellWait(sink report.Sink) func(err error, waited time.Duration) {
+	var mu sync.Mutex
+	var told time.Time
+	return func(err error, waited time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		if waited >= silentWait && (told.IsZero() || time.Since(told) >= tellEvery) {
+			told = time.Now()
+			sink.Emit(report.Note{Message: fmt.Sprintf("waiting for the Manager: %v", err)})
+		}
+	}
 }
 
 // isStrange reports whether err is an answer that may pass, or may be all that will ever come.

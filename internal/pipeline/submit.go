@@ -131,7 +131,7 @@ func (s *submission) open(ctx context.Context) (err error) {
 	}
 	var steps once.Journal = noJournal{}
 	config := s.opt.Once
-	config.Run = s.opt.Run
+	config.Run, config.OnWait = s.opt.Run, tellWait(env.Sink)
 	config.Unsettled, config.Released = make(map[string]string), make(map[string]bool)
 	if !env.DryRun && !s.opt.UploadOnly { // bytes in the store harm no other run
 		if err := s.lock(); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/manager"
+	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
 	"github.com/flsync/flsync/submit/manifest"
 	"github.com/flsync/flsync/submit/once"
@@ -123,7 +124,7 @@ func TestStrangeAnswers(t *testing.T) {
 }
 
 func strangeAnswersEnd(t *testing.T) {
-	env := Env{Upload: uploader.Config{Patience: time.Hour}}
+	env := Env{Sink: report.Discard, Upload: uploader.Config{Patience: time.Hour}}
 	for _, err := range []error{&flamenco.Error{Status: 500}, &flamenco.Error{Status: 200, Err: flamenco.ErrNotAManager}} {
 		asked := 0
 		_, got := ask(t.Context(), env, func(context.Context) (int, error) { asked++; return 0, err })
@@ -132,6 +133,31 @@ func strangeAnswersEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestWaitsAreTold: a Manager that does not answer is waited for in silence only for some seconds, and people are told
+// once a minute.
+func TestWaitsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for wait, want := range map[time.Duration]int{2 * time.Second: 0, 30 * time.Second: 1, 150 * time.Second: 3} {
+			var told events
+			env := Env{Sink: &told, Upload: uploader.Config{Patience: time.Hour}}
+			began := time.Now()
+			_, err := ask(t.Context(), env, func(context.Context) (int, error) {
+				if time.Since(began) < wait {
+					return 0, &flamenco.Error{Status: 503}
+				}
+				return 1, nil
+			})
+			if err != nil || len(told.list) != want {
+				t.Errorf("after a wait of %v: %d lines, want %d: %v; %v", wait, len(told.list), want, told.list, err)
+			}
+		}
+	})
+}
+
+type events struct{ list []report.Event }
+
+func (e *events) Emit(event report.Event) { e.list = append(e.list, event) }
 
 func TestFolders(t *testing.T) {
 	root := filepath.FromSlash("/work")

@@ -44,6 +44,10 @@ type Config struct {
 	// minutes: one that is restarted is back within 2.
 	Patience time.Duration
 
+	// OnWait, when not nil, is called before each repetition with the failure and how long the request will then have
+	// taken. Several goroutines may call it at once.
+	OnWait func(err error, waited time.Duration)
+
 	// FirstWait is the wait after the first failure; it grows from there to ten seconds. Default 200 ms.
 	FirstWait time.Duration
 

@@ -17,6 +17,7 @@ const longestWait = 10 * time.Second
 
 // retry calls do until it succeeds, fails for good, or patience ends.
 func retry[T any](ctx context.Context, c Config, do func() (T, error)) (T, error) {
+	began := time.Now()
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval = c.FirstWait
 	waits.MaxInterval = longestWait
@@ -30,11 +31,15 @@ func retry[T any](ctx context.Context, c Config, do func() (T, error)) (T, error
 			err = backoff.Permanent(err)
 		}
 		return v, err
-	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(c.Patience))
+	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(c.Patience), backoff.WithNotify(func(err error, wait time.Duration) {
+		if c.OnWait != nil {
+			c.OnWait(err, time.Since(began)+wait)
+		}
+	}))
 }
 
-// passes tells whether the same request may get another answer later. A web page in place of one is a
-// proxy's apology: the Manager was there when the run began.
+// passes reports whether the same request may get another answer later. A web page in place of an answer comes from a
+// proxy: the Manager was there when the run began.
 func passes(err error) bool {
 	var reply *flamenco.Error
 	apology := errors.As(err, &reply) && reply.Status < 400 && errors.Is(err, flamenco.ErrNotAManager)
