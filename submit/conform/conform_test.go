@@ -380,7 +380,7 @@ func TestMapping(t *testing.T) {
 func TestBadTimelines(t *testing.T) {
 	for name, text := range map[string]string{
 		"a.otio": "{}", "b.otio": "no json", "c.edl": "TITLE: nothing\n", "d.csv": "in,out\n1,2\n", "e.csv": "name,in,out\na,5,2\nb,x,3\n",
-		"f.edl": "001 A V C 00:00:00:99 00:00:01:00 00:00:00:00 00:00:01:00\n", "g.xml": "", "h.edl": "M2 A 24 00:00:00:00\n",
+		"f.edl": "001 A V C 00:00:00:99 00:00:01:00 00:00:00:00 00:00:01:00\n", "g.xml": "", "g2.xml": "<other/>", "g3.xml": "<xmeml><sequence><media/></sequence></xmeml>", "h.edl": "M2 A 24 00:00:00:00\n",
 		"j.edl": "001 A V X 00:00:00:00 00:00:01:00 00:00:00:00 00:00:01:00\n", // an event that is not understood is not passed over
 		"k.edl": "001 A V C 00:00:02:00 00:00:01:00 00:00:00:00 00:00:01:00\n",
 	} {
@@ -395,7 +395,7 @@ func TestBadTimelines(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"cut.otio", "nested.otio", "cut.edl", "reel.edl", "shots.csv"} {
+	for _, name := range []string{"cut.otio", "nested.otio", "cut.edl", "reel.edl", "shots.csv", "edits/cut.xml", "edits/edl_forms.edl", "edits/lookup.otio"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			f.Fatal(err)
