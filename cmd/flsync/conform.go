@@ -37,8 +37,9 @@ func (a *app) conformCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "conform EDIT",
 		Short: "Make a manifest of the shots and frames that an edit uses",
-		Long: `Reads an edit (.otio, .edl, .csv, Final Cut 7's .xml, or a .blend file's video sequencer), finds the blend file behind
-each clip, and writes a manifest with the frames that the cut shows. Several uses of a shot become one job with all their frames.
+		Long: `Reads an edit (.otio, .edl, .csv, Final Cut's .xml and .fcpxml, or a .blend file's video sequencer), finds the blend
+file behind each clip, and writes a manifest with the frames that the cut shows. Several uses of a shot become
+one job with all their frames.
 
 The template of --map names pieces in braces. Pieces come from --match patterns with named groups, and
 from the clip itself: {name}, {reel}, {file.stem}, {file.dir}, and its metadata. Without --match, a clip

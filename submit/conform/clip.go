@@ -80,12 +80,12 @@ func NewRange(start, n int64, rate Rational) Range {
 
 // readers by the ending of the file's name.
 func readers() map[string]Reader {
-	return map[string]Reader{".otio": readOTIO, ".edl": readEDL, ".csv": readCSV, ".txt": readCSV, ".xml": readXML}
+	return map[string]Reader{".otio": readOTIO, ".edl": readEDL, ".csv": readCSV, ".txt": readCSV, ".xml": readXML, ".fcpxml": readXML}
 }
 
 // unread are formats that flsync does not read, with what to do instead.
 var unread = map[string]string{
-	".aaf": exportOTIO, ".ale": exportOTIO, ".prproj": exportOTIO, ".drp": exportOTIO, ".drt": exportOTIO, ".fcpbundle": exportOTIO, ".fcpxml": exportOTIO, ".fcpxmld": exportOTIO,
+	".aaf": exportOTIO, ".ale": exportOTIO, ".prproj": exportOTIO, ".drp": exportOTIO, ".drt": exportOTIO, ".fcpbundle": exportOTIO, ".fcpxmld": "give Info.fcpxml in it",
 	".otioz": "take content.otio out of it", ".otiod": "give content.otio in it",
 }
 

@@ -395,7 +395,7 @@ func TestBadTimelines(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"cut.otio", "nested.otio", "cut.edl", "reel.edl", "shots.csv", "edits/cut.xml", "edits/edl_forms.edl", "edits/lookup.otio"} {
+	for _, name := range []string{"cut.otio", "nested.otio", "cut.edl", "reel.edl", "shots.csv", "edits/cut.xml", "edits/cut.fcpxml", "edits/edl_forms.edl", "edits/lookup.otio"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			f.Fatal(err)

@@ -24,10 +24,12 @@ func readXML(text []byte, name string, opt Options) (*Edit, error) {
 		return nil, fmt.Errorf("%s: no XML: %w", name, err)
 	}
 	switch root.name {
+	case "fcpxml":
+		return readFCPXML(root, name, opt)
 	case "xmeml":
 		return readXMEML(root, name, opt)
 	}
-	return nil, fmt.Errorf("%s: %w: its element is %q; Final Cut 7 XML has xmeml", name, ErrFormat, root.name)
+	return nil, fmt.Errorf("%s: %w: its element is %q; flsync reads xmeml and fcpxml", name, ErrFormat, root.name)
 }
 
 const (
