@@ -73,3 +73,21 @@ func TestPickManager(t *testing.T) {
 		}
 	}
 }
+
+// FuzzManagerURLs: whatever answers, what comes of it are root URLs of http without user and query.
+func FuzzManagerURLs(f *testing.F) {
+	for _, location := range []string{"http://192.0.2.2:8080/upnp/description.xml", "https://u:p@farm/x?y#z", "http://[fe80::1%25eth0]:8080", "//x", "http:opaque", "http://a b", "\x00"} {
+		f.Add(location, "uuid:"+ssdpDevice)
+	}
+	f.Fuzz(func(t *testing.T, location, usn string) {
+		urls, err := managerURLs([]ssdp.Service{{Location: location, USN: usn}, {Location: location, USN: ssdpDevice}})
+		if (err == nil) != (len(urls) > 0) {
+			t.Fatalf("%q: %v, %v", location, urls, err)
+		}
+		for _, u := range urls {
+			if !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") || strings.ContainsAny(u, "?#@") {
+				t.Errorf("%q: %q", location, u)
+			}
+		}
+	})
+}
