@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// bodySource opens the contents of an upload, once for each attempt, and remembers what was wrong with them.
+// bodySource opens the contents of an upload, once for each attempt, and keeps the error of reading them.
 type bodySource struct {
 	open     func() (io.ReadCloser, error)
 	size     int64
@@ -20,12 +20,13 @@ type bodySource struct {
 	again  bool    // there was one before it
 }
 
-// smallBody is up to where contents are sent from memory, unless they come slowly. net/http then puts them into one write with the headers, which it
-// sends by themselves when it cannot know how long a body makes it wait: each write costs both sides a system call, and
-// the Manager a wake-up. It leaves room for the headers in writeBuffer.
+// smallBody is the size in bytes up to which contents are sent from memory, unless they come slowly. net/http
+// writes such a body together with the headers; otherwise it writes the headers by themselves, because a body
+// may make it wait. A write costs both sides a system call and the Manager a wake-up. smallBody leaves room
+// for the headers in writeBuffer.
 const smallBody = writeBuffer - 4<<10
 
-// memories keeps the memory of small bodies.
+// memories pools the memory of small bodies.
 var memories = sync.Pool{New: func() any { p := make([]byte, smallBody); return &p }}
 
 func (s *bodySource) next() (io.ReadCloser, error) {
@@ -63,8 +64,8 @@ func (s *bodySource) fromMemory(contents io.ReadCloser) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(p)), nil // net/http knows this type
 }
 
-// received gives the memory back, because an answer came to what was in it: net/http reads the whole before the first byte
-// leaves. After any other end it may be about to.
+// received returns the buffer to the pool after a complete reply. After an error net/http may still be
+// reading from it, so it is left to the garbage collector.
 func (s *bodySource) received() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +131,7 @@ func (b *fileBody) Close() error {
 	return b.contents.Close()
 }
 
-// fail notes that the contents cannot be read, unless that is because they were closed.
+// fail records that the contents cannot be read, unless they were closed.
 func (b *fileBody) fail(err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -140,8 +141,9 @@ func (b *fileBody) fail(err error) error {
 	return err
 }
 
-// unreadable finds out whose fault it is that the kernel could not copy: it tries to read what was to come next. The
-// file's own position does not tell that: Linux moves it on even where the connection broke and nothing was sent.
+// unreadable reports whether the kernel could not copy because of the file, and not of the connection: it
+// tries to read the next byte. The file's own position is no help: Linux moves it on even if the connection
+// broke and nothing was sent.
 func (b *fileBody) unreadable() bool {
 	if b.left == 0 {
 		return false

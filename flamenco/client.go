@@ -80,7 +80,8 @@ func newClient(config Config, dial dialFunc) (*Client, error) {
 	return c, nil
 }
 
-// keepSecret remembers what must not be in messages. Very short values would garble them, and are in any dictionary.
+// keepSecret remembers what must not be in messages. Very short values would garble them, and are in any
+// dictionary.
 func (c *Client) keepSecret(value string) {
 	if len(value) >= 4 {
 		c.secrets = append(c.secrets, value)
@@ -94,8 +95,8 @@ func basicAuth(user, password string) string {
 // URL returns the Manager's root as it may be shown: without user and password.
 func (c *Client) URL() string { return redactURL(c.base) }
 
-// Local reports whether the Manager is on this machine, as far as its address tells: an IP address of the loopback
-// network, or localhost.
+// Local reports whether the Manager is on this machine, as far as its address tells: an IP address of the
+// loopback network, or localhost.
 func (c *Client) Local() bool { return isLoopback(c.base.Hostname()) }
 
 // String is URL, so that a Client can be printed without what it knows.
@@ -104,7 +105,8 @@ func (c *Client) String() string { return c.URL() }
 // GoString is String, for %#v.
 func (c *Client) GoString() string { return c.URL() }
 
-// WebURL is the page of something in the Manager's web interface, such as ("jobs", id), without user and password.
+// WebURL is the page of something in the Manager's web interface, such as ("jobs", id), without user and
+// password.
 func (c *Client) WebURL(kind, id string) string {
 	return strings.TrimSuffix(c.URL(), "/") + "/app/" + kind + "/" + url.PathEscape(id)
 }
@@ -150,9 +152,9 @@ type reply struct {
 	limit  int64
 }
 
-// send makes a call and returns the answer, whatever its status. A harmless request is made again when it met a
-// connection that had been kept open and turns out to be closed at the other end. net/http does that too, but not when
-// it has begun to send a body.
+// send makes a call and returns the answer, whatever its status. A harmless request is made again when it met
+// a connection that had been kept open and turns out to be closed at the other end. net/http does that too,
+// but not when it has begun to send a body.
 func (c *Client) send(ctx context.Context, r request) (*reply, error) {
 	address, err := c.address(r)
 	if err != nil {
@@ -171,7 +173,7 @@ func (c *Client) send(ctx context.Context, r request) (*reply, error) {
 	}
 }
 
-// once makes one attempt. stale tells whether an old connection may be all that is wrong.
+// once makes one attempt. stale reports whether an old connection may be all that is wrong.
 func (c *Client) once(ctx context.Context, r request, address *url.URL) (_ *reply, stale bool, err error) {
 	watched, watch := watchOver(ctx, cmp.Or(r.silence, c.config.Silence))
 	req := (&http.Request{
@@ -339,8 +341,8 @@ func (r *reply) decode(into any) error {
 }
 
 // plainStatus reads what came with a status that says all by itself: with the Manager's nothing comes, or
-// JSON. The web page of a proxy that apologizes, or asks for a password, may come with 200 as well, and then nothing was
-// done.
+// JSON. The web page of a proxy that apologizes, or asks for a password, may come with 200 as well, and then
+// nothing was done.
 func (r *reply) plainStatus() error {
 	if r.ContentLength == 0 {
 		return nil
@@ -359,13 +361,14 @@ func (r *reply) plainStatus() error {
 	return r.failureOf(bytes.NewReader(body))
 }
 
-// isPage tells whether the reply is a web page, of which a Manager's API has none: a proxy wants something.
+// isPage reports whether the reply is a web page, of which a Manager's API has none: a proxy wants something.
 func (r *reply) isPage() bool {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return mediaType == "text/html"
 }
 
-// startsLikeJSON looks at the first byte that is no white space. The Content-Type is not asked: proxies lose it.
+// startsLikeJSON looks at the first byte that is no white space. The Content-Type is not asked: proxies lose
+// it.
 func startsLikeJSON(r *bufio.Reader) bool {
 	for n := 1; n <= 64; n++ {
 		ahead, err := r.Peek(n)
@@ -379,8 +382,8 @@ func startsLikeJSON(r *bufio.Reader) bool {
 	return false
 }
 
-// call makes a request with a JSON body, or none for a nil one, and decodes the reply into a non-nil into. It returns
-// the status.
+// call makes a request with a JSON body, or none for a nil one, and decodes the reply into a non-nil into. It
+// returns the status.
 func (c *Client) call(ctx context.Context, r request, body, into any) (int, error) {
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -444,8 +447,8 @@ func (c *Client) incomplete(method, what string, path ...string) error {
 	return &Error{Status: http.StatusOK, Method: method, URL: redactURL(address), Message: "the reply has no " + what, Err: ErrBadReply}
 }
 
-// Do sends any request to a path below /api/v3, such as "jobs", "types", and returns the JSON as it came: for fields that
-// this package does not know. A nil body sends none; a reply without content gives nil.
+// Do sends any request to a path below /api/v3, such as "jobs", "types", and returns the JSON as it came: for
+// fields that this package does not know. A nil body sends none; a reply without content gives nil.
 func (c *Client) Do(ctx context.Context, method string, body any, path ...string) (json.RawMessage, error) {
 	var raw json.RawMessage
 	_, err := c.call(ctx, request{method: method, path: path, limit: maxListReply, harmless: method == http.MethodGet}, body, &raw)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ClockDifference is how far the Manager's clock is ahead of ours, to about a second: that is the grain of the Date header
-// of its replies (RFC 9110, 6.6.1). Half the round trip is taken off.
+// ClockDifference is how far the Manager's clock is ahead of ours, to about a second: that is the grain of
+// the Date header of its replies (RFC 9110, 6.6.1). Half the round trip is taken off.
 func (c *Client) ClockDifference(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	reply, err := c.send(ctx, request{method: http.MethodGet, path: []string{"version"}, harmless: true})

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Config says how to reach a Manager. The zero value of every field but URL is usable. A proxy named in the environment
-// (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) is used, though never for this machine itself.
+// Config says how to reach a Manager. The zero value of every field but URL is usable. A proxy named in the
+// environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY) is used, though never for this machine itself.
 type Config struct {
 	// URL is the Manager's root, http or https. A path prefix is kept. A user and password in it become basic
 	// authentication and appear nowhere else.
@@ -28,9 +28,9 @@ type Config struct {
 	// Version of the program, for the User-Agent.
 	Version string
 
-	// AllowInsecureAuth permits a password or Header over plain http to another machine. Off by default, because
-	// everybody on the way could read them. Worker calls are not affected: Flamenco's own workers send their secret over
-	// whatever the Manager offers.
+	// AllowInsecureAuth permits a password or Header over plain http to another machine. Off by default,
+	// because everybody on the way could read them. Worker calls are not affected: Flamenco's own workers
+	// send their secret over whatever the Manager offers.
 	AllowInsecureAuth bool
 
 	// CAFile is a PEM file of certificates to trust besides the system's.
@@ -40,23 +40,24 @@ type Config struct {
 	// InsecureSkipVerify accepts any certificate. For tests of a farm's set-up, never for its use.
 	InsecureSkipVerify bool
 
-	// IdleConns is how many connections are kept open for reuse. Default 128: twice the 64 uploads at once beyond which
-	// a Manager gets no faster, so that none of them ever has to dial again.
+	// IdleConns is how many connections are kept open for reuse. Default 128: twice the 64 uploads at once
+	// beyond which a Manager gets no faster, so that none of them ever has to dial again.
 	IdleConns int
 
 	// DialTimeout limits connecting, name look-up included. Default 10 s: three lost SYN packets.
 	DialTimeout time.Duration
 
-	// Silence is how long no byte may move in either direction before a call is given up. Default 60 s: a Manager
-	// whose database is busy answers after up to 30 s.
+	// Silence is how long no byte may move in either direction before a call is given up. Default 60 s: a
+	// Manager whose database is busy answers after up to 30 s.
 	Silence time.Duration
 
-	// CheckoutSilence is the same for the reply to a checkout, during which the Manager makes a link a file and says nothing.
-	// Default 15 min: 20,000 links take a second on a local disk, but a thousand times longer on a bad day of a network one.
+	// CheckoutSilence is the same for the reply to a checkout, during which the Manager makes a link a file
+	// and says nothing. Default 15 min: 20,000 links take a second on a local disk, but a thousand times
+	// longer on a bad day of a network one.
 	CheckoutSilence time.Duration
 
-	// ExpectTimeout is how long an upload that asks first waits for the answer before it sends anyway. Default 2 s:
-	// longer than any round trip, and short beside the time that a large file takes.
+	// ExpectTimeout is how long an upload that asks first waits for the answer before it sends anyway.
+	// Default 2 s: longer than any round trip, and short beside the time that a large file takes.
 	ExpectTimeout time.Duration
 }
 
@@ -94,7 +95,8 @@ func (c Config) withDefaults() Config {
 // ErrInsecureAuth is returned for a configuration that would send secrets in clear over a network.
 var ErrInsecureAuth = errors.New("refusing to send a password or headers over plain http to another machine")
 
-// Validate says what is wrong with the configuration. It reads the certificate files. No secret is in its errors.
+// Validate says what is wrong with the configuration. It reads the certificate files. No secret is in its
+// errors.
 func (c Config) Validate() error {
 	base, err := c.baseURL()
 	if err != nil {
@@ -142,8 +144,8 @@ func (c Config) String() string {
 // GoString is String, for %#v.
 func (c Config) GoString() string { return c.String() }
 
-// baseURL returns the Manager's root without a trailing slash. What url.Parse has to say is left out of the error when
-// it might quote a password.
+// baseURL returns the Manager's root without a trailing slash. What url.Parse has to say is left out of the
+// error when it might quote a password.
 func (c Config) baseURL() (*url.URL, error) {
 	const example = "such as http://manager.lan:8080"
 	if c.URL == "" {
@@ -183,7 +185,8 @@ func (c Config) hasSecrets(base *url.URL) bool {
 	return false
 }
 
-// isLoopback reports whether a host is this machine. A name other than localhost is not trusted to stay what it is.
+// isLoopback reports whether a host is this machine. A name other than localhost is not trusted to stay what
+// it is.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()

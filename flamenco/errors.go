@@ -15,8 +15,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// ErrNotAManager is wrapped by an [*Error] or [*UnreachableError] when something answered at the URL that is no Flamenco Manager:
-// some other web server, or none at all.
+// ErrNotAManager is wrapped by an [*Error] or [*UnreachableError] when something answered at the URL that is
+// no Flamenco Manager: some other web server, or none at all.
 var ErrNotAManager = errors.New("this is not a Flamenco Manager")
 
 // ErrSilent is wrapped by an [*UnreachableError] when no byte moved for too long, or too few of an
@@ -33,11 +33,12 @@ type Error struct {
 	URL string
 	// Message is the Manager's own words, or a description of what came instead of them.
 	Message string
-	// FromManager tells whether the Message is the Manager's own.
+	// FromManager reports whether the Message is the Manager's own.
 	FromManager bool
 	// RetryAfter is how long the Manager, or a proxy, asks to wait; 0 when it does not say.
 	RetryAfter time.Duration
-	// Err is the cause when the reply could not be understood, such as [ErrNotAManager], [ErrBadReply] or io.ErrUnexpectedEOF; often nil.
+	// Err is the cause when the reply could not be understood, such as [ErrNotAManager], [ErrBadReply] or
+	// io.ErrUnexpectedEOF; often nil.
 	Err error
 }
 
@@ -60,9 +61,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Temporary tells whether the same request may succeed later: 408, 425, 429, every 5xx but 501, and a reply that breaks
-// off. The Manager also uses 500 for requests that can never succeed, such as a checkout of missing files; callers
-// that know the operation have to limit their attempts.
+// Temporary reports whether the same request may succeed later: 408, 425, 429, every 5xx but 501, and a reply
+// that breaks off. The Manager also uses 500 for requests that can never succeed, such as a checkout of
+// missing files; callers that know the operation have to limit their attempts.
 func (e *Error) Temporary() bool {
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -79,7 +80,7 @@ type UnreachableError struct {
 	Method string
 	// URL of the request without user, password and query.
 	URL string
-	// Sent tells whether the request may have reached the Manager and taken effect.
+	// Sent reports whether the request may have reached the Manager and taken effect.
 	Sent bool
 	// Err is what happened.
 	Err error
@@ -97,7 +98,8 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// Temporary tells whether another attempt may succeed: yes, unless the address or a certificate has to be changed first.
+// Temporary reports whether another attempt may succeed: yes, unless the address or a certificate has to be
+// changed first.
 func (e *UnreachableError) Temporary() bool {
 	var (
 		notTLS      tls.RecordHeaderError
@@ -116,8 +118,8 @@ func (e *UnreachableError) Temporary() bool {
 	return true
 }
 
-// BodyError is a file that could not be read while it was uploaded. Err is io.ErrUnexpectedEOF when the file is
-// shorter than was announced: it has changed.
+// BodyError is a file that could not be read while it was uploaded. Err is io.ErrUnexpectedEOF when the file
+// is shorter than was announced: it has changed.
 type BodyError struct {
 	Name string
 	Err  error
@@ -139,7 +141,7 @@ func (e *StatusRequestedError) Error() string {
 	return fmt.Sprintf("the Manager wants the worker to become %q before it gives out tasks", e.Status)
 }
 
-// IsTemporary tells whether err is of a kind that may go away by itself. A context that has ended is not.
+// IsTemporary reports whether err is of a kind that may go away by itself. A context that has ended is not.
 func IsTemporary(err error) bool {
 	var (
 		failure     *Error
@@ -148,11 +150,11 @@ func IsTemporary(err error) bool {
 	return errors.As(err, &failure) && failure.Temporary() || errors.As(err, &unreachable) && unreachable.Temporary()
 }
 
-// IsNotFound tells whether err is the Manager saying that a job, task, worker or tag does not exist. A 404 of a proxy, or of a
-// Manager that lacks the whole operation, is something else.
+// IsNotFound reports whether err is the Manager saying that a job, task, worker or tag does not exist. A 404
+// of a proxy, or of a Manager that lacks the whole operation, is something else.
 func IsNotFound(err error) bool { return HasStatus(err, http.StatusNotFound) }
 
-// HasStatus tells whether err is the Manager itself answering with that HTTP status.
+// HasStatus reports whether err is the Manager itself answering with that HTTP status.
 func HasStatus(err error, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == status && e.FromManager && !errors.Is(err, ErrNotAManager)

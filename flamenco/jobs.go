@@ -11,8 +11,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// maxJobs limits the jobs of one list, which need more memory than their text: a farm with as many takes minutes to list
-// them.
+// maxJobs limits the jobs of one list, which need more memory than their text: a farm with as many takes
+// minutes to list them.
 const maxJobs = 250_000
 
 // Jobs returns all jobs. The Manager has no filter and no pages.
@@ -24,7 +24,8 @@ func (c *Client) Jobs(ctx context.Context) ([]api.Job, error) {
 	return result.jobs, err
 }
 
-// jobList is read job by job, so that the text of one is held at a time. jobs is nil when the reply has no list.
+// jobList is read job by job, so that the text of one is held at a time. jobs is nil when the reply has no
+// list.
 type jobList struct{ jobs []api.Job }
 
 // readJSON implements stream.
@@ -85,9 +86,9 @@ func (c *Client) Job(ctx context.Context, id string) (api.Job, error) {
 	return get[api.Job](ctx, c, "jobs", id)
 }
 
-// SubmitJob submits a job and returns it as the Manager stored it. After an [UnreachableError] that was Sent, the job may
-// exist: look for it before submitting it again. A status of 412 means that the job type has changed since TypeEtag was
-// read, 400 that the job type does not exist or its script refused the job.
+// SubmitJob submits a job and returns it as the Manager stored it. After an [UnreachableError] that was Sent,
+// the job may exist: look for it before submitting it again. A status of 412 means that the job type has
+// changed since TypeEtag was read, 400 that the job type does not exist or its script refused the job.
 func (c *Client) SubmitJob(ctx context.Context, job api.SubmittedJob) (api.Job, error) {
 	var stored api.Job
 	_, err := c.call(ctx, request{method: http.MethodPost, path: []string{"jobs"}}, job, &stored)
@@ -124,8 +125,8 @@ func (c *Client) SetJobPriority(ctx context.Context, id string, priority int) er
 	return c.change(ctx, http.MethodPost, api.JobPriorityChange{Priority: priority}, "jobs", id, "setpriority")
 }
 
-// SetJobTag gives a job to the workers of a tag, named by its ID or its Name; the zero JobTagChange gives it to all.
-// Status 406: there is no such tag.
+// SetJobTag gives a job to the workers of a tag, named by its ID or its Name; the zero JobTagChange gives it
+// to all. Status 406: there is no such tag.
 func (c *Client) SetJobTag(ctx context.Context, id string, tag api.JobTagChange) error {
 	return c.change(ctx, http.MethodPost, tag, "jobs", id, "settag")
 }
@@ -146,7 +147,8 @@ func (c *Client) RemoveFromJobBlocklist(ctx context.Context, id string, entries 
 	return c.change(ctx, http.MethodDelete, entries, "jobs", id, "blocklist")
 }
 
-// JobLastRendered returns where a job's last picture lies, and false when it has none. [Client.Download] fetches it.
+// JobLastRendered returns where a job's last picture lies, and false when it has none. [Client.Download]
+// fetches it.
 func (c *Client) JobLastRendered(ctx context.Context, id string) (api.JobLastRenderedImageInfo, bool, error) {
 	return getMaybe[api.JobLastRenderedImageInfo](ctx, c, "jobs", id, "last-rendered")
 }
@@ -166,8 +168,8 @@ func (c *Client) DeleteJob(ctx context.Context, id string) error {
 	return c.change(ctx, http.MethodDelete, nil, "jobs", id)
 }
 
-// DeleteJobs requests the deletion of all jobs that were last updated then or earlier. The Manager rounds the moment
-// up to a full second. Status 416: no job is that old.
+// DeleteJobs requests the deletion of all jobs that were last updated then or earlier. The Manager rounds the
+// moment up to a full second. Status 416: no job is that old.
 func (c *Client) DeleteJobs(ctx context.Context, lastUpdated time.Time) error {
 	return c.change(ctx, http.MethodDelete, api.JobMassDeletionSelection{LastUpdatedMax: &lastUpdated}, "jobs", "mass-delete")
 }

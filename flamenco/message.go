@@ -31,8 +31,8 @@ type description struct {
 	foreign     bool // it is certainly not a Manager that answers
 }
 
-// describe turns the body of a reply that was not hoped for into a message for people. complete tells whether all of
-// the body arrived.
+// describe turns the body of a reply that was not hoped for into a message for people. complete reports
+// whether all of the body arrived.
 func describe(status int, contentType string, body []byte, complete bool) description {
 	trimmed := bytes.TrimSpace(body)
 	switch {
@@ -69,8 +69,9 @@ func describe(status int, contentType string, body []byte, complete bool) descri
 	return description{message: message + hint(status), foreign: foreign}
 }
 
-// managerMessage finds the Manager's words in a body: {"code":…,"message":…}, a JSON string, or {"message":…}, which
-// comes from the library below the Manager, for example for a path that it does not know.
+// managerMessage finds the Manager's words in a body: {"code":…,"message":…}, a JSON string, or
+// {"message":…}, which comes from the library below the Manager, for example for a path that it does not
+// know.
 func managerMessage(body []byte) (message string, hasCode, ok bool) {
 	var e api.Error
 	if body[0] == '"' {
@@ -108,8 +109,8 @@ func htmlTitle(body []byte) string {
 	return clean(html.UnescapeString(string(match[1])), 80)
 }
 
-// clean makes foreign text fit for one line of a terminal: no control characters, runs of white space become one
-// space, and no more than limit runes.
+// clean makes foreign text fit for one line of a terminal: no control characters, runs of white space become
+// one space, and no more than limit runes.
 func clean(text string, limit int) string {
 	var b strings.Builder
 	runes, space := 0, false

@@ -9,8 +9,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// Version returns the Manager's version and name. It is the call to begin with: a URL that is no Manager's gives an
-// error that wraps [ErrNotAManager].
+// Version returns the Manager's version and name. It is the call to begin with: a URL that is no Manager's
+// gives an error that wraps [ErrNotAManager].
 func (c *Client) Version(ctx context.Context) (api.FlamencoVersion, error) {
 	version, err := get[api.FlamencoVersion](ctx, c, "version")
 	if err == nil && version.Version == "" {
@@ -44,8 +44,8 @@ func (c *Client) ConfigurationFile(ctx context.Context) (json.RawMessage, error)
 	return get[json.RawMessage](ctx, c, "configuration", "file")
 }
 
-// UpdateConfigurationFile overwrites the configuration file with a JSON object. The Manager does not check it, and reads it
-// when it next starts.
+// UpdateConfigurationFile overwrites the configuration file with a JSON object. The Manager does not check
+// it, and reads it when it next starts.
 func (c *Client) UpdateConfigurationFile(ctx context.Context, config json.RawMessage) error {
 	return c.change(ctx, http.MethodPut, config, "configuration", "file")
 }

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// queued returns how many bytes the kernel has taken but the other side has not confirmed. On a slow line that can be
-// minutes' worth, during which no call of ours moves a byte.
+// queued returns how many bytes the kernel has taken but the other side has not confirmed. On a slow line
+// that can be minutes' worth, during which no call of ours moves a byte.
 func queued(c net.Conn) int {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {

@@ -19,16 +19,19 @@ type Upload struct {
 	Size int64
 	// Name for the Manager's log; any string, it is made safe. Empty sends none.
 	Name string
-	// Body opens the contents at their beginning. Hand out an *os.File and the kernel copies it. It is called again when
-	// a connection turns out to be closed; what it returns is closed each time.
+	// Body opens the contents at their beginning. Hand out an *os.File and the kernel copies it. It is called
+	// again when a connection turns out to be closed; what it returns is closed each time.
 	Body func() (io.ReadCloser, error)
-	// Paced says that the contents come slowly, because of a limit of the caller's. They are then sent as they come; else
-	// those of a small file are read to their end first, and leave in one write with the headers.
+	// Paced says that the contents come slowly, because of a limit of the caller's. They are then sent as
+	// they come; else those of a small file are read to their end first, and leave in one write with the
+	// headers.
 	Paced bool
-	// CanDefer says that other files can go first; the Manager then answers Deferred while somebody else sends this one.
+	// CanDefer says that other files can go first; the Manager then answers Deferred while somebody else
+	// sends this one.
 	CanDefer bool
-	// Expect asks before the first byte of the contents is sent. It costs a round trip, and saves the contents when
-	// the file is already stored or on its way: for large files, and those reported as uploading.
+	// Expect asks before the first byte of the contents is sent. It costs a round trip, and saves the
+	// contents when the file is already stored or on its way: for large files, and those reported as
+	// uploading.
 	Expect bool
 }
 
@@ -56,13 +59,13 @@ func (o UploadOutcome) String() string {
 	return "unknown"
 }
 
-// uploadRest: a Manager 3.9 crashes ("close of closed channel") when an upload begins while another of the same file is
-// just ending there, as one does that was cut off in the middle.
+// uploadRest: a Manager 3.9 crashes ("close of closed channel") when an upload begins while another of the
+// same file is just ending there, as one does that was cut off in the middle.
 const uploadRest = 100 * time.Millisecond
 
-// ShamanUpload sends one file. A reply in the middle of the contents, after which the Manager closes the connection, is an
-// outcome like any other. Status 417 means that the contents do not have that size or digest; a [*BodyError], that they
-// could not be read.
+// ShamanUpload sends one file. A reply in the middle of the contents, after which the Manager closes the
+// connection, is an outcome like any other. Status 417 means that the contents do not have that size or
+// digest; a [*BodyError], that they could not be read.
 func (c *Client) ShamanUpload(ctx context.Context, u Upload) (UploadOutcome, error) {
 	if err := checkDigest(u.SHA256); err != nil {
 		return 0, fmt.Errorf("upload of %s: %w", u.Name, err)
@@ -119,7 +122,7 @@ func uploadHeader(u Upload) http.Header {
 	return header
 }
 
-// ShamanFileStatus tells whether a file is stored.
+// ShamanFileStatus reports whether a file is stored.
 func (c *Client) ShamanFileStatus(ctx context.Context, sha256 string, size int64) (api.ShamanFileStatus, error) {
 	if err := checkDigest(sha256); err != nil {
 		return "", err
@@ -128,8 +131,8 @@ func (c *Client) ShamanFileStatus(ctx context.Context, sha256 string, size int64
 	return status.Status, err
 }
 
-// ShamanRequirements returns which of the files are not stored, each digest and size once, under the first path that
-// named it.
+// ShamanRequirements returns which of the files are not stored, each digest and size once, under the first
+// path that named it.
 func (c *Client) ShamanRequirements(ctx context.Context, wanted api.ShamanRequirementsRequest) (api.ShamanRequirementsResponse, error) {
 	path := []string{"shaman", "checkout", "requirements"}
 	if err := checkFiles(wanted.Files); err != nil {
@@ -149,10 +152,10 @@ func (c *Client) ShamanRequirements(ctx context.Context, wanted api.ShamanRequir
 	return api.ShamanRequirementsResponse{Files: *missing.Files}, nil
 }
 
-// ShamanCheckout makes a folder of links to stored files and returns its path, which is not always the one that was asked
-// for. Ask only for a path that cannot exist, and only when ShamanRequirements came back empty: a checkout that fails
-// makes a Manager 3.9 erase the folder at the path that was asked for, even somebody else's. A missing file gives status
-// 500 there, which is [IsTemporary] by its number only.
+// ShamanCheckout makes a folder of links to stored files and returns its path, which is not always the one
+// that was asked for. Ask only for a path that cannot exist, and only when ShamanRequirements came back
+// empty: a checkout that fails makes a Manager 3.9 erase the folder at the path that was asked for, even
+// somebody else's. A missing file gives status 500 there, which is [IsTemporary] by its number only.
 func (c *Client) ShamanCheckout(ctx context.Context, checkout api.ShamanCheckout) (path string, err error) {
 	segments := []string{"shaman", "checkout", "create"}
 	if err := checkCheckout(checkout); err != nil {

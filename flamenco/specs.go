@@ -13,13 +13,15 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// ErrUnsafePath is wrapped by errors about a path that would leave its checkout, or that the Manager cannot store.
+// ErrUnsafePath is wrapped by errors about a path that would leave its checkout, or that the Manager cannot
+// store.
 var ErrUnsafePath = errors.New("not a path inside a checkout")
 
 // ErrBadDigest is wrapped by errors about a digest that is not 64 lower-case hex digits.
 var ErrBadDigest = errors.New("a digest has to be 64 lower-case hex digits")
 
-// maxName limits X-Shaman-Original-Filename, in bytes before encoding: the longest file name there is, and some folders.
+// maxName limits X-Shaman-Original-Filename, in bytes before encoding: the longest file name there is, and
+// some folders.
 const maxName = 512
 
 func checkDigest(sha string) error {
@@ -74,9 +76,9 @@ func checkCheckout(checkout api.ShamanCheckout) error {
 	return nil
 }
 
-// checkFilePath allows what stays inside a checkout on Linux, macOS and Windows alike: relative, with slashes, in UTF-8,
-// without "..", a drive or a NUL. A backslash is a letter to one Manager and a separator to another, so that ".." is not
-// allowed between those either.
+// checkFilePath allows what stays inside a checkout on Linux, macOS and Windows alike: relative, with
+// slashes, in UTF-8, without "..", a drive or a NUL. A backslash is a letter to one Manager and a separator
+// to another, so that ".." is not allowed between those either.
 func checkFilePath(path string) error {
 	if !fs.ValidPath(path) || path == "." || strings.IndexByte(path, 0) >= 0 || path[0] == '\\' || hasDrive(path) {
 		return fmt.Errorf("%w: %q", ErrUnsafePath, path)
@@ -103,8 +105,8 @@ func checkCheckoutPath(path string) error {
 	return nil
 }
 
-// appendRequirements encodes an api.ShamanRequirementsRequest, in a third of the time that encoding/json takes. The
-// digests have been checked.
+// appendRequirements encodes an api.ShamanRequirementsRequest, in a third of the time that encoding/json
+// takes. The digests have been checked.
 func appendRequirements(b []byte, files []api.ShamanFileSpec) []byte {
 	b = append(b, '{')
 	b = appendFiles(b, files)
@@ -173,8 +175,8 @@ func appendString(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
-// headerName makes a file name fit for X-Shaman-Original-Filename: ASCII as it is, anything else as RFC 2047 with UTF-8, all
-// on one line. The end of a long one is kept, because it says most.
+// headerName makes a file name fit for X-Shaman-Original-Filename: ASCII as it is, anything else as RFC 2047
+// with UTF-8, all on one line. The end of a long one is kept, because it says most.
 func headerName(name string) string {
 	if len(name) <= maxName && isPlain(name) {
 		return name
@@ -197,7 +199,8 @@ func headerName(name string) string {
 	return mime.QEncoding.Encode("utf-8", strings.TrimSpace(name))
 }
 
-// isPlain tells of a name that goes into a header as it is, as most do: ASCII that can be seen, and nothing that looks encoded.
+// isPlain tells of a name that goes into a header as it is, as most do: ASCII that can be seen, and nothing
+// that looks encoded.
 func isPlain(name string) bool {
 	for i := range len(name) {
 		if name[i] <= ' ' || name[i] > '~' || name[i] == '?' {

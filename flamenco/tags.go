@@ -29,8 +29,8 @@ func (c *Client) CreateTag(ctx context.Context, tag api.WorkerTag) (api.WorkerTa
 	return created, err
 }
 
-// UpdateTag stores a tag's new name and, unless it is nil, description. Fields that this package does not know go back as
-// they came.
+// UpdateTag stores a tag's new name and, unless it is nil, description. Fields that this package does not
+// know go back as they came.
 func (c *Client) UpdateTag(ctx context.Context, tag api.WorkerTag) error {
 	return c.change(ctx, http.MethodPut, tag, "worker-mgt", "tag", tag.ID)
 }

@@ -22,7 +22,8 @@ func (c *Client) SetTaskStatus(ctx context.Context, id string, status api.TaskSt
 	return c.change(ctx, http.MethodPost, api.TaskStatusChange{Status: status, Reason: reason}, "tasks", id, "setstatus")
 }
 
-// TaskLogInfo returns where a task's log lies and its size, and false when it has none. [Client.Download] fetches it.
+// TaskLogInfo returns where a task's log lies and its size, and false when it has none. [Client.Download]
+// fetches it.
 func (c *Client) TaskLogInfo(ctx context.Context, id string) (api.TaskLogInfo, bool, error) {
 	return getMaybe[api.TaskLogInfo](ctx, c, "tasks", id, "log")
 }
@@ -53,14 +54,15 @@ func (c *Client) TaskLogTail(ctx context.Context, id string) (string, error) {
 	return "", reply.failure()
 }
 
-// Download opens a file that the Manager serves beside its API: a log (api.TaskLogInfo.URL) or a picture (a Base, a slash
-// and a suffix of api.JobLastRenderedImageInfo). It refuses an address on another host. The caller closes the reader; size is
-// -1 when the Manager does not say.
+// Download opens a file that the Manager serves beside its API: a log (api.TaskLogInfo.URL) or a picture (a
+// Base, a slash and a suffix of api.JobLastRenderedImageInfo). It refuses an address on another host. The
+// caller closes the reader; size is -1 when the Manager does not say.
 func (c *Client) Download(ctx context.Context, address string) (file io.ReadCloser, size int64, err error) {
 	return c.DownloadFrom(ctx, address, 0)
 }
 
-// DownloadFrom is Download without the first bytes: of a log, for example, of which they are known. size is that of the rest.
+// DownloadFrom is Download without the first bytes: of a log, for example, of which they are known. size is
+// that of the rest.
 func (c *Client) DownloadFrom(ctx context.Context, address string, from int64) (file io.ReadCloser, size int64, err error) {
 	ref, err := url.Parse(address)
 	if err != nil || ref.Scheme != "" || ref.Host != "" || ref.User != nil || ref.Path == "" {

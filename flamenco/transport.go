@@ -15,24 +15,26 @@ import (
 )
 
 const (
-	// writeBuffer holds the headers and the whole of a small file, which then leave in one packet train and one system call.
+	// writeBuffer holds the headers and the whole of a small file, which then leave in one packet train and
+	// one system call.
 	writeBuffer = 64 << 10
-	// sendChunk is how much of a file the kernel copies before the bytes are counted. Within the default Silence it
-	// lets a line of 4 KB/s pass for alive.
+	// sendChunk is how much of a file the kernel copies before the bytes are counted. Within the default
+	// Silence it lets a line of 4 KB/s pass for alive.
 	sendChunk = 256 << 10
-	// leastRate is the same for what comes, in bytes a second: less of it for Silence is as good as nothing, or whoever
-	// sends a byte a minute would be waited for until the night is over.
+	// leastRate is the same for what comes, in bytes a second: less of it for Silence is as good as nothing,
+	// or whoever sends a byte a minute would be waited for until the night is over.
 	leastRate = 4 << 10
 	// lastWords is how long a failed write waits for the reply that explains it.
 	lastWords = 5 * time.Second
-	// keepIdle: connections are closed by us before common proxies close them (75 s in nginx), so that a request seldom
-	// meets one that is about to go.
+	// keepIdle: connections are closed by us before common proxies close them (75 s in nginx), so that a
+	// request seldom meets one that is about to go.
 	keepIdle = 60 * time.Second
 )
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// newTransport returns a transport whose connections count their bytes. HTTP/2 is off, see the package's caveats.
+// newTransport returns a transport whose connections count their bytes. HTTP/2 is off, see the package's
+// caveats.
 func newTransport(c Config, dial dialFunc) (*http.Transport, error) {
 	tlsConfig, err := c.tlsConfig()
 	if err != nil {
@@ -64,7 +66,8 @@ func newTransport(c Config, dial dialFunc) (*http.Transport, error) {
 	}, nil
 }
 
-// conn counts the bytes that it moves, hands files to the kernel, and keeps a failed write from hiding the reply.
+// conn counts the bytes that it moves, hands files to the kernel, and keeps a failed write from hiding the
+// reply.
 type conn struct {
 	net.Conn
 	sent    atomic.Int64 // bytes that went
@@ -93,7 +96,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom is what net/http sends a body with. A file goes from kernel to kernel, in pieces, so that progress is seen.
+// ReadFrom is what net/http sends a body with. A file goes from kernel to kernel, in pieces, so that progress
+// is seen.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	tcp, isTCP := c.Conn.(*net.TCPConn)
 	limited, isLimited := r.(*io.LimitedReader)
@@ -127,9 +131,9 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	return sent, nil
 }
 
-// awaitReply holds a failed write back until the connection is closed, which net/http does as soon as it has read the
-// reply or has learnt that there is none. A Manager that has no use for the rest of an upload replies and closes; were
-// the write error reported first, net/http would report it instead of the reply.
+// awaitReply holds a failed write back until the connection is closed, which net/http does as soon as it has
+// read the reply or has learnt that there is none. A Manager that has no use for the rest of an upload
+// replies and closes; were the write error reported first, net/http would report it instead of the reply.
 func (c *conn) awaitReply() {
 	timer := time.NewTimer(lastWords)
 	defer timer.Stop()
@@ -171,7 +175,8 @@ type watch struct {
 	stopped  bool
 }
 
-// progress is what changes while anything moves. The queue shrinks while the kernel still sends what it took long ago.
+// progress is what changes while anything moves. The queue shrinks while the kernel still sends what it took
+// long ago.
 type progress struct {
 	conn     *conn
 	sent     int64
@@ -180,7 +185,8 @@ type progress struct {
 	heard    int64 // bytes that came
 }
 
-// counts tells whether now is worth waiting on: anything that went out, the first of an answer, or enough of the rest.
+// counts reports whether now is worth waiting on: anything that went out, the first of an answer, or enough
+// of the rest.
 func (p progress) counts(now progress, silence time.Duration) bool {
 	enough := int64(silence.Seconds() * leastRate)
 	came := now.heard - p.heard
@@ -251,14 +257,15 @@ func (w *watch) stop() {
 	w.cancel(nil)
 }
 
-// sent tells whether a connection was had for the request, so that it may have arrived.
+// sent reports whether a connection was had for the request, so that it may have arrived.
 func (w *watch) sent() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.conn != nil
 }
 
-// stale tells whether the request went out on a connection from before and nothing came back, although nobody gave up.
+// stale reports whether the request went out on a connection from before and nothing came back, although
+// nobody gave up.
 func (w *watch) stale() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -9,15 +9,16 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// ErrBadReply is wrapped by an [*Error] for JSON that no Flamenco Manager answers with: something that cannot be missing
-// is, or an id is none. Another attempt is not worth it.
+// ErrBadReply is wrapped by an [*Error] for JSON that no Flamenco Manager answers with: something that cannot
+// be missing is, or an id is none. Another attempt is not worth it.
 var ErrBadReply = errors.New("no Flamenco Manager answers like that")
 
-// maxField limits, in bytes, what comes to stand in paths, reports and messages. A longer path exists on no system.
+// maxField limits, in bytes, what comes to stand in paths, reports and messages. A longer path exists on no
+// system.
 const maxField = 4096
 
-// usable says what is wrong with a reply, or a part of one, that was read. What it lets through can be put into addresses,
-// paths and messages.
+// usable says what is wrong with a reply, or a part of one, that was read. What it lets through can be put
+// into addresses, paths and messages.
 func usable(reply any) error {
 	switch r := reply.(type) {
 	case *api.Job:

@@ -23,8 +23,8 @@ func (c *Client) DeleteWorker(ctx context.Context, id string) error {
 	return c.change(ctx, http.MethodDelete, nil, "worker-mgt", "workers", id)
 }
 
-// RequestWorkerStatus asks a worker to become awake, asleep, restart or offline; lazy lets it end its task first. Status
-// 412: the worker cannot restart itself.
+// RequestWorkerStatus asks a worker to become awake, asleep, restart or offline; lazy lets it end its task
+// first. Status 412: the worker cannot restart itself.
 func (c *Client) RequestWorkerStatus(ctx context.Context, id string, status api.WorkerStatus, lazy bool) error {
 	return c.change(ctx, http.MethodPost, api.WorkerStatusChangeRequest{Status: status, IsLazy: lazy}, "worker-mgt", "workers", id, "setstatus")
 }

@@ -70,8 +70,8 @@ func (w *WorkerSession) StateChanged(ctx context.Context, status api.WorkerStatu
 	return err
 }
 
-// ScheduleTask asks for a task, and returns false when there is none. A [*StatusRequestedError] means that the worker has to
-// change its status first; status 409, that it is not awake.
+// ScheduleTask asks for a task, and returns false when there is none. A [*StatusRequestedError] means that
+// the worker has to change its status first; status 409, that it is not awake.
 func (w *WorkerSession) ScheduleTask(ctx context.Context) (api.AssignedTask, bool, error) {
 	var task api.AssignedTask
 	reply, err := w.client.send(ctx, request{
@@ -97,7 +97,8 @@ func (w *WorkerSession) ScheduleTask(ctx context.Context) (api.AssignedTask, boo
 	return task, false, reply.failure()
 }
 
-// UpdateTask reports progress, the end or the failure of a task. Status 409: the task is another worker's now.
+// UpdateTask reports progress, the end or the failure of a task. Status 409: the task is another worker's
+// now.
 func (w *WorkerSession) UpdateTask(ctx context.Context, taskID string, update api.TaskUpdate) error {
 	_, err := w.call(ctx, http.MethodPost, update, nil, "task", taskID)
 	return err
@@ -110,8 +111,8 @@ func (w *WorkerSession) MayRun(ctx context.Context, taskID string) (api.MayKeepR
 	return answer, err
 }
 
-// OutputProduced sends the picture that a task has just rendered; contentType is image/png or image/jpeg. Status 429 means
-// that this picture was one too many.
+// OutputProduced sends the picture that a task has just rendered; contentType is image/png or image/jpeg.
+// Status 429 means that this picture was one too many.
 func (w *WorkerSession) OutputProduced(ctx context.Context, taskID, contentType string, picture []byte) error {
 	reply, err := w.client.send(ctx, request{
 		method: http.MethodPost, path: []string{"worker", "task", taskID, "output-produced"},

@@ -24,7 +24,7 @@ func BenchmarkSum(b *testing.B) {
 		}
 		for _, mode := range []string{"sha256", "hash", "rehash", "lookup"} {
 			b.Run(fmt.Sprintf("%s/%d", mode, size), func(b *testing.B) {
-				cache, err := Open(filepath.Join(dir, mode, "hashes.db"), Config{Verify: mode == "rehash"})
+				cache, err := Open(filepath.Join(dir, mode, "hashes.db"), Config{Verify: mode == "rehash", BLAKE3: true})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -51,7 +51,7 @@ func BenchmarkSum(b *testing.B) {
 						h.Sum(nil)
 						file.Close()
 					case "hash":
-						r := reading{path: path, old: entry{Stamp: Stamp{Size: -1}}, copies: noCopies{}, now: cache.cfg.Now, pool: &cache.pool}
+						r := reading{path: path, old: entry{Stamp: Stamp{Size: -1}}, blake3: true, now: cache.cfg.Now, pool: &cache.pool}
 						if err := r.once(ctx); err != nil {
 							b.Fatal(err)
 						}

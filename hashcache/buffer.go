@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// readSize is what is read and hashed at a time. From 128 KiB to 512 KiB the speed is the same; smaller costs system calls,
-// larger leaves the core's own cache.
+// readSize is how much is read and hashed at a time, in bytes. From 128 KiB to 512 KiB the speed is the same;
+// smaller blocks cost system calls, larger ones leave the core's own cache.
 const readSize = 256 << 10
 
 // Content is what a file held when it was hashed.
@@ -16,7 +16,7 @@ type Content struct {
 	pool *sync.Pool
 }
 
-// Bytes are the contents, until Release. It is nil for a nil Content.
+// Bytes returns the contents; they are valid until Release. It returns nil for a nil Content.
 func (c *Content) Bytes() []byte {
 	if c == nil || c.buf == nil {
 		return nil
@@ -24,7 +24,8 @@ func (c *Content) Bytes() []byte {
 	return (*c.buf)[:c.size]
 }
 
-// Room is how many bytes of memory the contents take, which is more than they are. It is 0 for a nil Content.
+// Room returns how many bytes of memory the contents take, which is more than they have. It is 0 for a nil
+// Content.
 func (c *Content) Room() int64 {
 	if c == nil || c.buf == nil {
 		return 0
@@ -69,20 +70,4 @@ func (b *buffers) content(size int64) *Content {
 		buf = &made
 	}
 	return &Content{buf: buf, pool: pool}
-}
-
-// hasher holds the states of both digests.
-type hasher struct {
-	sha256 *sha256Hasher
-	blake3 blake3Hasher
-}
-
-func (b *buffers) hasher() *hasher {
-	h, _ := b.hashers.Get().(*hasher)
-	if h == nil {
-		h = &hasher{newSHA256Hasher(), newBLAKE3()}
-	}
-	h.sha256.Reset()
-	h.blake3.reset()
-	return h
 }

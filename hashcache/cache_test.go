@@ -14,8 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/zeebo/blake3"
-
-	"github.com/flsync/flsync/hashcache/internal/twolanes"
 )
 
 // later is a clock on which every file that a test has written settled long ago.
@@ -87,17 +85,26 @@ func sum(t *testing.T, c *Cache, path string, want Source) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted := Sum{
-		SHA256: sha256.Sum256(content), BLAKE3: blake3.Sum256(content), Size: int64(len(content)),
-		Source: want, Stamp: StampOf(stat(t, path)),
+	stamp, err := StampAt(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := Sum{SHA256: sha256.Sum256(content), Size: int64(len(content)), Source: want, Stamp: stamp}
+	if c.cfg.BLAKE3 || got.BLAKE3 != [32]byte{} {
+		wanted.BLAKE3 = blake3.Sum256(content)
 	}
 	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Errorf("%s: %s", filepath.Base(path), diff)
 	}
 }
 
-// TestSources goes through what happens to files between two runs. Sizes: in one read, with index of copies, in a stream.
+// TestSources goes through what happens to files between two runs. Sizes: in one read, and in a stream.
 func TestSources(t *testing.T) {
+	t.Run("SHA-256", func(t *testing.T) { testSources(t, false) })
+	t.Run("both", func(t *testing.T) { testSources(t, true) })
+}
+
+func testSources(t *testing.T, both bool) {
 	past := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
 	for _, size := range []int{0, 100, 100_000, 1_000_000} {
 		first, second := randomBytes(1, size), randomBytes(2, size)
@@ -150,18 +157,18 @@ func TestSources(t *testing.T) {
 				db := filepath.Join(t.TempDir(), "c.db")
 				path := filepath.Join(t.TempDir(), "file")
 				write(t, path, first)
-				cache := open(t, db, Config{Warn: w.add})
+				cache := open(t, db, Config{Warn: w.add, BLAKE3: both})
 				sum(t, cache, path, Hashed)
 				sum(t, cache, path, Cached)
 				_ = cache.Close()
 
-				cache = open(t, db, Config{Warn: w.add})
+				cache = open(t, db, Config{Warn: w.add, BLAKE3: both})
 				c.change(t, path)
 				sum(t, cache, path, c.want)
 				sum(t, cache, path, Cached)
 				_ = cache.Close()
 
-				cache = open(t, db, Config{Warn: w.add})
+				cache = open(t, db, Config{Warn: w.add, BLAKE3: both})
 				sum(t, cache, path, Cached)
 				cache.cfg.Verify = true
 				sum(t, cache, path, Rehashed)
@@ -175,97 +182,67 @@ func byteCount(n int) string {
 	return map[int]string{0: "empty", 100: "small", 100_000: "medium", 1_000_000: "large"}[n]
 }
 
-// TestWhenReadAgain: a new file gets SHA-256 alone, and both digests as soon as it is read again.
-func TestWhenReadAgain(t *testing.T) {
-	if !twolanes.Available {
-		t.Skip("without SHA instructions BLAKE3 is always taken")
-	}
+// TestBLAKE3: it is taken where it is asked for, and of a file whose SHA-256 alone is known the file is read again.
+func TestBLAKE3(t *testing.T) {
 	for _, size := range []int{0, 100, 100_000, 1_000_000} {
 		dir := t.TempDir()
 		db, path := filepath.Join(dir, "c.db"), filepath.Join(dir, "file")
-		content := randomBytes(1, size)
-		write(t, path, content)
-		touch := func() {
-			past := stat(t, path).ModTime().Add(-time.Hour)
-			if err := os.Chtimes(path, past, past); err != nil {
-				t.Fatal(err)
-			}
-		}
-		first := func(c *Cache, path string, want Source) {
-			t.Helper()
-			got, err := c.Sum(t.Context(), path, stat(t, path))
-			if err != nil || got.SHA256 != sha256.Sum256(content) || got.BLAKE3 != [32]byte{} || got.Source != want {
-				t.Errorf("%s: %v, %v", byteCount(size), got, err)
-			}
-		}
-
-		cache := open(t, db, Config{BLAKE3: WhenReadAgain})
-		first(cache, path, Hashed)
-		first(cache, path, Cached)
+		write(t, path, randomBytes(1, size))
+		cache := open(t, db, Config{})
+		sum(t, cache, path, Hashed)
+		sum(t, cache, path, Cached)
 		if count, err := cache.Verify(t.Context(), true, nil); err != nil || count[Good] != 1 {
 			t.Errorf("%s: %v, %v", byteCount(size), count, err)
 		}
-		touch()
-		sum(t, cache, path, Hashed)
-		touch()
-		sum(t, cache, path, Rehashed)
-		write(t, path+" copy", content)
-		if size > headSize {
-			sum(t, cache, path+" copy", Copied)
-		} else {
-			first(cache, path+" copy", Hashed)
+		_ = cache.Close()
+
+		cache = open(t, db, Config{BLAKE3: true})
+		want := Cached
+		if !blake3IsFaster {
+			want = Rehashed
+			if _, ok := cache.Lookup(path, stat(t, path)); ok {
+				t.Errorf("%s: trusted without BLAKE3", byteCount(size))
+			}
 		}
-		write(t, path+" 2", append(content, 1))
-		content = append(content, 1)
-		first(cache, path+" 2", Hashed)
+		sum(t, cache, path, want)
+		sum(t, cache, path, Cached)
 		_ = cache.Close()
 
 		cache = open(t, db, Config{})
-		first(cache, path+" 2", Cached)
-		_ = cache.Close()
-
-		cache = open(t, db, Config{BLAKE3: Always})
-		if _, ok := cache.Lookup(path+" 2", stat(t, path+" 2")); ok {
-			t.Errorf("%s: trusted without BLAKE3", byteCount(size))
+		past := stat(t, path).ModTime().Add(-time.Hour)
+		if err := os.Chtimes(path, past, past); err != nil {
+			t.Fatal(err)
 		}
-		sum(t, cache, path+" 2", Hashed)
-		sum(t, cache, path+" 2", Cached)
+		sum(t, cache, path, Rehashed)
+		if e, _ := cache.entry(path); !e.hasBLAKE3() {
+			t.Errorf("%s: BLAKE3 was known and is lost", byteCount(size))
+		}
 	}
 }
 
-func TestCopies(t *testing.T) {
-	for size, want := range map[int]Source{100: Hashed, minCopySize: Copied, wholeSize: Copied, 1_000_000: Copied} {
-		for _, saved := range []bool{false, true} {
-			var w warnings
-			dir := t.TempDir()
-			db := filepath.Join(dir, "c.db")
-			content := randomBytes(3, size)
-			write(t, filepath.Join(dir, "a"), content)
-			cache := open(t, db, Config{Warn: w.add})
-			sum(t, cache, filepath.Join(dir, "a"), Hashed)
-			if saved {
-				_ = cache.Close()
-				cache = open(t, db, Config{Warn: w.add})
-			}
-			write(t, filepath.Join(dir, "copy"), content)
-			sum(t, cache, filepath.Join(dir, "copy"), want)
-			sum(t, cache, filepath.Join(dir, "copy"), Cached)
-			if err := os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, "moved")); err != nil {
-				t.Fatal(err)
-			}
-			sum(t, cache, filepath.Join(dir, "moved"), want)
-			// A file that becomes equal to another one, in place.
-			write(t, filepath.Join(dir, "b"), randomBytes(4, size))
-			sum(t, cache, filepath.Join(dir, "b"), Hashed)
-			write(t, filepath.Join(dir, "b"), content)
-			sum(t, cache, filepath.Join(dir, "b"), want)
-			// The same head is a promise that is not kept here.
-			near := bytes.Clone(content)
-			near[size-1] ^= 1
-			write(t, filepath.Join(dir, "near"), near)
-			sum(t, cache, filepath.Join(dir, "near"), Hashed)
-			w.none(t)
-		}
+// Only the file that was asked for is read, whatever has taken its place.
+func TestReplaced(t *testing.T) {
+	dir := t.TempDir()
+	cache := open(t, filepath.Join(dir, "c.db"), Config{})
+	path, secret := filepath.Join(dir, "file"), filepath.Join(dir, "secret")
+	write(t, path, []byte("contents"))
+	write(t, secret, []byte("password"))
+	info := stat(t, path)
+	if err := errors.Join(os.Remove(path), os.Symlink(secret, path)); err != nil {
+		t.Skip("no links here:", err)
+	}
+	if sum, err := cache.Sum(t.Context(), path, info); !errors.Is(err, ErrReplaced) {
+		t.Errorf("a link in its place: %v, %v", sum, err)
+	}
+	sum(t, cache, path, Hashed) // a link whose target was looked at
+	if err := errors.Join(os.Remove(path), os.Rename(secret, path)); err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := cache.Sum(t.Context(), path, info); !errors.Is(err, ErrReplaced) {
+		t.Errorf("another file in its place: %v, %v", sum, err)
+	}
+	if sum, err := cache.Sum(t.Context(), path, nil); err != nil || sum.SHA256 != sha256.Sum256([]byte("password")) {
+		t.Errorf("whichever file is there: %v, %v", sum, err)
 	}
 }
 
@@ -295,7 +272,7 @@ func TestRacyFileIsComparedNextTime(t *testing.T) {
 	sum(t, cache, path, Cached)
 }
 
-func TestSettledBy(t *testing.T) {
+func TestChangeShows(t *testing.T) {
 	const second = int64(time.Second)
 	for _, c := range []struct {
 		stamp Stamp
@@ -310,13 +287,13 @@ func TestSettledBy(t *testing.T) {
 		{Stamp{Mtime: 100*second + 5}, 103 * second, true}, // no change time
 		{Stamp{Mtime: 100*second + 5}, 100 * second, false},
 	} {
-		if got := c.stamp.settledBy(c.read); got != c.want {
+		if got := c.stamp.changeShows(c.read); got != c.want {
 			t.Errorf("%+v read at %d: settled %v", c.stamp, c.read, got)
 		}
 	}
 	if changeTime {
 		restored := Stamp{Mtime: 500 * second, Ctime: 100*second + 5} // a time in the future, from an archive
-		if !restored.settledBy(101 * second) {
+		if !restored.changeShows(101 * second) {
 			t.Error("a modification time that somebody set must not matter where there is a change time")
 		}
 	}
@@ -359,6 +336,12 @@ func TestFileThatChangesWhileItIsRead(t *testing.T) {
 					}
 				}}
 				got, content, err := cache.SumKeep(ctx, path, stat(t, path), 4<<20)
+				if name == "replaced" { // it is for the caller to decide whether the new file may be read
+					if !errors.Is(err, ErrReplaced) {
+						t.Fatalf("got %v", err)
+					}
+					got, content, err = cache.SumKeep(ctx, path, stat(t, path), 4<<20)
+				}
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -489,7 +472,7 @@ func TestEntriesInUseStayYoung(t *testing.T) {
 	cache := open(t, filepath.Join(dir, "c.db"), Config{Now: func() time.Time { return now }})
 	sum(t, cache, path, Hashed)
 	first := now
-	now = now.Add(youth + time.Hour)
+	now = now.Add(refreshAge + time.Hour)
 	sum(t, cache, path, Cached)
 	if e, ok := cache.entry(path); !ok || e.written != now.UnixNano() {
 		t.Errorf("the entry is of %v, not renewed", time.Unix(0, e.written).Sub(first))

@@ -1,6 +1,7 @@
 package hashcache
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -13,54 +14,38 @@ type Warning struct {
 
 // Config configures a Cache. The zero value is ready to use.
 type Config struct {
-	// Verify reads every file that Sum is asked for, whatever its stamp says, and compares it with the entry.
+	// Verify makes Sum read every file, whatever its stamp says, and compare it with the entry.
 	Verify bool
 
-	// BLAKE3 says when that digest is taken besides SHA-256. Default: of every file that is read.
-	BLAKE3 Taking
+	// BLAKE3 takes that digest of every file besides SHA-256, and reads a file again whose SHA-256 alone is
+	// known. Otherwise BLAKE3 is taken only where it is the faster digest, to recognise the contents of a
+	// file with new times: on amd64 processors without SHA instructions. Elsewhere Sum.BLAKE3 may be zero.
+	BLAKE3 bool
 
-	// ReadOnly uses what is known and keeps nothing: for a run that is to leave no trace.
+	// ReadOnly uses what is known and keeps nothing: for a run that leaves no trace.
 	ReadOnly bool
 
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 
-	// Warn is told of trouble, at most once for each code. It is called from any goroutine. Nil: nobody is told.
+	// Warn hears of trouble, at most once for each code. It is called from any goroutine. Nil: nobody hears.
 	Warn func(Warning)
 
-	// FactsBytes bounds what Facts keeps, in bytes; the oldest go first. Default 256 MiB: some kilobytes for each blend file
-	// come to tens of thousands of blend files.
+	// FactsBytes bounds what Facts keeps, in bytes; the oldest go first. Default 256 MiB: with some kilobytes
+	// for each blend file that is enough for tens of thousands of them.
 	FactsBytes int64
 
-	// BatchAge is how long something learned may stay in memory only. Default 5 s: that is what a killed run loses.
+	// BatchAge is how long new entries may stay in memory only. Default 5 s: that is what a killed run loses.
 	BatchAge time.Duration
 
-	// ChangeWait is the pause before a file that changed while it was read is read again; the second is twice as long.
-	// Default 100 ms: longer than a save of a small file takes, shorter than anybody notices.
+	// ChangeWait is the pause before a file that changed while it was read is read again; the second is twice
+	// as long. Default 100 ms: longer than a save of a small file takes, shorter than anybody notices.
 	ChangeWait time.Duration
 }
-
-// Taking says when BLAKE3 is taken.
-type Taking int
-
-const (
-	// WhenRead: of every file that is read.
-	WhenRead Taking = iota
-
-	// WhenReadAgain: not of a file that is new to the cache, on a machine that takes SHA-256 of two files at once: BLAKE3 would
-	// cost nearly as much again, for the day on which the file is touched. Sum.BLAKE3 is zero then. If such a file is
-	// read again, both are taken.
-	WhenReadAgain
-
-	// Always: a file whose SHA-256 alone is known is read again.
-	Always
-)
 
 // Validate reports the first value that makes no sense.
 func (c Config) Validate() error {
 	switch {
-	case c.BLAKE3 < WhenRead || c.BLAKE3 > Always:
-		return fmt.Errorf("hash cache: BLAKE3 is %d, which stands for nothing", c.BLAKE3)
 	case c.FactsBytes < 0:
 		return fmt.Errorf("hash cache: FactsBytes is %d, it must not be negative", c.FactsBytes)
 	case c.BatchAge < 0:
@@ -78,14 +63,8 @@ func (c Config) withDefaults() Config {
 	if c.Warn == nil {
 		c.Warn = func(Warning) {}
 	}
-	if c.FactsBytes == 0 {
-		c.FactsBytes = 256 << 20
-	}
-	if c.BatchAge == 0 {
-		c.BatchAge = 5 * time.Second
-	}
-	if c.ChangeWait == 0 {
-		c.ChangeWait = 100 * time.Millisecond
-	}
+	c.FactsBytes = cmp.Or(c.FactsBytes, 256<<20)
+	c.BatchAge = cmp.Or(c.BatchAge, 5*time.Second)
+	c.ChangeWait = cmp.Or(c.ChangeWait, 100*time.Millisecond)
 	return c
 }

@@ -6,43 +6,37 @@ import (
 	"time"
 
 	"github.com/zeebo/blake3"
-	"lukechampine.com/blake3/guts"
 
 	"github.com/flsync/flsync/hashcache/internal/kv"
 )
 
 // The tables of the cache file. Format 1:
 //
-//	files   folder ID (16 bytes), name                            → entry
-//	dirs    folder ID                                             → folder
-//	copies  size (8, big endian), head (8), BLAKE3 (32)           → SHA-256 (32), when written (8)
-//	facts   namespace, NUL, key                                   → when written (8), value
+//	files   folder ID (16 bytes), name     → entry
+//	dirs    folder ID                      → folder
+//	facts   namespace, NUL, key            → when written (8), value
 //
-// The folder ID is the beginning of the folder's BLAKE3: files of a folder lie side by side, which is how a walk asks
-// for them, and the folder is stored once. Head tells files of one size apart by their first headSize bytes, see headOf.
-// Numbers in values are little endian, times are nanoseconds since 1970.
+// The folder ID is the beginning of the folder's BLAKE3: files of a folder lie side by side, which is how a
+// walk asks for them, and the folder is stored once. Numbers in values are little endian, times are
+// nanoseconds since 1970.
 const (
 	format = 1
 
-	filesTable  kv.Table = "files"
-	dirsTable   kv.Table = "dirs"
-	copiesTable kv.Table = "copies"
-	factsTable  kv.Table = "facts"
+	filesTable kv.Table = "files"
+	dirsTable  kv.Table = "dirs"
+	factsTable kv.Table = "facts"
 
 	folderIDSize = 16
-	headSize     = 64 << 10
-	headIDSize   = 8
-	copyPrefix   = 8 + headIDSize
 
 	entryVersion = 1
-	entrySize    = 1 + 6*8 + headIDSize + 32 + 32
+	reservedSize = 8
+	entrySize    = 1 + 6*8 + reservedSize + 32 + 32
 )
 
 // entry is what the cache knows of one path.
 type entry struct {
 	Stamp
-	written int64 // when the reading of the contents began, nanoseconds since 1970
-	head    [headIDSize]byte
+	written int64    // when the reading of the contents began, nanoseconds since 1970
 	blake3  [32]byte // zero: not taken
 	sha256  [32]byte
 }
@@ -56,12 +50,12 @@ func (e *entry) encode(dst []byte) []byte {
 	} {
 		dst = binary.LittleEndian.AppendUint64(dst, n)
 	}
-	dst = append(dst, e.head[:]...)
+	dst = append(dst, make([]byte, reservedSize)...)
 	dst = append(dst, e.blake3[:]...)
 	return append(dst, e.sha256[:]...)
 }
 
-// decode reports false for a value that it does not know; the file is read anew then.
+// decode reports false for a value of another version; the file is then read anew.
 func (e *entry) decode(b []byte) bool {
 	if len(b) != entrySize || b[0] != entryVersion {
 		return false
@@ -70,15 +64,15 @@ func (e *entry) decode(b []byte) bool {
 	word := func() uint64 { n := binary.LittleEndian.Uint64(b); b = b[8:]; return n }
 	e.Size, e.Mtime, e.Ctime = int64(word()), int64(word()), int64(word())
 	e.Inode, e.Device, e.written = word(), word(), int64(word())
-	b = b[copy(e.head[:], b):]
+	b = b[reservedSize:]
 	b = b[copy(e.blake3[:], b):]
 	copy(e.sha256[:], b)
 	return true
 }
 
-// trusts reports whether the digests stand for a file with the stamp s at the time now.
+// trusts reports whether the digests stand, at the time now, for a file with the stamp s.
 func (e *entry) trusts(s Stamp, now time.Time) bool {
-	return e.Stamp == s && e.settledBy(e.written) && e.written <= now.UnixNano()
+	return e.Stamp == s && e.changeShows(e.written) && e.written <= now.UnixNano()
 }
 
 func (e *entry) sum(source Source) Sum {
@@ -92,42 +86,17 @@ func fileKey(dst []byte, path string) []byte {
 	return append(append(dst, id[:]...), name...)
 }
 
-func folderID(dir string) (id [folderIDSize]byte) {
-	if len(dir) <= guts.ChunkSize {
-		sum := blake3Chunk([]byte(dir))
-		copy(id[:], sum[:])
-		return id
-	}
+func folderID(dir string) [folderIDSize]byte {
 	sum := blake3.Sum256([]byte(dir))
-	copy(id[:], sum[:])
-	return id
+	return [folderIDSize]byte(sum[:])
 }
 
-// splitPath cuts before the name. The folder keeps its trailing separator, so that the two joined are the path.
+// splitPath cuts path before its last name. The folder keeps its trailing separator, so that the two joined
+// are the path.
 func splitPath(path string) (dir, name string) {
 	i := len(path) - 1
 	for i >= 0 && path[i] != filepath.Separator {
 		i--
 	}
 	return path[:i+1], path[i+1:]
-}
-
-func copyKey(dst []byte, size int64, head [headIDSize]byte, blake3 [32]byte) []byte {
-	dst = binary.BigEndian.AppendUint64(dst, uint64(size))
-	dst = append(dst, head[:]...)
-	return append(dst, blake3[:]...)
-}
-
-func encodeCopy(sha256 [32]byte, written int64) []byte {
-	return binary.LittleEndian.AppendUint64(append(make([]byte, 0, copySize), sha256[:]...), uint64(written))
-}
-
-const copySize = 32 + 8
-
-func decodeCopy(b []byte) (sha256 [32]byte, written int64, ok bool) {
-	if len(b) != copySize {
-		return sha256, 0, false
-	}
-	copy(sha256[:], b)
-	return sha256, int64(binary.LittleEndian.Uint64(b[32:])), true
 }

@@ -15,8 +15,9 @@ const (
 	MaxFactValue = 16 << 20 // bytes
 )
 
-// Facts keeps small values beside the digests, such as what a blend file with a certain digest refers to. Like them, they may
-// be gone at any time: after damage, or when newer ones need the room ([Config.FactsBytes]). What Get returns is what Put got.
+// Facts keeps small values beside the digests, such as what a blend file with a certain digest refers to.
+// Like them, they may be gone at any time: after damage, or when newer ones need the room
+// ([Config.FactsBytes]). What Get returns is what Put got.
 type Facts struct {
 	cache  *Cache
 	prefix []byte
@@ -24,7 +25,8 @@ type Facts struct {
 
 type factsState struct{ added atomic.Bool }
 
-// Facts returns the facts of a namespace, which must not hold a NUL. A good one carries the version of what it keeps.
+// Facts returns the facts of a namespace, which must not hold a NUL. A good one carries the version of what
+// it keeps.
 func (c *Cache) Facts(namespace string) *Facts {
 	return &Facts{c, append([]byte(namespace), 0)}
 }
@@ -50,7 +52,8 @@ func (f *Facts) Put(key, value []byte) {
 
 func (f *Facts) key(key []byte) []byte { return append(f.prefix[:len(f.prefix):len(f.prefix)], key...) }
 
-// trimFacts deletes the oldest facts down to three quarters of FactsBytes, if this run added some and there are more.
+// trimFacts deletes the oldest facts down to three quarters of FactsBytes, if this run added some and there
+// are more.
 func (c *Cache) trimFacts() {
 	if !c.facts.added.Load() {
 		return

@@ -12,7 +12,7 @@ import (
 	"github.com/flsync/flsync/hashcache/internal/kv"
 )
 
-// Stats says what a cache holds.
+// Stats counts what a cache holds.
 type Stats struct {
 	Path           string    `json:"path"`
 	FileBytes      int64     `json:"file_bytes"` // of the cache file
@@ -20,14 +20,13 @@ type Stats struct {
 	Files          int       `json:"files"`
 	ContentBytes   int64     `json:"content_bytes"` // sum of the sizes of these files
 	Folders        int       `json:"folders"`
-	Copies         int       `json:"copies"` // contents that are found again under another path
 	Facts          int       `json:"facts"`
 	FactsBytes     int64     `json:"facts_bytes"`
 	Damaged        int       `json:"damaged"` // entries that do not agree with their checksum; they are not used
 	Oldest, Newest time.Time `json:"-"`       // when entries of files were written; zero if there are none
 }
 
-// Stats reads the whole cache. Call Flush before to have this run's entries counted.
+// Stats reads the whole cache. Call Flush before it to have this run's entries counted.
 func (c *Cache) Stats(ctx context.Context) (s Stats, err error) {
 	s.Path = c.Path()
 	if s.FileBytes, s.FreeBytes, err = c.store.Size(); err != nil {
@@ -60,11 +59,10 @@ func (c *Cache) Stats(ctx context.Context) (s Stats, err error) {
 	var ignored int64
 	return s, errors.Join(err,
 		c.store.Each(dirsTable, 0, count(&s.Folders, &ignored)),
-		c.store.Each(copiesTable, 0, count(&s.Copies, &ignored)),
 		c.store.Each(factsTable, 0, count(&s.Facts, &s.FactsBytes)))
 }
 
-// Verdict is what Verify says of one entry.
+// Verdict is what Verify found out about one entry.
 type Verdict string
 
 const (
@@ -77,12 +75,12 @@ const (
 	Damaged    Verdict = "damaged"    // the entry does not agree with its checksum. It is deleted.
 )
 
-// Verify judges the cache file's structure and every entry, reading the files themselves if contents is set, and calls
-// report, which may be nil, for each. It returns how many there are of each verdict. Errors: a damaged structure, of
-// which opening the cache has not told, and that of ctx.
+// Verify judges every entry, with contents set by reading the files themselves, and calls report, which may
+// be nil, for each. It returns how many there are of each verdict. Errors: a cache file that is damaged or
+// held by another program, and that of ctx.
 func (c *Cache) Verify(ctx context.Context, contents bool, report func(path string, v Verdict)) (map[Verdict]int, error) {
 	count := make(map[Verdict]int)
-	if err := errors.Join(c.store.Flush(ctx), c.store.Check()); err != nil {
+	if err := c.store.Flush(ctx); err != nil {
 		return count, err
 	}
 	folders := folderNames{cache: c}
@@ -109,13 +107,13 @@ func (c *Cache) Verify(ctx context.Context, contents bool, report func(path stri
 }
 
 func (e *entry) verify(ctx context.Context, path string, contents bool) Verdict {
-	info, err := os.Stat(path)
+	stamp, err := StampAt(path)
 	switch {
 	case vanished(err):
 		return Vanished
 	case err != nil:
 		return Unreadable
-	case StampOf(info) != e.Stamp:
+	case stamp != e.Stamp:
 		return Outdated
 	case !contents:
 		return Unchecked
@@ -136,20 +134,20 @@ func vanished(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// PruneOptions says what Prune removes.
+// PruneOptions selects what Prune removes.
 type PruneOptions struct {
-	// OlderThan removes what was neither written nor renewed for so long; entries in use are renewed once a month. 0: age
-	// does not matter.
+	// OlderThan removes what was neither written nor renewed for so long; entries in use are renewed once a
+	// month. 0: age does not matter.
 	OlderThan time.Duration
-	// Vanished removes the entries of files that are no longer there. Those of a disk that is not mounted are among them.
+	// Vanished removes the entries of files that are no longer there. Those of a disk that is not mounted are
+	// among them.
 	Vanished bool
 }
 
-// Pruned says what Prune removed.
+// Pruned counts what Prune removed.
 type Pruned struct {
 	Files      int   `json:"files"`
 	Folders    int   `json:"folders"`
-	Copies     int   `json:"copies"`
 	Facts      int   `json:"facts"`
 	FreedBytes int64 `json:"freed_bytes"` // by which the cache file got smaller
 }
@@ -158,7 +156,7 @@ type Pruned struct {
 func (c *Cache) Prune(ctx context.Context, opt PruneOptions) (done Pruned, err error) {
 	p := pruning{
 		Cache: c, ctx: ctx, opt: opt, now: c.cfg.Now().UnixNano(), done: &done,
-		folders: make(map[[folderIDSize]byte]bool), contents: make(map[[8]byte]bool),
+		folders: make(map[[folderIDSize]byte]bool),
 	}
 	if err := c.store.Flush(ctx); err != nil {
 		return done, err
@@ -167,7 +165,7 @@ func (c *Cache) Prune(ctx context.Context, opt PruneOptions) (done Pruned, err e
 	if err != nil {
 		return done, err
 	}
-	err = errors.Join(p.files(), p.dirs(), p.copies(), p.facts(), c.store.Flush(ctx))
+	err = errors.Join(p.files(), p.dirs(), p.facts(), c.store.Flush(ctx))
 	if err != nil {
 		return done, err
 	}
@@ -183,13 +181,12 @@ func (c *Cache) Prune(ctx context.Context, opt PruneOptions) (done Pruned, err e
 
 type pruning struct {
 	*Cache
-	ctx      context.Context
-	opt      PruneOptions
-	now      int64
-	done     *Pruned
-	deleted  int
-	folders  map[[folderIDSize]byte]bool // that still have entries
-	contents map[[8]byte]bool            // beginnings of the BLAKE3 of the entries that stay
+	ctx     context.Context
+	opt     PruneOptions
+	now     int64
+	done    *Pruned
+	deleted int
+	folders map[[folderIDSize]byte]bool // that still have entries
 }
 
 func (p *pruning) files() error {
@@ -199,9 +196,6 @@ func (p *pruning) files() error {
 		var e entry
 		if known && it.Sound && e.decode(it.Value) && !p.tooOld(e.written) && !p.gone(path) {
 			p.folders[[folderIDSize]byte(it.Key)] = true
-			if e.Size >= minCopySize {
-				p.contents[[8]byte(e.blake3[:8])] = true
-			}
 			return p.ctx.Err()
 		}
 		return p.drop(filesTable, it.Key, &p.done.Files)
@@ -214,22 +208,6 @@ func (p *pruning) dirs() error {
 			return p.ctx.Err()
 		}
 		return p.drop(dirsTable, it.Key, &p.done.Folders)
-	})
-}
-
-// copies keeps the contents of files that stay and, for a while, those of files that are gone: they may have been moved.
-func (p *pruning) copies() error {
-	age := p.opt.OlderThan
-	if age == 0 {
-		age = youth
-	}
-	return p.store.Each(copiesTable, -1, func(it kv.Item) error {
-		_, written, ok := decodeCopy(it.Value)
-		ok = ok && it.Sound && len(it.Key) == copyPrefix+32
-		if ok && (p.contents[[8]byte(it.Key[copyPrefix:])] || p.now-written <= int64(age)) {
-			return p.ctx.Err()
-		}
-		return p.drop(copiesTable, it.Key, &p.done.Copies)
 	})
 }
 

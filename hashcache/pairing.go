@@ -6,31 +6,35 @@ import (
 	"runtime"
 	"sync/atomic"
 
-	"github.com/flsync/flsync/hashcache/internal/twolanes"
+	"github.com/flsync/flsync/hashcache/internal/sha256x2"
 )
 
-// Workers is how many files to hash at once on this machine: one a core, since that is what a core can be full of, and two
-// where a core can take the SHA-256 of two together.
+// Workers returns how many files to hash at once: GOMAXPROCS, doubled where one core can interleave two
+// SHA-256 streams.
 func Workers() int {
-	if twolanes.Available {
+	if sha256x2.Available {
 		return 2 * runtime.GOMAXPROCS(0)
 	}
 	return runtime.GOMAXPROCS(0)
 }
 
-// minPair is from where it pays to look for a second file: the SHA-256 of 16 KiB takes about 10 µs, meeting 0.5.
+// blake3IsFaster: BLAKE3 has vector code for amd64 only, and SHA instructions outrun it.
+var blake3IsFaster = runtime.GOARCH == "amd64" && !sha256x2.Available
+
+// minPair is the size in bytes from which it pays to look for a second file: the SHA-256 of 16 KiB takes
+// about 10 µs, meeting another goroutine 0.5.
 const minPair = 16 << 10
 
-// pairing brings together files whose SHA-256 is taken at the same time, so that two of them take the time of one. Whoever
-// comes with a block lets the other goroutines of this core run first, which read their files and come with a block too;
-// the second to come hashes both. When no other has anything to do, the core is not what is waited for, and the
-// first hashes its block alone.
+// pairing brings together two files whose SHA-256 is taken at the same time, so that both take the time of
+// one. The first goroutine with a block yields, so that the other goroutines of this core read their files
+// and come with a block too; the second one hashes both. If none comes, the core is not the bottleneck, and
+// the first hashes its block alone.
 type pairing struct {
 	waiting atomic.Pointer[sha256Hasher]
 	pairs   atomic.Int64 // blocks that were hashed beside another, for the test
 }
 
-// sha256Hasher is the SHA-256 of one file.
+// sha256Hasher takes the SHA-256 of one file.
 type sha256Hasher struct {
 	hash.Hash
 	block []byte        // what is to be hashed, while it waits
@@ -41,14 +45,14 @@ func newSHA256Hasher() *sha256Hasher {
 	return &sha256Hasher{Hash: sha256.New(), done: make(chan struct{}, 1)}
 }
 
-// write adds p to h, beside another file if there is one.
+// write adds p to h, together with another file's block if there is one.
 func (w *pairing) write(h *sha256Hasher, p []byte) {
-	if !twolanes.Available || len(p) < minPair {
+	if !sha256x2.Available || len(p) < minPair {
 		h.Write(p)
 		return
 	}
 	if other := w.waiting.Swap(nil); other != nil {
-		if twolanes.Write(h.Hash, other.Hash, p, other.block) {
+		if sha256x2.Write(h.Hash, other.Hash, p, other.block) {
 			w.pairs.Add(1)
 		}
 		other.done <- struct{}{}

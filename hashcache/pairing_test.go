@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/flsync/flsync/hashcache/internal/twolanes"
+	"github.com/flsync/flsync/hashcache/internal/sha256x2"
 )
 
 // Many files, hashed side by side: each has its own digest, and where the processor can, files were hashed together.
@@ -50,7 +50,7 @@ func TestPairing(t *testing.T) {
 	}
 	close(queue)
 	workers.Wait()
-	if pairs := cache.pool.pairing.pairs.Load(); pairs == 0 && twolanes.Available {
+	if pairs := cache.pool.pairing.pairs.Load(); pairs == 0 && sha256x2.Available {
 		t.Error("no two files met")
 	} else {
 		t.Logf("%d pairs", pairs)

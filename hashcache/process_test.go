@@ -290,7 +290,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	}
 	share(dir, 0o600)
 	out = asNobody()
-	if !slices.Equal(out.Warnings, []string{"cache-unsaved", "cache-unread"}) || out.Sources["hashed"] != 50 {
+	if !slices.Equal(out.Warnings, []string{"cache-unread", "cache-unsaved"}) || out.Sources["hashed"] != 50 {
 		t.Errorf("a cache of somebody else: %+v", out)
 	}
 }

@@ -5,50 +5,43 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"time"
+
+	"github.com/zeebo/blake3"
+
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 const (
 	// maxTries is how often a file is read that changes meanwhile.
 	maxTries = 3
 
-	// wholeSize is up to where a file is read in one go. Both digests can then be had from memory, one after the other, and
-	// to look for a copy costs no second read.
+	// wholeSize is the size up to which a file is read in one go, so that both digests are taken from memory.
 	wholeSize = readSize
-
-	// minCopySize is from where copies are found. Below it, hashing costs less (33 µs at 64 KiB) than the index does: an insertion
-	// in random order, which dirties a page of its own for every file, and a lookup.
-	minCopySize = headSize
 )
 
 // errMoved says that the file is not what it was when the reading of it began.
 var errMoved = errors.New("the file changed while it was read")
 
-// copies finds the SHA-256 of contents that are known of another path.
-type copies interface {
-	// mayHave reports whether a file of this size and head is known.
-	mayHave(size int64, head [headIDSize]byte) bool
-	sha256Of(size int64, head [headIDSize]byte, blake3 [32]byte) (sha256 [32]byte, ok bool)
-}
-
 // reading is the reading of one file for its digests.
 type reading struct {
 	path   string
-	old    entry // what is known of the path
-	limit  int64 // contents up to this size are kept for the caller
-	copies copies
+	want   fs.FileInfo // the file to read; nil: whichever path leads to
+	old    entry       // what is known of the path
+	limit  int64       // contents up to this size are kept for the caller
+	blake3 bool        // take BLAKE3 too
 	now    func() time.Time
 	pool   *buffers
-
-	sha256Alone bool // leave BLAKE3 out, unless it promises to save SHA-256
 
 	found   entry // the result
 	source  Source
 	content *Content // nil unless asked for
 }
 
-// untilStill reads the file until it stays the same from beginning to end.
-func (r *reading) untilStill(ctx context.Context, wait time.Duration) (Sum, *Content, error) {
+// hashStable reads the file until it stays the same from beginning to end. wait is the first pause between
+// two tries.
+func (r *reading) hashStable(ctx context.Context, wait time.Duration) (Sum, *Content, error) {
 	for try := 1; ; try++ {
 		err := r.once(ctx)
 		if err == nil {
@@ -70,42 +63,52 @@ func (r *reading) untilStill(ctx context.Context, wait time.Duration) (Sum, *Con
 	}
 }
 
-// once reads the file once; errMoved if it is another one, or has another stamp, afterwards.
+// once reads the file once. It returns errMoved if path leads to another file, or the file has another stamp,
+// afterwards.
 func (r *reading) once(ctx context.Context) error {
-	file, err := openFile(r.path)
-	if err != nil {
+	want := r.want
+	if want == nil {
+		var err error
+		if want, err = os.Stat(r.path); err != nil {
+			return err
+		}
+	}
+	if !want.Mode().IsRegular() {
+		return &fs.PathError{Op: "hash", Path: r.path, Err: ErrNotRegular}
+	}
+	file, err := openfile.Open(r.path, want)
+	if errors.Is(err, ErrReplaced) && r.want == nil {
+		return errMoved
+	} else if err != nil {
 		return err
 	}
 	defer file.Close()
 	began := r.now()
-	stamp, err := file.stamp()
+	stamp, err := stampOfFile(file)
 	if err != nil {
 		return err
 	}
 	r.found = entry{Stamp: stamp, written: began.UnixNano()}
+	h := r.pool.hasher()
+	defer r.pool.hashers.Put(h)
 	if stamp.Size <= max(wholeSize, r.limit) {
-		err = r.whole(ctx, file)
+		err = r.whole(ctx, file, h)
 	} else {
-		err = r.stream(ctx, file)
+		err = r.stream(ctx, file, h)
 	}
 	if err != nil {
 		return err
 	}
 	// Asking for the path, not the open file, also finds a file that has been replaced.
-	after, err := file.stampNow()
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotRegular) {
-		return errMoved // the next try says which error it is, or finds the new file
-	} else if err != nil {
-		return err
+	after, err := StampAt(r.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && after != stamp {
+		return errMoved // the next try finds what is there now
 	}
-	if after != stamp {
-		return errMoved
-	}
-	return nil
+	return err
 }
 
 // whole takes the digests of a small file from memory.
-func (r *reading) whole(ctx context.Context, file *file) error {
+func (r *reading) whole(ctx context.Context, file *os.File, h *hasher) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -123,170 +126,86 @@ func (r *reading) whole(ctx context.Context, file *file) error {
 	} else if err != nil {
 		return err
 	}
-	p := content.Bytes()
-	h := r.pool.hasher()
-	defer r.pool.hashers.Put(h)
-	if !r.sha256Alone || r.promising(p) {
-		h.blake3.write(p)
-		r.found.blake3 = h.blake3.sum()
-		r.found.head = headOf(p, r.found.blake3)
-	}
-	if !r.recognise() {
-		r.pool.pairing.write(h.sha256, p)
-		h.sha256.Sum(r.found.sha256[:0])
-	}
-	return nil
+	return r.digest(h, func(add func([]byte)) error { add(content.Bytes()); return nil })
 }
 
-// recognise takes over the SHA-256 if size and BLAKE3 are known.
-func (r *reading) recognise() bool {
-	if !r.found.hasBLAKE3() {
-		r.source = Hashed
-		return false
-	}
-	if r.old.Size == r.found.Size && r.old.blake3 == r.found.blake3 {
-		r.found.sha256, r.source = r.old.sha256, Rehashed
-		return true
-	}
-	if sum, ok := r.copies.sha256Of(r.found.Size, r.found.head, r.found.blake3); ok {
-		r.found.sha256, r.source = sum, Copied
-		return true
-	}
-	r.source = Hashed
-	return false
-}
-
-// stream takes the digests of a large file, in one pass: BLAKE3 alone if its first bytes promise that the rest is
-// known too, else both. If the promise was empty, a second pass takes both.
-func (r *reading) stream(ctx context.Context, file *file) error {
-	file.advise()
+// stream takes the digests of a large file block by block.
+func (r *reading) stream(ctx context.Context, file *os.File, h *hasher) error {
+	advise(file)
 	buf := r.pool.content(readSize - 1)
 	defer buf.Release()
-	h := r.pool.hasher()
-	defer r.pool.hashers.Put(h)
-
-	first, err := readBlock(file, *buf.buf)
-	if err != nil {
-		return err
-	}
-	if !r.promising(first) {
-		return r.fresh(ctx, file, h, first, *buf.buf)
-	}
-	h.blake3.write(first)
-	err = r.pass(ctx, file, int64(len(first)), *buf.buf, func(p []byte) { h.blake3.write(p) })
-	if err != nil {
-		return err
-	}
-	if r.found.blake3 = h.blake3.sum(); r.recognise() {
-		return nil
-	}
-	h.blake3.reset()
-	if err := file.rewind(); err != nil {
-		return err
-	}
-	return r.fresh(ctx, file, h, nil, *buf.buf)
+	return r.digest(h, func(add func([]byte)) error { return r.pass(ctx, file, *buf.buf, add) })
 }
 
-// promising reports whether the first block, or the whole, looks like contents that are known by BLAKE3. It notes the head.
-func (r *reading) promising(first []byte) bool {
-	if len(first) <= headSize {
-		return false
-	}
-	r.found.head = headOf(first, [32]byte{})
-	return r.old.Size == r.found.Size && r.old.head == r.found.head && r.old.hasBLAKE3() || r.copies.mayHave(r.found.Size, r.found.head)
-}
-
-// fresh takes both digests, or SHA-256 alone, in one pass over the file, of which the first block may have been read. To
-// take each on a core of its own would save a quarter of the time of a large file that is hashed alone, and nothing of many
-// that are hashed at once, which is the usual case.
-func (r *reading) fresh(ctx context.Context, file *file, h *hasher, first, buf []byte) error {
-	digest := func(p []byte) {
-		if !r.sha256Alone {
-			h.blake3.write(p)
+// digest takes the digests; pass goes over the contents, each time from their beginning. Contents of the
+// known size may be the known ones, with other times: then BLAKE3 comes first, and SHA-256 only if BLAKE3 is
+// another.
+func (r *reading) digest(h *hasher, pass func(add func([]byte)) error) error {
+	sha256 := func(p []byte) { r.pool.pairing.write(h.sha256, p) }
+	addBLAKE3 := func(p []byte) { _, _ = h.blake3.Write(p) }
+	r.source = Hashed
+	var err error
+	switch {
+	case r.old.Size == r.found.Size && r.old.hasBLAKE3():
+		if err = pass(addBLAKE3); err != nil {
+			return err
 		}
-		r.pool.pairing.write(h.sha256, p)
+		h.blake3.Sum(r.found.blake3[:0])
+		if r.old.blake3 == r.found.blake3 {
+			r.found.sha256, r.source = r.old.sha256, Rehashed
+			return nil
+		}
+		err = pass(sha256)
+	case r.blake3:
+		err = pass(func(p []byte) { addBLAKE3(p); sha256(p) })
+		h.blake3.Sum(r.found.blake3[:0])
+	default:
+		err = pass(sha256)
 	}
-	digest(first)
-	if err := r.pass(ctx, file, int64(len(first)), buf, digest); err != nil {
+	if err != nil {
 		return err
-	}
-	if !r.sha256Alone {
-		r.found.blake3 = h.blake3.sum()
 	}
 	h.sha256.Sum(r.found.sha256[:0])
-	r.source = Hashed
+	if r.old.Size == r.found.Size && r.old.sha256 == r.found.sha256 {
+		r.source = Rehashed
+	}
 	return nil
 }
 
-// pass gives digest what follows in the file after the done bytes that were read. It reads no more than the file had
-// at its beginning, since one that somebody appends to may have no end.
-func (r *reading) pass(ctx context.Context, file *file, done int64, buf []byte, digest func([]byte)) error {
-	for done < r.found.Size {
+// pass gives add the contents of the file from their beginning. It reads no more than the file had when it
+// was opened, since one that somebody appends to may have no end.
+func (r *reading) pass(ctx context.Context, file *os.File, buf []byte, add func([]byte)) error {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	for done := int64(0); done < r.found.Size; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		block, err := readBlock(file, buf)
-		if err != nil {
+		n, err := io.ReadFull(file, buf)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 			return err
 		}
-		if done += int64(len(block)); done > r.found.Size || len(block) == 0 {
+		if done += int64(n); n == 0 || done > r.found.Size {
 			return errMoved
 		}
-		digest(block)
-	}
-	if done > r.found.Size {
-		return errMoved
+		add(buf[:n])
 	}
 	return nil
 }
 
-// readBlock fills buf as far as the file goes.
-func readBlock(file *file, buf []byte) ([]byte, error) {
-	n, err := io.ReadFull(file, buf)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		err = nil
-	}
-	return buf[:n], err
+// hasher holds the states of both digests.
+type hasher struct {
+	sha256 *sha256Hasher
+	blake3 *blake3.Hasher
 }
 
-// headOf names the head of a file of which p is the first block, or the whole, whose BLAKE3 is digest: the beginning of that, or,
-// if there are more than headSize bytes, of the BLAKE3 of 1 KiB picked from them. That is little to hash, and enough to tell
-// files apart that are not made to look alike; those cost a second pass.
-func headOf(p []byte, digest [32]byte) (id [headIDSize]byte) {
-	if len(p) > headSize {
-		const pieces, piece, stride = 16, 64, 4100 // no power of two: rows of pixels would look alike
-		var picked [pieces * piece]byte
-		for i := range pieces {
-			copy(picked[i*piece:][:piece], p[i*stride:])
-		}
-		digest = blake3Chunk(picked[:])
+func (b *buffers) hasher() *hasher {
+	h, _ := b.hashers.Get().(*hasher)
+	if h == nil {
+		h = &hasher{newSHA256Hasher(), blake3.New()}
 	}
-	copy(id[:], digest[:])
-	return id
+	h.sha256.Reset()
+	h.blake3.Reset()
+	return h
 }
-
-func (c *Cache) mayHave(size int64, head [headIDSize]byte) bool {
-	if size < minCopySize {
-		return false
-	}
-	key := copyKey(nil, size, head, [32]byte{})
-	return c.store.HasPrefix(copiesTable, key[:copyPrefix])
-}
-
-func (c *Cache) sha256Of(size int64, head [headIDSize]byte, blake3 [32]byte) (sum [32]byte, ok bool) {
-	if size < minCopySize {
-		return sum, false
-	}
-	value, ok := c.store.Get(copiesTable, copyKey(nil, size, head, blake3), nil)
-	if !ok {
-		return sum, false
-	}
-	sum, _, ok = decodeCopy(value)
-	return sum, ok
-}
-
-// noCopies knows none.
-type noCopies struct{}
-
-func (noCopies) mayHave(int64, [headIDSize]byte) bool                             { return false }
-func (noCopies) sha256Of(int64, [headIDSize]byte, [32]byte) (s [32]byte, ok bool) { return s, false }

@@ -1,14 +1,16 @@
 package hashcache
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 const changeTime = true // Ctime is when the inode changed
 
-func stampOfStat(st *syscall.Stat_t) Stamp {
-	return Stamp{
-		Size: st.Size, Mtime: st.Mtimespec.Nano(), Ctime: st.Ctimespec.Nano(),
-		Inode: st.Ino, Device: uint64(st.Dev),
+func (s *Stamp) addSys(sys any) {
+	if st, ok := sys.(*syscall.Stat_t); ok {
+		s.Ctime, s.Inode, s.Device = st.Ctimespec.Nano(), st.Ino, uint64(st.Dev)
 	}
 }
 
-func (*file) advise() {}
+func advise(*os.File) {}

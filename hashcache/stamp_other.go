@@ -2,12 +2,17 @@
 
 package hashcache
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
-const changeTime = false // it is kept under a name of its own on each of these systems
+const changeTime = false // each of these systems has its own name for it
 
-func stampOfStat(st *syscall.Stat_t) Stamp {
-	return Stamp{Size: st.Size, Inode: uint64(st.Ino), Device: uint64(st.Dev)}
+func (s *Stamp) addSys(sys any) {
+	if st, ok := sys.(*syscall.Stat_t); ok {
+		s.Inode, s.Device = uint64(st.Ino), uint64(st.Dev)
+	}
 }
 
-func (*file) advise() {}
+func advise(*os.File) {}

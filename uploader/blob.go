@@ -7,26 +7,27 @@ import (
 	"io"
 )
 
-// A Blob is some content that the Manager is to have.
+// Blob is content that goes to the Manager.
 type Blob struct {
 	SHA256 string // 64 lower-case hex digits; the Manager compares them as text
 	Size   int64  // bytes
 	Name   string // for messages and the Manager's log, such as the path of the file; any text
 
-	// Open gives the content from its beginning. An *os.File is copied by the kernel, without passing through this
-	// process; content that is in memory anyway is better given as such. It is called once for each attempt,
-	// from any goroutine, never after Release. Not needed with Config.CheckOnly.
+	// Open returns the content from its beginning. The kernel copies an *os.File without passing it through
+	// this process; content that is in memory anyway is better returned as such. Open is called once for each
+	// attempt, from any goroutine, never after Release. Not needed with Config.CheckOnly.
 	Open func() (io.ReadCloser, error)
 
-	// Verify says, after an attempt to upload, whether the source is still the one that was hashed, by its size and
-	// times; nil for yes. Without it, only the Manager's own comparison of digests notices a change.
+	// Verify returns an error if the source is, after an attempt to upload, no longer the one that was
+	// hashed, by its size and times. Without it, only the Manager's own comparison of digests notices a
+	// change.
 	Verify func() error
 
 	// Release is called once, when neither Open nor Verify will be called any more. It may be nil.
 	Release func()
 }
 
-// release is for a blob that never became a job.
+// release releases a blob that never became an upload.
 func (b *Blob) release() {
 	if b.Release != nil {
 		b.Release()
@@ -42,7 +43,8 @@ type key struct {
 func (k key) shard() byte    { return k.sha[0] }
 func (k key) String() string { return hex.EncodeToString(k.sha[:]) }
 
-// parseKey reads a digest. A malformed one must not reach the Manager, whose requirements handler crashes on it.
+// parseKey reads a digest. A malformed one must not reach the Manager, whose requirements handler crashes on
+// it.
 func parseKey(sha string, size int64) (key, error) {
 	k := key{size: size}
 	if size < 0 {
@@ -82,8 +84,7 @@ type Pending struct {
 
 // Wait returns nil when the Manager has the blob. Otherwise the error is, or wraps,
 //
-//   - [ErrChanged]: the source is no longer the one that was hashed. Hash it again and call Ensure for what it is now,
-//     or leave that to [Uploader.EnsureFresh].
+//   - [ErrChanged]: the source is no longer the one that was hashed. Hash it again and call Ensure for what it is now.
 //   - a [*BlobError]: this blob could not be sent; others may have been. Ensure may be called for it again.
 //   - an [*GaveUpError]: the whole run was given up.
 //   - the cause of the end of ctx, or of the run's own context.
@@ -110,7 +111,7 @@ func (p *Pending) Wait(ctx context.Context) error {
 	}
 }
 
-// Failed tells whether Wait would return an error at once.
+// Failed reports whether Wait would return an error at once.
 func (p *Pending) Failed() bool {
 	if p.u == nil {
 		return p.err != nil

@@ -12,7 +12,7 @@ import (
 
 // progress is how much of the body of one attempt has gone out. The zero value is a body that was not opened.
 type progress struct {
-	file atomic.Pointer[os.File] // its position tells: the kernel copies it
+	file atomic.Pointer[os.File] // the kernel copies it and moves its position
 	body atomic.Pointer[body]
 }
 
@@ -30,11 +30,11 @@ func (p *progress) bytes() int64 {
 	return 0
 }
 
-// opened says whether the body was asked for.
+// opened reports whether the body was asked for.
 func (p *progress) opened() bool { return p.file.Load() != nil || p.body.Load() != nil }
 
-// end makes sure that nothing is read from the source any more: a transport may go on reading after the Manager's
-// early answer was returned.
+// end makes sure that nothing is read from the source any more: a transport may go on reading after the
+// Manager's early answer was returned.
 func (p *progress) end() {
 	if b := p.body.Load(); b != nil {
 		b.Close()

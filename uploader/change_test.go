@@ -1,11 +1,8 @@
 package uploader
 
 import (
-	"context"
 	"errors"
 	"io"
-	"io/fs"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,59 +11,6 @@ import (
 )
 
 func TestChangedFile(t *testing.T) {
-	// content is what the file holds at each reading.
-	file := func(content ...string) (Blob, func(context.Context) (Blob, error)) {
-		version := 0
-		at := func(i int) string { return content[min(i, len(content)-1)] }
-		hashed := func() Blob {
-			b := blob(at(version))
-			b.Name = "shot.blend"
-			b.Open = func() (io.ReadCloser, error) {
-				version++
-				return io.NopCloser(strings.NewReader(at(version))), nil
-			}
-			return b
-		}
-		return hashed(), func(context.Context) (Blob, error) { return hashed(), nil }
-	}
-	t.Run("settles", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			f := newFake()
-			u := start(t, f, Config{})
-			b, rehash := file("one", "two", "three", "three", "three")
-			got, err := u.EnsureFresh(t.Context(), b, rehash)
-			if err != nil || got.SHA256 != digest("three") || !f.stored[digest("three")] {
-				t.Errorf("got %s, %v", got.SHA256, err)
-			}
-			closeIt(t, u)
-		})
-	})
-	t.Run("never settles", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			f := newFake()
-			u := start(t, f, Config{})
-			b, rehash := file("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11")
-			_, err := u.EnsureFresh(t.Context(), b, rehash)
-			if !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), "shot.blend") {
-				t.Errorf("got %v", err)
-			}
-			if len(f.order) != 4 {
-				t.Errorf("sent %d times, want once and 3 times again", len(f.order))
-			}
-			closeIt(t, u)
-		})
-	})
-	t.Run("is gone when hashed again", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			u := start(t, newFake(), Config{})
-			b, _ := file("1", "2")
-			_, err := u.EnsureFresh(t.Context(), b, func(context.Context) (Blob, error) { return Blob{}, fs.ErrNotExist })
-			if !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("got %v", err)
-			}
-			closeIt(t, u)
-		})
-	})
 	t.Run("Verify notices", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFake()

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// linger is how long a batch waits for more to come, when the Manager could be asked at once: short enough not to be
-	// noticed, long enough for a walk to find a thousand files.
-	linger = 5 * time.Millisecond
+	// batchDelay is how long a batch waits for more to come, when the Manager could be asked at once: short
+	// enough not to be noticed, long enough for a walk to find a thousand files.
+	batchDelay = 5 * time.Millisecond
 
-	// secondBatch is how many files make a second request worthwhile while one is on its way. Each further one takes
-	// twice as many, so that a near Manager, which answers before so many have come, gets one request at a time, and a far one
-	// gets several.
+	// secondBatch is how many files make a second request worthwhile while one is on its way. Each further
+	// one takes twice as many, so that a near Manager, which answers before so many have come, gets one
+	// request at a time, and a far one gets several.
 	secondBatch = 1000
 
 	// maxChecks is the most requests on their way. With batches that double, four hold 15,000 files.
@@ -28,18 +28,18 @@ const (
 	checkPath = "-"
 )
 
-// fullBatch is how many unchecked jobs do not wait for an answer.
+// fullBatch returns how many unchecked uploads make a request of their own while another is on its way.
 func (u *Uploader) fullBatch() int { return min(secondBatch<<u.checks, u.batch) }
 
-// nextBatch takes the jobs for a requirements request that should be sent now; nil for none. The first goes out with
-// whatever is there, so that uploads start early. It is called under the lock.
-func (u *Uploader) nextBatch(now time.Time) []*job {
+// nextBatch takes the uploads of a requirements request that should be sent now; nil for none. The first goes
+// out with whatever is there, so that uploads start early. It is called under the lock.
+func (u *Uploader) nextBatch(now time.Time) []*upload {
 	n := len(u.unchecked)
 	if n == 0 || u.checks >= maxChecks || !u.checkGate.open(now) || u.ctx.Err() != nil {
 		return nil
 	}
 	full := n >= u.fullBatch()
-	ripe := u.checks == 0 && (u.stats.Checks == 0 || u.flush || u.closed || now.Sub(u.oldest) >= linger)
+	ripe := u.checks == 0 && (u.stats.Checks == 0 || u.flush || u.closed || now.Sub(u.oldest) >= batchDelay)
 	if !full && !ripe {
 		return nil
 	}
@@ -60,10 +60,10 @@ func (u *Uploader) startCheck() (probe bool) {
 }
 
 // check asks the Manager which blobs of a batch it lacks, and queues these.
-func (u *Uploader) check(batch []*job, probe bool) {
+func (u *Uploader) check(batch []*upload, probe bool) {
 	specs := make([]api.ShamanFileSpec, len(batch))
-	for i, j := range batch {
-		specs[i] = api.ShamanFileSpec{Sha: j.blob.SHA256, Size: j.blob.Size, Path: checkPath}
+	for i, up := range batch {
+		specs[i] = api.ShamanFileSpec{Sha: up.blob.SHA256, Size: up.blob.Size, Path: checkPath}
 	}
 	began := time.Now()
 	reply, err := u.shaman.ShamanRequirements(u.ctx, api.ShamanRequirementsRequest{Files: specs})
@@ -85,9 +85,10 @@ func (u *Uploader) check(batch []*job, probe bool) {
 	u.look()
 }
 
-// checked sorts a batch by what the Manager answered: it has those that the reply leaves out. The reply lists each of the
-// others once, whatever number of paths has it, and is read by digest. It is called under the lock.
-func (u *Uploader) checked(batch []*job, reply api.ShamanRequirementsResponse, now time.Time) {
+// checked sorts a batch by what the Manager answered: it has those that the reply leaves out. The reply lists
+// each of the others once, whatever number of paths has it, and is read by digest. It is called under the
+// lock.
+func (u *Uploader) checked(batch []*upload, reply api.ShamanRequirementsResponse, now time.Time) {
 	missing := make(map[key]api.ShamanFileStatus, len(reply.Files))
 	for _, f := range reply.Files {
 		if k, err := parseKey(f.Sha, f.Size); err == nil && f.Status != api.ShamanFileStatusStored {
@@ -95,37 +96,37 @@ func (u *Uploader) checked(batch []*job, reply api.ShamanRequirementsResponse, n
 		}
 	}
 	var stored, lacking tally
-	for _, j := range batch {
-		status, lacks := missing[j.key]
+	for _, up := range batch {
+		status, lacks := missing[up.key]
 		if !lacks {
-			r := u.known[j.key]
+			r := u.known[up.key]
 			r.seen, r.assumed = u.seconds(now), false
-			u.known[j.key] = r
+			u.known[up.key] = r
 		}
 		switch {
-		case j.asks && lacks:
-			u.end(j, errNotStored)
-		case j.asks:
-			u.end(j, nil)
-		case j.hidden != nil && lacks:
-			u.revealed(j, status, now)
-		case j.hidden != nil:
-			u.finish(j, j.unclear, now)
-		case j.claimed && lacks:
-			u.claimedFalsely(j, now)
-		case j.claimed:
-			u.finish(j, j.unclear, now)
+		case up.asks && lacks:
+			u.end(up, errNotStored)
+		case up.asks:
+			u.end(up, nil)
+		case up.hidden != nil && lacks:
+			u.afterProxyError(up, status, now)
+		case up.hidden != nil:
+			u.finish(up, up.unclear, now)
+		case up.claimed && lacks:
+			u.stale208(up, now)
+		case up.claimed:
+			u.finish(up, up.unclear, now)
 		case !lacks:
-			stored.add(j)
-			u.markStored(j.key)
-			u.end(j, nil)
+			stored.add(up)
+			u.markStored(up.key)
+			u.end(up, nil)
 		case u.config.CheckOnly:
-			lacking.add(j)
-			u.end(j, nil)
+			lacking.add(up)
+			u.end(up, nil)
 		default:
-			lacking.add(j)
-			j.uploading = status == api.ShamanFileStatusUploading
-			u.queue.push(j)
+			lacking.add(up)
+			up.uploading = status == api.ShamanFileStatusUploading
+			u.queue.push(up)
 		}
 	}
 	u.stats.Checks++
@@ -138,12 +139,12 @@ func (u *Uploader) checked(batch []*job, reply api.ShamanRequirementsResponse, n
 	u.tellTally(Missing, lacking)
 }
 
-// tally counts jobs.
+// tally counts uploads.
 type tally struct{ blobs, bytes int64 }
 
-func (t *tally) add(j *job) {
+func (t *tally) add(up *upload) {
 	t.blobs++
-	t.bytes += j.blob.Size
+	t.bytes += up.blob.Size
 }
 
 func (u *Uploader) tellTally(kind Kind, t tally) {
@@ -155,8 +156,8 @@ func (u *Uploader) tellTally(kind Kind, t tally) {
 // seconds since the run began, plus one.
 func (u *Uploader) seconds(now time.Time) uint32 { return uint32(now.Sub(u.began)/time.Second) + 1 }
 
-// checkFailed puts the jobs of a batch back, or ends them. It is called under the lock.
-func (u *Uploader) checkFailed(batch []*job, err error, began, now time.Time) {
+// checkFailed puts the uploads of a batch back, or ends them. It is called under the lock.
+func (u *Uploader) checkFailed(batch []*upload, err error, began, now time.Time) {
 	retry, counts := false, false
 	switch what := judge(err); {
 	case u.ctx.Err() != nil:
@@ -174,21 +175,22 @@ func (u *Uploader) checkFailed(batch []*job, err error, began, now time.Time) {
 		u.stats.Retried++
 		u.tell(Event{Kind: Retried, Err: err})
 	}
-	var back []*job
-	for _, j := range batch {
+	var back []*upload
+	for _, up := range batch {
 		if counts {
-			j.attempts++
+			up.attempts++
 		}
-		if retry && j.attempts < u.config.Attempts {
-			back = append(back, j)
+		if retry && up.attempts < u.config.Attempts {
+			back = append(back, up)
 		} else {
-			u.end(j, err)
+			u.end(up, err)
 		}
 	}
 	u.unchecked = append(back, u.unchecked...)
 }
 
-// tooLarge recognises the answer of a proxy, never of the Manager itself, that limits the size of requests.
+// tooLarge reports whether err is the answer of a proxy, never of the Manager itself, that limits the size of
+// requests.
 func tooLarge(err error) bool {
 	var reply *flamenco.Error
 	return errors.As(err, &reply) && reply.Status == http.StatusRequestEntityTooLarge

@@ -12,34 +12,36 @@ import (
 )
 
 const (
-	// checkoutAttempts is how often a checkout is asked for, each time under a new path, when the Manager answers with
-	// an error that may pass, or may have made the checkout without our getting to know. A fault that hits one request
-	// in three is survived but in one of 6,000 cases.
+	// checkoutAttempts is how often a checkout is asked for, each time under a new path, when the Manager
+	// answers with an error that may pass, or may have made the checkout without our getting to know. A fault
+	// that hits one request in three is survived but in one of 6,000 cases.
 	checkoutAttempts = 8
 
-	// bringRounds is how often files that turn out to be missing are sent again before a checkout.
-	bringRounds = 3
+	// resendRounds is how often files that turn out to be missing are sent again before a checkout.
+	resendRounds = 3
 )
 
-// errNotStored is the end of a job that only asked.
+// errNotStored is the end of an upload that only asks.
 var errNotStored = errors.New("the Manager does not have it")
 
-// Checkout makes a folder of the files at the Manager and returns its path, below the Manager's folder of checkouts.
-// It waits for those of the files that are on their way; all should have been given to Ensure. requested is the beginning
-// of the path, see [CheckoutName]; what is added to it makes the path one that cannot exist yet.
+// Checkout makes a folder of the files at the Manager and returns its path, below the Manager's folder of
+// checkouts. It waits for those of the files that are on their way; all should have been given to Ensure.
+// requested is the beginning of the path, see [CheckoutName]; what is added to it makes the path one that
+// cannot exist yet.
 //
-// The Manager is asked for a checkout only after it said of each of the files that it has it, in a requirements reply or in
-// answer to an upload, no longer ago than Config.CheckedFor, or to an earlier run, see Config.Seen. If the checkout fails,
-// it is asked about all of them. Files that it lost are sent again, see Config.Reopen.
+// The Manager is asked for a checkout only after it said of each of the files that it has it, in a
+// requirements reply or in answer to an upload, no longer ago than Config.CheckedFor, or to an earlier run,
+// see Config.Seen. If the checkout fails, it is asked about all of them. Files that it lost are sent again,
+// see Config.Reopen.
 //
-// The error is, or wraps, a [*PathError] when nothing was asked because a path is unusable, a [*MissingError] when files
-// are not there, or a [*GaveUpError].
+// The error is, or wraps, a [*PathError] when nothing was asked because a path is unusable, a [*MissingError]
+// when files are not there, or a [*GaveUpError].
 func (u *Uploader) Checkout(ctx context.Context, requested string, files []api.ShamanFileSpec) (string, error) {
 	return u.RecordedCheckout(ctx, requested, files, func(string) error { return nil })
 }
 
-// RecordedCheckout is Checkout for those who keep a record of what may be left at the Manager: before each request record
-// gets the path that is asked for. Its error ends the attempt, and comes back as it is.
+// RecordedCheckout is Checkout for those who keep a record of what may be left at the Manager: before each
+// request record gets the path that is asked for. Its error ends the attempt, and comes back as it is.
 func (u *Uploader) RecordedCheckout(ctx context.Context, requested string, files []api.ShamanFileSpec, record func(path string) error) (string, error) {
 	if u.config.CheckOnly {
 		return "", ErrCheckOnly
@@ -57,7 +59,7 @@ func (u *Uploader) RecordedCheckout(ctx context.Context, requested string, files
 
 	gate := newGate()
 	for attempt := 1; ; {
-		if err := u.bring(ctx, files, keys); err != nil {
+		if err := u.ensureStored(ctx, files, keys); err != nil {
 			return "", fmt.Errorf("checkout %s: %w", requested, err)
 		}
 		asked := uniquePath(requested, time.Now())
@@ -75,17 +77,17 @@ func (u *Uploader) RecordedCheckout(ctx context.Context, requested string, files
 		if what != again && what != away || attempt > checkoutAttempts || ctx.Err() != nil {
 			return "", fmt.Errorf("checkout %s: %w", requested, err)
 		}
-		// The Manager's way of saying "unknown files" is a status that can mean anything. So whatever it was, ask for
-		// all of them again.
-		u.doubt(keys)
+		// The Manager's way of saying "unknown files" is a status that can mean anything. So whatever it was,
+		// ask for all of them again.
+		u.invalidate(keys)
 		if err := sleep(ctx, time.Until(gate.until)); err != nil {
 			return "", err
 		}
 	}
 }
 
-// askCheckout makes one request for a checkout, under a path that was never asked for before: a lost answer may leave a
-// folder behind, and asking for the same path again could end with the Manager removing it.
+// askCheckout makes one request for a checkout, under a path that was never asked for before: a lost answer
+// may leave a folder behind, and asking for the same path again could end with the Manager removing it.
 func (u *Uploader) askCheckout(ctx context.Context, g *gate, asked string, files []api.ShamanFileSpec) (string, error) {
 	select {
 	case u.checkouts <- struct{}{}:
@@ -96,7 +98,7 @@ func (u *Uploader) askCheckout(ctx context.Context, g *gate, asked string, files
 	began := time.Now()
 	path, err := u.shaman.ShamanCheckout(ctx, api.ShamanCheckout{CheckoutPath: asked, Files: files})
 	if err == nil {
-		err = checkCheckoutPath(path) // jobs will be told to read from there
+		err = checkCheckoutPath(path) // uploads will be told to read from there
 	}
 	now := time.Now()
 
@@ -118,7 +120,7 @@ func (u *Uploader) askCheckout(ctx context.Context, g *gate, asked string, files
 	return "", err
 }
 
-// mayBeDone says whether a request that failed may have taken effect.
+// mayBeDone reports whether a request that failed may have taken effect.
 func mayBeDone(err error) bool {
 	var (
 		unreachable *flamenco.UnreachableError
@@ -144,8 +146,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// bring returns when the Manager has said of each of the files that it has it. What it lost is sent again.
-func (u *Uploader) bring(ctx context.Context, files []api.ShamanFileSpec, keys []key) error {
+// ensureStored returns when the Manager has said of each of the files that it has it. What it lost is sent
+// again.
+func (u *Uploader) ensureStored(ctx context.Context, files []api.ShamanFileSpec, keys []key) error {
 	var failed error
 	for round := 0; ; round++ {
 		if err := u.await(ctx, keys); err != nil {
@@ -154,11 +157,11 @@ func (u *Uploader) bring(ctx context.Context, files []api.ShamanFileSpec, keys [
 			}
 			failed = err // it will be found missing
 		}
-		missing, err := u.confirm(ctx, files, keys)
+		missing, err := u.recheck(ctx, files, keys)
 		if err != nil || len(missing) == 0 {
 			return err
 		}
-		if u.config.Reopen == nil || failed != nil || round == bringRounds {
+		if u.config.Reopen == nil || failed != nil || round == resendRounds {
 			return &MissingError{Files: missing, Err: failed}
 		}
 		for _, f := range missing {
@@ -176,8 +179,8 @@ func (u *Uploader) await(ctx context.Context, keys []key) error {
 	var pending []*Pending
 	u.mu.Lock()
 	for _, k := range keys {
-		if j := u.known[k].job; j != nil {
-			pending = append(pending, j.pending)
+		if up := u.known[k].upload; up != nil {
+			pending = append(pending, up.pending)
 		}
 	}
 	u.mu.Unlock()
@@ -193,9 +196,9 @@ func (u *Uploader) await(ctx context.Context, keys []key) error {
 	return failed
 }
 
-// confirm asks the Manager about those files of which it did not say lately that it has them, and returns those that it
-// lacks.
-func (u *Uploader) confirm(ctx context.Context, files []api.ShamanFileSpec, keys []key) (missing []api.ShamanFileSpec, err error) {
+// recheck asks the Manager about those files of which it did not say lately that it has them, and returns
+// those that it lacks.
+func (u *Uploader) recheck(ctx context.Context, files []api.ShamanFileSpec, keys []key) (missing []api.ShamanFileSpec, err error) {
 	now := u.seconds(time.Now())
 	asked := make(map[key]struct{})
 	var doubtful []int // indices of files
@@ -226,9 +229,9 @@ func (u *Uploader) confirm(ctx context.Context, files []api.ShamanFileSpec, keys
 	return missing, nil
 }
 
-// ask puts a job into the next requirements request that ends with the answer: nil, or errNotStored.
+// ask puts an upload into the next requirements request that ends with the answer: nil, or errNotStored.
 func (u *Uploader) ask(ctx context.Context, f api.ShamanFileSpec, k key) *Pending {
-	j := &job{blob: Blob{SHA256: f.Sha, Size: f.Size, Name: f.Path}, key: k, asks: true, pending: &Pending{u: u}}
+	up := &upload{blob: Blob{SHA256: f.Sha, Size: f.Size, Name: f.Path}, key: k, asks: true, pending: &Pending{u: u}}
 	if err := u.admit(ctx); err != nil {
 		return &Pending{err: err}
 	}
@@ -238,19 +241,19 @@ func (u *Uploader) ask(ctx context.Context, f api.ShamanFileSpec, k key) *Pendin
 		<-u.backlog
 		return &Pending{err: context.Cause(u.ctx)}
 	}
-	u.enqueue(j)
-	return j.pending
+	u.enqueue(up)
+	return up.pending
 }
 
-// doubt forgets what the Manager said about blobs.
-func (u *Uploader) doubt(keys []key) {
+// invalidate forgets what the Manager said about blobs.
+func (u *Uploader) invalidate(keys []key) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.doubted = true
 	u.assumeNothing()
 	for _, k := range keys {
 		if r, ok := u.known[k]; ok {
-			u.known[k] = record{job: r.job, stored: r.stored}
+			u.known[k] = record{upload: r.upload, stored: r.stored}
 		}
 	}
 }

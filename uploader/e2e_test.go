@@ -1,7 +1,6 @@
 package uploader_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -281,17 +280,16 @@ func TestFilesThatChange(t *testing.T) {
 				if err := change(path); err != nil {
 					t.Fatal(err)
 				}
-				fresh, err := u.EnsureFresh(t.Context(), b, func(context.Context) (uploader.Blob, error) {
-					info, err := os.Stat(path)
-					if err != nil {
-						return uploader.Blob{}, err
-					}
-					b := b
-					b.SHA256, b.Size = hashOf(t, path), info.Size()
-					return b, nil
-				})
-				if err != nil || fresh.SHA256 != hashOf(t, path) {
-					t.Errorf("%s: %v", file.Path, err)
+				if err := u.Ensure(t.Context(), b).Wait(t.Context()); !errors.Is(err, uploader.ErrChanged) {
+					t.Errorf("%s: got %v, want ErrChanged", file.Path, err)
+				}
+				info, err := os.Stat(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.SHA256, b.Size = hashOf(t, path), info.Size()
+				if err := u.Ensure(t.Context(), b).Wait(t.Context()); err != nil {
+					t.Errorf("%s, hashed again: %v", file.Path, err)
 				}
 			}
 			if err := u.Close(); err != nil {

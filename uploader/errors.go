@@ -37,8 +37,8 @@ func (e *BlobError) Error() string {
 
 func (e *BlobError) Unwrap() error { return e.Err }
 
-// GaveUpError says that the Manager stayed away, or kept failing, for longer than Config.Patience, and that the
-// whole run was given up. What is done is kept by the Manager: another run sends only what is left.
+// GaveUpError says that the Manager stayed away, or kept failing, for longer than Config.Patience, and that
+// the whole run was given up. What is done is kept by the Manager: another run sends only what is left.
 type GaveUpError struct {
 	Done, Left           int64         // blobs
 	DoneBytes, LeftBytes int64         // bytes of these; what was there already counts as done

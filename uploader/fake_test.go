@@ -226,7 +226,7 @@ func status(code int) error {
 	return &flamenco.Error{Status: code, Method: http.MethodPost, URL: "http://manager/", Message: "told to", FromManager: true}
 }
 
-// cut is a connection that broke; sent says whether the request may have arrived.
+// cut is a connection that broke; sent reports whether the request may have arrived.
 func cut(sent bool) error {
 	return &flamenco.UnreachableError{Method: http.MethodPost, URL: "http://manager/", Sent: sent, Err: io.ErrUnexpectedEOF}
 }

@@ -1,8 +1,10 @@
 package uploader
 
-// An Observer is told what happens to blobs, from any goroutine. Its method must be quick and must not call the
-// uploader: requests wait for it. What it hears may be a moment older than what Pending.Wait and Stats say; when Close
-// returns, it has heard everything.
+import "time"
+
+// Observer hears what happens to blobs, from any goroutine. Its method must be quick and must not call the
+// uploader: requests wait for it. What it hears may be a moment older than what Pending.Wait and Stats say;
+// when Close returns, it has heard everything.
 type Observer interface {
 	Observe(Event)
 }
@@ -13,23 +15,30 @@ type Event struct {
 	Blobs int64  // how many it happened to; 0 for Moved
 	Bytes int64  // their size; for Moved the bytes that went out since the last such event
 	Name  string // of the blob, where it is a single one
-	Err   error  // for Retried and Failed
+	Err   error  // for Retried, Waiting and Failed
+
+	Since time.Time // for Waiting: when it first failed or was put off
 }
 
 // Kind is what happened.
 type Kind int
 
-// Each blob that is given to Ensure is Checked, then Stored or Missing. Each Missing one is Uploaded or Failed in the
-// end, with Config.CheckOnly neither.
+// Each blob that is given to Ensure is Checked, then Stored or Missing. Each Missing one is Uploaded or
+// Failed in the end, with Config.CheckOnly neither.
 const (
 	Checked  Kind = iota // the Manager answered whether it has them
 	Stored               // the Manager had them already
 	Missing              // they have to be sent, and are queued for it
-	Moved                // bytes went out; negative: an attempt failed, and its bytes count no more
+	Moved                // bytes went out, of large files while they do; negative: an attempt failed, its bytes count no more
 	Uploaded             // sent, and the Manager has it
 	Deferred             // somebody else is sending the same; put off
 	Retried              // an attempt failed and will be made again; also of checks and checkouts (Blobs is 0)
 	Failed               // it will not be tried again
+
+	// Waiting: something is being tried again for more than five seconds. It is sent once for a blob, with
+	// its Name, and once each time that the Manager as a whole is away or in trouble, without a Name (Blobs
+	// is 0).
+	Waiting
 )
 
 type nobody struct{}

@@ -1,76 +1,28 @@
 package uploader
 
 import (
-	"container/heap"
-	"math/rand/v2"
 	"testing"
 	"time"
 )
 
-// run has a pace see the answers of a Manager that is that far away and works on capacity uploads at once. jitter is what
-// a busy machine of ours adds to each.
-func (p *pace) run(begin, rtt, work, jitter time.Duration, capacity int, during time.Duration) {
-	random := rand.New(rand.NewPCG(1, 2))
-	now, end := begin, begin+during
-	free := make([]time.Duration, capacity) // when each of the Manager's hands is free
-	var answers timeline
-	inFlight := 0
-	for now < end {
-		for inFlight < p.limit {
-			inFlight++
-			hand := 0
-			for i := range free {
-				if free[i] < free[hand] {
-					hand = i
-				}
-			}
-			free[hand] = max(free[hand], now+rtt/2) + work
-			answer := free[hand] + rtt/2
-			if jitter > 0 {
-				answer += time.Duration(random.Int64N(int64(jitter)))
-			}
-			heap.Push(&answers, reply{began: now, at: answer})
-		}
-		r := heap.Pop(&answers).(reply)
-		now = r.at
-		p.roundTrip(r.at-r.began, time.Unix(0, 0).Add(now))
-		p.answered(5000, inFlight, time.Unix(0, 0).Add(now))
-		inFlight--
-	}
-}
-
-type reply struct{ began, at time.Duration }
-
-type timeline []reply
-
-func (l timeline) Len() int           { return len(l) }
-func (l timeline) Less(a, b int) bool { return l[a].at < l[b].at }
-func (l timeline) Swap(a, b int)      { l[a], l[b] = l[b], l[a] }
-func (l *timeline) Push(x any)        { *l = append(*l, x.(reply)) }
-func (l *timeline) Pop() any {
-	last := (*l)[len(*l)-1]
-	*l = (*l)[:len(*l)-1]
-	return last
-}
-
 func TestPaceFollowsTheDistance(t *testing.T) {
-	for _, c := range []struct {
-		rtt, jitter, during time.Duration
-		least, most         int
-	}{
-		{200 * time.Microsecond, 0, 20 * time.Second, 4, 16},
-		{200 * time.Microsecond, time.Millisecond, 20 * time.Second, 4, 24},
-		{5 * time.Millisecond, 0, 20 * time.Second, 11, 32},   // 14 would do; it may be trying fewer at the end
-		{40 * time.Millisecond, 0, 20 * time.Second, 75, 128}, // 97 would do
-		{40 * time.Millisecond, 0, 600 * time.Millisecond, 64, 128},
-		{40 * time.Millisecond, 60 * time.Millisecond, 10 * time.Second, 90, 128},
-		{150 * time.Millisecond, 0, 3 * time.Second, 128, 128},
-		{150 * time.Millisecond, 100 * time.Millisecond, 5 * time.Second, 128, 128},
+	for rtt, want := range map[time.Duration]int{
+		200 * time.Microsecond: 16, 2 * time.Millisecond: 21, 40 * time.Millisecond: 128, 150 * time.Millisecond: 128,
 	} {
 		p := newPace(Config{}.withDefaults())
-		p.run(0, c.rtt, 800*time.Microsecond, c.jitter, 2, c.during)
-		if p.limit < c.least || p.limit > c.most {
-			t.Errorf("%v away, jitter %v: %d uploads at once after %v, want %d to %d", c.rtt, c.jitter, p.limit, c.during, c.least, c.most)
+		if p.limit != near {
+			t.Errorf("%d uploads at once before anything is known", p.limit)
+		}
+		p.roundTrip(rtt, time.Unix(1, 0))
+		p.roundTrip(10*rtt, time.Unix(2, 0)) // a busy machine
+		if p.limit != want {
+			t.Errorf("%v away: %d uploads at once, want %d", rtt, p.limit, want)
+		}
+		// The way got longer: what was learned before must not count for ever.
+		p.roundTrip(40*time.Millisecond, time.Unix(40, 0))
+		p.roundTrip(40*time.Millisecond, time.Unix(80, 0))
+		if p.limit != 128 && rtt < 40*time.Millisecond {
+			t.Errorf("%d uploads at once after the way got longer", p.limit)
 		}
 	}
 }
@@ -78,7 +30,7 @@ func TestPaceFollowsTheDistance(t *testing.T) {
 func TestPaceRespectsTheConfiguration(t *testing.T) {
 	for _, most := range []int{1, 2, 5} {
 		p := newPace(Config{Connections: most}.withDefaults())
-		p.run(0, 40*time.Millisecond, time.Millisecond, 0, 2, 5*time.Second)
+		p.roundTrip(40*time.Millisecond, time.Unix(1, 0))
 		if p.limit != most {
 			t.Errorf("%d uploads at once, want %d", p.limit, most)
 		}
@@ -89,29 +41,15 @@ func TestPaceRespectsTheConfiguration(t *testing.T) {
 	}
 }
 
-func TestPaceDoesNotGrowUnused(t *testing.T) {
+func TestPaceInTrouble(t *testing.T) {
 	p := newPace(Config{}.withDefaults())
-	for i := range 1000 {
-		p.answered(5000, 2, time.Unix(int64(i), 0))
-	}
-	if p.limit != firstLimit {
-		t.Errorf("%d uploads at once, though no more than 2 ever were", p.limit)
-	}
-}
-
-func TestPaceHalvesOnceForEachRoundOfFailures(t *testing.T) {
-	p := newPace(Config{}.withDefaults())
-	p.limit = 64
 	at := func(ms int) time.Time { return time.Unix(100, int64(ms)*1e6) }
+	p.roundTrip(40*time.Millisecond, at(0))
 	for i := range 20 {
 		p.failed(at(0), at(10+i)) // all in flight together
 	}
-	if p.limit != 32 {
+	if p.limit != 64 {
 		t.Errorf("limit %d after one round", p.limit)
-	}
-	p.failed(at(50), at(60))
-	if p.limit != 16 {
-		t.Errorf("limit %d after two rounds", p.limit)
 	}
 	for i := range 10 {
 		p.failed(at(100*i+100), at(100*i+110))
@@ -119,18 +57,17 @@ func TestPaceHalvesOnceForEachRoundOfFailures(t *testing.T) {
 	if p.limit != fewest {
 		t.Errorf("limit %d in the end", p.limit)
 	}
-}
-
-// The way got longer: what was learned before must not count for ever.
-func TestPaceFollowsChanges(t *testing.T) {
-	p := newPace(Config{}.withDefaults())
-	p.run(0, 200*time.Microsecond, 800*time.Microsecond, 0, 2, 10*time.Second)
-	if p.limit > 16 {
-		t.Errorf("%d uploads at once to a near Manager", p.limit)
+	for range fewest + fewest + 1 {
+		p.answered()
 	}
-	p.run(10*time.Second, 100*time.Millisecond, 800*time.Microsecond, 0, 2, 90*time.Second)
-	if p.limit < 64 {
-		t.Errorf("%d uploads at once after the way got longer", p.limit)
+	if p.limit != fewest+2 {
+		t.Errorf("limit %d after two rounds went well", p.limit)
+	}
+	for range 10_000 {
+		p.answered()
+	}
+	if p.limit != 128 || p.trouble != 0 {
+		t.Errorf("limit %d after it has recovered", p.limit)
 	}
 }
 

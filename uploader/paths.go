@@ -12,18 +12,18 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// Longest names that any file system in use takes, in bytes: NAME_MAX and PATH_MAX of POSIX systems. The Manager
-// answers 500 for the whole checkout when one name in it is longer.
+// Longest names that any file system in use takes, in bytes: NAME_MAX and PATH_MAX of POSIX systems. The
+// Manager answers 500 for the whole checkout when one name in it is longer.
 const (
 	maxComponent = 255
 	maxPath      = 4095
 )
 
-// CheckPath says whether path can be the place of a file in a checkout: relative, with slashes, inside the checkout,
-// valid on the Manager's file system. The error is a [*PathError].
+// CheckPath reports whether path can be the place of a file in a checkout: relative, with slashes, inside the
+// checkout, valid on the Manager's file system. The error is a [*PathError].
 //
-// The Manager does not check these paths: it would follow ".." out of the checkout. Nothing that this function refuses
-// is ever sent.
+// The Manager does not check these paths: it would follow ".." out of the checkout. Nothing that this
+// function refuses is ever sent.
 func CheckPath(path string) error {
 	if reason := badPath(path); reason != "" {
 		return &PathError{Path: path, Reason: reason}
@@ -68,9 +68,9 @@ func badPath(path string) string {
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// checkFiles finds what would make the Manager refuse a checkout, or make one of doubtful content: a path that
-// [CheckPath] refuses, one path for two different blobs, a path below a path that is a file. Two entries that agree in
-// path and blob are fine. It returns the key of each file.
+// checkFiles finds what would make the Manager refuse a checkout, or make one of doubtful content: a path
+// that [CheckPath] refuses, one path for two different blobs, a path below a path that is a file. Two entries
+// that agree in path and blob are fine. It returns the key of each file.
 func checkFiles(files []api.ShamanFileSpec) ([]key, error) {
 	keys := make([]key, len(files))
 	at := make(map[string]int32, len(files))
@@ -122,7 +122,8 @@ func parent(path string) string {
 // validCheckout is the Manager's own rule for the path of a checkout.
 var validCheckout = regexp.MustCompile(`^[^/?*:;{}\\][^?*:;{}\\]*$`)
 
-// checkCheckoutPath says whether the Manager would take path as that of a checkout. Ours is the stricter rule.
+// checkCheckoutPath reports whether the Manager would take path as that of a checkout. Ours is the stricter
+// rule.
 func checkCheckoutPath(path string) error {
 	if reason := badPath(path); reason != "" {
 		return &PathError{Path: path, Reason: reason}
@@ -133,9 +134,9 @@ func checkCheckoutPath(path string) error {
 	return nil
 }
 
-// CheckoutName makes a name that a checkout can have from any text, such as the name of a job: what the Manager or a
-// common file system refuses becomes "_", and each component is cut to a length that leaves room for the suffix.
-// Slashes stay.
+// CheckoutName makes a name that a checkout can have from any text, such as the name of a job: what the
+// Manager or a common file system refuses becomes "_", and each component is cut to a length that leaves room
+// for the suffix. Slashes stay.
 func CheckoutName(text string) string {
 	const keep = maxComponent - 64
 	var components []string
@@ -165,9 +166,9 @@ func CheckoutName(text string) string {
 	return name
 }
 
-// uniquePath makes the path of a checkout that cannot exist yet, on any Manager: the time, for people, and 80 random
-// bits. A Manager whose checkout fails removes the folder of the path that was asked for, even when that folder is an
-// older checkout; so no path is ever asked for twice.
+// uniquePath makes the path of a checkout that cannot exist yet, on any Manager: the time, for people, and 80
+// random bits. A Manager whose checkout fails removes the folder of the path that was asked for, even when
+// that folder is an older checkout; so no path is ever asked for twice.
 func uniquePath(requested string, now time.Time) string {
 	return requested + now.UTC().Format("-20060102T150405-") + strings.ToLower(rand.Text()[:16])
 }

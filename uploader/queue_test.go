@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-func newJob(t testing.TB, sha string, size int64) *job {
+func newJob(t testing.TB, sha string, size int64) *upload {
 	k, err := parseKey(sha, size)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &job{blob: Blob{SHA256: sha, Size: size}, key: k}
+	return &upload{blob: Blob{SHA256: sha, Size: size}, key: k}
 }
 
 const anyRoom = 1 << 40
@@ -84,11 +84,11 @@ func TestQueueLargeGoesBySize(t *testing.T) {
 	putOff := newJob(t, fmt.Sprintf("ff%062x", 1), 1000)
 	putOff.deferrals = 1
 	q.delay(putOff, time.Unix(100, 0))
-	q.ripen(time.Unix(99, 0))
+	q.promoteDue(time.Unix(99, 0))
 	if q.waiting != 5 {
 		t.Error("an upload became ripe too early")
 	}
-	q.ripen(time.Unix(100, 0))
+	q.promoteDue(time.Unix(100, 0))
 	var got []int64
 	for j := q.popLarge(); j != nil; j = q.popLarge() {
 		got = append(got, j.blob.Size)
@@ -116,7 +116,7 @@ func TestQueueWaitsForRoom(t *testing.T) {
 func TestQueueIsFair(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	q := queue{largeFile: 1 << 20}
-	pushed := make(map[*job]int)
+	pushed := make(map[*upload]int)
 	n, worst := 0, 0
 	push := func() {
 		j := newJob(t, fmt.Sprintf("%016x%048x", random.Uint64(), 0), 1)
@@ -127,7 +127,7 @@ func TestQueueIsFair(t *testing.T) {
 	for range 4000 {
 		push()
 	}
-	var running []*job
+	var running []*upload
 	for range 50_000 {
 		for len(running) < 64 {
 			j := q.popSmall(anyRoom)

@@ -20,8 +20,8 @@ const (
 	refused verdict = iota
 	// again: the Manager answered, with an error that passes. Config.Attempts bounds these.
 	again
-	// away: no Manager answered, so that this says nothing about the request. Config.Patience bounds these, and
-	// Config.Attempts those during which other requests succeeded.
+	// away: no Manager answered, so that this says nothing about the request. Config.Patience bounds these,
+	// and Config.Attempts those during which other requests succeeded.
 	away
 	// changed: the content is not what was announced.
 	changed
@@ -64,23 +64,24 @@ func judge(err error) verdict {
 	return refused
 }
 
-// overloaded recognises an answer that asks for less.
+// overloaded reports whether err is an answer that asks for fewer requests.
 func overloaded(err error) bool {
 	var reply *flamenco.Error
 	return errors.As(err, &reply) &&
 		(reply.Status == http.StatusTooManyRequests || reply.Status == http.StatusServiceUnavailable)
 }
 
-// newWaits are growing, jittered waits: half to one and a half of 100 ms, 200 ms, 400 ms, … 5 s. Jitter keeps many
-// requests that failed together from coming back together. 5 s is how late a Manager's return may be noticed.
+// newWaits returns growing, jittered waits: half to one and a half of 100 ms, 200 ms, 400 ms, … 5 s. Jitter
+// keeps many requests that failed together from coming back together. 5 s is how late a Manager's return may
+// be noticed.
 func newWaits() backoff.ExponentialBackOff {
 	return backoff.ExponentialBackOff{
 		InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Second,
 	}
 }
 
-// newDeferWaits are the waits of an upload that was put off: as long as somebody else may need to send it. For a small
-// file that is 100 ms, 200 ms, … 1.6 s, 3 seconds in all; for a large one ten times that.
+// newDeferWaits returns the waits of an upload that was put off: as long as somebody else may need to send
+// it. For a small file that is 100 ms, 200 ms, … 1.6 s, 3 seconds in all; for a large one ten times that.
 func newDeferWaits(large bool) backoff.ExponentialBackOff {
 	waits := newWaits()
 	if large {
@@ -89,7 +90,7 @@ func newDeferWaits(large bool) backoff.ExponentialBackOff {
 	return waits
 }
 
-// nth is the wait after so many failures, 1 for the first.
+// nth returns the wait after so many failures, 1 for the first.
 func nth(waits backoff.ExponentialBackOff, failures int) time.Duration {
 	waits.Reset()
 	for range min(failures, 16) - 1 {
@@ -102,8 +103,8 @@ func nth(waits backoff.ExponentialBackOff, failures int) time.Duration {
 // expired refuses all of them, and there is no use in asking a million times.
 const refusals = 32
 
-// gate holds all requests of one kind back while the Manager is away or in trouble. While it fails, one request at a time
-// goes through, with growing waits between them; the first success opens the gate again.
+// gate holds all requests of one kind back while the Manager is away or in trouble. While it fails, one
+// request at a time goes through, with growing waits between them; the first success opens the gate again.
 //
 // All methods are called under the uploader's lock.
 type gate struct {
@@ -113,17 +114,18 @@ type gate struct {
 	failures int       // since the last success
 	failing  time.Time // when they closed the gate; zero: it is open
 	probing  bool      // the one request is on its way
+	reported bool      // the observer knows that the Manager is waited for
 	refusals int       // in a row
 }
 
 func newGate() gate { return gate{waits: newWaits()} }
 
-// open says whether a request may start.
+// open reports whether a request may start.
 func (g *gate) open(now time.Time) bool {
 	return !now.Before(g.until) && (g.failing.IsZero() || !g.probing)
 }
 
-// begin marks the start of a request, and says whether it is the one that is let through while the gate is closed.
+// begin marks the start of a request, and reports whether it is the one that passes while the gate is closed.
 func (g *gate) begin() (probe bool) {
 	probe = !g.failing.IsZero()
 	g.probing = g.probing || probe
@@ -132,13 +134,13 @@ func (g *gate) begin() (probe bool) {
 
 // succeeded ends a request that the Manager was able to answer.
 func (g *gate) succeeded() {
-	g.failures, g.failing, g.refusals = 0, time.Time{}, 0
+	g.failures, g.failing, g.refusals, g.reported = 0, time.Time{}, 0, false
 	g.waits.Reset()
 }
 
-// failed ends a request, begun then, that found the Manager away or in trouble. It closes the gate, and says so, when it
-// is one of several in a row, the more the more others are on their way, or when there are no others. A wait that the
-// other side asked for is kept in any case.
+// failed ends a request, begun then, that found the Manager away or in trouble. It closes the gate, and
+// reports that, when the request is one of several in a row (more if many others are on their way), or when
+// there are no others. A wait that the other side asked for is kept in any case.
 func (g *gate) failed(err error, others int, began, now time.Time) (closed bool) {
 	if asked := now.Add(min(flamenco.RetryAfter(err), time.Minute)); asked.After(g.until) && asked.After(now) {
 		g.until = asked
@@ -159,22 +161,32 @@ func (g *gate) failed(err error, others int, began, now time.Time) (closed bool)
 	return true
 }
 
-// inARow is how many failures, without a success in between, mean that it is the Manager and not the single request; more
-// when more than four times as many are on their way.
+// waitingAfter is how long something is tried again before the observer hears of it.
+const waitingAfter = 5 * time.Second
+
+// inARow is how many failures, without a success in between, mean that it is the Manager and not the single
+// request; more when more than four times as many are on their way.
 const inARow = 3
 
-// troubled tells the gate of a request that failed, and gives the run up when that has gone on for too long. It is called
-// under the lock.
+// troubled reports a failed request to the gate, and gives the run up when failures have gone on for too
+// long. It is called under the lock.
 func (u *Uploader) troubled(g *gate, err error, others int, began, now time.Time) (closed bool) {
 	closed = g.failed(err, others, began, now)
+	if since := g.failing; !g.reported && (closed && now.Sub(since) >= waitingAfter || g.until.Sub(now) >= waitingAfter) {
+		if since.IsZero() {
+			since = began
+		}
+		g.reported = true
+		u.tell(Event{Kind: Waiting, Since: since, Err: err})
+	}
 	if closed && now.Sub(g.failing) >= u.config.Patience {
 		u.giveUp(u.gaveUp(err, now.Sub(g.failing)))
 	}
 	return closed
 }
 
-// refusedOnce tells the gate of a request that was refused for good, and gives the run up when all of them are. It is
-// called under the lock.
+// refusedOnce reports to the gate a request that was refused for good, and gives the run up when all of them
+// are. It is called under the lock.
 func (u *Uploader) refusedOnce(g *gate, err error) {
 	g.refusals++
 	if g.refusals >= refusals {
@@ -186,6 +198,6 @@ func (u *Uploader) gaveUp(err error, failing time.Duration) error {
 	s := u.stats
 	return &GaveUpError{
 		Done: s.Stored + s.Uploaded, DoneBytes: s.StoredBytes + s.UploadedBytes,
-		Left: int64(u.jobs), LeftBytes: s.LeftBytes, Failing: failing, Err: err,
+		Left: int64(u.unfinished), LeftBytes: s.LeftBytes, Failing: failing, Err: err,
 	}
 }

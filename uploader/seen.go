@@ -9,17 +9,18 @@ import (
 	"time"
 )
 
-// Seen are blobs that a Manager was seen to have, and when: what one run learns so that the next need not ask, see
-// Config.Seen. It is kept as it is: for each blob the first 8 bytes of its SHA-256 and the seconds since 1970, both
-// big-endian, in rising order. Anything else finds some blobs wrongly or not at all, which costs a request and no more.
+// Seen are blobs that a Manager was seen to have, and when: what one run learns so that the next need not
+// ask, see Config.Seen. It is kept as it is: for each blob the first 8 bytes of its SHA-256 and the seconds
+// since 1970, both big-endian, in rising order. Anything else finds some blobs wrongly or not at all, which
+// costs a request and no more.
 type Seen []byte
 
 const (
 	seenDigest = 8
 	seenEntry  = seenDigest + 4
 
-	// seenFor is how long that is believed. The Manager removes nothing that was asked about in the last 31 days; half a
-	// day reaches from what was sent in the background while people worked to the night.
+	// seenFor is how long that is believed. The Manager removes nothing that was asked about in the last 31
+	// days; half a day reaches from what was sent in the background while people worked to the night.
 	seenFor = 12 * time.Hour
 )
 
@@ -27,7 +28,7 @@ func (s Seen) len() int             { return len(s) / seenEntry }
 func (s Seen) digest(i int) []byte  { return s[i*seenEntry:][:seenDigest] }
 func (s Seen) seconds(i int) uint32 { return binary.BigEndian.Uint32(s[i*seenEntry+seenDigest:]) }
 
-// recent tells whether a blob was seen lately. A clock that was set back makes none recent.
+// recent reports whether a blob was seen lately. A clock that was set back makes none recent.
 func (s Seen) recent(k key, now time.Time) bool {
 	i, found := sort.Find(s.len(), func(i int) int { return bytes.Compare(k.sha[:seenDigest], s.digest(i)) })
 	return found && believed(s.seconds(i), now)
@@ -38,8 +39,8 @@ func believed(seconds uint32, now time.Time) bool {
 	return 0 <= age && age <= int64(seenFor/time.Second)
 }
 
-// Seen returns what this run has seen the Manager to have, together with what earlier has of other blobs that is not too
-// old yet. It returns nil when there is nothing new. now is the time of the call.
+// Seen returns what this run has seen the Manager to have, together with what earlier has of other blobs that
+// is not too old yet. It returns nil when there is nothing new. now is the time of the call.
 func (u *Uploader) Seen(earlier Seen, now time.Time) Seen {
 	type entry struct {
 		digest  [seenDigest]byte
@@ -48,7 +49,7 @@ func (u *Uploader) Seen(earlier Seen, now time.Time) Seen {
 	var all []entry
 	u.mu.Lock()
 	for k, r := range u.known {
-		if r.job == nil && !r.assumed && (r.seen > 0 || !u.doubted && !u.config.CheckOnly) {
+		if r.upload == nil && !r.assumed && (r.seen > 0 || !u.doubted && !u.config.CheckOnly) {
 			all = append(all, entry{[seenDigest]byte(k.sha[:seenDigest]), uint32(now.Unix())})
 		}
 	}
@@ -94,7 +95,7 @@ func (u *Uploader) tellAssumed() {
 	u.assumed = tally{}
 }
 
-// assumeNothing is for when an assumption may have been wrong. It is called under the lock.
+// assumeNothing forgets all assumptions, one of which may have been wrong. It is called under the lock.
 func (u *Uploader) assumeNothing() {
 	if u.config.Seen == nil {
 		return

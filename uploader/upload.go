@@ -13,16 +13,16 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-func (u *Uploader) isLarge(j *job) bool { return u.queue.isLarge(j) }
+func (u *Uploader) isLarge(up *upload) bool { return u.queue.isLarge(up) }
 
-// nextUpload takes the job that should be sent now; nil for none. It is called under the lock.
-func (u *Uploader) nextUpload(now time.Time) *job {
+// nextUpload takes the upload to send now from the queue, nil if there is none. It is called under the lock.
+func (u *Uploader) nextUpload(now time.Time) *upload {
 	if u.queue.waiting == 0 || !u.uploadGate.open(now) || u.ctx.Err() != nil {
 		return nil
 	}
 	if large := len(u.inFlight) - u.small; large < u.pace.large() {
-		if j := u.queue.popLarge(); j != nil {
-			return j
+		if up := u.queue.popLarge(); up != nil {
+			return up
 		}
 	}
 	if u.small < u.pace.limit {
@@ -36,38 +36,39 @@ func (u *Uploader) nextUpload(now time.Time) *job {
 }
 
 // startUpload is called under the lock.
-func (u *Uploader) startUpload(j *job) (probe bool) {
-	u.inFlight[j] = struct{}{}
-	if !u.isLarge(j) {
+func (u *Uploader) startUpload(up *upload) (probe bool) {
+	u.inFlight[up] = struct{}{}
+	if !u.isLarge(up) {
 		u.small++
-		u.bytes += j.blob.Size
+		u.bytes += up.blob.Size
 	}
 	return u.uploadGate.begin()
 }
 
-// uploads sends a job, and then others while there are any: a goroutine that lives on has grown its stack already.
-func (u *Uploader) uploads(j *job, probe bool) {
-	for j != nil {
-		j, probe = u.upload(j, probe)
+// uploads sends up, and then others while there are any: a goroutine that lives on has grown its stack
+// already.
+func (u *Uploader) uploads(up *upload, probe bool) {
+	for up != nil {
+		up, probe = u.upload(up, probe)
 	}
 }
 
-// upload makes one attempt to send a job. It returns the next one to send, which it has started.
-func (u *Uploader) upload(j *job, probe bool) (next *job, nextProbe bool) {
+// upload makes one attempt to send an upload. It returns the next one to send, which it has started.
+func (u *Uploader) upload(up *upload, probe bool) (next *upload, nextProbe bool) {
 	began := time.Now()
-	canDefer := j.deferrals < u.config.Deferrals
+	canDefer := up.deferrals < u.config.Deferrals
 	outcome, err := u.shaman.ShamanUpload(u.ctx, flamenco.Upload{
-		SHA256: j.blob.SHA256, Size: j.blob.Size, Name: j.blob.Name,
-		Body:     func() (io.ReadCloser, error) { return u.open(j) },
+		SHA256: up.blob.SHA256, Size: up.blob.Size, Name: up.blob.Name,
+		Body:     func() (io.ReadCloser, error) { return u.open(up) },
 		Paced:    u.limiter != nil,
 		CanDefer: canDefer,
-		Expect:   u.isLarge(j) || j.uploading,
+		Expect:   u.isLarge(up) || up.uploading,
 	})
-	opened := j.sent.opened()
-	j.sent.end()
-	if opened && j.blob.Verify != nil && u.ctx.Err() == nil {
+	opened := up.sent.opened()
+	up.sent.end()
+	if opened && up.blob.Verify != nil && u.ctx.Err() == nil {
 		// Also after a success: the Manager then has what was hashed, but that is no longer what is on disk.
-		if changed := j.blob.Verify(); changed != nil {
+		if changed := up.blob.Verify(); changed != nil {
 			err = fmt.Errorf("%w: %w", ErrChanged, changed)
 		}
 	}
@@ -75,24 +76,23 @@ func (u *Uploader) upload(j *job, probe bool) (next *job, nextProbe bool) {
 
 	u.mu.Lock()
 	defer u.unlock()
-	inFlight := u.small
-	u.endUpload(j, probe)
+	u.endUpload(up, probe)
 	switch {
 	case err != nil:
-		u.uploadFailed(j, err, began, now)
+		u.uploadFailed(up, err, began, now)
 	case outcome == flamenco.Deferred:
 		u.uploadGate.succeeded()
-		u.deferred(j, canDefer, now)
+		u.deferred(up, canDefer, now)
 	case outcome == flamenco.AlreadyStored:
 		u.uploadGate.succeeded()
-		u.claimed(j)
+		u.reported208(up)
 	default:
 		u.uploadGate.succeeded()
-		if !u.isLarge(j) {
+		if !u.isLarge(up) {
 			u.pace.roundTrip(now.Sub(began), now)
-			u.pace.answered(j.blob.Size, inFlight, now)
+			u.pace.answered()
 		}
-		u.finish(j, true, now)
+		u.finish(up, true, now)
 	}
 	if next = u.nextUpload(now); next != nil {
 		nextProbe = u.startUpload(next)
@@ -104,12 +104,12 @@ func (u *Uploader) upload(j *job, probe bool) (next *job, nextProbe bool) {
 }
 
 // endUpload undoes startUpload.
-func (u *Uploader) endUpload(j *job, probe bool) {
-	delete(u.inFlight, j)
-	u.queue.release(j)
-	if !u.isLarge(j) {
+func (u *Uploader) endUpload(up *upload, probe bool) {
+	delete(u.inFlight, up)
+	u.queue.release(up)
+	if !u.isLarge(up) {
 		u.small--
-		u.bytes -= j.blob.Size
+		u.bytes -= up.blob.Size
 	}
 	if probe {
 		u.uploadGate.probing = false
@@ -117,169 +117,176 @@ func (u *Uploader) endUpload(j *job, probe bool) {
 	u.stats.Uploads++
 }
 
-// open opens the source of a job for one attempt.
-func (u *Uploader) open(j *job) (io.ReadCloser, error) {
-	if j.blob.Open == nil {
+// open opens the source of an upload for one attempt.
+func (u *Uploader) open(up *upload) (io.ReadCloser, error) {
+	if up.blob.Open == nil {
 		return nil, errors.New("uploader: the blob has no Open")
 	}
-	source, err := j.blob.Open()
+	source, err := up.blob.Open()
 	if err != nil {
 		return nil, err
 	}
 	if file, ok := source.(*os.File); ok && u.limiter == nil {
-		j.sent.file.Store(file)
+		up.sent.file.Store(file)
 		return file, nil // as it is, so that the kernel copies it
 	}
 	b := &body{ctx: u.ctx, limiter: u.limiter, source: source}
-	j.sent.body.Store(b)
+	up.sent.body.Store(b)
 	return b, nil
 }
 
-// finish ends a job that the Manager has now, from us or from somebody else. It is called under the lock.
-func (u *Uploader) finish(j *job, ours bool, now time.Time) {
-	e := Event{Kind: Stored, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name}
+// finish ends an upload that the Manager has now, from us or from somebody else. It is called under the lock.
+func (u *Uploader) finish(up *upload, ours bool, now time.Time) {
+	e := Event{Kind: Stored, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name}
 	if ours {
 		e.Kind = Uploaded
 		u.stats.Uploaded++
-		u.stats.UploadedBytes += j.blob.Size
-		r := u.known[j.key]
+		u.stats.UploadedBytes += up.blob.Size
+		r := u.known[up.key]
 		r.seen = u.seconds(now)
-		u.known[j.key] = r
-		rest := j.blob.Size - j.moved
+		u.known[up.key] = r
+		rest := up.blob.Size - up.moved
 		u.pace.sent(rest, u.bytes, len(u.inFlight)-u.small, now)
-		u.moved(j, rest)
+		u.moved(up, rest)
 	} else {
 		u.stats.Stored++
-		u.stats.StoredBytes += j.blob.Size
-		u.markStored(j.key)
+		u.stats.StoredBytes += up.blob.Size
+		u.markStored(up.key)
 	}
 	u.tell(e)
-	u.end(j, nil)
+	u.end(up, nil)
 }
 
-// claimed has the Manager asked once more about a job of which it says that it has it already: it says so to all who
-// upload a file when one of them ends, and that one may have failed. It is called under the lock.
-func (u *Uploader) claimed(j *job) {
-	u.moved(j, -j.moved)
-	j.claimed = true
-	u.askAbout(j)
+// reported208 asks the Manager once more about a blob of which it said that it has it already: it says so to
+// all who upload a file when one of them ends, and that one may have failed. It is called under the lock.
+func (u *Uploader) reported208(up *upload) {
+	u.moved(up, -up.moved)
+	up.claimed = true
+	u.askAbout(up)
 }
 
-// claimedFalsely is the answer that it does not have it. After an attempt of ours that got no answer, it was about
-// that one. It is called under the lock.
-func (u *Uploader) claimedFalsely(j *job, now time.Time) {
-	j.claimed, j.unclear = false, false
-	u.again(j, errors.New("the Manager answers to each upload that it has the file, and then that it does not"), true, now)
+// stale208 handles the answer that the Manager does not have it after all. It is called under the lock.
+func (u *Uploader) stale208(up *upload, now time.Time) {
+	up.claimed, up.unclear = false, false
+	u.again(up, errors.New("the Manager answers to each upload that it has the file, and then that it does not"), true, now)
 }
 
-// again has a job tried again, unless this counts against its attempts and was the last of them. It is called under
-// the lock.
-func (u *Uploader) again(j *job, err error, counts bool, now time.Time) {
+// again has an upload tried again, unless this counts against its attempts and was the last of them. It is
+// called under the lock.
+func (u *Uploader) again(up *upload, err error, counts bool, now time.Time) {
 	if counts {
-		j.attempts++
-		if j.attempts >= u.config.Attempts {
-			u.end(j, err)
+		up.attempts++
+		if up.attempts >= u.config.Attempts {
+			u.end(up, err)
 			return
 		}
 	}
 	u.stats.Retried++
-	u.delay(j, now.Add(nth(newWaits(), max(j.attempts, 1))))
-	u.tell(Event{Kind: Retried, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name, Err: err})
+	u.delay(up, now.Add(nth(newWaits(), max(up.attempts, 1))), err, now)
+	u.tell(Event{Kind: Retried, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name, Err: err})
 }
 
-// delay puts a job to the back of the queue at its due time. It is called under the lock.
-func (u *Uploader) delay(j *job, due time.Time) {
-	u.queue.delay(j, due)
+// delay puts an upload to the back of the queue at its due time, because of err. It is called under the lock.
+func (u *Uploader) delay(up *upload, due time.Time, err error, now time.Time) {
+	if up.failing.IsZero() {
+		up.failing = now
+	}
+	if !up.waiting && due.Sub(up.failing) >= waitingAfter {
+		up.waiting = true
+		u.tell(Event{Kind: Waiting, Name: up.blob.Name, Since: up.failing, Err: err})
+	}
+	u.queue.delay(up, due)
 	u.look() // to wake up then
 }
 
-// deferred puts a job off because somebody else is sending the same. It is called under the lock.
-func (u *Uploader) deferred(j *job, asked bool, now time.Time) {
-	u.moved(j, -j.moved)
-	j.uploading = true
+// deferred puts an upload off because somebody else is sending the same. It is called under the lock.
+func (u *Uploader) deferred(up *upload, asked bool, now time.Time) {
+	u.moved(up, -up.moved)
+	up.uploading = true
+	putOff := errors.New("the upload is put off again and again (425)")
 	if !asked { // the Manager was not given this choice, so that this was somebody else
-		u.again(j, errors.New("the upload is put off again and again (425)"), true, now)
+		u.again(up, putOff, true, now)
 		return
 	}
-	j.deferrals++
+	up.deferrals++
 	u.stats.Deferred++
-	u.delay(j, now.Add(nth(newDeferWaits(u.isLarge(j)), j.deferrals)))
-	u.tell(Event{Kind: Deferred, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name})
+	u.delay(up, now.Add(nth(newDeferWaits(u.isLarge(up)), up.deferrals)), putOff, now)
+	u.tell(Event{Kind: Deferred, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name})
 }
 
-// uploadFailed has a job tried again, or ends it. It is called under the lock.
-func (u *Uploader) uploadFailed(j *job, err error, began, now time.Time) {
-	u.moved(j, -j.moved)
+// uploadFailed has an upload tried again, or ends it. It is called under the lock.
+func (u *Uploader) uploadFailed(up *upload, err error, began, now time.Time) {
+	u.moved(up, -up.moved)
 	switch what := judge(err); {
 	case u.ctx.Err() != nil, what == local:
 		// The run is over, or it is the file's fault and not the Manager's.
-		u.end(j, err)
+		u.end(up, err)
 	case what == changed:
 		if !errors.Is(err, ErrChanged) {
 			err = fmt.Errorf("%w: %w", ErrChanged, err)
 		}
-		u.end(j, err)
+		u.end(up, err)
 	case what == refused:
 		u.refusedOnce(&u.uploadGate, err)
-		u.end(j, err)
+		u.end(up, err)
 	default:
 		closed := u.troubled(&u.uploadGate, err, len(u.inFlight), began, now)
 		if closed || overloaded(err) {
 			u.pace.failed(began, now)
 		}
-		j.unclear = j.unclear || what == away
+		up.unclear = up.unclear || what == away
 		if hidesAnswer(err) {
-			j.hidden = &hidden{err: err, counts: !closed}
-			u.askAbout(j)
+			up.hidden = &hidden{err: err, counts: !closed}
+			u.askAbout(up)
 			return
 		}
-		u.again(j, err, what == again || !closed, now)
+		u.again(up, err, what == again || !closed, now)
 	}
 }
 
 // hidden is what a proxy answered to an upload, perhaps in place of the Manager's answer.
 type hidden struct {
 	err    error
-	counts bool // against the job's attempts
+	counts bool // against the upload's attempts
 }
 
-// hidesAnswer recognises a proxy that did not get an answer from the Manager. One that reads requests to their end before
-// it passes them on loses what the Manager says while it still sends: that it has the file, or that somebody else is
-// sending it. To send it again would end in the same way, so the Manager is asked first.
+// hidesAnswer reports whether err is a 502 or 504 of a buffering proxy. Such a proxy can swallow an early 208
+// or 425, so the Manager is asked before the file is sent again.
 func hidesAnswer(err error) bool {
 	var reply *flamenco.Error
 	return errors.As(err, &reply) && !reply.FromManager && (reply.Status == http.StatusBadGateway || reply.Status == http.StatusGatewayTimeout)
 }
 
-// revealed is the Manager's word on a job whose answer was hidden: it lacks the blob. It is called under the lock.
-func (u *Uploader) revealed(j *job, status api.ShamanFileStatus, now time.Time) {
-	lost := j.hidden
-	j.hidden = nil
-	if status == api.ShamanFileStatusUploading && j.deferrals < u.config.Deferrals {
-		u.deferred(j, true, now)
+// afterProxyError handles the Manager's answer that it lacks the blob of an upload whose answer a proxy
+// swallowed. It is called under the lock.
+func (u *Uploader) afterProxyError(up *upload, status api.ShamanFileStatus, now time.Time) {
+	lost := up.hidden
+	up.hidden = nil
+	if status == api.ShamanFileStatusUploading && up.deferrals < u.config.Deferrals {
+		u.deferred(up, true, now)
 		return
 	}
-	u.again(j, lost.err, lost.counts, now)
+	u.again(up, lost.err, lost.counts, now)
 }
 
-// moved tells the observer that more, or less, of a job has gone out.
-func (u *Uploader) moved(j *job, bytes int64) {
+// moved reports to the observer that more, or less, of an upload has gone out.
+func (u *Uploader) moved(up *upload, bytes int64) {
 	if bytes != 0 {
-		j.moved += bytes
+		up.moved += bytes
 		u.tell(Event{Kind: Moved, Bytes: bytes})
 	}
 }
 
-// measure asks the large uploads how far they have come. It is called under the lock.
+// measure reports how far the large uploads have come. It is called under the lock.
 func (u *Uploader) measure(now time.Time) {
 	if len(u.inFlight) == u.small {
 		return
 	}
 	var moved int64
-	for j := range u.inFlight {
-		if more := min(j.sent.bytes(), j.blob.Size) - j.moved; u.isLarge(j) && more > 0 {
+	for up := range u.inFlight {
+		if more := min(up.sent.bytes(), up.blob.Size) - up.moved; u.isLarge(up) && more > 0 {
 			moved += more
-			u.moved(j, more)
+			u.moved(up, more)
 		}
 	}
 	u.pace.sent(moved, u.bytes, len(u.inFlight)-u.small, now)

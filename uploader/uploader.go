@@ -21,8 +21,8 @@ type Shaman interface {
 	ShamanCheckout(context.Context, api.ShamanCheckout) (path string, err error)
 }
 
-// Uploader brings blobs to a Manager, each one once for the whole run, and makes checkouts of them. Its methods can be
-// called from any goroutine.
+// Uploader sends blobs to a Manager, each one once for the whole run, and makes checkouts of them. Its
+// methods can be called from any goroutine.
 type Uploader struct {
 	shaman  Shaman
 	config  Config
@@ -34,13 +34,13 @@ type Uploader struct {
 	group  *errgroup.Group
 
 	wake      chan struct{} // holds one token when run has something new to look at
-	backlog   chan struct{} // one token for each job
+	backlog   chan struct{} // one token for each upload
 	checkouts chan struct{} // one token for each checkout
 
 	mu    sync.Mutex
 	known map[key]record // everything given to Ensure, but for what failed
 
-	unchecked []*job    // wait for a requirements request
+	unchecked []*upload // wait for a requirements request
 	oldest    time.Time // when the first of them came
 	flush     bool      // do not wait for more of them
 	batch     int       // the most in one request; smaller than configured if a proxy limits bodies
@@ -48,26 +48,26 @@ type Uploader struct {
 	checkGate gate
 
 	queue      queue // wait for an upload
-	inFlight   map[*job]struct{}
+	inFlight   map[*upload]struct{}
 	small      int   // of these
 	bytes      int64 // of the small ones
 	uploadGate gate
 	pace       pace
 
-	jobs   int // between Ensure and their end
-	closed bool
-	idle   chan struct{} // closed when jobs gets to 0; nil when nobody waits
-	stats  Stats
+	unfinished int // uploads between Ensure and their end
+	closed     bool
+	idle       chan struct{} // closed when unfinished gets to 0; nil when nobody waits
+	stats      Stats
 
 	assumed tally   // of what was taken for stored, until it is told
 	doubted bool    // a checkout failed: what was uploaded may be gone
 	there   Pending // of every blob that the Manager has
 
-	news  []Event  // to tell when the lock is given back
+	news  []Event  // for the observer, when the lock is released
 	freed []func() // to call then
 }
 
-// unlock gives the lock back, and then tells those outside what happened while it was held.
+// unlock releases the lock, and then calls Observer and Release for what happened while it was held.
 func (u *Uploader) unlock() {
 	news, freed := u.news, u.freed
 	u.news, u.freed = nil, nil
@@ -97,7 +97,7 @@ func New(ctx context.Context, shaman Shaman, config Config) (*Uploader, error) {
 	u := &Uploader{
 		shaman: shaman, config: config, limiter: newLimiter(config.LimitUpload), began: time.Now(),
 		wake: make(chan struct{}, 1), backlog: make(chan struct{}, config.Backlog), checkouts: make(chan struct{}, config.Checkouts),
-		known: make(map[key]record), batch: config.CheckBatch, inFlight: make(map[*job]struct{}),
+		known: make(map[key]record), batch: config.CheckBatch, inFlight: make(map[*upload]struct{}),
 		queue: queue{largeFile: config.LargeFile, first: byte(rand.Uint32())}, pace: newPace(config), checkGate: newGate(), uploadGate: newGate(),
 	}
 	ctx, u.giveUp = context.WithCancelCause(ctx)
@@ -106,12 +106,13 @@ func New(ctx context.Context, shaman Shaman, config Config) (*Uploader, error) {
 	return u, nil
 }
 
-// run is the whole worker pool: whenever something new has come, something has ended, or a wait is over, it starts the
-// checks and uploads that can be started, each as a member of the group. An upload that has ended goes on with the next
-// one that can be started, as long as there is one.
+// run is the whole worker pool: whenever something new has come, something has ended, or a wait is over, it
+// starts the checks and uploads that can be started, each as a member of the group. An upload that has ended
+// goes on with the next one that can be started, as long as there is one.
 //
-// The order of ending: nothing more comes → the last, partial batch is checked → what is missing is uploaded → what was
-// put off is uploaded → checkouts, which wait for these of their own files → Close finds no job left, and run returns.
+// The order of ending: nothing more comes → the last, partial batch is checked → what is missing is uploaded
+// → what was put off is uploaded → checkouts, which wait for these of their own files → Close finds no upload
+// left, and run returns.
 func (u *Uploader) run() error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -122,14 +123,14 @@ func (u *Uploader) run() error {
 			probe := u.startCheck()
 			u.group.Go(func() error { u.check(batch, probe); return nil })
 		}
-		u.queue.ripen(now)
-		for j := u.nextUpload(now); j != nil; j = u.nextUpload(now) {
-			probe := u.startUpload(j)
-			u.group.Go(func() error { u.uploads(j, probe); return nil })
+		u.queue.promoteDue(now)
+		for up := u.nextUpload(now); up != nil; up = u.nextUpload(now) {
+			probe := u.startUpload(up)
+			u.group.Go(func() error { u.uploads(up, probe); return nil })
 		}
 		u.measure(now)
 		wait := u.nextLook(now)
-		over := u.closed && u.jobs == 0
+		over := u.closed && u.unfinished == 0
 		u.unlock()
 		if over {
 			return nil
@@ -165,7 +166,7 @@ func (u *Uploader) nextLook(now time.Time) time.Duration {
 		}
 	}
 	if len(u.unchecked) > 0 {
-		at(u.oldest.Add(linger))
+		at(u.oldest.Add(batchDelay))
 		at(u.checkGate.until)
 	}
 	if len(u.queue.later) > 0 {
@@ -180,9 +181,9 @@ func (u *Uploader) nextLook(now time.Time) time.Duration {
 	return wait
 }
 
-// Ensure sees to it that the Manager has the blob. It returns at once, unless Config.Backlog blobs are under way;
-// Pending.Wait tells the outcome. A blob that was given before, by whatever name, is neither checked nor sent again,
-// unless that failed.
+// Ensure sees to it that the Manager has the blob. It returns at once, unless Config.Backlog blobs are under
+// way; Pending.Wait tells the outcome. A blob that was given before, by whatever name, is neither checked nor
+// sent again, unless that failed.
 func (u *Uploader) Ensure(ctx context.Context, b Blob) *Pending {
 	k, err := parseKey(b.SHA256, b.Size)
 	if err != nil {
@@ -197,7 +198,7 @@ func (u *Uploader) Ensure(ctx context.Context, b Blob) *Pending {
 		b.release()
 		return &Pending{err: err}
 	}
-	p, added := u.add(&job{blob: b, key: k, pending: &Pending{u: u}})
+	p, added := u.add(&upload{blob: b, key: k, pending: &Pending{u: u}})
 	if !added {
 		<-u.backlog
 		b.release()
@@ -205,11 +206,12 @@ func (u *Uploader) Ensure(ctx context.Context, b Blob) *Pending {
 	return p
 }
 
-// Flush has the Manager asked about everything that was given to Ensure, without waiting for more, and returns when
-// all of it is settled, well or not: each Pending knows. The error is that of the run's end, or of ctx.
+// Flush has the Manager asked about everything that was given to Ensure, without waiting for more, and
+// returns when all of it is settled, well or not: each Pending knows. The error is that of the run's end, or
+// of ctx.
 func (u *Uploader) Flush(ctx context.Context) error {
 	u.mu.Lock()
-	if u.jobs == 0 {
+	if u.unfinished == 0 {
 		u.tellAssumed()
 		u.unlock()
 		return context.Cause(u.ctx)
@@ -228,7 +230,7 @@ func (u *Uploader) Flush(ctx context.Context) error {
 	}
 }
 
-// hurry has the Manager asked at once about whatever is unchecked.
+// hurry makes run ask the Manager at once about whatever is unchecked.
 func (u *Uploader) hurry() {
 	u.mu.Lock()
 	u.flush = len(u.unchecked) > 0
@@ -237,9 +239,9 @@ func (u *Uploader) hurry() {
 	u.look()
 }
 
-// Close waits until everything that was given to Ensure is settled, and ends the uploader. Ensure and Checkout must not be
-// called after it. The error is a [*GaveUpError] or the cause of the end of New's context; that single blobs failed is no
-// error here.
+// Close waits until everything that was given to Ensure is settled, and ends the uploader. Ensure and
+// Checkout must not be called after it. The error is a [*GaveUpError] or the cause of the end of New's
+// context; that single blobs failed is no error here.
 func (u *Uploader) Close() error {
 	u.mu.Lock()
 	u.closed = true
@@ -251,12 +253,12 @@ func (u *Uploader) Close() error {
 	return err
 }
 
-// Stats are the counts up to now.
+// Stats returns the counts up to now.
 func (u *Uploader) Stats() Stats {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	s := u.stats
-	s.Left += int64(u.jobs)
+	s.Left += int64(u.unfinished)
 	s.InFlight = len(u.inFlight)
 	s.Connections = u.pace.limit
 	return s

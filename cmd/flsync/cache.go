@@ -66,7 +66,7 @@ func (a *app) cacheStatsCommand() *cobra.Command {
 			return a.printFields([]field{
 				{"cache", s.Path}, {"size", report.Bytes(s.FileBytes) + ", of it free " + report.Bytes(s.FreeBytes)},
 				{"files", fmt.Sprintf("%d (%s) in %d folders", s.Files, report.Bytes(s.ContentBytes), s.Folders)},
-				{"copies", fmt.Sprint(s.Copies)}, {"facts", fmt.Sprintf("%d (%s)", s.Facts, report.Bytes(s.FactsBytes))},
+				{"facts", fmt.Sprintf("%d (%s)", s.Facts, report.Bytes(s.FactsBytes))},
 				{"damaged", fmt.Sprint(s.Damaged)}, {"oldest", stamp(s.Oldest)}, {"newest", stamp(s.Newest)},
 			})
 		}),

@@ -114,7 +114,7 @@ func (s *session) traceEach(ctx context.Context, paths []string, each func(*deps
 func inOrder[T any](ctx context.Context, s *session, paths []string,
 	do func(*deps.Tracer, context.Context, string) (T, error), each func(T),
 ) error {
-	s.collectLess()
+	s.raiseGOGC()
 	cache, err := s.openCache(hashcache.Config{}, false)
 	if err != nil {
 		return err

@@ -297,12 +297,12 @@ const probeSize = 1<<20 + 1
 func (d *doctor) upload(ctx context.Context) finding {
 	content := bytes.Repeat([]byte("flsync upload probe "+rand.Text()+"\n"), probeSize/20)[:probeSize]
 	digest := sha256.Sum256(content)
-	var body *hesitant
+	var body *slowBody
 	var wait time.Duration
 	probe := flamenco.Upload{
 		SHA256: hex.EncodeToString(digest[:]), Size: probeSize, Name: "flsync upload probe", Expect: true,
 		Body: func() (io.ReadCloser, error) {
-			body = &hesitant{content: bytes.NewReader(content), wait: wait, closed: make(chan struct{})}
+			body = &slowBody{content: bytes.NewReader(content), wait: wait, closed: make(chan struct{})}
 			return body, nil
 		},
 	}
@@ -327,16 +327,16 @@ func (d *doctor) upload(ctx context.Context) finding {
 	return ok("a probe of 1 MiB took %v", took.Round(time.Millisecond))
 }
 
-// hesitant is the body of a probe: after its first KiB it waits for some time, unless it is closed because an answer is
+// slowBody is the body of a probe: after its first KiB it waits for some time, unless it is closed because an answer is
 // there. No more than that may be on its way by then: a proxy that cannot get rid of it tells of an error instead of the answer.
-type hesitant struct {
+type slowBody struct {
 	content *bytes.Reader
 	wait    time.Duration
 	whole   atomic.Bool // all of it was taken
 	closed  chan struct{}
 }
 
-func (h *hesitant) Read(p []byte) (int, error) {
+func (h *slowBody) Read(p []byte) (int, error) {
 	if h.wait > 0 && h.content.Len() < probeSize {
 		timer := time.NewTimer(h.wait)
 		defer timer.Stop()
@@ -353,7 +353,7 @@ func (h *hesitant) Read(p []byte) (int, error) {
 }
 
 // Close is called once.
-func (h *hesitant) Close() error {
+func (h *slowBody) Close() error {
 	close(h.closed)
 	return nil
 }

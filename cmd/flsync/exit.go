@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/submit/manifest"
@@ -29,7 +30,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitOK
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.Is(err, errUsage), errors.Is(err, config.ErrUsage), invalid(err):
+	case errors.Is(err, errUsage), errors.Is(err, config.ErrUsage), errors.Is(err, hashcache.ErrForeign), invalid(err):
 		return exitUsage
 	case errors.Is(err, errOutput):
 		return exitFailed
@@ -46,7 +47,7 @@ func codeName(err error) string {
 	switch {
 	case errors.Is(err, errUsage):
 		return "usage"
-	case errors.Is(err, config.ErrUsage):
+	case errors.Is(err, config.ErrUsage), errors.Is(err, hashcache.ErrForeign):
 		return "configuration"
 	case invalid(err):
 		return "invalid-manifest"

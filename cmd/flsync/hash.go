@@ -30,7 +30,7 @@ func (a *app) hashCommand() *cobra.Command {
 			}
 			s.out.buffer()
 			s.list()
-			cache, err := s.openCache(hashcache.Config{Verify: verify, BLAKE3: hashcache.Always}, false)
+			cache, err := s.openCache(hashcache.Config{Verify: verify, BLAKE3: true}, false)
 			if err != nil {
 				return err
 			}

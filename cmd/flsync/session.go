@@ -180,9 +180,9 @@ func newRunID(now time.Time) string {
 	return fmt.Sprintf("%s-%03x%x", now.UTC().Format(journal.NameTime), min(fraction, 0xfff), random)
 }
 
-// collectLess has garbage collected half as often, where many blend files are read: a batch of 200 shots takes a tenth
+// raiseGOGC has garbage collected half as often, where many blend files are read: a batch of 200 shots takes a tenth
 // less of the processor and 20 MB more memory, one large file a tenth less time. GOGC overrules it.
-func (s *session) collectLess() {
+func (s *session) raiseGOGC() {
 	if s.getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
 	}

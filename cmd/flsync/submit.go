@@ -93,7 +93,7 @@ It is safe to run again: a job that is there already and has not changed is skip
 
 // submit does what the command was told.
 func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) error {
-	s.collectLess()
+	s.raiseGOGC()
 	if f.notify = orElse(f.notify, s.config.Notify); f.notify != "" && !f.dryRun {
 		s.notify = f.notify
 	}

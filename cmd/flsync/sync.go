@@ -53,11 +53,7 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 		return pipeline.Env{}, err
 	}
 
-	digests := hashcache.Config{Verify: t.verify}
-	if m.Local() { // it shares the cores with us, so that whatever we leave out is time won
-		digests.BLAKE3 = hashcache.WhenReadAgain
-	}
-	cache, err := s.openCache(digests, t.dryRun)
+	cache, err := s.openCache(hashcache.Config{Verify: t.verify}, t.dryRun)
 	if err != nil {
 		return pipeline.Env{}, err
 	}

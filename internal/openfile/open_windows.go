@@ -1,8 +1,10 @@
 package openfile
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/windows"
 )
@@ -29,8 +31,7 @@ func open(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fail(path, err)
 	}
-	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
-	handle, err := windows.CreateFile(name, windows.GENERIC_READ, share, nil, windows.OPEN_EXISTING, windows.FILE_ATTRIBUTE_NORMAL, 0)
+	handle, err := createFile(name)
 	if err != nil {
 		return nil, fail(path, err)
 	}
@@ -40,4 +41,22 @@ func open(path string) (*os.File, error) {
 		return nil, fail(path, ErrReplaced)
 	}
 	return f, nil
+}
+
+// lockWait is how long open waits for a file that another program keeps to itself: scanners for viruses, indexers and
+// backups do so for a moment each time a file was written.
+const (
+	lockWait  = 3 * time.Second
+	lockPause = 50 * time.Millisecond
+)
+
+func createFile(name *uint16) (windows.Handle, error) {
+	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
+	for until := time.Now().Add(lockWait); ; time.Sleep(lockPause) {
+		handle, err := windows.CreateFile(name, windows.GENERIC_READ, share, nil, windows.OPEN_EXISTING, windows.FILE_ATTRIBUTE_NORMAL, 0)
+		locked := errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_LOCK_VIOLATION)
+		if !locked || time.Now().After(until) {
+			return handle, err
+		}
+	}
 }

@@ -5,6 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/windows"
 
 	"github.com/flsync/flsync/internal/openfile"
 )
@@ -41,4 +44,26 @@ func TestOpenShares(t *testing.T) {
 	if _, err := openfile.Open(filepath.Dir(path), nil); !errors.Is(err, openfile.ErrNotRegular) {
 		t.Errorf("a folder: got %v, want ErrNotRegular", err)
 	}
+}
+
+// A file that another program keeps to itself for a moment is waited for.
+func TestOpenWaitsForOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tex.exr")
+	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handle, err := windows.CreateFile(name, windows.GENERIC_READ, 0, nil, windows.OPEN_EXISTING, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(200*time.Millisecond, func() { windows.CloseHandle(handle) })
+	f, err := openfile.Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
 }

@@ -95,6 +95,12 @@ func (s *sender) readDigest(ctx context.Context, source string, info fs.FileInfo
 		limit = 0
 	}
 	sum, content, err := s.cache.SumKeep(ctx, source, info, limit)
+	for try := 1; errors.Is(err, hashcache.ErrReplaced) && try < changeTries; try++ {
+		// Many programs save by renaming a new file into place. A link in its place is not followed.
+		if info, err = os.Lstat(source); err == nil {
+			sum, content, err = s.cache.SumKeep(ctx, source, info, limit)
+		}
+	}
 	if err != nil {
 		return sum, nil, err
 	}
@@ -227,8 +233,8 @@ func (s *sender) sendAgain(ctx context.Context, source string, d *digestFuture, 
 
 // unchanged returns [uploader.ErrChanged] if a file is no longer as it was when it was hashed.
 func unchanged(path string, before hashcache.Stamp) error {
-	now, err := os.Stat(path)
-	if err == nil && hashcache.StampOf(now) != before {
+	now, err := hashcache.StampAt(path)
+	if err == nil && now != before {
 		err = uploader.ErrChanged
 	}
 	return err

@@ -1,85 +1,56 @@
 package kv
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+	"slices"
+)
 
-// batch is what is to be written. Its methods accept a nil batch, which is empty.
+// batch is what is to be written. A nil batch is empty.
 type batch struct {
-	tables   map[Table]map[string][]byte // a nil value deletes the key
-	prefixes map[Table]map[string]bool
-	lengths  map[Table]int
-	keys     int
-	bytes    int
+	values map[itemKey][]byte // a nil value deletes the key
+	bytes  int
 }
 
-func newBatch(lengths map[Table]int) *batch {
-	return &batch{
-		tables: make(map[Table]map[string][]byte), prefixes: make(map[Table]map[string]bool), lengths: lengths,
-	}
-}
-
-func (b *batch) put(table Table, key, value []byte) {
-	t := b.tables[table]
-	if t == nil {
-		t = make(map[string][]byte)
-		b.tables[table] = t
-	}
-	old, again := t[string(key)]
-	if again && value != nil && bytes.Equal(old, value) {
-		return
-	}
-	if again {
-		b.bytes -= len(old) + len(key)
-	} else {
-		b.keys++
-	}
-	b.bytes += len(key) + len(value)
-	if value != nil {
-		value = append(make([]byte, 0, len(value)), value...)
-	}
-	t[string(key)] = value
-	if n := b.lengths[table]; n > 0 && len(key) >= n && value != nil {
-		if b.prefixes[table] == nil {
-			b.prefixes[table] = make(map[string]bool)
-		}
-		b.prefixes[table][string(key[:n])] = true
-	}
-}
-
-func (b *batch) get(table Table, key []byte) (value []byte, known bool) {
-	if b == nil {
-		return nil, false
-	}
-	value, known = b.tables[table][string(key)]
-	return value, known
-}
-
-func (b *batch) hasPrefix(table Table, prefix []byte) bool {
-	return b != nil && b.prefixes[table][string(prefix)]
-}
-
-// addOlder adds those items that b has nothing newer for.
-func (b *batch) addOlder(items []item) {
-	for _, it := range items {
-		if _, newer := b.tables[it.table][it.key]; !newer {
-			b.put(it.table, []byte(it.key), it.value)
-		}
-	}
+type itemKey struct {
+	table Table
+	key   string
 }
 
 // item is one change of a batch.
 type item struct {
-	table Table
-	key   string
+	itemKey
 	value []byte
 }
 
-// items lists the changes, table by table, unsorted.
-func (b *batch) items() []item {
-	list := make([]item, 0, b.keys)
-	for table, t := range b.tables {
-		for key, value := range t {
-			list = append(list, item{table, key, value})
-		}
+func newBatch() *batch { return &batch{values: make(map[itemKey][]byte)} }
+
+func (b *batch) put(table Table, key, value []byte) {
+	k := itemKey{table, string(key)}
+	if old, again := b.values[k]; again {
+		b.bytes -= len(key) + len(old)
 	}
+	b.bytes += len(key) + len(value)
+	b.values[k] = bytes.Clone(value)
+}
+
+// get reports with known whether the batch changes the key; a nil value then means that it is deleted.
+func (b *batch) get(table Table, key []byte) (value []byte, known bool) {
+	if b == nil {
+		return nil, false
+	}
+	value, known = b.values[itemKey{table, string(key)}]
+	return value, known
+}
+
+// items lists the changes by table and key.
+func (b *batch) items() []item {
+	list := make([]item, 0, len(b.values))
+	for k, value := range b.values {
+		list = append(list, item{k, value})
+	}
+	slices.SortFunc(list, func(a, b item) int {
+		return cmp.Or(cmp.Compare(a.table, b.table), cmp.Compare(a.key, b.key))
+	})
 	return list
 }

@@ -1,9 +1,12 @@
 package kv
 
 import (
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc64"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,26 +21,26 @@ type Options struct {
 	// Format is the caller's version of keys and values. A file with a higher one is set aside.
 	Format uint32
 	Tables []Table
-	// Prefix gives the tables that HasPrefix may be asked about the length of the prefix.
-	Prefix map[Table]int
-	// Constant names the tables in which the value of a key never changes. What is there is not written again.
-	Constant []Table
 
-	// View is how long one snapshot may serve lookups, and so how long a writer waits. 50 ms: opening one costs 0.1 ms.
+	// View is how long one snapshot may serve lookups, and so how long a writer waits. 50 ms: opening one
+	// costs 0.1 ms.
 	View time.Duration
-	// Wait is how long a lookup waits for another program's batch, and a batch for other programs. 700 ms: several
-	// times what a full batch takes on a disk, and below the second that two runs may keep each other.
+	// Wait is how long a lookup waits for another program's batch, and a batch for other programs. 700 ms:
+	// several times what a full batch takes on a disk, and below the second that two runs may keep each
+	// other.
 	Wait time.Duration
-	// BatchKeys, BatchBytes and BatchAge say when a batch is written: 20,000 keys are 20 ms of work and 5 MB of memory,
-	// 16 MiB bounds large values, and 5 s is what a kill may cost.
+	// BatchKeys, BatchBytes and BatchAge say when a batch is written: 10,000 keys are 20 ms of work and 3 MB
+	// of memory, 16 MiB bounds large values, and 5 s is what a kill may cost. With four batches in memory Put
+	// forgets.
 	BatchKeys  int
 	BatchBytes int
 	BatchAge   time.Duration
 
-	// ReadOnly leaves the disk as it is: what is put serves this DB only, and is forgotten.
+	// ReadOnly leaves the disk as it is: what Put stores serves this DB only, and is forgotten.
 	ReadOnly bool
 
-	// Warn is told, once for each code, about what costs speed but not correctness. It may be called from any goroutine.
+	// Warn hears, once for each code, of what costs speed but not correctness. It is called from any
+	// goroutine.
 	Warn func(code, message string)
 
 	noSync bool // for tests that make thousands of files
@@ -51,52 +54,39 @@ const (
 	WarnUnread  = "cache-unread"  // the file cannot be read
 )
 
-// ErrForeign says that the file is a bbolt database of some other program.
-var ErrForeign = errors.New("this is the database of another program")
-
 // DB is an open store. Its methods may be called from any number of goroutines.
 type DB struct {
 	path string
 	opt  Options
 
-	mu      sync.Mutex
-	ready   *sync.Cond // signalled when opening turns false
-	opening bool       // a goroutine is opening the next view
+	viewing sync.Mutex // held during each lookup, and while the view is opened or closed
 	view    *view
 	noView  time.Time // until then lookups miss instead of waiting
 
+	mu      sync.Mutex
 	pending *batch // collects
 	saving  *batch // is being written; nil when no write runs
 	unsaved bool   // the disk takes no writes: what is put is kept only while it fits in memory
 	warned  map[string]bool
 
+	sound fs.FileInfo // see wasSound
+
 	flushing  sync.Mutex // one writer at a time
-	checked   [2]os.FileInfo
-	chunk     int // keys in one transaction, follows the speed of the disk; only under flushing
 	kick      chan struct{}
 	stop      chan struct{}
 	stopped   chan struct{}
 	closeOnce sync.Once
 }
 
-// Open prepares the store at path and makes its folder. A file that is not there is made with the first batch;
-// one that cannot be read or written costs a warning, not an error. Errors: path is a folder, or ErrForeign.
+// Open prepares the store at path and makes its folder. A file that is not there is made with the first
+// batch; one that cannot be read or written costs a warning, not an error. Errors: path is a folder, or
+// ErrForeign.
 func Open(path string, opt Options) (*DB, error) {
-	if opt.View == 0 {
-		opt.View = 50 * time.Millisecond
-	}
-	if opt.Wait == 0 {
-		opt.Wait = 700 * time.Millisecond
-	}
-	if opt.BatchKeys == 0 {
-		opt.BatchKeys = 20_000
-	}
-	if opt.BatchBytes == 0 {
-		opt.BatchBytes = 16 << 20
-	}
-	if opt.BatchAge == 0 {
-		opt.BatchAge = 5 * time.Second
-	}
+	opt.View = cmp.Or(opt.View, 50*time.Millisecond)
+	opt.Wait = cmp.Or(opt.Wait, 700*time.Millisecond)
+	opt.BatchKeys = cmp.Or(opt.BatchKeys, 10_000)
+	opt.BatchBytes = cmp.Or(opt.BatchBytes, 16<<20)
+	opt.BatchAge = cmp.Or(opt.BatchAge, 5*time.Second)
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -105,22 +95,18 @@ func Open(path string, opt Options) (*DB, error) {
 		return nil, fmt.Errorf("%s: not a file", path)
 	}
 	db := &DB{
-		path: path, opt: opt, pending: newBatch(opt.Prefix), chunk: opt.BatchKeys, warned: make(map[string]bool),
+		path: path, opt: opt, pending: newBatch(), warned: make(map[string]bool),
 		kick: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	db.ready = sync.NewCond(&db.mu)
+	if err := db.read(func(*view) error { return nil }); errors.Is(err, ErrForeign) {
+		db.leaveView()
+		return nil, err
+	}
 	if !opt.ReadOnly {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			db.cannotSave(err)
 		}
 	}
-	v := db.acquire()
-	if v != nil && v.foreign {
-		v.release()
-		db.retire()
-		return nil, fmt.Errorf("%s: %w", path, ErrForeign)
-	}
-	v.release()
 	go db.flusher()
 	return db, nil
 }
@@ -128,48 +114,29 @@ func Open(path string, opt Options) (*DB, error) {
 // Path is the absolute path of the file.
 func (db *DB) Path() string { return db.path }
 
-// Get appends the value of key to dst. It reports false for a key that is not there, whose value is damaged, or that
-// could not be looked up in time.
+// Get appends the value of key to dst, which saves an allocation if it has room for SumSize bytes more than
+// the value. It reports false for a key that is not there, whose value is damaged, or that could not be
+// looked up in time.
 func (db *DB) Get(table Table, key, dst []byte) ([]byte, bool) {
 	if value, known := db.unwritten(table, key); known {
 		return append(dst, value...), value != nil
 	}
-	found := dst
-	err := db.read(func(r *reader) error {
-		stored, ok := r.get(table, key)
-		if !ok {
-			return errMiss
-		}
-		value, ok := open(table, key, stored)
-		if !ok {
-			db.warn(WarnDamaged, fmt.Sprintf("%s: a value does not agree with its checksum and is ignored", db.path))
-			return errMiss
-		}
-		found = append(dst, value...)
-		return nil
+	stored := dst
+	err := db.read(func(v *view) (err error) {
+		stored, err = v.get(table, key, dst)
+		return err
 	})
-	return found, err == nil
-}
-
-// HasPrefix reports whether some key begins with prefix, whose length is that in Options.Prefix.
-func (db *DB) HasPrefix(table Table, prefix []byte) bool {
-	db.mu.Lock()
-	for _, b := range []*batch{db.pending, db.saving} {
-		if b.hasPrefix(table, prefix) {
-			db.mu.Unlock()
-			return true
-		}
+	if err != nil {
+		return dst, false
 	}
-	db.mu.Unlock()
-	return db.read(func(r *reader) error {
-		if !r.hasPrefix(table, prefix) {
-			return errMiss
-		}
-		return nil
-	}) == nil
+	value, ok := open(table, key, stored[len(dst):])
+	if !ok {
+		db.warn(WarnDamaged, fmt.Sprintf("%s: a value does not agree with its checksum and is ignored", db.path))
+	}
+	return stored[:len(dst)+len(value)], ok
 }
 
-// Put stores a value, which must not be empty. The slices are copied.
+// Put stores a value, which must not be empty. It copies the slices.
 func (db *DB) Put(table Table, key, value []byte) { db.put(table, key, value) }
 
 // Delete removes a key.
@@ -177,11 +144,11 @@ func (db *DB) Delete(table Table, key []byte) { db.put(table, key, nil) }
 
 func (db *DB) put(table Table, key, value []byte) {
 	db.mu.Lock()
-	full := db.pending.keys >= 4*db.opt.BatchKeys || db.pending.bytes+len(value) > 4*db.opt.BatchBytes
+	full := len(db.pending.values) >= 4*db.opt.BatchKeys || db.pending.bytes+len(value) > 4*db.opt.BatchBytes
 	if !full {
 		db.pending.put(table, key, value)
 	}
-	enough := db.pending.keys >= db.opt.BatchKeys || db.pending.bytes >= db.opt.BatchBytes
+	enough := len(db.pending.values) >= db.opt.BatchKeys || db.pending.bytes >= db.opt.BatchBytes
 	db.mu.Unlock()
 	if db.opt.ReadOnly {
 		return
@@ -201,7 +168,8 @@ func (db *DB) wake() {
 	}
 }
 
-// unwritten looks a key up in what is not in the file yet. A nil value with known set is a key that was deleted.
+// unwritten looks a key up in the batches that are not in the file yet. A nil value with known set means that
+// the key was deleted.
 func (db *DB) unwritten(table Table, key []byte) (value []byte, known bool) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -211,7 +179,8 @@ func (db *DB) unwritten(table Table, key []byte) (value []byte, known bool) {
 	return value, known
 }
 
-// Close writes what is left and ends. If other programs hold the file it gives up after Options.Wait, with a warning.
+// Close writes what is left and ends. If other programs hold the file it gives up after Options.Wait, with a
+// warning.
 func (db *DB) Close() {
 	db.closeOnce.Do(func() {
 		enough := make(chan struct{})
@@ -221,7 +190,7 @@ func (db *DB) Close() {
 		if left := db.flush(enough); left > 0 {
 			db.warn(WarnUnsaved, fmt.Sprintf("%s: another program held it, so %d entries are not kept; the next run will read those files again", db.path, left))
 		}
-		db.retire()
+		db.leaveView()
 	})
 }
 
@@ -246,22 +215,16 @@ func (db *DB) cannotSave(err error) {
 
 var crcTable = crc64.MakeTable(crc64.ECMA)
 
-const sumSize = 8
-
-// seal appends the checksum that binds a value to its table and key.
-func seal(table Table, key, value []byte) []byte {
-	out := make([]byte, len(value), len(value)+sumSize)
-	copy(out, value)
-	return appendSum(out, table, key, value)
-}
+// SumSize is the length of the checksum that is stored behind each value, in bytes.
+const SumSize = 8
 
 // open returns the value without its checksum, or false if they do not agree.
 func open(table Table, key, stored []byte) ([]byte, bool) {
-	if len(stored) <= sumSize {
+	if len(stored) <= SumSize {
 		return nil, false
 	}
-	value := stored[:len(stored)-sumSize]
-	var want [sumSize]byte
+	value := stored[:len(stored)-SumSize]
+	var want [SumSize]byte
 	return value, string(appendSum(want[:0], table, key, value)) == string(stored[len(value):])
 }
 
@@ -269,5 +232,5 @@ func appendSum(dst []byte, table Table, key, value []byte) []byte {
 	sum := crc64.Update(uint64(len(key)), crcTable, []byte(table))
 	sum = crc64.Update(sum, crcTable, key)
 	sum = crc64.Update(sum, crcTable, value)
-	return append(dst, byte(sum>>56), byte(sum>>48), byte(sum>>40), byte(sum>>32), byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum))
+	return binary.BigEndian.AppendUint64(dst, sum)
 }

@@ -4,44 +4,44 @@ import (
 	"errors"
 	"os"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
-// ErrBusy says that other programs kept the file for too long.
+// ErrBusy says that other programs held the file for longer than Options.Wait.
 var ErrBusy = errors.New("another program holds the cache")
 
-// lockPoll is the pause between two attempts at a lock. An attempt costs some 5 µs, a batch some 20 ms.
+// lockPoll is the pause between two attempts at a lock. An attempt costs some 20 µs, a batch some 20 ms.
 const lockPoll = 2 * time.Millisecond
 
-// lockFile opens the file, makes it if need be, and locks it, shared or exclusive. Closing it releases the lock, and
-// so does the end of the process. Each call opens the file anew, so the lock also holds between goroutines.
-// Returns ErrBusy when wait has passed or done is closed.
-func lockFile(path string, exclusive bool, wait time.Duration, done <-chan struct{}) (*os.File, error) {
-	return lockOpened(path, os.O_RDWR|os.O_CREATE, exclusive, wait, done)
+// enter passes the turnstile, shared or exclusive, within wait and before done is closed, else it returns
+// ErrBusy. Only a writer makes the turnstile's file: where there is none, nobody has written yet. The lock
+// ends with leave or with the process.
+func (db *DB) enter(exclusive bool, wait time.Duration, done <-chan struct{}) (leave func(), err error) {
+	turnstile := flock.New(db.lockPath(), flock.SetFlag(os.O_RDONLY))
+	try := turnstile.TryRLock
+	if exclusive {
+		turnstile = flock.New(db.lockPath(), flock.SetFlag(os.O_RDWR|os.O_CREATE))
+		try = turnstile.TryLock
+	}
+	return func() { _ = turnstile.Close() }, poll(wait, done, try)
 }
 
-// lockOpened is lockFile for a file that is opened with these flags.
-func lockOpened(path string, flags int, exclusive bool, wait time.Duration, done <-chan struct{}) (*os.File, error) {
-	file, err := os.OpenFile(path, flags, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	timeout := time.NewTimer(wait)
-	defer timeout.Stop()
-	for {
-		ok, err := tryLock(file, exclusive)
-		if ok {
-			return file, nil
+func (db *DB) lockPath() string { return db.path + ".lock" }
+
+// poll calls try until it succeeds or fails. It returns ErrBusy when wait is over or done is closed.
+func poll(wait time.Duration, done <-chan struct{}, try func() (bool, error)) error {
+	for deadline := time.Now().Add(wait); ; {
+		if ok, err := try(); ok || err != nil {
+			return err
 		}
-		if err == nil {
-			select {
-			case <-time.After(lockPoll):
-				continue
-			case <-timeout.C:
-			case <-done:
-			}
-			err = ErrBusy
+		if time.Now().After(deadline) {
+			return ErrBusy
 		}
-		file.Close()
-		return nil, err
+		select {
+		case <-done:
+			return ErrBusy
+		case <-time.After(lockPoll):
+		}
 	}
 }

@@ -14,46 +14,42 @@ import (
 type Item struct {
 	Key, Value []byte // valid during the call
 	Size       int    // bytes of the whole value
-	Sound      bool   // the checksum agrees; not looked at when only the head of the value was asked for
+	Sound      bool   // the checksum agrees; not looked at when Each was asked for the head of the value only
 }
 
-// portion bounds what Each copies out of the file at a time, in items and bytes.
+// portionItems and portionBytes bound what Each copies out of the file at a time.
 const (
 	portionItems = 1000
 	portionBytes = 1 << 20
 )
 
-// Each visits what the file holds of a table, in the order of keys, and holds the file only while it copies a portion.
-// With head >= 0 values are cut after that many bytes and their checksums are left alone. What is written meanwhile may or
-// may not be visited; what is pending is not. Returns the error of visit, or ErrBusy.
+// Each visits what the file holds of a table, in the order of keys, and holds the file only while it copies a
+// portion. With head >= 0 it cuts values after that many bytes and leaves their checksums alone. What is
+// written meanwhile may or may not be visited; what is pending is not. The error is that of visit, ErrBusy,
+// or says that the file is damaged.
 func (db *DB) Each(table Table, head int, visit func(Item) error) error {
 	var next []byte
 	for {
-		var (
-			items []Item
-			size  int
-		)
-		err := db.read(func(r *reader) error {
-			c := r.cursors[table]
+		var items []Item
+		err := db.read(func(v *view) error {
+			items = nil
+			c, size, last := v.cursors[table], 0, next
 			if c == nil {
 				return nil
 			}
-			var last []byte
 			for k, stored := c.Seek(next); k != nil && len(items) < portionItems && size < portionBytes; k, stored = c.Next() {
-				if bytes.Compare(k, next) < 0 || last != nil && bytes.Compare(k, last) <= 0 {
+				if bytes.Compare(k, last) < 0 {
 					return damaged("its keys are not in order") // and would be visited for ever
 				}
-				last = k
-				it := Item{Key: bytes.Clone(k), Size: max(0, len(stored)-sumSize)}
-				value := stored[:it.Size]
-				if head < 0 {
-					_, it.Sound = open(table, k, stored)
-				} else {
-					value = value[:min(head, len(value))]
+				last = append(bytes.Clone(k), 0)
+				it := Item{Key: last[:len(k)], Size: max(0, len(stored)-SumSize)}
+				if head >= 0 {
+					stored = stored[:min(head, it.Size)]
 				}
-				it.Value = bytes.Clone(value)
-				items, size = append(items, it), size+len(it.Key)+len(it.Value)
+				it.Value = bytes.Clone(stored)
+				items, size = append(items, it), size+len(k)+len(stored)
 			}
+			next = last
 			return nil
 		})
 		if err != nil && !errors.Is(err, errMiss) {
@@ -63,89 +59,62 @@ func (db *DB) Each(table Table, head int, visit func(Item) error) error {
 			return nil
 		}
 		for _, it := range items {
+			if head < 0 {
+				_, it.Sound = open(table, it.Key, it.Value)
+				it.Value = it.Value[:it.Size]
+			}
 			if err := visit(it); err != nil {
 				return err
 			}
 		}
-		next = append(items[len(items)-1].Key, 0)
 	}
 }
 
 // Size returns the bytes of the file and how many of them are free.
 func (db *DB) Size() (total, free int64, err error) {
-	err = db.withFile(func(file *os.File, size int64) error {
-		total = size
-		m, err := newestMeta(file)
-		if err != nil {
-			return err
-		}
-		c := &checker{file: file, pageSize: m.pageSize, pages: m.pages, used: make([]uint64, (m.pages+63)/64)}
-		n, err := c.freelist(m.freelist)
-		free = int64(n*m.pageSize) + max(0, size-int64(m.pages*m.pageSize))
-		return err
+	err = db.read(func(v *view) error {
+		total = v.info.Size()
+		free = int64(v.Stats().FreePageN*v.Info().PageSize) + max(0, total-v.tx.Size())
+		return nil
 	})
+	if err == errMiss {
+		err = nil
+	}
 	return total, free, err
 }
 
-// Check reads every page of the file and returns an error that says what is wrong with its structure.
-func (db *DB) Check() error {
-	return db.withFile(func(file *os.File, size int64) error { return check(file, size, true) })
-}
-
-// withFile runs do, unless there is no file, while nobody writes to it.
-func (db *DB) withFile(do func(file *os.File, size int64) error) error {
-	v := db.acquire()
-	defer v.release()
-	if v == nil {
-		return fmt.Errorf("%s: %w", db.path, ErrBusy)
-	}
-	if v.db == nil {
-		return nil
-	}
-	file, err := os.Open(db.path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	return do(file, info.Size())
-}
-
-// Compact writes the file anew without its free pages. Other programs cannot use it meanwhile; they go on without.
-func (db *DB) Compact() (err error) {
+// Compact writes the file anew without its free pages. Other programs cannot use it meanwhile; they go on
+// without.
+func (db *DB) Compact() error {
 	db.flushing.Lock()
 	defer db.flushing.Unlock()
-	turnstile, err := lockFile(db.lockPath(), true, db.opt.Wait, nil)
+	leave, err := db.enter(true, db.opt.Wait, nil)
 	if err != nil {
 		return err
 	}
-	defer turnstile.Close()
-	db.retire()
+	defer leave()
+	db.leaveView()
 	if _, err := os.Stat(db.path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	src, srcFile, _, err := db.openBolt(false)
+	src, err := db.openBolt(false)
 	if err != nil {
 		return err
 	}
 	tmp := db.path + ".compact"
 	defer os.Remove(tmp)
+	_ = os.Remove(tmp) // of a run that was cut off
 	err = guard(func() error {
-		_ = os.Remove(tmp) // of a run that was cut off
-		dst, err := bbolt.Open(tmp, 0o600, &bbolt.Options{NoSync: true, NoStatistics: true, FreelistType: bbolt.FreelistMapType})
+		dst, err := bbolt.Open(tmp, 0o600, &bbolt.Options{NoSync: true, FreelistType: bbolt.FreelistMapType})
 		if err != nil {
 			return err
 		}
-		err = bbolt.Compact(dst, src, portionBytes)
+		err = bbolt.Compact(dst, src.DB, portionBytes)
 		return errors.Join(err, dst.Sync(), dst.Close())
 	})
-	closeBolt(src, srcFile, err != nil)
-	if err != nil {
-		return err
+	src.close(err)
+	if err == nil {
+		err = os.Rename(tmp, db.path)
 	}
-	// The turnstile keeps every reader and writer of ours out until the new file is in place.
-	return os.Rename(tmp, db.path)
+	return err
 }

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// job is a blob between Ensure and its end. It is owned by whoever holds it: the list of unchecked jobs, a check, the
-// queue or an upload.
-type job struct {
+// upload is a blob between Ensure and its end. Whoever holds it owns it: the list of unchecked uploads, a
+// check, the queue or a request.
+type upload struct {
 	blob    Blob
 	key     key
 	pending *Pending
@@ -21,15 +21,18 @@ type job struct {
 	claimed   bool      // the Manager answered to an upload that it has it already
 	hidden    *hidden   // a proxy's answer to an upload, until the Manager has been asked
 
+	failing time.Time // when it was first put off or failed
+	waiting bool      // the observer knows that it is waited for
+
 	sent  progress // of the attempt in flight
 	moved int64    // of that, told to the observer
 }
 
 // record is what is known of a blob.
 type record struct {
-	job *job // on its way; nil: the Manager has it
-	// seen is when the Manager last said that it has it, by leaving it out of a requirements reply or in answer to its
-	// upload: seconds since the run began, plus one. 0: never.
+	upload *upload // on its way; nil: the Manager has it
+	// seen is when the Manager last said that it has it, by leaving it out of a requirements reply or in
+	// answer to its upload: seconds since the run began, plus one. 0: never.
 	seen uint32
 	// assumed: an earlier run has seen it there, this one has not asked.
 	assumed bool
@@ -37,7 +40,7 @@ type record struct {
 	stored bool
 }
 
-// admit waits until there is room for one more job.
+// admit waits until there is room for one more upload.
 func (u *Uploader) admit(ctx context.Context) error {
 	select {
 	case u.backlog <- struct{}{}:
@@ -49,7 +52,7 @@ func (u *Uploader) admit(ctx context.Context) error {
 	}
 }
 
-// lookUp returns the pending of a blob that is known, nil for others.
+// lookUp returns the Pending of a blob that is known, nil for others.
 func (u *Uploader) lookUp(k key) *Pending {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -57,81 +60,82 @@ func (u *Uploader) lookUp(k key) *Pending {
 	switch {
 	case !ok && !u.assume(k):
 		return nil
-	case r.job == nil:
+	case r.upload == nil:
 		return &u.there
 	}
-	return r.job.pending
+	return r.upload.pending
 }
 
-// add takes a job in, unless its blob became known meanwhile.
-func (u *Uploader) add(j *job) (p *Pending, added bool) {
+// add adds an upload, unless its blob became known meanwhile.
+func (u *Uploader) add(up *upload) (p *Pending, added bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	switch r, ok := u.known[j.key]; {
-	case ok && r.job == nil:
+	switch r, ok := u.known[up.key]; {
+	case ok && r.upload == nil:
 		return &u.there, false
 	case ok:
-		return r.job.pending, false
+		return r.upload.pending, false
 	case u.ctx.Err() != nil:
 		return &Pending{err: context.Cause(u.ctx)}, false
 	case u.closed:
 		return &Pending{err: ErrClosed}, false
 	}
-	u.known[j.key] = record{job: j}
+	u.known[up.key] = record{upload: up}
 	u.stats.Unique++
-	u.stats.UniqueBytes += j.blob.Size
-	u.stats.LeftBytes += j.blob.Size
-	u.enqueue(j)
-	return j.pending, true
+	u.stats.UniqueBytes += up.blob.Size
+	u.stats.LeftBytes += up.blob.Size
+	u.enqueue(up)
+	return up.pending, true
 }
 
-// enqueue takes a job in. It is called under the lock.
-func (u *Uploader) enqueue(j *job) {
-	u.jobs++
-	u.askAbout(j)
+// enqueue counts an upload and has the Manager asked about it. It is called under the lock.
+func (u *Uploader) enqueue(up *upload) {
+	u.unfinished++
+	u.askAbout(up)
 }
 
-// askAbout has the Manager asked, in the next requirements request, whether it has a job's blob. It is called under the lock.
-func (u *Uploader) askAbout(j *job) {
+// askAbout has the Manager asked, in the next requirements request, whether it has a upload's blob. It is
+// called under the lock.
+func (u *Uploader) askAbout(up *upload) {
 	if len(u.unchecked) == 0 {
 		u.oldest = time.Now()
 	}
-	u.unchecked = append(u.unchecked, j)
+	u.unchecked = append(u.unchecked, up)
 	if n := len(u.unchecked); n == 1 || n == u.fullBatch() {
 		u.look()
 	}
 }
 
-// end settles a job, under the lock.
-func (u *Uploader) end(j *job, err error) {
+// end ends an upload with err, or without one. It is called under the lock.
+func (u *Uploader) end(up *upload, err error) {
 	over := u.ctx.Err() != nil
 	if over && err != nil {
 		err = context.Cause(u.ctx) // whatever it was
 	}
-	switch r := u.known[j.key]; {
-	case j.asks && err == errNotStored && r.job == nil:
-		u.lost(j.key, r)
-	case j.asks:
+	switch r := u.known[up.key]; {
+	case up.asks && err == errNotStored && r.upload == nil:
+		u.lost(up.key, r)
+	case up.asks:
 	case err == nil:
-		u.known[j.key] = record{seen: r.seen, stored: r.stored}
-		u.stats.LeftBytes -= j.blob.Size
+		u.known[up.key] = record{seen: r.seen, stored: r.stored}
+		u.stats.LeftBytes -= up.blob.Size
 	case over:
 		u.stats.Left++
-		delete(u.known, j.key)
+		delete(u.known, up.key)
 	default:
-		err = &BlobError{Name: j.blob.Name, SHA256: j.blob.SHA256, Size: j.blob.Size, Attempts: j.attempts, Err: err}
+		err = &BlobError{Name: up.blob.Name, SHA256: up.blob.SHA256, Size: up.blob.Size, Attempts: up.attempts, Err: err}
 		u.stats.Failed++
-		u.stats.LeftBytes -= j.blob.Size
-		delete(u.known, j.key) // whoever wants it again may have better luck
-		u.tell(Event{Kind: Failed, Blobs: 1, Bytes: j.blob.Size, Name: j.blob.Name, Err: err})
+		u.stats.LeftBytes -= up.blob.Size
+		delete(u.known, up.key) // whoever wants it again may have better luck
+		u.tell(Event{Kind: Failed, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name, Err: err})
 	}
-	j.pending.settle(err)
-	if j.blob.Release != nil {
-		u.freed = append(u.freed, j.blob.Release)
+	up.pending.settle(err)
+	if up.blob.Release != nil {
+		u.freed = append(u.freed, up.blob.Release)
 	}
 	<-u.backlog
-	u.jobs--
-	if u.jobs == 0 {
+	u.unfinished--
+	if u.unfinished == 0 {
 		if u.idle != nil {
 			close(u.idle)
 			u.idle = nil
@@ -161,7 +165,7 @@ func (u *Uploader) lost(k key, r record) {
 	}
 }
 
-// abandon ends all jobs after the run's end: first those that are on their way, which come to their end by themselves.
+// abandon waits for requests in flight to return, then fails all remaining uploads with the run's error.
 func (u *Uploader) abandon() {
 	for !u.abandoned() {
 		<-u.wake // each of them sees to that
@@ -174,8 +178,8 @@ func (u *Uploader) abandoned() bool {
 	if u.checks+len(u.inFlight) > 0 {
 		return false
 	}
-	for _, j := range append(u.queue.drain(), u.unchecked...) {
-		u.end(j, u.ctx.Err())
+	for _, up := range append(u.queue.drain(), u.unchecked...) {
+		u.end(up, u.ctx.Err())
 	}
 	u.unchecked = nil
 	return true

@@ -1,4 +1,4 @@
-package twolanes
+package sha256x2
 
 import (
 	"bytes"
