@@ -124,13 +124,13 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("exit code %d\n%s", code, stdout)
 		}
 	})
-	t.Run("damaged cache", func(t *testing.T) {
+	t.Run("no cache", func(t *testing.T) {
 		cache := filepath.Join(t.TempDir(), "hashes.db")
 		if err := os.WriteFile(cache, bytes.Repeat([]byte("not a database"), 10_000), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		code, stdout, _ := program(t, "", "farm", "doctor", "--cache", cache, "--manager", ward{taskTypes: all}.open(t))
-		if code != 0 || !strings.Contains(stdout, "warning  hash cache") || !strings.Contains(stdout, "set aside as "+cache) {
+		if code != 0 || !strings.Contains(stdout, "warning  hash cache") || !strings.Contains(stdout, cache+": this is no hash cache") {
 			t.Errorf("exit code %d\n%s", code, stdout)
 		}
 	})
