@@ -210,6 +210,10 @@ func (s *session) writeManifest(f *conformFlags, edit string, plan *conform.Conf
 	if err != nil {
 		return err
 	}
+	folder, err := filepath.Abs(filepath.Dir(f.output)) // of standard output: here
+	if err != nil {
+		return err
+	}
 	if f.output != "" {
 		file, err := os.Create(f.output)
 		if err != nil {
@@ -218,7 +222,7 @@ func (s *session) writeManifest(f *conformFlags, edit string, plan *conform.Conf
 		defer func() { err = errors.Join(err, file.Close()) }()
 		w = file
 	}
-	return plan.WriteManifest(w, project, edit, defaults)
+	return plan.WriteManifest(w, folder, project, edit, defaults)
 }
 
 // shotEvent is a shot of an edit, as an event.

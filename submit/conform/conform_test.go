@@ -299,7 +299,7 @@ func TestPlanMergesUsesAndListsProblems(t *testing.T) {
 	}
 
 	var out bytes.Buffer
-	if err := changed.WriteManifest(&out, "/p", "/e/cut{}.otio", Defaults{Type: "simple-blender-render"}); err != nil {
+	if err := changed.WriteManifest(&out, "/p", "/p", "/e/cut{}.otio", Defaults{Type: "simple-blender-render"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []string{"# left out: here: clip \"titles\"", "version: 1\nproject: /p\n", "blend: shots/sq010/sh010.blend", "frames: 993-999", "edit: cut().otio"} {
@@ -316,7 +316,7 @@ func TestManifestWithOddNames(t *testing.T) {
 		Shots:    []Shot{{Blend: "a.blend", Name: "a", Frames: Frames{{1, 2}}, From: []Use{{Event: "1\r2", RecordIn: "{stem}"}}}},
 	}
 	var out bytes.Buffer
-	if err := plan.WriteManifest(&out, "/p", "cut.otio", Defaults{}); err != nil {
+	if err := plan.WriteManifest(&out, "/p", "/p", "cut.otio", Defaults{}); err != nil {
 		t.Fatal(err)
 	}
 	var doc struct {

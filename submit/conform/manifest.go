@@ -18,8 +18,9 @@ type Defaults struct {
 }
 
 // WriteManifest writes a manifest of one job a shot, for people to read and change. The jobs' metadata says
-// where in the edit, a file's path, each shot is shown: "edit", "event" and "record_in".
-func (c *Conform) WriteManifest(w io.Writer, project, edit string, d Defaults) error {
+// where in the edit, a file's path, each shot is shown: "edit", "event" and "record_in". Blend files are relative if the
+// manifest is in folder project, else absolute; both folders are absolute paths.
+func (c *Conform) WriteManifest(w io.Writer, folder, project, edit string, d Defaults) error {
 	type job struct {
 		Blend    string            `yaml:"blend"`
 		Name     string            `yaml:"name"`
@@ -36,7 +37,11 @@ func (c *Conform) WriteManifest(w io.Writer, project, edit string, d Defaults) e
 		events, times := s.places()
 		metadata := map[string]string{"edit": plain(filepath.Base(edit)), "event": plain(events), "record_in": plain(times)}
 		maps.DeleteFunc(metadata, func(_, value string) bool { return value == "" })
-		manifest.Jobs = append(manifest.Jobs, job{s.Blend, s.Name, map[string]string{"frames": s.Frames.String()}, metadata})
+		blend := s.Blend
+		if folder != project {
+			blend = filepath.ToSlash(filepath.Join(project, filepath.FromSlash(blend)))
+		}
+		manifest.Jobs = append(manifest.Jobs, job{blend, s.Name, map[string]string{"frames": s.Frames.String()}, metadata})
 	}
 	var doc yaml.Node
 	if err := doc.Encode(manifest); err != nil {
