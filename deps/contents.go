@@ -141,15 +141,16 @@ type collector struct {
 	id   blend.Struct
 	base Base
 
-	ids       map[uint64]int32 // old address of an ID: index in IDs
-	idLibs    []uint64         // of IDs: the old address of the library it is linked from
-	libraries map[uint64]int   // old address of a library: index in Libraries
-	archives  map[int]uint64   // index in Libraries of one for stored data only: old address of the library that it stands for
-	refLib    map[int]uint64   // index in Refs: old address of the library that is its base
-	uses      useCollector
-	frames    frameCollector
-	nodes     nodeCollector
-	scenes    sceneCollector
+	ids        map[uint64]int32 // old address of an ID: index in IDs
+	idLibs     []uint64         // of IDs: the old address of the library it is linked from
+	libraries  map[uint64]int   // old address of a library: index in Libraries
+	archives   map[int]uint64   // index in Libraries of one for stored data only: old address of the library that it stands for
+	refLib     map[int]uint64   // index in Refs: old address of the library that is its base
+	uses       useCollector
+	frames     frameCollector
+	properties []Reference // of the data-block being read: texts that may be paths
+	nodes      nodeCollector
+	scenes     sceneCollector
 }
 
 // skipped reports whether data-blocks of a kind are about the user interface:
@@ -190,6 +191,7 @@ func (c *collector) readID() {
 		c.readBlock(&c.d.Data[i])
 	}
 	c.nodes.finishID(c)
+	c.addProperties(first)
 	c.scenes.readID(c)
 	if stored != 0 {
 		for i := first; i < len(c.Refs); i++ {

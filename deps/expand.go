@@ -11,6 +11,8 @@ import (
 type expander struct {
 	disk    *disk
 	windows bool // what paths mean, see blenderPath
+	// properties says that what custom properties lead to is sent.
+	properties bool
 }
 
 // A place is where a reference stands: the blend files that its path may be
@@ -129,6 +131,9 @@ func (x *expander) look(r *Reference, base string) expansion {
 		x.folders(&e, target, "meta", "blobs", "bdata")
 	case FormProxies:
 		x.everything(&e, target, maxProxyDepth)
+	case FormProperty:
+		x.property(&e, target, base)
+		return e
 	case FormMade:
 		x.made(&e, target, r.Name)
 	case FormElbeem:

@@ -137,6 +137,7 @@ func (r *run) lacks() {
 			"%d paths of libraries were not followed, such as %s: links to folders lead to the same files again and again", len(r.tooMany), d.Path))
 	}
 	r.madeUp()
+	r.propertyPaths()
 	r.contents()
 	if s := r.trace.Blend.Active(); s != nil {
 		r.holes(s.FrameStart, s.FrameEnd, max(s.FrameStep, 1))

@@ -210,3 +210,43 @@ func TestMadeUp(t *testing.T) {
 		t.Error("-want +got:\n" + diff)
 	}
 }
+
+// TestProperties tells of paths in custom properties, and sends what they lead to when told so.
+func TestProperties(t *testing.T) {
+	dir := t.TempDir()
+	f := blendtest.New(form5, dna5)
+	f.Block("OB", "Object", 0x10, values{"id.name": "OBdomain"})
+	property := func(at uint64, name, value string) {
+		f.Block("DATA", "IDProperty", at, values{"type": propString, "name": name, "data.pointer": at + 1})
+		f.Raw("DATA", at+1, []byte(value+"\x00"))
+	}
+	property(0x100, "cache_directory", "//fluid")
+	property(0x110, "lut", "//luts/show.cube")
+	property(0x120, "gone", "//luts/gone.cube")
+	property(0x130, "here", "//")
+	property(0x140, "above", "//../")
+	property(0x150, "text", "luts/show.cube")
+	writeFile(t, filepath.Join(dir, "shot.blend"), f.Bytes())
+	write(t, dir, "fluid/bake/000001.bobj", "fluid/bake/000002.bobj", "luts/show.cube")
+	for _, send := range []bool{false, true} {
+		trace, err := newTracer(t, Config{Properties: send}).Trace(t.Context(), filepath.Join(dir, "shot.blend"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, wantLacks := []string{}, 2
+		if send {
+			want, wantLacks = []string{"fluid/bake/000001.bobj", "fluid/bake/000002.bobj", "luts/show.cube"}, 0
+		}
+		if diff := cmp.Diff(want, paths(t, trace, dir)); diff != "" {
+			t.Error(diff)
+		}
+		if len(trace.Lacks) != wantLacks {
+			t.Errorf("lacks %v", trace.Lacks)
+		}
+		for _, u := range trace.Blends[0].Uses {
+			if u.Form == FormProperty && !send {
+				t.Errorf("%v would be sent", u.Files)
+			}
+		}
+	}
+}

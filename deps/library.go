@@ -82,6 +82,8 @@ type reach struct {
 	// depend on which file is rendered: these are in open.
 	uses []Use
 	open []int
+	// properties are paths in custom properties that do not count, see Config.Properties.
+	properties []Use
 	// links are the data-blocks among them that are read from libraries.
 	links []int32
 }
@@ -136,7 +138,14 @@ func (f *tracedFile) addUse(r *reach, x *expander, ref int) {
 		r.open = append(r.open, ref)
 		return
 	}
-	r.uses = append(r.uses, f.use(x, ref, ""))
+	use := f.use(x, ref, "")
+	if f.Refs[ref].Form != FormProperty {
+		r.uses = append(r.uses, use)
+	} else if x.properties && len(use.Files) > 0 {
+		r.uses = append(r.uses, use)
+	} else if !x.properties {
+		r.properties = append(r.properties, use)
+	}
 }
 
 // use expands a reference. main is the file that is rendered.

@@ -3,6 +3,7 @@ package deps
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/flsync/flsync/deps/blend"
@@ -100,3 +101,76 @@ func propertyList(p blend.Struct) any {
 
 // utf8 makes text of bytes that ought to be UTF-8.
 func utf8(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
+
+// readProperty notes a text that is rooted like a path among the custom properties of a data-block, where add-ons keep
+// the folders of their caches.
+func readProperty(c *collector, s blend.Struct, _ *row) {
+	if s.Int("type") != propString {
+		return
+	}
+	path, part, ok := charPointer(s, "data.pointer")
+	if !ok || !isRooted(path) || len(path) > maxPropertyPath {
+		return
+	}
+	_, part.Length = s.Raw("len")
+	c.properties = append(c.properties, Reference{
+		Field: "IDProperty " + utf8(s.Bytes("name")), Kind: KindOther, Form: FormProperty, Path: path, Parts: []Part{part}, Optional: true,
+	})
+}
+
+// maxPropertyPath is where Blender cuts paths (FILE_MAX).
+const maxPropertyPath = 1024
+
+// addProperties adds the properties that nothing else has taken for a path, from the reference first on.
+func (c *collector) addProperties(first int) {
+	for _, ref := range c.properties {
+		taken := slices.ContainsFunc(c.Refs[first:], func(r Reference) bool {
+			return slices.ContainsFunc(r.Parts, func(p Part) bool { return p.Offset == ref.Parts[0].Offset })
+		})
+		if !taken {
+			c.add(ref)
+		}
+	}
+	c.properties = c.properties[:0]
+}
+
+// property finds what a path in a custom property leads to: a file, or a folder with all that is in it.
+// Where properties are not sent it only looks whether something is there. A folder that the blend file lies in says
+// nothing.
+func (x *expander) property(e *expansion, target, base string) {
+	switch x.disk.stat(target) {
+	case isFile:
+		e.files = []string{target}
+	case isFolder:
+		if strings.HasPrefix(base, target+"/") || target == "/" {
+			return
+		}
+		if !x.properties {
+			e.missing, e.wrong = []string{target}, WrongFolder
+			return
+		}
+		x.everything(e, target, maxPropertyDepth)
+	}
+}
+
+// propertyPaths tells of paths in custom properties that lead to something which is not sent.
+func (r *run) propertyPaths() {
+	for _, v := range r.visits {
+		for i := range v.properties {
+			use := &v.properties[i]
+			d := Dependency{UsedBy: native(v.path), ID: use.ID, Field: use.Field}
+			what := "a file"
+			switch {
+			case len(use.Files) > 0:
+				d.Path = native(use.Files[0])
+			case use.Wrong == WrongFolder:
+				d.Path, what = native(use.Missing[0]), "a folder"
+			default:
+				continue
+			}
+			name := strings.TrimPrefix(use.Field, "IDProperty ")
+			r.trace.Lacks = append(r.trace.Lacks, newLack(LackProperty, &d,
+				"the property %q of %s in %s is %q and leads to %s, which is not sent", name, use.ID, d.UsedBy, use.Path, what))
+		}
+	}
+}

@@ -127,6 +127,8 @@ const (
 	FormMade
 	// FormMadeUp: nodes put a path together. It leads to nothing itself, see FormMade.
 	FormMadeUp
+	// FormProperty: the path is that of a file, or of a folder of which all counts, in a custom property.
+	FormProperty
 
 	formsEnd
 )

@@ -45,6 +45,8 @@ type visit struct {
 	// library is not there.
 	libraries map[int]*visit
 	uses      []Use
+	// properties are paths in custom properties that do not count.
+	properties []Use
 }
 
 // An origin is the stand-in for a data-block of a library.
@@ -170,6 +172,7 @@ func (r *run) absorb(v *visit, what *reach) {
 	} else {
 		v.uses = append(v.uses, what.uses...)
 	}
+	v.properties = append(v.properties, what.properties...)
 	for i := range what.uses {
 		r.add(v, &what.uses[i], nil)
 	}

@@ -51,6 +51,7 @@ func table() []row {
 		{Struct: "NodeShaderTexIES", Field: "filepath", Kind: KindOther, When: isExternal("mode")},
 		{Struct: "NodeShaderScript", Field: "filepath", Kind: KindOther, When: isExternal("mode")},
 		{Struct: "Camera", Field: "custom_filepath", Kind: KindOther, When: isExternal("custom_mode")},
+		{Struct: "IDProperty", Field: "data", Read: readProperty},
 		{Struct: "bNodeSocketValueString", Field: "value", Kind: KindOther, Read: readSocketString},
 		{Struct: "bNodeTreeInterfaceSocket", Field: "identifier", Read: readInterfaceSocket},
 	}

@@ -31,6 +31,9 @@ type Config struct {
 	// Workers is how many blend files are read at the same time. 0: as many as
 	// there are processors, since reading them is mostly decompression.
 	Workers int
+	// Properties says that files and folders count which paths in custom properties lead to, as those of add-ons do
+	// that keep caches. Otherwise they are lacks.
+	Properties bool
 	// MayTouch reports whether a path of a blend file, absolute and in the system's form, may be looked at. To look at
 	// one on another computer (\\host\share, /net/host) tells that computer who asks. Nil: all may.
 	MayTouch func(path string) bool
@@ -88,7 +91,7 @@ func New(config Config) (*Tracer, error) {
 	return &Tracer{
 		config: config,
 		slots:  make(chan struct{}, config.Workers),
-		expand: expander{disk: newDisk(config.MayTouch), windows: runtime.GOOS == "windows"},
+		expand: expander{disk: newDisk(config.MayTouch), windows: runtime.GOOS == "windows", properties: config.Properties},
 		files:  map[fileKey]*loading{},
 	}, nil
 }

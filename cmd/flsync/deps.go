@@ -53,7 +53,7 @@ func (l lack) isShown() bool {
 }
 
 func (a *app) depsCommand() *cobra.Command {
-	var missing, tree bool
+	var missing, tree, properties bool
 	cmd := &cobra.Command{
 		Use: "deps FILE.blend…", Short: "List every file that blend files need",
 		Long: `Reads the blend files, and the libraries that they link, without Blender, and tells what would keep
@@ -66,6 +66,7 @@ data-blocks that want it, and the exit code is 3 when there is any lack that mak
 				return usagef("name blend files")
 			}
 			s.list()
+			s.config.Properties = s.config.Properties || properties
 			lost, spoiled := 0, 0
 			err := s.traceEach(ctx, args, func(t *deps.Trace) {
 				for _, p := range t.Problems {
@@ -100,6 +101,7 @@ data-blocks that want it, and the exit code is 3 when there is any lack that mak
 		}),
 	}
 	cmd.Flags().BoolVar(&missing, "missing", false, "only what is not there; exit code 3 if anything makes frames wrong")
+	cmd.Flags().BoolVar(&properties, "properties", false, "follow paths in custom properties, where add-ons keep their caches")
 	cmd.Flags().BoolVar(&tree, "tree", false, "show which file wants which")
 	return cmd
 }
@@ -119,7 +121,7 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 	if err != nil {
 		return err
 	}
-	tracer, err := pipeline.NewTracer(cache, false, func(err error) {
+	tracer, err := pipeline.NewTracer(cache, false, s.config.Properties, func(err error) {
 		s.sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
 	})
 	if err != nil {

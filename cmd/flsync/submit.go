@@ -72,6 +72,7 @@ It is safe to run again: a job that is there already and has not changed is skip
 	flags.BoolVar(&f.opt.All, "all", false, "send each project's whole tree instead of what its blend files need")
 	flags.StringVar(&f.outside, "outside", "", "files outside of their project: `WHICH` is media (default: those that are what they claim to be), all or deny")
 	flags.BoolVar(&f.opt.RelativeOnly, "relative-only", false, "leave absolute paths in blend files alone")
+	flags.BoolVar(&f.opt.Properties, "properties", false, "send the files and folders that paths in custom properties lead to, where add-ons keep their caches")
 	flags.StringVar(&f.missing, "missing", "warn", "missing files: `WHAT` is warn or fail (the job is not submitted)")
 	flags.StringVar(&f.mode, "checkout-mode", "per-job", "`MODE` per-job, or shared: one checkout for all jobs of a project, which stays when they are deleted")
 	flags.StringVar(&f.blender, "blender", "", "`PATH` of a Blender for settings that flsync cannot evaluate; it runs the Manager's expressions as Python on this machine")
@@ -155,6 +156,7 @@ func (f *submitFlags) parse(s *session, targets []string) (err error) {
 	if f.priority >= 0 {
 		f.load.Priority = &f.priority
 	}
+	f.opt.Properties = f.opt.Properties || s.config.Properties
 	f.opt.Outside = pack.Policy{Outside: pack.Outside(orElse(f.outside, s.config.Outside)), Roots: s.config.OutsideRoots}
 	if err := f.opt.Outside.Validate(); err != nil {
 		return usageError(err)

@@ -136,6 +136,9 @@ func namesFolder(u *deps.Use, p *deps.Part) bool {
 	case deps.FormPointCache, deps.FormFluid, deps.FormOcean, deps.FormBake, deps.FormProxies:
 		return true
 	}
+	if u.Form == deps.FormProperty && len(u.Files) > 0 {
+		return path.Base(unslashed(p.Raw)) != path.Base(slash(u.Files[0]))
+	}
 	return p.Role == deps.RoleFolder
 }
 

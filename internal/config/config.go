@@ -17,6 +17,7 @@
 //	state: /var/lib/flsync           # journals, run logs, rewritten files
 //	outside: media                   # media, all or deny: files that lie outside their project
 //	outside_roots: [/mnt/library]    # folders whose files may always go
+//	properties: true                 # send what paths in custom properties lead to, such as caches of add-ons
 //	blender: /usr/bin/blender        # evaluates what flsync cannot
 //	missing: fail                    # fail or warn: what a missing file means
 //	rules:                           # what the studio demands of every job
@@ -74,9 +75,11 @@ type Config struct {
 	// that are what their names say, and in no hidden folder), "all" or "deny".
 	Outside      string   `yaml:"outside"`
 	OutsideRoots []string `yaml:"outside_roots"`
-	Blender      string   `yaml:"blender"`
-	LimitUpload  string   `yaml:"limit_upload"` // e.g. "20MiB" a second
-	Notify       string   `yaml:"notify"`       // command that gets the summary on standard input
+	// Properties sends what paths in custom properties of blend files lead to.
+	Properties  bool   `yaml:"properties"`
+	Blender     string `yaml:"blender"`
+	LimitUpload string `yaml:"limit_upload"` // e.g. "20MiB" a second
+	Notify      string `yaml:"notify"`       // command that gets the summary on standard input
 
 	// Missing says what a missing file means where neither the command line nor a manifest does: "fail" or "warn".
 	Missing string `yaml:"missing"`

@@ -27,6 +27,7 @@ type SubmitOptions struct {
 	All          bool        // send each project's whole tree instead of what was traced
 	Outside      pack.Policy // about files that lie outside of their project
 	RelativeOnly bool        // leave absolute paths in blend files alone
+	Properties   bool        // send what paths in custom properties lead to
 	NeedAll      bool        // a job with a missing file fails
 	Shared       bool        // one checkout for all jobs of a project
 	UploadOnly   bool        // end when the Manager has the files: no settings are needed, and no job is made
@@ -120,7 +121,7 @@ func (s *submission) open(ctx context.Context) (err error) {
 		}
 		s.run.meter.jobs.Store(int64(len(s.opt.Jobs)))
 	}
-	s.tracer, err = NewTracer(env.Cache, !env.DryRun, func(err error) {
+	s.tracer, err = NewTracer(env.Cache, !env.DryRun, s.opt.Properties, func(err error) {
 		env.Sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
 	})
 	if err != nil {

@@ -19,9 +19,11 @@ const factsNamespace = "deps"
 // NewTracer joins the tracer to the hash cache, which remembers what a blend file refers to under its digest. With
 // hash set, a blend file whose digest is not known is hashed for it: right for a run that sends the file anyway, and
 // a waste of time for one that only looks. warn is called with what the cache could not keep.
-func NewTracer(cache *hashcache.Cache, hash bool, warn func(error)) (*deps.Tracer, error) {
+// properties is deps.Config.Properties.
+func NewTracer(cache *hashcache.Cache, hash, properties bool, warn func(error)) (*deps.Tracer, error) {
 	return deps.New(deps.Config{
-		Facts: cache.Facts(factsNamespace),
+		Properties: properties,
+		Facts:      cache.Facts(factsNamespace),
 		Digest: func(ctx context.Context, path string) (string, error) {
 			info, err := os.Stat(path)
 			if err != nil {
