@@ -30,6 +30,7 @@ type disk struct {
 	touch   func(path string) bool // may a path be looked at; nil: any
 	found   map[string]seen
 	folds   map[string]map[string]string
+	layers  map[string]*layer
 	folders map[string][]entry
 	real    map[string]string
 	numbers map[string]int32
@@ -51,7 +52,7 @@ type entry struct {
 
 func newDisk(touch func(path string) bool) *disk {
 	return &disk{
-		touch: touch, found: map[string]seen{}, folds: map[string]map[string]string{}, folders: map[string][]entry{}, real: map[string]string{},
+		touch: touch, found: map[string]seen{}, folds: map[string]map[string]string{}, layers: map[string]*layer{}, folders: map[string][]entry{}, real: map[string]string{},
 		numbers: map[string]int32{}, singles: map[single]expansion{}, runs: map[runKey]*sequence{},
 	}
 }

@@ -221,12 +221,17 @@ func (x *expander) tiles(e *expansion, target string, tiles []int) {
 
 // folder adds the files in a folder that match.
 func (x *expander) folder(e *expansion, target string, match func(name string) bool) {
+	x.matching(e, target, match)
+	x.needFolder(e, target)
+}
+
+// matching adds the files in a folder that match, if there are any.
+func (x *expander) matching(e *expansion, target string, match func(name string) bool) {
 	for _, entry := range x.disk.list(target) {
 		if !entry.folder && match(entry.name) {
 			e.files = append(e.files, below(target, entry.name))
 		}
 	}
-	x.needFolder(e, target)
 }
 
 // folders adds the files in some folders of a folder.

@@ -26,8 +26,9 @@ type run struct {
 	trace  Trace
 
 	holeCount int
-	tooMany   []string // libraries that were not followed
-	listed    []bool   // of the numbers of paths: they are in trace.Files
+	tooMany   []string        // libraries that were not followed
+	followed  map[string]bool // files of which the files that they name are on the trace
+	listed    []bool          // of the numbers of paths: they are in trace.Files
 }
 
 // A visit is a blend file in a run: the one that is traced, or a library.
