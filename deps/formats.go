@@ -7,8 +7,7 @@ type imageFormat struct {
 	movie     bool
 }
 
-// jpeg is the extension of all formats that have none of their own in
-// Blender's table: films have theirs elsewhere, and file_extension shows this.
+// jpeg is the extension of JPEG, and of films whose own extension file_extension does not show.
 const jpeg = ".jpg"
 
 // imageFormats are the formats by their number in files (ImageFormatData.imtype).
@@ -37,6 +36,7 @@ var imageFormats = map[int64]imageFormat{
 	34: {"PSD", ".psd", false},
 	35: {"WEBP", ".webp", false},
 	36: {"FFMPEG", ".png", true}, // AV1
+	37: {"AVIF", ".avif", false},
 }
 
 const (
@@ -44,17 +44,27 @@ const (
 	codecJ2K       = 1 // ImageFormatData.jp2_codec: a bare code stream
 )
 
-// formatOf gives the format of a number in a file, with the codec of JPEG 2000.
+// formatOf gives the format of a number in a file, with the codec of JPEG 2000. A number that is not known, as of a
+// later Blender, has neither name nor extension.
 func formatOf(number, codec int64) imageFormat {
 	f := imageFormats[number]
-	if f.extension == "" {
-		f.extension = jpeg
-	}
 	if number == formatJPEG2000 && codec == codecJ2K {
 		f.extension = ".j2c"
 	}
 	return f
 }
+
+// containers and codecs of films are by their numbers in files (FFMpegCodecData.type and codec), as the Python API of
+// Blender 3.4 to 5.2 has them.
+var (
+	containers = map[int64]string{
+		0: "MPEG1", 1: "MPEG2", 2: "MPEG4", 3: "AVI", 4: "QUICKTIME", 5: "DV", 8: "FLASH", 9: "MKV", 10: "OGG", 12: "WEBM",
+	}
+	codecs = map[int64]string{
+		0: "NONE", 1: "MPEG1", 2: "MPEG2", 12: "MPEG4", 21: "FLASH", 24: "DV", 25: "HUFFYUV", 27: "H264", 30: "THEORA", 33: "FFV1",
+		55: "QTRLE", 61: "PNG", 99: "DNXHD", 147: "PRORES", 167: "WEBM", 173: "H265", 225: "AV1", 226: "AV1",
+	}
+)
 
 // colorModes are by the bits of a pixel (ImageFormatData.planes).
 var colorModes = map[int64]string{8: "BW", 24: "RGB", 32: "RGBA"}

@@ -9,7 +9,7 @@ import (
 // inspect gives the facts about a file, and about scenes that it links.
 func (t *Tracer) inspect(ctx context.Context, f *tracedFile) (*Blend, error) {
 	b := &Blend{
-		Path: native(f.path), Version: f.Version, Compression: f.Compression,
+		Path: native(f.path), Version: f.Version, Old: isOld(f.Version), Compression: f.Compression,
 		ActiveScene: f.ActiveScene, Scenes: append([]Scene{}, f.Scenes...),
 	}
 	var linked []sceneLink
@@ -45,6 +45,12 @@ func (t *Tracer) inspect(ctx context.Context, f *tracedFile) (*Blend, error) {
 		b.Scenes[i].Filepath = t.expand.nativeSlashes(b.Scenes[i].Filepath)
 	}
 	return b, nil
+}
+
+// isOld reports whether a version, as Blender shows it, is older than 2.7.
+func isOld(version string) bool {
+	major, minor, _ := strings.Cut(version, ".")
+	return major < "2" && len(major) == 1 || major == "2" && minor < "7"
 }
 
 // maxLinkedScenes bounds the scenes that are linked one from the other.

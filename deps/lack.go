@@ -140,6 +140,10 @@ func (r *run) lacks() {
 	r.madeUp()
 	r.propertyPaths()
 	r.contents()
+	if r.trace.Blend.Old {
+		d := Dependency{Path: native(r.main.path), UsedBy: native(r.main.path)}
+		r.trace.Lacks = append(r.trace.Lacks, newLack(LackOldVersion, &d, "%s was saved by Blender %s: files may have been overlooked", d.Path, r.trace.Blend.Version))
+	}
 	if s := r.trace.Blend.Active(); s != nil {
 		r.holes(s.FrameStart, s.FrameEnd, max(s.FrameStep, 1))
 	}

@@ -250,3 +250,32 @@ func TestProperties(t *testing.T) {
 		}
 	}
 }
+
+// TestFormats reads formats of all versions, and makes nothing up for one that is not known.
+func TestFormats(t *testing.T) {
+	dir := t.TempDir()
+	for _, test := range []struct {
+		version, number int
+		name, extension string
+	}{
+		{502, 37, "AVIF", ".avif"}, {304, 4, "JPEG", ".jpg"}, {304, 17, "PNG", ".png"}, {502, 99, "", ""}, {249, 17, "PNG", ".png"},
+	} {
+		f := blendtest.New(blendtest.Form{Version: test.version, Large: test.version >= 500}, dna5)
+		f.Block("GLOB", "FileGlobal", 1, values{"curscene": uint64(0x10)})
+		f.Block("SC", "Scene", 0x10, values{"id.name": "SCScene", "r.im_format.imtype": test.number, "r.frs_sec_base": 1.0})
+		path := filepath.Join(dir, "shot.blend")
+		writeFile(t, path, f.Bytes())
+		b, err := newTracer(t, Config{}).Inspect(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := b.Active()
+		if s.FileFormat != test.name || s.FileExtension != test.extension || s.UseNodes != (test.version >= 500) || b.Old != (test.version < 270) {
+			t.Errorf("%+v: %q, %q, nodes %v, old %v", test, s.FileFormat, s.FileExtension, s.UseNodes, b.Old)
+		}
+		_, known := s.RNA()["render"].(map[string]any)["file_extension"]
+		if known != (test.name != "") {
+			t.Errorf("%+v: known to expressions: %v", test, known)
+		}
+	}
+}

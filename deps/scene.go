@@ -31,6 +31,7 @@ type Scene struct {
 	Engine string `json:"engine"` // CYCLES, BLENDER_EEVEE, …
 
 	// FileFormat is image_settings.file_format: PNG, OPEN_EXR, FFMPEG, …
+	// It is "" for a format that is not known.
 	FileFormat    string `json:"file_format"`
 	FileExtension string `json:"file_extension"` // with its dot
 	IsMovie       bool   `json:"is_movie_format"`
@@ -38,6 +39,11 @@ type Scene struct {
 	ColorDepth    string `json:"color_depth"` // bits of a channel
 	Quality       int    `json:"quality"`     // percent
 	Compression   int    `json:"compression"` // percent
+	// Container and Codec are render.ffmpeg.format and codec of a scene that renders to FFMPEG: MPEG4, H264; else "".
+	Container string `json:"container,omitempty"`
+	Codec     string `json:"codec,omitempty"`
+	// Frames is how many frames the range has.
+	Frames int `json:"frames"`
 	// UsePreview is image_settings.use_preview: a small JPEG beside each EXR image.
 	UsePreview bool `json:"use_preview"`
 	// Filepath is where frames are rendered to, in Blender's syntax. Its slashes
@@ -58,7 +64,9 @@ type Scene struct {
 	UseFreestyle      bool `json:"use_freestyle"`
 	UseStamp          bool `json:"use_stamp"`
 	FilmTransparent   bool `json:"film_transparent"`
-	UseNodes          bool `json:"use_nodes"`
+	// UseNodes is always set from Blender 5 on, as in its Python API; HasCompositor says that there are nodes.
+	UseNodes      bool `json:"use_nodes"`
+	HasCompositor bool `json:"has_compositor"`
 
 	// UseBorder renders only a part of the frame: BorderMinX and so on, each
 	// from 0 to 1. UseCropToBorder makes the image that small.
@@ -165,7 +173,7 @@ func (n Name) rna() any {
 
 // renderRNA gives scene.render.
 func (s *Scene) renderRNA() map[string]any {
-	return map[string]any{
+	rna := map[string]any{
 		"engine":                s.Engine,
 		"fps":                   int64(s.FPS),
 		"fps_base":              float64(s.FPSBase),
@@ -206,4 +214,10 @@ func (s *Scene) renderRNA() map[string]any {
 			"use_preview": s.UsePreview,
 		},
 	}
+	if s.FileFormat == "" { // whoever asks for it gets an error instead of a guess
+		delete(rna, "file_extension")
+		delete(rna, "is_movie_format")
+		delete(rna["image_settings"].(map[string]any), "file_format")
+	}
+	return rna
 }

@@ -64,7 +64,7 @@ func (sc *sceneCollector) readFile(c *collector) {
 func (sc *sceneCollector) readID(c *collector) {
 	switch c.d.Code.String() {
 	case "SC":
-		sc.found = append(sc.found, readScene(c.d, c.id))
+		sc.found = append(sc.found, readScene(c.d, c.id, c.version))
 	case "WO":
 		sc.name(c)
 	case "OB":
@@ -86,7 +86,7 @@ func (sc *sceneCollector) name(c *collector) {
 func bareName(name string) string { return name[min(2, len(name)):] }
 
 // readScene takes in a scene.
-func readScene(d *blend.DataBlock, s blend.Struct) foundScene {
+func readScene(d *blend.DataBlock, s blend.Struct, version blend.Version) foundScene {
 	r := s.Sub("r")
 	format := formatOf(r.Int("im_format.imtype"), r.Int("im_format.jp2_codec"))
 	mode, scemode := r.Int("mode"), r.Int("scemode")
@@ -131,7 +131,8 @@ func readScene(d *blend.DataBlock, s blend.Struct) foundScene {
 		UseFreestyle:         mode&modeFreestyle != 0,
 		UseStamp:             r.Int("stamp")&stampImage != 0,
 		FilmTransparent:      r.Int("alphamode") == transparent,
-		UseNodes:             s.Int("use_nodes") != 0 || s.Pointer("compositing_node_group") != 0,
+		UseNodes:             s.Int("use_nodes") != 0 || version.AtLeast(5, 0),
+		HasCompositor:        s.Pointer("compositing_node_group") != 0 || s.Int("use_nodes") != 0 && s.Pointer("nodetree") != 0,
 		UseBorder:            mode&modeBorder != 0,
 		UseCropToBorder:      mode&modeCrop != 0,
 		BorderMinX:           float32(r.Float("border.xmin")),
@@ -142,6 +143,12 @@ func readScene(d *blend.DataBlock, s blend.Struct) foundScene {
 		ViewLayers:           []string{},
 		Layers:               []ViewLayer{},
 		Properties:           properties(s.Follow("id.properties")),
+	}
+	if f.scene.FileFormat == "FFMPEG" {
+		f.scene.Container, f.scene.Codec = containers[r.Int("ffcodecdata.type")], codecs[r.Int("ffcodecdata.codec")]
+	}
+	if span := f.scene.FrameEnd - f.scene.FrameStart; span >= 0 {
+		f.scene.Frames = span/max(f.scene.FrameStep, 1) + 1
 	}
 	// From Blender 5 on what add-ons define, as the settings of engines, is apart.
 	if system := properties(s.Follow("id.system_properties")); system != nil {

@@ -113,8 +113,10 @@ type Blend struct {
 	Path        string            `json:"path"`
 	Version     string            `json:"version"`
 	Compression blend.Compression `json:"compression"`
-	ActiveScene string            `json:"active_scene"`
-	Scenes      []Scene           `json:"scenes"`
+	// Old says that the file is older than Blender 2.7, whose scenes and paths are known.
+	Old         bool    `json:"old,omitempty"`
+	ActiveScene string  `json:"active_scene"`
+	Scenes      []Scene `json:"scenes"`
 }
 
 // Active gives the scene that is rendered by default; nil when the file has none.

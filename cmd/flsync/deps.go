@@ -230,6 +230,9 @@ func (blendEvent) Level() report.Level { return report.Result }
 func (e blendEvent) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: Blender %s, compression %s", e.Path, e.Version, e.Compression)
+	if e.Old {
+		b.WriteString(" (older than 2.7: not all that it says may be understood)")
+	}
 	for _, s := range e.Scenes {
 		mark := " "
 		if s.Name == e.ActiveScene {
@@ -239,6 +242,12 @@ func (e blendEvent) Text() string {
 			mark, s.Name, s.FrameStart, s.FrameEnd, s.FrameStep, float64(s.FPS)/float64(s.FPSBase),
 			s.ResolutionX, s.ResolutionY, s.ResolutionPercentage, s.Engine, s.FileFormat, s.Filepath,
 			orElse(string(s.Camera), "none"), strings.Join(s.ViewLayers, ", "))
+		if s.FileFormat == "" {
+			b.WriteString(", a file format that is not known")
+		}
+		if s.Container != "" {
+			fmt.Fprintf(&b, ", %s in %s", orElse(s.Codec, "another codec"), s.Container)
+		}
 	}
 	return b.String()
 }

@@ -68,6 +68,10 @@ func (s Scene) attributes() tree {
 		"render.engine": s.Engine, "render.filepath": s.FilePath, "render.file_extension": s.FileExtension,
 		"render.image_settings.file_format": s.FileFormat, "render.image_settings.use_preview": s.UsePreview,
 	}
+	if s.FileFormat == "" { // of a Blender that is not known: an error is better than a guess
+		delete(flat, "render.file_extension")
+		delete(flat, "render.image_settings.file_format")
+	}
 	maps.Copy(flat, s.More)
 	root := tree{}
 	for _, name := range slices.Sorted(maps.Keys(flat)) { // an object before its attributes
