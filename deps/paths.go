@@ -61,13 +61,28 @@ func isRooted(p string) bool {
 	return strings.HasPrefix(slashed, "/") || isDrive(slashed)
 }
 
-// cleanPath takes . and .. out of an absolute path by its words. Unlike
-// path.Clean it keeps the two slashes that a Windows share begins with.
+// cleanPath takes . and .. out of an absolute path by its words. No .. climbs above a drive (C:/) or a share
+// (//server/share/), as Blender on Windows has it.
 func cleanPath(p string) string {
-	if strings.HasPrefix(p, "//") {
-		return "/" + path.Clean(p)
+	volume := volumeOf(p)
+	rest := path.Clean("/" + p[len(volume):])
+	if rest == "/" && strings.HasPrefix(volume, "//") {
+		return volume
 	}
-	return path.Clean(p)
+	return volume + rest
+}
+
+// volumeOf gives the drive or the share that a path with slashes begins with: C:, //server/share; else "".
+func volumeOf(p string) string {
+	if isDrive(p) {
+		return p[:2]
+	}
+	server, rest, ok := strings.Cut(strings.TrimPrefix(p, "//"), "/")
+	if !strings.HasPrefix(p, "//") || !ok || server == "" {
+		return ""
+	}
+	share, _, _ := strings.Cut(rest, "/")
+	return "//" + server + "/" + share
 }
 
 // folderOf is the folder of an absolute path. What is relative to a blend file on

@@ -29,12 +29,21 @@ func below(dir, p string) (rest string, ok bool) {
 	return strings.CutPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// clean is path.Clean for paths that may begin with the two slashes of a share.
+// clean is path.Clean for absolute paths of any system: no .. climbs above a drive (C:/) or a share (//server/share/).
 func clean(p string) string {
-	if strings.HasPrefix(p, "//") {
-		return "/" + path.Clean(p)
+	volume := ""
+	if isDrive(p) {
+		volume = p[:2]
+	} else if strings.HasPrefix(p, "//") {
+		parts := strings.SplitN(p[2:], "/", 3)
+		if volume = "//" + strings.Join(parts[:min(2, len(parts))], "/"); len(parts) < 2 {
+			return "/" + path.Clean(p)
+		}
 	}
-	return path.Clean(p)
+	if volume == "" {
+		return path.Clean(p)
+	}
+	return volume + strings.TrimSuffix(path.Clean("/"+p[len(volume):]), "/")
 }
 
 // parent is the folder of a clean absolute path.
