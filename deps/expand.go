@@ -20,6 +20,7 @@ type expander struct {
 type place struct {
 	self, main string
 	library    string // with BaseLibrary
+	version    string // of the Blender that saved main
 }
 
 // base is the blend file that a reference's path is relative to.
@@ -27,6 +28,14 @@ func (p place) base(b Base) string {
 	switch b {
 	case BaseMain:
 		return p.main
+	case BaseStrip:
+		if p.version < "4" {
+			return p.main
+		}
+	case BaseShader:
+		if p.version >= "5.1" {
+			return p.main
+		}
 	case BaseLibrary:
 		return p.library
 	}

@@ -279,3 +279,35 @@ func TestFormats(t *testing.T) {
 		}
 	}
 }
+
+// TestLinkedBases takes // of linked strips and lights for what the Blender takes it for that saved the shot.
+func TestLinkedBases(t *testing.T) {
+	for version, want := range map[int][]string{
+		304: {"lib/ies/a.ies", "lib/kit.blend", "strip/a.png"},
+		403: {"lib/ies/a.ies", "lib/kit.blend", "lib/strip/a.png"},
+		502: {"ies/a.ies", "lib/kit.blend", "lib/strip/a.png"},
+	} {
+		dir := t.TempDir()
+		dna := dna5 + "\n\tNodeShaderTexIES: int mode; char filepath[1024]\n"
+		lib := blendtest.New(form5, dna)
+		lib.Block("SC", "Scene", 0x10, values{"id.name": "SCedit", "camera": uint64(0x20)})
+		lib.Block("DATA", "Sequence", 0x11, values{"type": stripImage, "strip": uint64(0x12)})
+		lib.Block("DATA", "Strip", 0x12, values{"dir": "//strip/", "stripdata": uint64(0x13)})
+		lib.Block("DATA", "StripElem", 0x13, values{"name": "a.png"})
+		lib.Block("OB", "Object", 0x20, values{"id.name": "OBlight"})
+		lib.Block("DATA", "NodeShaderTexIES", 0x21, values{"mode": 1, "filepath": "//ies/a.ies"})
+		writeFile(t, filepath.Join(dir, "lib", "kit.blend"), lib.Bytes())
+		f := blendtest.New(blendtest.Form{Version: version, Large: version >= 500}, dna)
+		f.Block("ID", "ID", 0x10, values{"name": "SCedit", "lib": uint64(0x100)})
+		f.Block("LI", "Library", 0x100, values{"id.name": "LIkit", "name": "//lib/kit.blend"})
+		writeFile(t, filepath.Join(dir, "shot.blend"), f.Bytes())
+		write(t, dir, "ies/a.ies", "strip/a.png", "lib/ies/a.ies", "lib/strip/a.png")
+		trace, err := newTracer(t, Config{}).Trace(t.Context(), filepath.Join(dir, "shot.blend"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, paths(t, trace, dir)); diff != "" {
+			t.Error(version, diff)
+		}
+	}
+}

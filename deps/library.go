@@ -134,11 +134,11 @@ func (f *tracedFile) everything(x *expander) *reach {
 }
 
 func (f *tracedFile) addUse(r *reach, x *expander, ref int) {
-	if f.Refs[ref].Base == BaseMain {
+	if f.Refs[ref].Base >= BaseMain {
 		r.open = append(r.open, ref)
 		return
 	}
-	use := f.use(x, ref, "")
+	use := f.use(x, ref, nil)
 	if f.Refs[ref].Form != FormProperty {
 		r.uses = append(r.uses, use)
 	} else if x.properties && len(use.Files) > 0 {
@@ -148,16 +148,23 @@ func (f *tracedFile) addUse(r *reach, x *expander, ref int) {
 	}
 }
 
-// use expands a reference. main is the file that is rendered.
-func (f *tracedFile) use(x *expander, ref int, main string) Use {
+// use expands a reference. main is the file that is rendered; nil where that makes no difference.
+func (f *tracedFile) use(x *expander, ref int, main *tracedFile) Use {
 	r := &f.Refs[ref]
-	at := place{self: f.self, main: main}
+	at := place{self: f.self}
+	if main != nil {
+		at.main, at.version = main.self, main.Version
+	}
 	if r.Base == BaseLibrary {
 		at.library = f.libraryPath(x, r.Library)
 	}
-	e := x.expand(r, at)
+	e, from := x.expand(r, at), at.base(r.Base)
+	if r.Base == BaseStrip && len(e.files) == 0 && from != f.self {
+		// Nothing is there: show at least what the library has.
+		e, from = x.expand(r, place{self: f.self, version: "4"}), f.self
+	}
 	return Use{
-		Reference: r, From: at.base(r.Base), Files: e.files, Missing: e.missing, Wrong: e.wrong,
+		Reference: r, From: from, Files: e.files, Missing: e.missing, Wrong: e.wrong,
 		numbers: e.numbers, sequence: e.sequence,
 	}
 }

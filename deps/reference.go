@@ -88,6 +88,12 @@ const (
 	// BaseMain: the folder of the blend file that is rendered, whichever library
 	// holds the path.
 	BaseMain
+	// BaseStrip: BaseMain when the Blender that saved the rendered file is older than 4.0, else BaseSelf. Strips of
+	// linked scenes were seen to be so in 3.4 and in 4.3.
+	BaseStrip
+	// BaseShader: BaseMain when it is 5.1 or later, else BaseSelf. Light profiles of linked lights were seen to be so
+	// in 4.3 and in 5.2.
+	BaseShader
 
 	basesEnd
 )

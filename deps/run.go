@@ -178,7 +178,7 @@ func (r *run) absorb(v *visit, what *reach) {
 		r.add(v, &what.uses[i], nil)
 	}
 	for _, ref := range what.open {
-		r.use(v, v.file.use(&r.t.expand, ref, r.main.file.self), nil)
+		r.use(v, v.file.use(&r.t.expand, ref, r.main.file), nil)
 	}
 	for _, id := range what.links {
 		link := &v.file.IDs[id]
@@ -210,7 +210,7 @@ func (r *run) library(v *visit, i int, by origin) *visit {
 		v.libraries[i] = beside // a packed library finds others that are packed beside it
 		return beside
 	}
-	use := v.file.use(&r.t.expand, lib.Ref, r.main.file.self)
+	use := v.file.use(&r.t.expand, lib.Ref, r.main.file)
 	if !lib.Needed() {
 		use.Missing, use.Wrong, use.numbers = nil, "", use.numbers[:len(use.Files)]
 	}

@@ -12,6 +12,7 @@ type row struct {
 	Field  string // of the path; in references it stands as Struct.Field
 	Kind   Kind
 	Form   Form
+	Base   Base
 	// When says whether the field counts; nil: always.
 	When func(blend.Struct) bool
 	// Read replaces all of the above for what takes more than one field.
@@ -48,8 +49,8 @@ func table() []row {
 		{Struct: "PointCache", Field: "path", Kind: KindCache, Read: readPointCache},
 		{Struct: "NodesModifierData", Field: "simulation_bake_directory", Kind: KindCache, Read: readNodesModifier},
 
-		{Struct: "NodeShaderTexIES", Field: "filepath", Kind: KindOther, When: isExternal("mode")},
-		{Struct: "NodeShaderScript", Field: "filepath", Kind: KindOther, When: isExternal("mode")},
+		{Struct: "NodeShaderTexIES", Field: "filepath", Kind: KindOther, Base: BaseShader, When: isExternal("mode")},
+		{Struct: "NodeShaderScript", Field: "filepath", Kind: KindOther, Base: BaseShader, When: isExternal("mode")},
 		{Struct: "Camera", Field: "custom_filepath", Kind: KindOther, When: isExternal("custom_mode")},
 		{Struct: "IDProperty", Field: "data", Read: readProperty},
 		{Struct: "bNodeSocketValueString", Field: "value", Kind: KindOther, Read: readSocketString},
@@ -90,7 +91,7 @@ func (r *row) read(c *collector, s blend.Struct) {
 // reference is what a row gives for a struct when there is nothing special to it.
 func (r *row) reference(s blend.Struct) Reference {
 	return Reference{
-		Field: r.Struct + "." + r.Field, Kind: r.Kind, Form: r.Form,
+		Field: r.Struct + "." + r.Field, Kind: r.Kind, Form: r.Form, Base: r.Base,
 		Path: string(s.Bytes(r.Field)), Parts: []Part{pathPart(s, r.Field, RolePath)},
 	}
 }

@@ -65,7 +65,7 @@ func readStrip(c *collector, s blend.Struct, r *row) {
 		}
 		names = append(names, name)
 		ref := Reference{
-			Field: "StripElem.name", Kind: kind, Path: joinName(folder, name),
+			Field: "StripElem.name", Kind: kind, Base: BaseStrip, Path: joinName(folder, name),
 			Parts: []Part{folderPart, pathPart(element, "name", RoleName)}, Optional: kind == KindImage && !used(i),
 		}
 		c.add(ref)
@@ -136,7 +136,7 @@ func (c *collector) addStripProxies(strip blend.Struct, kind Kind, folder string
 	}
 	editing := c.id.Follow("ed")
 	storage := proxy.Int("storage")
-	ref := Reference{Field: "StripProxy", Kind: KindCache, Optional: true}
+	ref := Reference{Field: "StripProxy", Kind: KindCache, Base: BaseStrip, Optional: true}
 	base := joinName(folder, proxyFolder)
 	switch {
 	case editing.Int("proxy_storage") == proxiesInOneFolder:
