@@ -10,6 +10,9 @@
 //	for _, d := range trace.Files {
 //		fmt.Println(d.Kind, d.Path, d.Missing)
 //	}
+//	for _, l := range trace.Lacks {
+//		fmt.Println(l.Severity, l.Code, l.Message, l.Remedy)
+//	}
 //
 // # How it works
 //
@@ -32,14 +35,15 @@
 // What Blender only writes is no dependency, nor is what its user interface
 // remembers, nor where appended data once came from. Of a numbered sequence all
 // frames on disk count, as a job may render any of them; of tiled images the
-// tiles that the image has. Caches and proxies count where they are on disk,
+// tiles that the image has; those that the scene's frames show and that are not there are missing. Caches and proxies count where they are on disk,
 // and are missing only when the blend file says that they were baked.
 //
 // # Caveats
 //
 // A Tracer remembers what it saw on disk. Paths mean what they mean to Blender
 // on the system that flsync runs on: on Linux and macOS C:\tex is /c/tex.
-// Add-ons and drivers that make up paths in Python are beyond it.
+// Add-ons and drivers that make up paths in Python are beyond it; what stands literally in their custom properties is
+// told. Of paths that nodes put together it finds the files that fit what is known of the name.
 //
 // The rules were read off Blender's own behaviour, version 2.83 to 5.2, and are
 // held by the vectors in testdata/blend.
