@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: help build release-snapshot test race lint vet generate cross bench-smoke bench-report chaos size reproducible licences addon demo clean
+.PHONY: help build release-snapshot test test-long race lint vet generate cross bench-smoke bench-report chaos size reproducible licences addon demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -12,8 +12,11 @@ help: ## list the targets
 build: ## bin/flsync for this machine
 	$(BUILD) -o bin/flsync ./cmd/flsync
 
-test: ## all tests
+test: ## the tests that are over in a minute and a half
 	$(GO) test ./...
+
+test-long: ## all tests
+	FLSYNC_LONG=1 $(GO) test ./...
 
 # Each of the hundreds of programs that the tests start would else sleep a second at its end.
 race: ## all tests with the race detector
@@ -46,14 +49,16 @@ bench-report: ## measure everything (an hour) and write bench/RESULTS.md
 	$(GO) build -trimpath -o bin/flsync-bench ./bench/cmd/flsync-bench
 	bin/flsync-bench run $(BENCH); status=$$?; bin/flsync-bench report; exit $$status
 
-# CHAOS takes flags of the command, such as -seeds 50, or -seed 7 -v to repeat one.
 size: ## product lines by package: Go without tests and generated code
 	@git ls-files '*.go' | grep -v -e '_test\.go$$' -e '\.gen\.go$$' | xargs awk '\
 	  { d = FILENAME; if (!sub("/[^/]*$$", "", d)) d = "."; n[d]++; all++ } \
 	  END { for (d in n) printf "%7d  %s\n", n[d], d | "sort -k2"; close("sort -k2"); printf "%7d  all\n", all }'
 
-chaos: ## 1,000 fault plans and 200 kills (half an hour); writes the figures of docs/reliability.md
-	$(GO) run ./internal/lab/faults/cmd/chaos $(CHAOS)
+SEEDS ?= 1000
+KILLS ?= 200
+chaos: ## 1,000 fault plans and 200 kills (half an hour), or SEEDS=50 KILLS=5; writes the figures of docs/reliability.md
+	FLSYNC_FAULT_SEEDS=$(SEEDS) FLSYNC_KILLS=$(KILLS) FLSYNC_FIGURES=$(CURDIR)/docs/reliability.md \
+	  $(GO) test -count=1 -timeout 3h -run 'TestMatrix|TestKill' ./internal/lab/faults
 
 reproducible: ## two builds from scratch give the same bytes
 	@for n in 1 2; do $(BUILD) -a -o dist/reproducible/$$n ./cmd/flsync || exit 1; done

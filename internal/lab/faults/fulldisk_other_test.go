@@ -1,6 +1,6 @@
 //go:build !linux
 
-package faults_test
+package faults
 
 import "testing"
 

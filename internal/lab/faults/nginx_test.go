@@ -1,4 +1,4 @@
-package faults_test
+package faults
 
 import (
 	"bytes"
@@ -24,6 +24,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/internal/lab/cleanenv"
+	"github.com/flsync/flsync/internal/lab/long"
 	"github.com/flsync/flsync/internal/lab/managertest"
 )
 
@@ -42,9 +43,7 @@ var nginxes = []struct {
 
 // TestNginx runs the contract suite through nginx. It needs nginx; FLSYNC_REQUIRE_NGINX=1 makes its absence a failure.
 func TestNginx(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
+	long.Test(t)
 	for _, n := range nginxes {
 		t.Run(n.name, func(t *testing.T) {
 			t.Parallel()
@@ -101,11 +100,11 @@ func TestNginxBodyLimit(t *testing.T) {
 	t.Parallel()
 	direct := embedded(t)
 	dir := t.TempDir()
-	address := startNginx(t, dir, false, "client_max_body_size 1m;", "location / { proxy_pass "+direct+"; }")
+	address := startNginx(t, dir, false, "client_max_body_size 64k;", "location / { proxy_pass "+direct+"; }")
 	tree := filepath.Join(dir, "tree")
 	writeText(t, tree, "small.txt", "fits")
-	writeText(t, tree, "large.exr", strings.Repeat("does not fit ", 200_000))
-	for i := range 9000 { // the list of these alone is more than a megabyte
+	writeText(t, tree, "large.exr", strings.Repeat("does not fit ", 20_000))
+	for i := range 900 { // the list of these alone is more than 64 KiB
 		writeText(t, tree, fmt.Sprintf("many/file%d.txt", i), fmt.Sprint("file ", i%50))
 	}
 	cmd := exec.CommandContext(t.Context(), buildProgram(t), "sync", tree, "--json", "--manager", "http://"+address)
@@ -303,7 +302,7 @@ func TestNginxTwoAtOnce(t *testing.T) {
 	program, direct, dir := buildProgram(t), embedded(t), t.TempDir()
 	address := startNginx(t, dir, false, "client_max_body_size 0;", "location / { proxy_pass "+direct+"; }")
 	tree := filepath.Join(dir, "tree")
-	for i := range 10 { // large enough not to fit into buffers on the way
+	for i := range 3 { // large enough not to fit into buffers on the way
 		writeText(t, tree, fmt.Sprintf("large%d.exr", i), strings.Repeat(fmt.Sprint("pixel ", i), 1_300_000))
 	}
 	var both sync.WaitGroup

@@ -2,98 +2,234 @@ package netsim
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// ending says how a direction of a connection ended.
-type ending int
+// Link describes a line between two machines. The zero value adds nothing.
+type Link struct {
+	// RTT is the time for a byte to the far end and an answer back. Each direction gets half of it, and a new
+	// connection costs one whole RTT before its first byte leaves, as TCP's handshake does.
+	RTT time.Duration
+
+	// BitsPerSecond is the rate of each direction, shared by all connections. 0: no limit.
+	BitsPerSecond float64
+}
+
+// The limits keep a mistyped unit from looking like a broken client.
+const (
+	maxRTT  = 10 * time.Second
+	minRate = 8 * 1024 // bits per second
+)
+
+// Validate reports an error for numbers that no line has.
+func (l Link) Validate() error {
+	switch {
+	case l.RTT < 0 || l.RTT > maxRTT:
+		return fmt.Errorf("netsim: round trip %v is outside 0 to %v", l.RTT, maxRTT)
+	case l.BitsPerSecond != 0 && l.BitsPerSecond < minRate:
+		return fmt.Errorf("netsim: %g bit/s is below the least rate of %d bit/s", l.BitsPerSecond, minRate)
+	}
+	return nil
+}
+
+// String names the line as tables do: "40ms, 1 Gbit/s".
+func (l Link) String() string {
+	rate := "no limit"
+	switch b := l.BitsPerSecond; {
+	case b >= 1e9:
+		rate = fmt.Sprintf("%g Gbit/s", b/1e9)
+	case b >= 1e6:
+		rate = fmt.Sprintf("%g Mbit/s", b/1e6)
+	case b > 0:
+		rate = fmt.Sprintf("%g kbit/s", b/1e3)
+	}
+	return fmt.Sprintf("%v, %s", l.RTT, rate)
+}
 
 const (
-	open   ending = iota
-	closed        // end of file: the other side will send no more
-	broken        // reset, or any other error
+	maxChunk = 64 << 10             // bytes read, paced and sent as one piece
+	minChunk = 1500                 // one Ethernet frame
+	paceStep = 2 * time.Millisecond // by how much a direction may run ahead of its rate; Go's timers need 1 ms
+	maxQueue = 4096                 // pieces under way in one direction of a connection; a full queue stops the sender
 )
 
-// parcel is a piece of a stream that is under way.
+// bucket returns the token bucket of a direction; nil without a rate.
+func (l Link) bucket() *rate.Limiter {
+	if l.BitsPerSecond == 0 {
+		return nil
+	}
+	bytes := l.BitsPerSecond / 8
+	return rate.NewLimiter(rate.Limit(bytes), min(maxChunk, max(minChunk, int(bytes*paceStep.Seconds()))))
+}
+
+// Proxy carries TCP connections to a target over a simulated line.
+type Proxy struct {
+	target   string
+	link     Link
+	listener net.Listener
+	up, down *rate.Limiter // nil: no limit
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// Listen starts a proxy to target ("host:port") on a free port of 127.0.0.1. It runs until Close or until ctx ends.
+func Listen(ctx context.Context, target string, link Link) (*Proxy, error) {
+	if err := link.Validate(); err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("netsim: %w", err)
+	}
+	p := &Proxy{target: target, link: link, listener: listener, up: link.bucket(), down: link.bucket()}
+	ctx, p.stop = context.WithCancel(ctx)
+	p.done.Go(func() { p.accept(ctx) })
+	return p, nil
+}
+
+// Addr is where to connect, "127.0.0.1:port".
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// Close ends all connections, loses what is under way, and returns when everything has stopped.
+func (p *Proxy) Close() error {
+	p.stop()
+	err := p.listener.Close()
+	p.done.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (p *Proxy) accept(ctx context.Context) {
+	defer context.AfterFunc(ctx, func() { p.listener.Close() })()
+	for {
+		conn, err := p.listener.Accept()
+		if err != nil {
+			if ctx.Err() == nil && !errors.Is(err, net.ErrClosed) && pause(ctx, time.Millisecond) {
+				continue // no file handles, for example: a later connection may succeed
+			}
+			return
+		}
+		p.done.Go(func() { p.carry(ctx, conn.(*net.TCPConn)) })
+	}
+}
+
+// carry serves one connection to its end.
+func (p *Proxy) carry(ctx context.Context, client *net.TCPConn) {
+	defer client.Close()
+	handshake := time.Now().Add(p.link.RTT)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.target)
+	if err != nil {
+		pause(ctx, time.Until(handshake)) // a refusal takes its time, too
+		_ = client.SetLinger(0)
+		return
+	}
+	server := conn.(*net.TCPConn)
+	defer server.Close()
+	// Reads and writes do not know contexts: closing wakes them.
+	defer context.AfterFunc(ctx, func() { client.Close(); server.Close() })()
+
+	var both sync.WaitGroup
+	both.Go(func() { p.pump(ctx, server, client, p.up, handshake) })
+	both.Go(func() { p.pump(ctx, client, server, p.down, handshake) })
+	both.Wait()
+}
+
+// parcel is a piece of a stream that is under way. The last one has no data but the reader's error.
 type parcel struct {
 	due  time.Time // when it arrives at the far end
 	data []byte
-	end  ending // not open: the last parcel, without data
+	err  error
 }
 
-// delayLine holds what is under way in one direction of one connection: a
-// queue with one sender and one receiver, bounded by its bytes and not by its
-// parcels, because those may be of one byte or of 64 KiB.
-type delayLine struct {
-	limit int
-
-	mu      sync.Mutex
-	parcels []parcel
-	bytes   int
-
-	// Each holds at most one signal: "look again".
-	ready, room chan struct{}
+// pump carries one direction of a connection until src ends or dst is gone. It carries how src ended, too, behind
+// the last byte and as late: an end of file as an end of file, anything else as a reset.
+func (p *Proxy) pump(ctx context.Context, dst, src *net.TCPConn, bucket *rate.Limiter, handshake time.Time) {
+	ctx, cancel := context.WithCancel(ctx)
+	// A read that nobody needs any more is ended by its deadline.
+	defer context.AfterFunc(ctx, func() { _ = src.SetReadDeadline(time.Unix(1, 0)) })()
+	line := make(chan parcel, maxQueue)
+	var reading sync.WaitGroup
+	reading.Go(func() { p.receive(ctx, line, src, bucket, handshake) })
+	deliver(ctx, line, dst)
+	cancel()
+	reading.Wait()
 }
 
-func newDelayLine(limit int) *delayLine {
-	return &delayLine{limit: limit, ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
-}
-
-// push appends p, and waits for room when the line is full. A parcel larger
-// than the whole line gets in once the line is empty.
-func (l *delayLine) push(ctx context.Context, p parcel) error {
+// receive reads src into the line, at the line's rate.
+func (p *Proxy) receive(ctx context.Context, line chan<- parcel, src *net.TCPConn, bucket *rate.Limiter, handshake time.Time) {
+	chunk := maxChunk
+	if bucket != nil {
+		chunk = bucket.Burst()
+	}
+	buf := make([]byte, chunk)
 	for {
-		l.mu.Lock()
-		if l.bytes == 0 || l.bytes+len(p.data) <= l.limit {
-			l.parcels = append(l.parcels, p)
-			l.bytes += len(p.data)
-			l.mu.Unlock()
-			signal(l.ready)
-			return nil
+		n, err := src.Read(buf)
+		if bucket != nil && bucket.WaitN(ctx, n) != nil {
+			return
 		}
-		l.mu.Unlock()
+		leaves := time.Now()
+		if leaves.Before(handshake) {
+			leaves = handshake
+		}
 		select {
-		case <-l.room:
+		case line <- parcel{leaves.Add(p.link.RTT / 2), append([]byte(nil), buf[:n]...), err}:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return
+		}
+		if err != nil {
+			return
 		}
 	}
 }
 
-// pop takes the oldest parcel, and waits for one when there is none. It does
-// not wait until the parcel is due.
-func (l *delayLine) pop(ctx context.Context) (parcel, error) {
+// deliver writes to dst what has arrived.
+func deliver(ctx context.Context, line <-chan parcel, dst *net.TCPConn) {
 	for {
-		l.mu.Lock()
-		if len(l.parcels) > 0 {
-			p := l.parcels[0]
-			l.parcels[0] = parcel{} // or the array keeps the data alive
-			l.parcels = l.parcels[1:]
-			l.mu.Unlock()
-			return p, nil
-		}
-		l.mu.Unlock()
+		var next parcel
 		select {
-		case <-l.ready:
+		case next = <-line:
 		case <-ctx.Done():
-			return parcel{}, context.Cause(ctx)
+			return
+		}
+		if !pause(ctx, time.Until(next.due)) {
+			return
+		}
+		if _, err := dst.Write(next.data); err != nil {
+			return
+		}
+		switch {
+		case errors.Is(next.err, io.EOF):
+			_ = dst.CloseWrite()
+			return
+		case next.err != nil:
+			_ = dst.SetLinger(0) // a reset instead of an end of file
+			_ = dst.Close()
+			return
 		}
 	}
 }
 
-// delivered makes room for as many bytes. They count until they have left the
-// line, and not only until they were popped: they are still under way.
-func (l *delayLine) delivered(n int) {
-	l.mu.Lock()
-	l.bytes -= n
-	l.mu.Unlock()
-	signal(l.room)
-}
-
-func signal(c chan struct{}) {
+// pause sleeps for d, and reports whether ctx lasted as long.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case c <- struct{}{}:
-	default:
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

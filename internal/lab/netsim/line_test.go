@@ -1,227 +1,265 @@
 package netsim
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
+	"net"
+	"sync"
+	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
-// fakeNap is for bubbles of synctest, where only Go's own timers exist.
-func fakeNap() napper { return napper{prepare: func() {}, sleep: time.Sleep} }
-
-func TestDelayLineIsBoundedByBytes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		line := newDelayLine(10)
-		push := func(n int) error {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			return line.push(ctx, parcel{data: make([]byte, n)})
-		}
-		steps := []struct {
-			name string
-			do   func() error
-			want error
-		}{
-			{"a parcel larger than the empty line goes in", func() error { return push(11) }, nil},
-			{"then nothing does", func() error { return push(1) }, context.DeadlineExceeded},
-			{"popped is not delivered", func() error { _, err := line.pop(t.Context()); return errors.Join(err, push(1)) }, context.DeadlineExceeded},
-			{"delivered makes room", func() error { line.delivered(11); return push(4) }, nil},
-			{"up to the limit", func() error { return push(6) }, nil},
-			{"and no further", func() error { return push(1) }, context.DeadlineExceeded},
-		}
-		for _, s := range steps {
-			if err := s.do(); !errors.Is(err, s.want) {
-				t.Fatalf("%s: got %v, want %v", s.name, err, s.want)
-			}
-		}
-	})
+// echo is a TCP server that sends back what it gets, until the end of file.
+func echo(t testing.TB) (addr string) {
+	t.Helper()
+	return serveTCP(t, func(c *net.TCPConn) { _, _ = io.Copy(c, c); _ = c.CloseWrite() })
 }
 
-func TestDelayLineWakesBothSides(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		line := newDelayLine(3)
-		const parcels = 100
-		go func() {
-			for i := range parcels {
-				if err := line.push(t.Context(), parcel{data: []byte{byte(i), 0}}); err != nil {
-					t.Error(err)
-				}
-			}
-		}()
-		for i := range parcels {
-			p, err := line.pop(t.Context())
+func serveTCP(t testing.TB, handle func(*net.TCPConn)) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			c, err := l.Accept()
 			if err != nil {
-				t.Fatal(err)
+				return
 			}
-			if p.data[0] != byte(i) {
-				t.Fatalf("parcel %d came as number %d", p.data[0], i)
-			}
-			line.delivered(len(p.data))
+			running.Go(func() { defer c.Close(); handle(c.(*net.TCPConn)) })
 		}
 	})
+	t.Cleanup(func() { l.Close(); running.Wait() })
+	return l.Addr().String()
 }
 
-func TestClockRingsInOrderAndOnTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		c := newClock(fakeNap())
-		ran := make(chan struct{})
-		go func() { c.run(ctx); close(ran) }()
-
-		start := time.Now()
-		rung := make(chan time.Duration, 10)
-		waits := []time.Duration{90 * time.Millisecond, 3 * time.Millisecond, 100 * time.Microsecond, 90 * time.Millisecond, 0}
-		for _, d := range waits {
-			go func() {
-				if err := c.wait(ctx, start.Add(d)); err != nil {
-					t.Error(err)
-				}
-				rung <- time.Since(start)
-			}()
-		}
-		var got []time.Duration
-		for range waits {
-			got = append(got, (<-rung).Round(100*time.Microsecond))
-		}
-		want := []time.Duration{0, 100 * time.Microsecond, 3 * time.Millisecond, 90 * time.Millisecond, 90 * time.Millisecond}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
-
-		cancel()
-		<-ran
-		if err := c.wait(ctx, time.Now().Add(time.Hour)); !errors.Is(err, context.Canceled) {
-			t.Errorf("after the end: %v", err)
+func listen(t testing.TB, target string, link Link) *Proxy {
+	t.Helper()
+	p, err := Listen(t.Context(), target, link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
 		}
 	})
+	return p
 }
 
-// fakeStream is an endless or bounded source, or a sink that notes when its
-// bytes came.
-type fakeStream struct {
-	left   int // to be read
-	read   int
-	first  time.Time
-	last   time.Time
-	got    int
-	ended  chan ending
-	ending ending
-}
-
-func (s *fakeStream) Read(b []byte) (int, error) {
-	if s.left == 0 {
-		if s.ending == broken {
-			return 0, errors.New("connection reset")
-		}
-		return 0, io.EOF
+func dial(t testing.TB, p *Proxy) *net.TCPConn {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", p.Addr(), 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
 	}
-	n := min(len(b), s.left)
-	s.left -= n
-	s.read += n
-	return n, nil
+	t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	return c.(*net.TCPConn)
 }
 
-func (s *fakeStream) Write(b []byte) (int, error) {
-	if s.got == 0 {
-		s.first = time.Now()
-	}
-	s.got += len(b)
-	s.last = time.Now()
-	return len(b), nil
-}
-func (s *fakeStream) CloseWrite() error               { s.ended <- closed; return nil }
-func (s *fakeStream) Close() error                    { s.ended <- broken; return nil }
-func (s *fakeStream) SetLinger(int) error             { return nil }
-func (s *fakeStream) SetReadDeadline(time.Time) error { return nil }
-
-// The delay must add to the time of a transfer once, and not limit its rate.
-func TestPumpDelaysAndPaces(t *testing.T) {
-	tests := []struct {
-		name  string
-		link  Link
-		bytes int
-		want  time.Duration // from start to last byte, without the handshake
-		slack time.Duration
-	}{
-		{"near and narrow", Link{RTT: 200 * time.Microsecond, BitsPerSecond: 10e6}, 1_250_000, time.Second, 20 * time.Millisecond},
-		{"far and narrow", Link{RTT: 150 * time.Millisecond, BitsPerSecond: 10e6}, 1_250_000, time.Second + 75*time.Millisecond, 20 * time.Millisecond},
-		{"far and wide", Link{RTT: 150 * time.Millisecond, BitsPerSecond: 10e9}, 1_250_000_000, time.Second + 75*time.Millisecond, 20 * time.Millisecond},
-		{"far without limit", Link{RTT: 40 * time.Millisecond}, 100_000_000, 20 * time.Millisecond, time.Millisecond},
-		{"one byte", Link{RTT: 40 * time.Millisecond, BitsPerSecond: 10e6}, 1, 20 * time.Millisecond, time.Millisecond},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				p := newProxy(tt.link, fakeNap())
-				go p.clock.run(ctx)
-
-				start := time.Now()
-				src := &fakeStream{left: tt.bytes}
-				dst := &fakeStream{ended: make(chan ending, 1)}
-				p.pump(ctx, dst, src, &p.up, start.Add(tt.link.RTT))
-
-				if dst.got != tt.bytes || p.up.bytes.Load() != int64(tt.bytes) {
-					t.Errorf("delivered %d, counted %d, of %d bytes", dst.got, p.up.bytes.Load(), tt.bytes)
-				}
-				if end := <-dst.ended; end != closed {
-					t.Errorf("ended with %v, want an end of file", end)
-				}
-				// The handshake overlaps with the first RTT's worth of bytes.
-				if first := dst.first.Sub(start); first < tt.link.RTT+tt.link.delay() {
-					t.Errorf("first byte after %v, before a handshake and half a round trip", first)
-				}
-				least := tt.want
-				if got := dst.last.Sub(start); got < least-tt.slack || got > least+tt.link.RTT+tt.slack {
-					t.Errorf("took %v, want about %v", got, least)
-				}
-			})
+func TestEveryByteArrives(t *testing.T) {
+	for _, link := range []Link{{}, {RTT: 200 * time.Microsecond}, {RTT: 20 * time.Millisecond, BitsPerSecond: 800e6}} {
+		t.Run(link.String(), func(t *testing.T) {
+			p := listen(t, echo(t), link)
+			const conns, size = 8, 1 << 20
+			var all sync.WaitGroup
+			for i := range conns {
+				all.Go(func() {
+					c := dial(t, p)
+					sent := bytes.Repeat([]byte(fmt.Sprintf("connection %d.", i)), size/13+1)[:size]
+					go func() { _, _ = c.Write(sent); _ = c.CloseWrite() }()
+					got, err := io.ReadAll(c)
+					if err != nil || sha256.Sum256(got) != sha256.Sum256(sent) {
+						t.Errorf("connection %d: %d of %d bytes came back, or others: %v", i, len(got), size, err)
+					}
+				})
+			}
+			all.Wait()
 		})
 	}
 }
 
-func TestPumpCarriesResets(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		p := newProxy(Link{RTT: 10 * time.Millisecond}, fakeNap())
-		go p.clock.run(ctx)
-		src := &fakeStream{left: 100, ending: broken}
-		dst := &fakeStream{ended: make(chan ending, 1)}
-		p.pump(ctx, dst, src, &p.up, time.Now())
-		if end := <-dst.ended; end != broken || dst.got != 100 {
-			t.Errorf("end %v after %d bytes, want a reset after 100", end, dst.got)
+// Only least times are asserted: a busy machine may take longer, never less.
+func TestRoundTripsTakeTheirTime(t *testing.T) {
+	const rtt = 30 * time.Millisecond
+	p := listen(t, echo(t), Link{RTT: rtt})
+	start := time.Now()
+	c := dial(t, p)
+	buf := make([]byte, 1)
+	for trip := range 3 {
+		if _, err := c.Write(buf); err != nil {
+			t.Fatal(err)
 		}
-	})
+		if _, err := io.ReadFull(c, buf); err != nil {
+			t.Fatal(err)
+		}
+		// One round trip for the handshake and one for each byte.
+		if got, least := time.Since(start), time.Duration(trip+2)*rtt-time.Millisecond; got < least {
+			t.Errorf("round trip %d was over after %v, before %v", trip+1, got, least)
+		}
+	}
 }
 
-// stuckStream takes nothing.
-type stuckStream struct {
-	fakeStream
-	ctx context.Context
+func TestRateIsSharedByAllConnections(t *testing.T) {
+	p := listen(t, echo(t), Link{BitsPerSecond: 80e6}) // 10 MB/s
+	const conns, size = 4, 500_000
+	start := time.Now()
+	var all sync.WaitGroup
+	for range conns {
+		all.Go(func() {
+			c := dial(t, p)
+			go func() { _, _ = c.Write(make([]byte, size)); _ = c.CloseWrite() }()
+			if n, err := io.Copy(io.Discard, c); n != size || err != nil {
+				t.Errorf("%d bytes, %v", n, err)
+			}
+		})
+	}
+	all.Wait()
+	if got, least := time.Since(start), 195*time.Millisecond; got < least {
+		t.Errorf("%d bytes took %v at 10 MB/s, which is less than %v", conns*size, got, least)
+	}
 }
 
-func (s *stuckStream) Write([]byte) (int, error) { <-s.ctx.Done(); return 0, s.ctx.Err() }
+func TestResetsAreCarried(t *testing.T) {
+	p := listen(t, serveTCP(t, func(c *net.TCPConn) {
+		_, _ = io.ReadFull(c, make([]byte, 1))
+		_, _ = c.Write([]byte("answer"))
+		_ = c.SetLinger(0)
+	}), Link{RTT: 5 * time.Millisecond})
+	c := dial(t, p)
+	if _, err := c.Write([]byte("?")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(c)
+	if string(got) != "answer" && len(got) != 0 { // a reset may overtake what was not read yet
+		t.Errorf("got %q", got)
+	}
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("got %v, want a reset", err)
+	}
+}
 
-func TestPumpIsBoundedWhenTheReceiverStops(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		link := Link{RTT: 40 * time.Millisecond, BitsPerSecond: 1e9}
-		p := newProxy(link, fakeNap())
-		go p.clock.run(ctx)
-		src := &fakeStream{left: 1 << 40}
-		p.pump(ctx, &stuckStream{ctx: ctx}, src, &p.up, time.Now())
-		if limit := link.buffer() + 2*link.chunk(); src.read > limit {
-			t.Errorf("%d bytes were read for a receiver that takes none; the limit is %d", src.read, limit)
+func TestRefusalsAreCarried(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close() // nobody listens there now
+	p := listen(t, l.Addr().String(), Link{RTT: 5 * time.Millisecond})
+	if n, err := dial(t, p).Read(make([]byte, 1)); err == nil {
+		t.Errorf("read %d bytes from nobody", n)
+	}
+}
+
+// A server may answer and close while the client is still sending, as the
+// Manager does for a file that it has.
+func TestAnEarlyAnswerArrives(t *testing.T) {
+	p := listen(t, serveTCP(t, func(c *net.TCPConn) {
+		_, _ = io.ReadFull(c, make([]byte, 10))
+		_, _ = c.Write([]byte("208"))
+		_ = c.CloseWrite()
+		_, _ = io.Copy(io.Discard, io.LimitReader(c, 1<<20))
+	}), Link{RTT: 5 * time.Millisecond})
+	c := dial(t, p)
+	stopped := make(chan error, 1)
+	go func() {
+		block := make([]byte, 64<<10)
+		for {
+			if _, err := c.Write(block); err != nil {
+				stopped <- err
+				return
+			}
 		}
-	})
+	}()
+	got := make([]byte, 3)
+	if _, err := io.ReadFull(c, got); err != nil || string(got) != "208" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := <-stopped; errors.Is(err, syscall.ETIMEDOUT) {
+		t.Errorf("sending went on: %v", err)
+	}
+}
+
+func TestCloseEndsConnections(t *testing.T) {
+	p, err := Listen(t.Context(), echo(t), Link{RTT: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, p)
+	if _, err := c.Write([]byte("under way")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.Close(), p.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection outlived its proxy")
+	}
+	if _, err := Listen(t.Context(), "127.0.0.1:1", Link{RTT: -1}); err == nil {
+		t.Error("an impossible line was made")
+	}
+}
+
+// BenchmarkRoundTrip shows what a round trip really is: ns/op against the name.
+func BenchmarkRoundTrip(b *testing.B) {
+	for _, rtt := range []time.Duration{0, 200 * time.Microsecond, 5 * time.Millisecond} {
+		b.Run(rtt.String(), func(b *testing.B) {
+			c := dial(b, listen(b, echo(b), Link{RTT: rtt}))
+			buf := make([]byte, 1)
+			for b.Loop() {
+				_, _ = c.Write(buf)
+				if _, err := io.ReadFull(c, buf); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkThroughput shows what the proxy itself can carry.
+func BenchmarkThroughput(b *testing.B) {
+	for _, link := range []Link{{}, {RTT: 40 * time.Millisecond, BitsPerSecond: 10e9}} {
+		b.Run(link.String(), func(b *testing.B) {
+			sink := serveTCP(b, func(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) })
+			c := dial(b, listen(b, sink, link))
+			block := make([]byte, 1<<20)
+			b.SetBytes(int64(len(block)))
+			for b.Loop() {
+				if _, err := c.Write(block); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// watchedDial calls gone when the far side has closed a connection.
+func watchedDial(gone func()) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		return watchedConn{c, gone}, err
+	}
+}
+
+type watchedConn struct {
+	net.Conn
+	gone func()
+}
+
+func (c watchedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		c.gone()
+	}
+	return n, err
 }
 
 func TestLinkValidate(t *testing.T) {

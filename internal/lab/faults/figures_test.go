@@ -15,8 +15,8 @@ import (
 	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
-// Figures add up what came of many seeds and kills. They can be used from any goroutine.
-type Figures struct {
+// figureSums adds up what came of many seeds and kills. They can be used from any goroutine.
+type figureSums struct {
 	mu       sync.Mutex
 	began    time.Time
 	seeds    int
@@ -30,13 +30,13 @@ type Figures struct {
 	kills    *KillResult
 }
 
-// NewFigures begins to count.
-func NewFigures(now time.Time) *Figures {
-	return &Figures{began: now, faults: make(map[netsim.Kind]int)}
+// newFigures begins to count.
+func newFigures(now time.Time) *figureSums {
+	return &figureSums{began: now, faults: make(map[netsim.Kind]int)}
 }
 
-// Add counts a seed.
-func (f *Figures) Add(r Result) {
+// add counts a seed.
+func (f *figureSums) add(r Result) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seeds++
@@ -53,23 +53,23 @@ func (f *Figures) Add(r Result) {
 	}
 }
 
-// AddKills takes what came of the kills.
-func (f *Figures) AddKills(r KillResult) {
+// addKills takes what came of the kills.
+func (f *figureSums) addKills(r KillResult) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.kills = &r
 }
 
-// Broken are the seeds that broke a promise, in order.
-func (f *Figures) Broken() []uint64 {
+// brokenSeeds are the seeds that broke a promise, in order.
+func (f *figureSums) brokenSeeds() []uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Sorted(slices.Values(f.broken))
 }
 
-// Text is the figures as Markdown.
-func (f *Figures) Text() string {
-	broken := f.Broken()
+// text gives the figures as Markdown.
+func (f *figureSums) text() string {
+	broken := f.brokenSeeds()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var b strings.Builder
@@ -114,8 +114,8 @@ const (
 	endMark   = "<!-- end of figures -->\n"
 )
 
-// WriteInto replaces the figures in a document.
-func (f *Figures) WriteInto(path string) error {
+// writeInto replaces the figures in a document.
+func (f *figureSums) writeInto(path string) error {
 	old, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -125,6 +125,6 @@ func (f *Figures) WriteInto(path string) error {
 	if !ok || !closed {
 		return errors.New(path + " has no place for figures: two lines mark it")
 	}
-	text := slices.Concat(before, []byte(beginMark), []byte(f.Text()), []byte(endMark), after)
+	text := slices.Concat(before, []byte(beginMark), []byte(f.text()), []byte(endMark), after)
 	return os.WriteFile(path, text, 0o644)
 }
