@@ -90,7 +90,7 @@ func TestResolve(t *testing.T) {
 		{`C:\tex\a.png`, "/proj", "/c/tex/a.png"},
 		{`C:\tex\a.png`, "D:/proj", "C:/tex/a.png"},
 		{`\\server\share\a.png`, "D:/proj", "//server/share/a.png"},
-		{`\\server\share\..\a.png`, "//other/proj", "//server/a.png"},
+		{`\\server\share\..\a.png`, "//other/proj", "//server/share/a.png"},
 		{`/\tex\a.png`, "/proj", "/tex/a.png"},
 		{`//server\a.png`, "/proj", "/proj/server/a.png"},
 		{`D:\tex\a.png`, "//server/share/proj", "D:/tex/a.png"},
