@@ -82,7 +82,7 @@ func (s *session) conform(ctx context.Context, f *conformFlags, edit string) err
 	if err != nil {
 		return err
 	}
-	tracer, err := pipeline.NewTracer(cache, false, false, func(err error) {
+	tracer, err := pipeline.NewTracer(cache, false, false, s.mayTouch(), func(err error) {
 		s.sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/internal/report"
 )
@@ -112,6 +113,12 @@ func (s *session) traceEach(ctx context.Context, paths []string, each func(*deps
 	return inOrder(ctx, s, paths, (*deps.Tracer).Trace, each)
 }
 
+// mayTouch returns the test of paths on other computers for blend files that are only looked at.
+func (s *session) mayTouch(blends ...string) func(path string) bool {
+	policy := gate.Policy{Outside: gate.Outside(s.config.Outside), Roots: s.config.OutsideRoots}
+	return func(path string) bool { return policy.MayTouch(path, blends...) }
+}
+
 // inOrder does something with each path at the same time, and hands over the results in order.
 func inOrder[T any](ctx context.Context, s *session, paths []string,
 	do func(*deps.Tracer, context.Context, string) (T, error), each func(T),
@@ -121,7 +128,7 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 	if err != nil {
 		return err
 	}
-	tracer, err := pipeline.NewTracer(cache, false, s.config.Properties, func(err error) {
+	tracer, err := pipeline.NewTracer(cache, false, s.config.Properties, s.mayTouch(paths...), func(err error) {
 		s.sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
@@ -70,12 +71,16 @@ func (h *hasher) tree(ctx context.Context, root string, exclude []string) error 
 	if err != nil {
 		return err
 	}
+	patterns, err := gate.ParsePatterns(exclude, abs)
+	if err != nil {
+		return usageError(fmt.Errorf("--exclude: %w", err))
+	}
 	group, working := errgroup.WithContext(ctx)
 	queue := make(chan walk.File, 64)
 	results := make(chan hashed, 64)
 	group.Go(func() error {
 		defer close(queue)
-		err := walk.Walk(working, walk.Options{Root: abs, Exclude: exclude, Warn: func(w walk.Warning) {
+		err := walk.Walk(working, walk.Options{Root: abs, Exclude: patterns, Warn: func(w walk.Warning) {
 			h.sink.Emit(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message})
 		}}, func(f walk.File) error {
 			select {

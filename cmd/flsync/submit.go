@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flsync/flsync/deps/pack"
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/eval"
@@ -157,7 +157,7 @@ func (f *submitFlags) parse(s *session, targets []string) (err error) {
 		f.load.Priority = &f.priority
 	}
 	f.opt.Properties = f.opt.Properties || s.config.Properties
-	f.opt.Outside = pack.Policy{Outside: pack.Outside(orElse(f.outside, s.config.Outside)), Roots: s.config.OutsideRoots}
+	f.opt.Outside = gate.Policy{Outside: gate.Outside(orElse(f.outside, s.config.Outside)), Roots: s.config.OutsideRoots}
 	if err := f.opt.Outside.Validate(); err != nil {
 		return usageError(err)
 	}

@@ -134,7 +134,7 @@ Left out are version control, Blender's backups (*.blend1), litter of operating 
 		}
 		s.summary, err = pipeline.Sync(ctx, env, opt)
 		s.summary.DryRun = t.dryRun
-		if errors.Is(err, pipeline.ErrNothing) {
+		if errors.Is(err, pipeline.ErrNothing) || errors.Is(err, pipeline.ErrPattern) {
 			return usageError(err)
 		}
 		return err

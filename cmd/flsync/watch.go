@@ -15,8 +15,8 @@ import (
 // that saves a large file.
 const quiet = 2 * time.Second
 
-// watchTree syncs a tree, and again after each change, until the context ends. What fails is told, and
-// tried again at the next change.
+// watchTree syncs a tree, and again after each change, until the context ends. What fails is reported, and tried again
+// at the next change.
 func (s *session) watchTree(ctx context.Context, env pipeline.Env, opt pipeline.SyncOptions) error {
 	if len(opt.Paths) != 1 {
 		return usagef("--watch follows one folder, not %d paths", len(opt.Paths))
@@ -34,9 +34,6 @@ func (s *session) watchTree(ctx context.Context, env pipeline.Env, opt pipeline.
 		s.sink.Emit(report.Note{Message: fmt.Sprintf("%s  %d files, %d sent (%s)", time.Now().Format(time.TimeOnly),
 			summary.Files.Total, summary.Store.Uploaded, report.Bytes(summary.Store.UploadedBytes))})
 		return nil
-	}
-	if err := once(ctx); err != nil {
-		return err
 	}
 	return walk.Watch(ctx, opt.Paths[0], quiet, once)
 }

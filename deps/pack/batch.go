@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/flsync/flsync/deps"
+	"github.com/flsync/flsync/internal/gate"
 )
 
 // A Batch is the plan of several shots at once. It does not change, so
@@ -39,10 +40,7 @@ type sentUse struct {
 }
 
 // A Planner plans the shots of one project. Goroutines may share it.
-type Planner struct {
-	cfg  Config
-	disk disk
-}
+type Planner struct{ cfg Config }
 
 // NewPlanner returns a Planner. The error is that of Config.Validate.
 func NewPlanner(cfg Config) (*Planner, error) {
@@ -56,7 +54,7 @@ func NewPlanner(cfg Config) (*Planner, error) {
 // through something that is left alone or held back is not part of its plan.
 // What is wrong with single shots comes with their plans.
 func (p *Planner) Together(traces ...*deps.Trace) *Batch {
-	g := gatherer{cfg: p.cfg, where: newLayout(slash(p.cfg.Project), &p.disk)}
+	g := gatherer{cfg: p.cfg, where: newLayout(p.cfg.Gate)}
 	b := &Batch{where: g.where, changes: map[string]*editor{}, clashes: map[string]error{}}
 	for _, t := range traces {
 		b.shots = append(b.shots, g.gather(t))
@@ -251,33 +249,16 @@ func (g *gatherer) sent(s *shot, by string, u *deps.Use) []string {
 	}
 	files := make([]string, 0, len(u.Files))
 	for _, file := range u.Files {
-		err := g.verdict(slash(file))
+		_, err := g.cfg.Gate.Decide(filepath.FromSlash(file))
 		if err == nil {
 			files = append(files, slash(file))
 			continue
 		}
-		reason := "it lies outside of the project, and cannot be read: " + err.Error()
-		if held, ok := errors.AsType[*HeldError](err); ok {
+		reason := "it cannot be read: " + err.Error()
+		if held, ok := errors.AsType[*gate.HeldError](err); ok {
 			reason = held.Reason
 		}
 		s.held = append(s.held, Held{filepath.FromSlash(file), reason, by, u.ID, u.Field})
 	}
 	return files
 }
-
-// verdict asks the policy about a file that does not lie in the project, or
-// only seems to, by a link.
-func (g *gatherer) verdict(file string) error {
-	if known, ok := g.where.disk.verdicts.Load(file); ok {
-		return known.(verdict).err
-	}
-	var v verdict
-	if !g.where.isReallyInside(file) {
-		v.err = g.cfg.Policy.Check(filepath.FromSlash(file))
-	}
-	g.where.disk.verdicts.Store(file, v)
-	return v.err
-}
-
-// verdict of the policy on a file; a nil err lets it through.
-type verdict struct{ err error }

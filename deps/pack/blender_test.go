@@ -16,6 +16,7 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/internal/gate"
 )
 
 // blender runs a script of testdata in Blender. The test is skipped where there
@@ -65,7 +66,7 @@ func TestBlenderRenders(t *testing.T) {
 	}
 	for _, s := range shots {
 		shot := filepath.Join(project, "shots", s.name+".blend")
-		plan, root := checkPacked(t, shot, pack.Config{Project: filepath.Join(project, "shots")})
+		plan, root := checkPacked(t, shot, pack.Config{Gate: newGate(t, filepath.Join(project, "shots"), gate.Policy{})})
 		if len(plan.Changed) != 2 {
 			t.Errorf("%s: %d blend files are changed, want the shot and its library", s.name, len(plan.Changed))
 		}
@@ -128,7 +129,7 @@ func TestBlenderResolves(t *testing.T) {
 		shot := filepath.Join(home, filepath.FromSlash(main))
 		makeAbsolute(t, shot)
 		project := t.TempDir()
-		plan, err := together(t, pack.Config{Project: project, Policy: pack.Policy{Outside: pack.OutsideAll}}, trace(t, shot)).Plan(0)
+		plan, err := together(t, pack.Config{Gate: newGate(t, project, gate.Policy{Outside: gate.OutsideAll})}, trace(t, shot)).Plan(0)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -11,7 +11,7 @@
 //
 // Begin with a [Planner], on what package deps traced:
 //
-//	planner, err := pack.NewPlanner(pack.Config{Project: "/projects/robot"})
+//	planner, err := pack.NewPlanner(pack.Config{Gate: gate})
 //	…
 //	plan, err := planner.Together(trace).Plan(0)
 //	…
@@ -41,7 +41,7 @@
 // # What is left alone
 //
 // Absolute paths in [Config].Shared, which the farm has already; with
-// RelativeOnly all absolute paths; files that the [Policy] holds back; and what
+// RelativeOnly all absolute paths; files that the gate holds back; and what
 // does not exist.
 //
 // # Caveats

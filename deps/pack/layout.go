@@ -1,17 +1,15 @@
 package pack
 
 import (
-	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/flsync/flsync/deps"
+	"github.com/flsync/flsync/internal/gate"
 )
 
 // outsideFolder is where in a checkout files go that lie outside of the
@@ -25,52 +23,27 @@ type layout struct {
 	root, realRoot string
 	outside        string            // outsideFolder, or another name where the project has one
 	layers         map[string]string // of files whose names some file systems take for those of others: see settle
-	disk           *disk
+	gate           *gate.Gate
 	settled        map[string]string // places of files, when they are final
 	selfContained  bool              // none of the settled files lies outside
 }
 
-func newLayout(project string, disk *disk) *layout {
-	l := &layout{root: clean(project), outside: outsideFolder, disk: disk}
-	l.realRoot = disk.realDir(l.root)
+func newLayout(g *gate.Gate) *layout {
+	l := &layout{root: slash(g.Project()), outside: outsideFolder, gate: g}
+	l.realRoot = l.realDir(l.root)
 	return l
 }
 
-// A disk is what the file system says, asked once for all shots of a project. Goroutines may share it.
-type disk struct {
-	folders  sync.Map // to their paths without links
-	verdicts sync.Map // files to the verdict of the policy
-}
+// realDir is a folder without links in its path.
+func (l *layout) realDir(dir string) string { return slash(l.gate.RealDir(filepath.FromSlash(dir))) }
 
-// realDir is a folder without links in its path; the path itself where it
-// cannot be had.
-func (d *disk) realDir(dir string) string {
-	if real, known := d.folders.Load(dir); known {
-		return real.(string)
-	}
-	real := dir
-	if resolved, err := filepath.EvalSymlinks(filepath.FromSlash(dir)); err == nil {
-		real = slash(resolved)
-	}
-	d.folders.Store(dir, real)
-	return real
-}
-
-// real is a file without links in its path.
+// real is a file without links in its path; the path itself where that cannot be had.
 func (l *layout) real(file string) string {
-	info, err := os.Lstat(filepath.FromSlash(file))
-	if err == nil && info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) == 0 {
-		return strings.TrimSuffix(l.disk.realDir(parent(file)), "/") + "/" + path.Base(file)
-	}
-	if resolved, err := filepath.EvalSymlinks(filepath.FromSlash(file)); err == nil {
-		return slash(resolved)
+	if f, err := l.gate.Decide(filepath.FromSlash(file)); err == nil {
+		return slash(f.Real)
 	}
 	return file
 }
-
-// isReallyInside reports whether a file's contents come from the project,
-// whatever links lead to it.
-func (l *layout) isReallyInside(file string) bool { return within(l.realRoot, l.real(file)) }
 
 // inside gives the path in the project of a folder, also of one that is named
 // by way of links: as the link's target, or through another link.
@@ -78,7 +51,7 @@ func (l *layout) inside(dir string) (rel string, ok bool) {
 	if rel, ok := below(l.root, dir); ok {
 		return rel, true
 	}
-	return below(l.realRoot, l.disk.realDir(dir))
+	return below(l.realRoot, l.realDir(dir))
 }
 
 // place is where a file goes.

@@ -2,19 +2,16 @@ package pack
 
 import (
 	"errors"
-	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/flsync/flsync/internal/gate"
 )
 
-// Config says what planning has to know. The zero value of each field but
-// Project is fine.
+// Config says what planning has to know. The zero value of each field but Gate is fine.
 type Config struct {
-	// Project is the folder, absolute, that paths are kept under.
-	Project string
-	// Policy decides on files outside of it.
-	Policy Policy
+	// Gate decides which files may leave. Its project is the folder that paths are kept under.
+	Gate *gate.Gate
 	// Shared is what the farm has already.
 	Shared Shared
 	// RelativeOnly leaves alone every path that does not begin with //, and
@@ -24,10 +21,10 @@ type Config struct {
 
 // Validate reports what cannot be meant.
 func (c Config) Validate() error {
-	if !filepath.IsAbs(c.Project) {
-		return fmt.Errorf("the project %q is no absolute path", c.Project)
+	if c.Gate == nil {
+		return errors.New("planning takes a Gate")
 	}
-	return errors.Join(c.Policy.Validate(), c.Shared.Validate())
+	return c.Shared.Validate()
 }
 
 // A Plan says what a checkout holds.
@@ -56,7 +53,7 @@ type Changed struct {
 	Edits []Edit // in the order of the file
 }
 
-// Held is a file that the policy holds back, and who wants it.
+// Held is a file that the Gate holds back, and the blend file that names it.
 type Held struct {
 	Path   string
 	Reason string

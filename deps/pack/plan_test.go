@@ -14,6 +14,7 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/internal/gate"
 )
 
 // A world is a folder with files, and a trace of a shot in it that a test says
@@ -101,6 +102,16 @@ func (w *world) plan(cfg pack.Config) (result, error) {
 	return w.result(plan), nil
 }
 
+func newGate(t testing.TB, project string, policy gate.Policy) *gate.Gate {
+	t.Helper()
+	g, err := gate.New(gate.Config{Project: project, Policy: policy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.Close() })
+	return g
+}
+
 // together plans what was traced.
 func together(t testing.TB, cfg pack.Config, traces ...*deps.Trace) *pack.Batch {
 	t.Helper()
@@ -144,11 +155,12 @@ func TestPlan(t *testing.T) {
 		t.Skip("absolute paths as Linux and macOS have them")
 	}
 	for _, c := range []struct {
-		name  string
-		shot  string // "": proj/shots/a.blend
-		setup func(w *world)
-		cfg   pack.Config
-		want  result
+		name   string
+		shot   string // "": proj/shots/a.blend
+		setup  func(w *world)
+		cfg    pack.Config
+		policy gate.Policy
+		want   result
 	}{
 		{
 			name: "what stays inside is sent as it is",
@@ -220,7 +232,7 @@ func TestPlan(t *testing.T) {
 					u.Parts = append(u.Parts, deps.Part{Role: deps.RoleName, Offset: w.offset, Size: 256, Raw: name, Block: -1})
 				}
 			},
-			cfg: pack.Config{Policy: pack.Policy{Outside: pack.OutsideAll}},
+			policy: gate.Policy{Outside: gate.OutsideAll},
 			want: result{
 				Files: []string{
 					"_outside_project/world/edit/b.png", "_outside_project/world/edit/sub/c.png",
@@ -390,7 +402,7 @@ func TestPlan(t *testing.T) {
 			}
 			w.depth(c.want.Changed)
 			c.setup(w)
-			c.cfg.Project = w.at("proj")
+			c.cfg.Gate = newGate(t, w.at("proj"), c.policy)
 			if len(c.cfg.Shared) > 0 {
 				c.cfg.Shared = pack.Shared{w.at("farm")}
 			}
@@ -433,7 +445,7 @@ func TestPlanBytes(t *testing.T) {
 	u := w.uses("proj/a.blend", "//edit/", "proj/edit/\xe9.png")
 	u.Parts[0].Role = deps.RoleFolder
 	u.Parts = append(u.Parts, deps.Part{Role: deps.RoleName, Offset: w.offset, Size: 256, Raw: "\xe9.png", Block: -1})
-	got, err := w.plan(pack.Config{Project: w.at("proj")})
+	got, err := w.plan(pack.Config{Gate: newGate(t, w.at("proj"), gate.Policy{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -450,7 +462,7 @@ func TestPlanErrors(t *testing.T) {
 	w := newWorld(t, "proj/a.blend")
 	long := w.uses("proj/a.blend", w.at("lib/wood.png"), "lib/wood.png")
 	long.Parts[0].Size = len(long.Path) + 1
-	_, err := w.plan(pack.Config{Project: w.at("proj")})
+	_, err := w.plan(pack.Config{Gate: newGate(t, w.at("proj"), gate.Policy{})})
 	if e, ok := errors.AsType[*pack.TooLongError](err); !ok || e.Room != len(long.Path) || e.Blend != w.at("proj/a.blend") || !strings.HasPrefix(e.Path, "//_outside_project/") {
 		t.Errorf("a field that is too short: %v", err)
 	}
@@ -460,12 +472,12 @@ func TestPlanErrors(t *testing.T) {
 	u := w.uses("proj/a.blend", "//edit/", "lib/wood.png")
 	u.Parts[0].Role = deps.RoleFolder
 	u.Parts = append(u.Parts, deps.Part{Role: deps.RoleName, Offset: w.offset, Size: 256, Raw: "../../lib/wood.png", Block: -1})
-	_, err = w.plan(pack.Config{Project: w.at("proj")})
+	_, err = w.plan(pack.Config{Gate: newGate(t, w.at("proj"), gate.Policy{})})
 	if e, ok := errors.AsType[*pack.UnreachableError](err); !ok || e.Value != "//edit/" || e.File != w.at("lib/wood.png") {
 		t.Errorf("a name that climbs out: %v", err)
 	}
 
-	for _, cfg := range []pack.Config{{}, {Project: "relative"}, {Project: "/p", Shared: pack.Shared{"/"}}, {Project: "/p", Policy: pack.Policy{Outside: "x"}}} {
+	for _, cfg := range []pack.Config{{}, {Gate: newGate(t, w.at("proj"), gate.Policy{}), Shared: pack.Shared{"/"}}} {
 		if _, err := pack.NewPlanner(cfg); err == nil {
 			t.Errorf("%+v is accepted", cfg)
 		}
@@ -485,7 +497,7 @@ func TestBatch(t *testing.T) {
 	u := bad.uses("proj/bad.blend", bad.at("tex/two.png"), "tex/two.png")
 	u.Parts[0].Size = len(u.Path) + 1
 
-	batch := together(t, pack.Config{Project: a.at("proj")}, a.trace, b.trace, bad.trace)
+	batch := together(t, pack.Config{Gate: newGate(t, a.at("proj"), gate.Policy{})}, a.trace, b.trace, bad.trace)
 	want := map[string]string{"lib.blend": "/world/tex/one.png -> //_outside_project/world/tex/one.png, /world/tex/two.png -> //_outside_project/world/tex/two.png"}
 	for i, files := range [][]string{
 		{"_outside_project/world/tex/one.png", "a.blend", "lib.blend"},
@@ -513,7 +525,7 @@ func TestPlanUnreadable(t *testing.T) {
 	if err := os.Remove(w.at("lib/gone.png")); err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.plan(pack.Config{Project: w.at("proj")})
+	got, err := w.plan(pack.Config{Gate: newGate(t, w.at("proj"), gate.Policy{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -542,7 +554,7 @@ func BenchmarkTogether(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		batch := together(b, pack.Config{Project: w.at("proj")}, traces...)
+		batch := together(b, pack.Config{Gate: newGate(b, w.at("proj"), gate.Policy{})}, traces...)
 		for i := range traces {
 			if _, err := batch.Plan(i); err != nil {
 				b.Fatal(err)
@@ -569,7 +581,7 @@ func TestAlone(t *testing.T) {
 				test.path = w.at(test.path)
 			}
 			w.uses("proj/a.blend", test.path, test.file)
-			planner, err := pack.NewPlanner(pack.Config{Project: w.at("proj")})
+			planner, err := pack.NewPlanner(pack.Config{Gate: newGate(t, w.at("proj"), gate.Policy{})})
 			if err != nil {
 				t.Fatal(err)
 			}

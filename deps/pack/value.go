@@ -187,7 +187,7 @@ func (e *editor) namedFolder(u sentUse, part *deps.Part) string {
 		return dir
 	}
 	// A .. behind a link leads to where the link does.
-	return e.where.disk.realDir(base + "/" + strings.TrimPrefix(unslashed(folder), "//"))
+	return e.where.realDir(base + "/" + strings.TrimPrefix(unslashed(folder), "//"))
 }
 
 // put notes what a field is to hold.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/internal/gate"
 )
 
 // mains gives each vector's name and the blend file that it is about, in the
@@ -71,8 +72,7 @@ func TestVectors(t *testing.T) {
 					makeAbsolute(t, main)
 				}
 				checkPacked(t, main, pack.Config{
-					Project: how.project(vector, main),
-					Policy:  pack.Policy{Outside: pack.OutsideAll},
+					Gate: newGate(t, how.project(vector, main), gate.Policy{Outside: gate.OutsideAll}),
 				})
 			})
 		}
@@ -87,6 +87,7 @@ func TestPolicyLetsThrough(t *testing.T) {
 		t.Fatal(err)
 	}
 	passed := 0
+	outside := newGate(t, t.TempDir(), gate.Policy{})
 	for _, file := range truths {
 		var truth struct {
 			Deps []struct{ Path, Status, Kind, Why string }
@@ -104,7 +105,7 @@ func TestPolicyLetsThrough(t *testing.T) {
 				continue
 			}
 			p := filepath.Join(strings.TrimSuffix(file, ".truth.json"), filepath.FromSlash(d.Path))
-			if err := (pack.Policy{}).Check(p); err != nil {
+			if _, err := outside.Decide(p); err != nil {
 				t.Error(err)
 			}
 			passed++

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"os"
 	"sync"
 
 	"github.com/flsync/flsync/hashcache"
@@ -115,7 +114,7 @@ func (d *digests) get(ctx context.Context, path string, send bool) *digestFuture
 
 // begin looks a digest up in the cache, or queues the file for hashing.
 func (d *digests) begin(ctx context.Context, path string, f *digestFuture) error {
-	info, err := os.Stat(path)
+	info, err := d.sender.gates.look(path)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,9 @@ var ErrPartial = errors.New("done in part")
 // ErrNoneDone reports that every job, or every file, failed. The Sink got one event for each.
 var ErrNoneDone = errors.New("nothing could be done")
 
+// ErrPattern reports a pattern that means nothing, or lies elsewhere.
+var ErrPattern = errors.New("wrong pattern")
+
 // ErrNothing reports that there was nothing to do where something was expected.
 var ErrNothing = errors.New("no files")
 

@@ -80,6 +80,7 @@ func (s *submission) rewrite(ctx context.Context, f *file, send bool) error {
 	if err != nil {
 		return err
 	}
+	s.run.gates.vouch(source) // it is flsync's own
 	f.source, f.digest = source, s.digests.get(ctx, source, send)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/eval"
 	"github.com/flsync/flsync/submit/journal"
@@ -90,6 +91,11 @@ func (s *submission) runJobs(ctx context.Context) error {
 	waiting := s.advanceAll(ctx, jobs)
 	waiting = s.advanceAll(ctx, s.planTogether(ctx, waiting))
 	s.advanceAll(ctx, s.checkOutTogether(ctx, waiting))
+	excludes := make([]*gate.Patterns, len(jobs))
+	for i, j := range jobs {
+		excludes[i] = j.job.Excludes()
+	}
+	s.run.reportUnused(excludes...)
 
 	if err := context.Cause(ctx); err != nil {
 		if held := s.poster.Held(); held > 0 {

@@ -3,143 +3,113 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"sync"
 
-	"github.com/bmatcuk/doublestar/v4"
-
+	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
 )
 
 // addMore adds to a job's files those that the manifest names, or the whole project, and takes out what is excluded.
 func (s *submission) addMore(ctx context.Context, j *jobRun) error {
+	exclude := j.job.Excludes()
+	isOut := func(f *file) bool { return f.checkoutPath != j.blendAt && exclude.MatchFile(f.checkoutPath) }
+	needed := len(j.files)
+	if j.files = slices.DeleteFunc(j.files, isOut); len(j.files) < needed {
+		s.warnOnce(report.Warning{Code: "left-excluded", Path: j.job.Blend, Job: j.job.Name, Message: fmt.Sprintf("%d files that it needs are not sent, because they are excluded", needed-len(j.files))})
+	}
 	taken := make(map[string]bool, len(j.files))
 	if s.opt.All || len(j.job.Files) > 0 {
 		for _, f := range j.files {
 			taken[f.checkoutPath] = true
 		}
 	}
-	add := func(place string) {
-		if !taken[place] {
-			taken[place] = true
-			j.files = append(j.files, &file{source: filepath.Join(j.job.Project, filepath.FromSlash(place)), checkoutPath: place})
+	add := func(w walk.File) {
+		f := &file{source: w.Path, checkoutPath: w.Rel}
+		if taken[w.Rel] || isOut(f) {
+			return
 		}
+		taken[w.Rel] = true
+		if held, ok := errors.AsType[*gate.HeldError](s.mayList(j, w)); ok {
+			s.reportHeld(report.Warning{Path: w.Path, Job: j.job.Name, Message: "not sent: " + held.Reason})
+			return
+		}
+		j.files = append(j.files, f)
 	}
 	if s.opt.All {
 		tree, err := s.tree(ctx, j.job.Project)
 		if err != nil {
 			return err
 		}
-		for _, place := range tree {
-			add(place)
+		for _, f := range tree {
+			add(f)
 		}
 	}
-	for _, pattern := range j.job.Files {
-		matches, err := s.matches(ctx, j.job.Project, pattern)
-		if err != nil {
-			return err
-		}
-		for _, place := range matches {
-			add(place)
-		}
+	if err := s.addNamed(ctx, j, add); err != nil {
+		return err
 	}
-	j.files = slices.DeleteFunc(j.files, func(f *file) bool {
-		return f.checkoutPath != j.blendAt && excluded(f.checkoutPath, j.job.Exclude)
-	})
 	slices.SortFunc(j.files, func(a, b *file) int { return cmp.Compare(a.checkoutPath, b.checkoutPath) })
 	return nil
 }
 
-// tree returns the paths of a project's files, with slashes and below the project. A run walks each project once.
-func (s *submission) tree(ctx context.Context, project string) ([]string, error) {
+// mayList asks the gate about a file that a walk has found. In a project that somebody has named, the walk has seen to
+// what may leave.
+func (s *submission) mayList(j *jobRun, f walk.File) error {
+	if !j.job.Guessed {
+		return nil
+	}
+	_, err := s.projects[j.job.Project].Decide(f.Path)
+	return err
+}
+
+// tree returns a project's files. A run walks each project once.
+func (s *submission) tree(ctx context.Context, project string) ([]walk.File, error) {
 	s.mu.Lock()
 	tree, walked := s.trees[project]
 	if !walked {
-		tree = sync.OnceValues(func() (paths []string, err error) {
-			err = walk.Walk(ctx, walk.Options{Root: project, Warn: s.run.walkWarning}, func(f walk.File) error {
-				paths = append(paths, f.Rel)
-				return nil
-			})
-			return paths, s.run.incomplete(err)
-		})
+		tree = sync.OnceValues(func() ([]walk.File, error) { return s.list(ctx, walk.Options{Root: project}) })
 		s.trees[project] = tree
 	}
 	s.mu.Unlock() // no lock is held during the walk
 	return tree()
 }
 
-// matches are the files of a project that a pattern means: a file, a folder with all in it, or a glob.
-func (s *submission) matches(ctx context.Context, project, pattern string) ([]string, error) {
-	if filepath.IsAbs(pattern) {
-		rel, err := filepath.Rel(project, pattern)
-		if err != nil {
-			return nil, fmt.Errorf("files: %s: %w", pattern, err)
-		}
-		pattern = rel
-	}
-	pattern = path.Clean(filepath.ToSlash(pattern))
-	if !filepath.IsLocal(filepath.FromSlash(pattern)) {
-		return nil, fmt.Errorf("files: %s lies outside of the project %s", pattern, project)
-	}
-	switch info, err := os.Stat(filepath.Join(project, filepath.FromSlash(pattern))); {
-	case err == nil && info.Mode().IsRegular():
-		return []string{pattern}, nil // whatever signs its name has
-	case err == nil && info.IsDir():
-		return s.filesBelow(ctx, project, pattern)
-	}
-	var found []string
-	root := os.DirFS(project)
-	err := doublestar.GlobWalk(root, pattern, func(p string, d fs.DirEntry) error {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if info, err := fs.Stat(root, p); err == nil && info.Mode().IsRegular() {
-			found = append(found, p)
-		}
+func (s *submission) list(ctx context.Context, opt walk.Options) (files []walk.File, err error) {
+	opt.Warn = func(w walk.Warning) { s.warnOnce(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message}) }
+	err = walk.Walk(ctx, opt, func(f walk.File) error {
+		files = append(files, f)
 		return nil
 	})
-	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("files: nothing in %s matches %q", project, pattern)
-	}
-	return found, err
+	return files, s.run.incomplete(err)
 }
 
-// filesBelow are all files in a folder of a project.
-func (s *submission) filesBelow(ctx context.Context, project, folder string) (found []string, err error) {
-	root := os.DirFS(project)
-	err = fs.WalkDir(root, folder, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		if info, err := fs.Stat(root, p); err == nil && info.Mode().IsRegular() {
-			found = append(found, p)
-		}
+// addNamed adds what the patterns under files: in the manifest mean. They are a filter over the walked project, so
+// what a walk leaves out is left out here, too.
+func (s *submission) addNamed(ctx context.Context, j *jobRun, add func(walk.File)) error {
+	if len(j.job.Files) == 0 {
 		return nil
-	})
-	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("files: the folder %s in %s is empty", folder, project)
 	}
-	return found, err
-}
-
-// excluded tells whether a pattern takes a place out: the whole path, its name, or a folder above it.
-func excluded(place string, patterns []string) bool {
-	for _, p := range patterns {
-		for at := place; at != "."; at = path.Dir(at) {
-			for _, subject := range []string{at, path.Base(at)} {
-				if ok, err := doublestar.Match(p, subject); err == nil && ok {
-					return true
-				}
-			}
+	patterns, err := gate.ParsePatterns(j.job.Files, j.job.Project)
+	if err != nil {
+		return fmt.Errorf("files: %w", err)
+	}
+	files, err := s.list(ctx, walk.Options{Root: j.job.Project, Only: patterns.Literal()})
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if patterns.MatchFile(f.Rel) {
+			add(f)
 		}
 	}
-	return false
+	patterns.Used(func(text string, used bool) {
+		if !used && err == nil {
+			err = fmt.Errorf("files: nothing in %s matches %q, or it is left out: links out of the project, folders of version control systems, backups, what %s names",
+				j.job.Project, text, gate.IgnoreFile)
+		}
+	})
+	return err
 }

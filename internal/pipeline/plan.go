@@ -9,22 +9,6 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-// makePlanners makes a planner for each project that has blend files.
-func (s *submission) makePlanners() error {
-	s.planners = make(map[string]*pack.Planner)
-	for _, j := range s.opt.Jobs {
-		if j.Blend == "" || s.planners[j.Project] != nil {
-			continue
-		}
-		p, err := pack.NewPlanner(pack.Config{Project: j.Project, Policy: s.opt.Outside, Shared: s.sharedStorage, RelativeOnly: s.opt.RelativeOnly})
-		if err != nil {
-			return err
-		}
-		s.planners[j.Project] = p
-	}
-	return nil
-}
-
 // planAlone finds the checkout paths of a job's files if they do not depend on the files of other jobs, as is so for
 // most. Otherwise the job waits for [submission.planTogether].
 func (s *submission) planAlone(ctx context.Context, j *jobRun) error {
@@ -103,12 +87,17 @@ func (s *submission) assignFiles(ctx context.Context, j *jobRun, plan *pack.Plan
 // reportPlan reports what is held back, and what stays where it is.
 func (s *submission) reportPlan(j *jobRun, plan *pack.Plan) {
 	for _, h := range plan.Held {
-		w := report.Warning{Code: "held-back", Path: h.Path, Job: j.job.Name, Message: fmt.Sprintf("not sent: %s (%s in %s)", h.Reason, h.ID, h.UsedBy)}
-		if s.warnOnce(w) {
-			s.run.meter.heldBack.Add(1)
-		}
+		s.reportHeld(report.Warning{Path: h.Path, Job: j.job.Name, Message: fmt.Sprintf("not sent: %s (%s in %s)", h.Reason, h.ID, h.UsedBy)})
 	}
 	for _, l := range plan.Left {
 		s.warnOnce(report.Warning{Code: "left-" + string(l.Reason), Path: l.Value, Job: j.job.Name, Message: fmt.Sprintf("left alone (%s in %s)", l.ID, l.UsedBy)})
+	}
+}
+
+// reportHeld reports a file that is held back, and counts it, once for a run.
+func (s *submission) reportHeld(w report.Warning) {
+	w.Code = "held-back"
+	if s.warnOnce(w) {
+		s.run.meter.heldBack.Add(1)
 	}
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ type run struct {
 	env       Env
 	store     store
 	sender    *sender
+	gates     gates
 	meter     meter
 	checkouts checkoutList
 
@@ -37,9 +39,9 @@ func (l *checkoutList) add(c report.Checkout) {
 // sends: files that an earlier run saw in the store are then not asked about again, because a failing checkout
 // reveals that they are gone. The caller must call close.
 func openRun(ctx context.Context, env Env, checksOut bool) (*run, error) {
-	r := &run{env: env, stages: make(chan []report.StageTimes, 1)}
+	r := &run{env: env, gates: gates{sink: env.Sink}, stages: make(chan []report.StageTimes, 1)}
 	r.meter.began = time.Now()
-	r.sender = &sender{cache: env.Cache, meter: &r.meter, sources: make(map[[32]byte]string)}
+	r.sender = &sender{cache: env.Cache, meter: &r.meter, gates: &r.gates, sources: make(map[[32]byte]string)}
 	opened, err := openShaman(ctx, env, checksOut, &r.meter, r.sender.reopen)
 	if err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func openRun(ctx context.Context, env Env, checksOut bool) (*run, error) {
 // close waits for the store and returns the run's counts. err is how the work before it ended: after an error, what
 // is still on its way to the store is dropped. The error is err, that of the store, or that of [meter.result].
 func (r *run) close(err error) (report.Summary, error) {
-	cerr := r.store.close(err != nil)
+	cerr := errors.Join(r.store.close(err != nil), r.gates.close())
 	if err == nil {
 		err = cerr
 	}

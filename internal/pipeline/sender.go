@@ -16,6 +16,7 @@ import (
 	"github.com/flsync/flsync/deps/pack"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/openfile"
 	"github.com/flsync/flsync/uploader"
 )
 
@@ -40,6 +41,7 @@ type sender struct {
 	cache *hashcache.Cache
 	store store
 	meter *meter
+	gates *gates
 	kept  atomic.Int64 // bytes of memory of the contents that wait for their upload
 	freed atomic.Int64 // when kept last shrank, or first grew, in nanoseconds since 1970
 
@@ -95,9 +97,8 @@ func (s *sender) readDigest(ctx context.Context, source string, info fs.FileInfo
 		limit = 0
 	}
 	sum, content, err := s.cache.SumKeep(ctx, source, info, limit)
-	for try := 1; errors.Is(err, hashcache.ErrReplaced) && try < changeTries; try++ {
-		// Many programs save by renaming a new file into place. A link in its place is not followed.
-		if info, err = os.Lstat(source); err == nil {
+	for try := 1; errors.Is(err, hashcache.ErrReplaced) && try < changeTries; try++ { // programs save by renaming
+		if info, err = s.gates.lookAgain(source); err == nil {
 			sum, content, err = s.cache.SumKeep(ctx, source, info, limit)
 		}
 	}
@@ -161,7 +162,7 @@ func (s *sender) put(ctx context.Context, source string, d *digestFuture) {
 func (s *sender) blob(source string, sum [32]byte, stamp hashcache.Stamp, content *hashcache.Content) uploader.Blob {
 	b := uploader.Blob{SHA256: hex.EncodeToString(sum[:]), Size: stamp.Size, Name: source}
 	if content == nil {
-		b.Open = func() (io.ReadCloser, error) { return os.Open(source) }
+		b.Open = func() (io.ReadCloser, error) { return openStamped(source, stamp) }
 		b.Verify = func() error { return unchanged(source, stamp) }
 		return b
 	}
@@ -182,7 +183,7 @@ func (s *sender) reopen(ctx context.Context, spec api.ShamanFileSpec) (uploader.
 	if !known {
 		return uploader.Blob{}, fmt.Errorf("%s: nothing was sent for it in this run", spec.Path)
 	}
-	info, err := os.Stat(source)
+	info, err := s.gates.renew(source)
 	if err != nil {
 		return uploader.Blob{}, err
 	}
@@ -218,7 +219,7 @@ func (s *sender) sendAgain(ctx context.Context, source string, d *digestFuture, 
 	if d.pending != before {
 		return nil
 	}
-	info, err := os.Stat(source)
+	info, err := s.gates.renew(source)
 	if err != nil {
 		return err
 	}
@@ -229,6 +230,23 @@ func (s *sender) sendAgain(ctx context.Context, source string, d *digestFuture, 
 	d.sum, d.stamp, d.content, d.changed = sum.SHA256, sum.Stamp, content, true
 	s.put(ctx, source, d)
 	return nil
+}
+
+// openStamped opens the file that was hashed. If another one is in its place, or the same one with other contents, the
+// error is [uploader.ErrChanged].
+func openStamped(path string, hashed hashcache.Stamp) (io.ReadCloser, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if hashcache.StampOf(info) != hashed {
+		return nil, fmt.Errorf("%s: %w", path, uploader.ErrChanged)
+	}
+	f, err := openfile.Open(path, info)
+	if errors.Is(err, openfile.ErrReplaced) {
+		err = fmt.Errorf("%w: %w", uploader.ErrChanged, err)
+	}
+	return f, err
 }
 
 // unchanged returns [uploader.ErrChanged] if a file is no longer as it was when it was hashed.

@@ -12,7 +12,9 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/internal/walk"
 	"github.com/flsync/flsync/submit/journal"
 	"github.com/flsync/flsync/submit/manifest"
 	"github.com/flsync/flsync/submit/once"
@@ -25,7 +27,7 @@ type SubmitOptions struct {
 	Run  string // the run's name: in the journal, and in the jobs' metadata
 
 	All          bool        // send each project's whole tree instead of what was traced
-	Outside      pack.Policy // about files that lie outside of their project
+	Outside      gate.Policy // about files that lie outside of their project
 	RelativeOnly bool        // leave absolute paths in blend files alone
 	Properties   bool        // send what paths in custom properties lead to
 	NeedAll      bool        // a job with a missing file fails
@@ -83,11 +85,12 @@ type submission struct {
 
 	mu       sync.Mutex
 	failures int
-	shapes   map[string]bool                     // of jobs that the Manager's check has passed
-	warned   map[string]bool                     // code and path of warnings, so that two hundred jobs do not repeat them
-	outputs  map[string]string                   // by render_output_path: the blend file of the first job with it
-	trees    map[string]func() ([]string, error) // by project: walks it once
-	planners map[string]*pack.Planner            // by project
+	shapes   map[string]bool                        // of jobs that the Manager's check has passed
+	warned   map[string]bool                        // code and path of warnings, so that two hundred jobs do not repeat them
+	outputs  map[string]string                      // by render_output_path: the blend file of the first job with it
+	trees    map[string]func() ([]walk.File, error) // by project: walks it once
+	projects map[string]*gate.Gate
+	planners map[string]*pack.Planner // by project
 }
 
 func newSubmission(r *run, opt SubmitOptions) *submission {
@@ -97,7 +100,7 @@ func newSubmission(r *run, opt SubmitOptions) *submission {
 		digests: &digests{sender: r.sender, pool: pool, paths: make(map[string]*digestFuture)},
 		tracing: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), // the tracer itself reads one file a core
 		posting: make(chan struct{}, postsAtOnce),
-		shapes:  make(map[string]bool), warned: make(map[string]bool), outputs: make(map[string]string), trees: make(map[string]func() ([]string, error)),
+		shapes:  make(map[string]bool), warned: make(map[string]bool), outputs: make(map[string]string), trees: make(map[string]func() ([]walk.File, error)),
 	}
 }
 
@@ -111,7 +114,7 @@ func (s *submission) open(ctx context.Context) (err error) {
 	if err := s.askFarm(ctx); err != nil {
 		return err
 	}
-	if err := s.makePlanners(); err != nil {
+	if err := s.openGates(); err != nil {
 		return err
 	}
 	if !s.opt.UploadOnly {
@@ -121,7 +124,7 @@ func (s *submission) open(ctx context.Context) (err error) {
 		}
 		s.run.meter.jobs.Store(int64(len(s.opt.Jobs)))
 	}
-	s.tracer, err = NewTracer(env.Cache, !env.DryRun, s.opt.Properties, func(err error) {
+	s.tracer, err = NewTracer(env.Cache, !env.DryRun, s.opt.Properties, s.run.gates.mayTouch, func(err error) {
 		env.Sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
 	})
 	if err != nil {

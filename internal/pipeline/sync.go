@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
 	"github.com/flsync/flsync/uploader"
@@ -21,7 +22,7 @@ type SyncOptions struct {
 	// folder; of several paths, each keeps its path below the folder that they have in common.
 	Paths []string
 
-	Exclude []string // globs, as walk has them
+	Exclude []string // patterns, as [gate.Patterns] has them, relative to that folder
 
 	// Checkout is the name to ask for; a suffix makes it unique. Default: the name of the folder.
 	Checkout   string
@@ -36,20 +37,25 @@ func Sync(ctx context.Context, env Env, opt SyncOptions) (report.Summary, error)
 	if err != nil {
 		return report.Summary{}, err
 	}
+	exclude, err := gate.ParsePatterns(opt.Exclude, base)
+	if err != nil {
+		return report.Summary{}, fmt.Errorf("%w: --exclude: %w", ErrPattern, err)
+	}
 	r, err := openRun(ctx, env, !opt.NoCheckout)
 	if err != nil {
 		return report.Summary{}, err
 	}
-	return r.close(r.syncTrees(ctx, opt, roots, base))
+	return r.close(r.syncTrees(ctx, opt, roots, base, exclude))
 }
 
 // syncTrees goes the way of a job in [submission.advance], as far as trees go it: its files are found by a walk,
 // hashed, stored and checked out.
-func (r *run) syncTrees(ctx context.Context, opt SyncOptions, roots []string, base string) error {
-	files, err := r.hashTrees(ctx, roots, base, opt.Exclude)
+func (r *run) syncTrees(ctx context.Context, opt SyncOptions, roots []string, base string, exclude *gate.Patterns) error {
+	files, err := r.hashTrees(ctx, roots, base, exclude)
 	if err != nil {
 		return err
 	}
+	r.reportUnused(exclude)
 	if files, err = r.storeFiles(ctx, files); err != nil {
 		return err
 	}
@@ -68,14 +74,17 @@ func (r *run) syncTrees(ctx context.Context, opt SyncOptions, roots []string, ba
 
 // hashTrees walks roots and hashes every file in them while the walk goes on. Each file goes to the store as soon
 // as its digest is known.
-func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclude []string) (files []*file, err error) {
+func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclude *gate.Patterns) (files []*file, err error) {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	pool := newHashPool(r.env.hashWorkers())
 	defer pool.close()
 	for _, root := range roots {
 		prefix := below(base, root)
-		err := walk.Walk(working, walk.Options{Root: root, Exclude: exclude, Warn: r.walkWarning}, func(w walk.File) error {
+		if err := r.admit(root); err != nil {
+			return nil, err
+		}
+		err := walk.Walk(working, walk.Options{Root: root, Exclude: exclude, Prefix: prefix, Warn: r.walkWarning}, func(w walk.File) error {
 			r.meter.foundFile(w.Info.Size())
 			f := &file{source: w.Path, checkoutPath: joinSlash(prefix, w.Rel)}
 			if w.Path == root { // a single file
@@ -99,6 +108,21 @@ func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclud
 		}
 	}
 	return files, nil
+}
+
+// admit makes the gate for a tree, which holds back what leads out of it if a file is replaced while the run goes on. A
+// root that is a file was named by a person.
+func (r *run) admit(root string) error {
+	info, err := os.Stat(root)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		r.gates.vouch(root)
+		return nil
+	}
+	_, err = r.gates.open(gate.Config{Project: root, Policy: gate.Policy{Outside: gate.OutsideDeny}})
+	return err
 }
 
 // storeFiles waits until the store has the files, and returns those that it has, sorted by their path in the
@@ -162,8 +186,10 @@ func rootsOf(paths []string) (roots []string, base string, err error) {
 		}
 		roots = append(roots, abs)
 	}
-	slices.Sort(roots)
-	roots = slices.CompactFunc(roots, func(a, b string) bool { return below(a, b) != "" || a == b }) // b lies in a
+	all := roots
+	roots = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(all))), func(root string) bool {
+		return slices.ContainsFunc(all, func(other string) bool { return below(other, root) != "" }) // it lies in another
+	})
 	if len(roots) > 1 {
 		return roots, commonFolder(roots), nil
 	}

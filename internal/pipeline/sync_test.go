@@ -159,6 +159,9 @@ func TestFileVanishes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := r.admit(dir); err != nil {
+		t.Fatal(err)
+	}
 	pool := newHashPool(1)
 	all := &digests{sender: r.sender, pool: pool, paths: make(map[string]*digestFuture)}
 	gone := all.get(t.Context(), filepath.Join(dir, "gone"), true)
@@ -190,6 +193,9 @@ func TestContentsAreReleased(t *testing.T) {
 	dir := n.tree(map[string]string{"late": "late", "never": "never"})
 	r, err := openRun(t.Context(), n.env(&jobSink{}), true)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.admit(dir); err != nil {
 		t.Fatal(err)
 	}
 	pool := newHashPool(2)
@@ -227,6 +233,9 @@ func TestReopen(t *testing.T) {
 	source := filepath.Join(dir, "a")
 	r, err := openRun(t.Context(), n.env(&jobSink{}), true)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.admit(dir); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {

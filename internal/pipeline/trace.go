@@ -18,9 +18,10 @@ const factsNamespace = "deps"
 
 // NewTracer joins the tracer to the hash cache, which remembers what a blend file refers to under its digest. With
 // hash set, a blend file whose digest is not known is hashed for it: right for a run that sends the file anyway, and
-// a waste of time for one that only looks. warn is called with what the cache could not keep.
-// properties is deps.Config.Properties.
-func NewTracer(cache *hashcache.Cache, hash, properties bool, warn func(error)) (*deps.Tracer, error) {
+// a waste of time for one that only looks. Paths for which mayTouch is false are not looked at; see
+// [gate.Policy.MayTouch]. properties is
+// [deps.Config].Properties. warn is called with what the cache could not keep.
+func NewTracer(cache *hashcache.Cache, hash, properties bool, mayTouch func(path string) bool, warn func(error)) (*deps.Tracer, error) {
 	return deps.New(deps.Config{
 		Properties: properties,
 		Facts:      cache.Facts(factsNamespace),
@@ -40,7 +41,8 @@ func NewTracer(cache *hashcache.Cache, hash, properties bool, warn func(error)) 
 			}
 			return hex.EncodeToString(sum.SHA256[:]), nil
 		},
-		Warn: warn,
+		MayTouch: mayTouch,
+		Warn:     warn,
 	})
 }
 
@@ -107,6 +109,10 @@ func (s *submission) reportTrace(j *jobRun) error {
 	}
 	missing := j.trace.Missing()
 	for _, d := range missing {
+		if d.Wrong == deps.WrongUntouched {
+			s.reportHeld(report.Warning{Path: d.Path, Job: j.job.Name, Message: fmt.Sprintf("not sent: %s (%s in %s)", d.Message(), d.ID, d.UsedBy)})
+			continue
+		}
 		var chain []string
 		for _, l := range d.Chain {
 			chain = append(chain, l.ID+" of "+l.Blend)

@@ -9,6 +9,8 @@ import (
 	"github.com/flsync/flsync/deps/pack"
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/openfile"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
 	"github.com/flsync/flsync/submit/once"
@@ -38,8 +40,13 @@ func fileCode(err error) string {
 	var (
 		walked *walk.Error
 		name   *uploader.PathError
+		held   *gate.HeldError
 	)
 	switch {
+	case errors.As(err, &held):
+		return "held-back"
+	case errors.Is(err, openfile.ErrReplaced):
+		return "replaced"
 	case errors.As(err, &name):
 		return "name"
 	case errors.Is(err, fs.ErrPermission):

@@ -3,16 +3,19 @@ package walk
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"unicode/utf8"
+
+	"github.com/flsync/flsync/internal/gate"
 )
 
 // dir is a folder of the tree.
@@ -20,10 +23,10 @@ type dir struct {
 	path   string // as it is listed, under links that led to it
 	parent *dir
 	origin *origin
-	rules  *rules
+	rules  *gate.Rules
 
 	mu    sync.Mutex
-	names []uint64 // foldHash of each name that is listed: 8 bytes each, so that a folder of millions can be checked
+	names []uint64 // hash of each name that is listed: 8 bytes each, so that a folder of millions can be checked
 }
 
 // origin is the root, or a link to a folder: what is below listed lies below real.
@@ -37,49 +40,38 @@ func (d *dir) child(path string) *dir {
 	return &dir{path: path, parent: d, origin: d.origin, rules: d.rules}
 }
 
-// item is one name in a folder; an entry is that with what else a system says of it.
-type item struct {
+// entry is one name in a folder.
+type entry struct {
 	path string
 	name string
-	mode fs.FileMode // type bits; fs.ModeIrregular if the folder does not tell
+	info fs.FileInfo // not of a link's target
 }
 
 // batch is what a worker has in hand.
 type batch struct {
 	entries []entry
 	files   []File
-	raw     []byte
 }
 
-// shared counts who uses an open folder: the chain of its readings, and the batches that came from it.
-type shared struct {
-	users atomic.Int32
-	close func()
-}
-
-func (s *shared) release() {
-	if s.users.Add(-1) == 0 {
-		s.close()
-	}
-}
+// readAtOnce is how many names of a folder are read at a time: more would keep other workers idle.
+const readAtOnce = 1024
 
 // do reads a part of a folder and lists what it finds. If the folder goes on, another worker may read on meanwhile.
 func (w *walker) do(t task, b *batch) {
-	d, r := t.dir, t.reader
-	first := r == nil
+	d, file := t.dir, t.file
+	first := file == nil
 	if first {
 		if d.origin.listed != w.root && !w.countLinked() {
 			w.miss(CodeTooManyLinks, d.path, fmt.Errorf("more than %d folders are reached through links; they are not followed any more", w.opt.MaxLinked))
 			return
 		}
 		var err error
-		if r, err = openReader(d.path, d.real()); err != nil {
+		if file, err = w.open(d); err != nil {
 			w.trouble(d.path, err)
 			return
 		}
-		r.users.Store(1)
 	}
-	end, err := r.next(b)
+	end, err := b.read(d, file)
 	if err != nil {
 		w.trouble(d.path, err)
 		end = true
@@ -87,68 +79,89 @@ func (w *walker) do(t task, b *batch) {
 	if first {
 		if err := w.readRules(d, b.entries, end); err != nil {
 			w.miss(CodeUnreadable, d.path, fmt.Errorf("it is left out, because its rules of what to leave out cannot be read: %w", err))
-			r.release()
+			file.Close()
 			return
 		}
 	}
-	if !end {
-		r.users.Add(1)
-		w.push(task{d, r})
+	if end {
+		file.Close()
+	} else {
+		w.push(task{d, file})
 	}
-	w.list(d, r, b)
-	r.release()
+	w.list(d, b)
 	if end {
 		w.reportClashes(d)
 	}
 }
 
-// list sends subfolders to the workers and files to the caller.
-func (w *walker) list(d *dir, r *reader, b *batch) {
-	var below []task
-	rest := b.entries[:0]
-	names := make([]uint64, 0, len(b.entries))
-	for _, e := range b.entries {
-		if e.mode == fs.ModeIrregular {
-			info, err := r.lstat(e)
-			if err != nil {
-				w.trouble(e.path, err)
-				continue
-			}
-			e.mode = info.Mode().Type()
+// open opens a folder for reading. It is below an os.Root, so that a folder on the way which somebody has replaced by a link
+// does not lead out of the tree.
+func (w *walker) open(d *dir) (*os.File, error) {
+	flags := os.O_RDONLY
+	if runtime.GOOS != "windows" {
+		flags |= syscall.O_NONBLOCK // keeps a pipe that has taken the folder's place from waiting for a writer
+	}
+	file, err := w.tree.OpenFile(w.below(d.real()), flags, 0)
+	if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
+		inner.Path = d.path
+	}
+	return file, err
+}
+
+// below is a path without links that lies in the tree, relative to the root.
+func (w *walker) below(real string) string {
+	rel, err := filepath.Rel(w.realRoot, real)
+	if err != nil {
+		return real // an os.Root refuses it
+	}
+	return rel
+}
+
+// read fills b with the next entries of a folder and reports whether they are the last.
+func (b *batch) read(d *dir, file *os.File) (end bool, err error) {
+	b.entries = b.entries[:0]
+	list, err := file.ReadDir(readAtOnce)
+	prefix := strings.TrimSuffix(d.path, string(filepath.Separator)) + string(filepath.Separator)
+	for _, e := range list {
+		info, err := e.Info()
+		if err != nil {
+			return true, err
 		}
-		if w.isOut(d, e.path, e.name, e.mode.IsDir()) || !w.canBeSent(d, e) {
+		path := prefix + e.Name()
+		b.entries = append(b.entries, entry{path: path, name: path[len(prefix):], info: info})
+	}
+	if errors.Is(err, io.EOF) {
+		return true, nil
+	}
+	return len(list) < readAtOnce, err
+}
+
+// list sends subfolders to the workers and files to the caller.
+func (w *walker) list(d *dir, b *batch) {
+	var below []task
+	names := make([]uint64, 0, len(b.entries))
+	b.files = b.files[:0]
+	for _, e := range b.entries {
+		isDir := e.info.IsDir()
+		if w.isOut(d, e.path, e.name, isDir) || !w.canBeSent(d, e) {
 			continue
 		}
-		names = append(names, foldHash(e.name))
-		if e.mode.IsDir() {
+		names = append(names, w.hash(e.name))
+		switch mode := e.info.Mode().Type(); mode {
+		case 0:
+			b.files = append(b.files, File{Path: e.path, Rel: w.rel(e.path), Info: e.info})
+		case fs.ModeDir:
 			below = append(below, task{dir: d.child(e.path)})
-		} else {
-			rest = append(rest, e)
+		case fs.ModeSymlink, fs.ModeIrregular: // a junction of Windows is irregular
+			w.follow(d, e, b)
+		default:
+			w.warn(CodeSpecial, e.path, "it is no file ("+kind(mode)+"), and is not sent")
 		}
 	}
 	d.mu.Lock()
 	d.names = append(d.names, names...)
 	d.mu.Unlock()
 	w.push(below...)
-
-	b.files = b.files[:0]
-	for _, e := range rest {
-		switch e.mode {
-		case 0:
-			info, err := r.lstat(e)
-			if err != nil {
-				w.trouble(e.path, err)
-			} else if !info.Mode().IsRegular() {
-				w.warn(CodeVanished, e.path, "it was a file a moment ago, and is not sent")
-			} else {
-				b.files = append(b.files, File{Path: e.path, Rel: w.rel(e.path), Info: info})
-			}
-		case fs.ModeSymlink:
-			w.follow(d, e, b)
-		default:
-			w.warn(CodeSpecial, e.path, "it is no file ("+kind(e.mode)+"), and is not sent")
-		}
-	}
 	w.emit(b.files)
 	clear(b.files)
 	clear(b.entries)
@@ -158,15 +171,24 @@ func (w *walker) rel(path string) string { return filepath.ToSlash(path[w.start:
 
 // isOut reports whether a rule leaves the path out.
 func (w *walker) isOut(d *dir, path, name string, isDir bool) bool {
-	if len(w.opt.Exclude) > 0 && w.excluded(w.rel(path), name, isDir) {
+	rel := w.rel(path)
+	if !w.isAsked(rel, isDir) {
 		return true
 	}
-	if d.rules != nil {
-		if out, decided := d.rules.judge(w.rel(path), isDir); decided {
-			return out
-		}
+	if w.opt.Exclude.Match(joinSlash(w.opt.Prefix, rel), isDir) {
+		return true
 	}
-	return leftOut(name, isDir)
+	if out, decided := d.rules.Judge(rel, isDir); decided {
+		return out
+	}
+	return gate.LeftOut(name, isDir)
+}
+
+func joinSlash(prefix, rel string) string {
+	if prefix == "" {
+		return rel
+	}
+	return prefix + "/" + rel
 }
 
 // canBeSent reports names that no Manager must get.
@@ -180,24 +202,32 @@ func (w *walker) canBeSent(d *dir, e entry) bool {
 			w.miss(CodeNameUnsafe, e.path, fmt.Errorf("%w; rename it", err))
 			return false
 		}
-	case maxPath > 0 && len(e.path) > maxPath:
-		w.miss(CodePathTooLong, e.path, fmt.Errorf("the path has %d bytes, the system opens %d at most", len(e.path), maxPath))
+	case maxPath() > 0 && len(e.path) > maxPath():
+		w.miss(CodePathTooLong, e.path, fmt.Errorf("the path has %d bytes, the system opens %d at most", len(e.path), maxPath()))
 		return false
-	}
-	if w.opt.WindowsNames {
-		if problem := WindowsProblem(e.name); problem != "" {
-			w.warn(CodeNameWindows, e.path, problem)
-		}
 	}
 	return true
 }
 
 // follow lists what a link leads to; see the package comment.
 func (w *walker) follow(d *dir, e entry, b *batch) {
-	info, err := os.Stat(e.path)
+	to, _ := os.Readlink(e.path)
+	if host := gate.RemoteHost(to); host != "" && host != gate.RemoteHost(w.realRoot) {
+		w.warn(CodeLinkOutside, e.path, "the link leads to another computer, to "+to+", and is not followed")
+		return
+	}
+	if e.info.Mode()&fs.ModeSymlink != 0 || !filepath.IsAbs(to) {
+		to = e.path
+	} // EvalSymlinks does not follow junctions
+	_, err := os.Stat(e.path)
 	var real string
+	var info fs.FileInfo
 	if err == nil {
-		real, err = filepath.EvalSymlinks(e.path)
+		real, err = filepath.EvalSymlinks(to)
+	}
+	inside := err == nil && gate.Within(w.realRoot, real)
+	if inside {
+		info, err = w.tree.Lstat(w.below(real))
 	}
 	switch {
 	case errors.Is(err, syscall.ELOOP):
@@ -209,7 +239,7 @@ func (w *walker) follow(d *dir, e entry, b *batch) {
 	case err != nil:
 		w.trouble(e.path, err)
 		return
-	case !within(w.realRoot, real, filepath.Separator):
+	case !inside:
 		w.warn(CodeLinkOutside, e.path, "the link leads out of the tree, to "+real+", and is not followed")
 		return
 	case info.Mode().IsRegular():
@@ -253,34 +283,31 @@ func kind(mode fs.FileMode) string {
 	return mode.String()
 }
 
+// hash is equal for names that are one name for a file system which ignores case or Unicode form.
+func (w *walker) hash(name string) uint64 { return maphash.String(w.seed, gate.Fold(name)) }
+
+// maxPath is the longest path that the system opens, in bytes: PATH_MAX less the NUL; 0 where the system says so itself.
+func maxPath() int {
+	switch runtime.GOOS {
+	case "linux":
+		return 4095
+	case "darwin":
+		return 1023
+	}
+	return 0
+}
+
 // readRules reads the folder's ignore file, if there is one. Entries are its first names, and all of them if whole is set.
-func (w *walker) readRules(d *dir, entries []entry, whole bool) error {
-	if whole && !slices.ContainsFunc(entries, func(e entry) bool { return e.name == IgnoreFile }) {
+func (w *walker) readRules(d *dir, entries []entry, whole bool) (err error) {
+	if whole && !slices.ContainsFunc(entries, func(e entry) bool { return e.name == gate.IgnoreFile }) {
 		return nil
-	}
-	file, err := os.OpenFile(filepath.Join(d.real(), IgnoreFile), openFlags, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return err
-	}
-	text, err := io.ReadAll(io.LimitReader(file, maxIgnoreFile+1))
-	if err != nil {
-		return err
-	}
-	if len(text) > maxIgnoreFile {
-		return fmt.Errorf("%s is larger than %d bytes", file.Name(), maxIgnoreFile)
 	}
 	base := ""
 	if d.path != w.root {
-		base = w.rel(d.path) + "/"
+		base = w.rel(d.path)
 	}
-	d.rules = parseRules(text, base, d.rules)
-	return nil
+	d.rules, err = gate.ReadRules(d.real(), base, w.fold, d.rules)
+	return err
 }
 
 // reportClashes looks for names that some file systems take for the same. The names themselves are read again, since it is rare.
@@ -299,21 +326,18 @@ func (w *walker) reportClashes(d *dir) {
 	if len(twice) == 0 || w.failed() {
 		return
 	}
-	r, err := openReader(d.path, d.real())
+	file, err := w.open(d)
 	if err != nil {
 		return // it has been read; what it said is no longer true
 	}
-	r.users.Store(1)
-	defer r.release()
+	defer file.Close()
 	groups := make(map[string][]string)
-	b := newBatch()
-	for end := false; !end; {
-		if end, err = r.next(b); err != nil {
-			break
-		}
+	var b batch
+	for end := false; !end && err == nil; {
+		end, err = b.read(d, file)
 		for _, e := range b.entries {
-			if twice[foldHash(e.name)] && !w.isOut(d, e.path, e.name, e.mode.IsDir()) {
-				groups[FoldName(e.name)] = append(groups[FoldName(e.name)], e.name)
+			if twice[w.hash(e.name)] && !w.isOut(d, e.path, e.name, e.info.IsDir()) {
+				groups[gate.Fold(e.name)] = append(groups[gate.Fold(e.name)], e.name)
 			}
 		}
 	}

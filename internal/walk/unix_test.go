@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flsync/flsync/internal/gate"
 )
 
 func TestSpecialFiles(t *testing.T) {
@@ -24,7 +26,7 @@ func TestSpecialFiles(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(root, "sub/pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(filepath.Join(root, IgnoreFile), 0o600); err != nil { // must not be waited for
+	if err := syscall.Mkfifo(filepath.Join(root, gate.IgnoreFile), 0o600); err != nil { // must not be waited for
 		t.Fatal(err)
 	}
 	t.Chdir(root) // a socket's path must be short
@@ -42,7 +44,7 @@ func TestSpecialFiles(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "hard"}, got); diff != "" {
 		t.Error(diff)
 	}
-	w.want(t, "special-file sub/pipe", "special-file "+IgnoreFile, "special-file sock", "link-outside null", "special-file to-pipe")
+	w.want(t, "special-file sub/pipe", "special-file "+gate.IgnoreFile, "special-file sock", "link-outside null", "special-file to-pipe")
 
 	err = Walk(t.Context(), Options{Root: filepath.Join(root, "sub/pipe")}, func(File) error { return nil })
 	var one *Error
@@ -61,7 +63,7 @@ func deepen(t *testing.T, path string, n int) (files []string) {
 	}
 	for len(path) <= n {
 		name := strings.Repeat("d", 200)
-		if left := maxPath - len(path) - len("/") - len("/f"); 0 < left && left <= 255 {
+		if left := maxPath() - len(path) - len("/") - len("/f"); 0 < left && left <= 255 {
 			name = strings.Repeat("d", left) // so that a file's path has just the greatest length
 		}
 		err := at.Mkdir(name, 0o700)
@@ -84,7 +86,7 @@ func deepen(t *testing.T, path string, n int) (files []string) {
 }
 
 func TestLongPaths(t *testing.T) {
-	if maxPath == 0 {
+	if maxPath() == 0 {
 		t.Skip("there is no limit")
 	}
 	root := t.TempDir()
@@ -102,7 +104,7 @@ func TestLongPaths(t *testing.T) {
 			t.Errorf("a file was listed that cannot be opened: %d bytes", len(path))
 		}
 	}
-	if longest != maxPath {
+	if longest != maxPath() {
 		t.Errorf("the longest of %d paths has only %d bytes", len(got), longest)
 	}
 	var incomplete *IncompleteError
@@ -149,7 +151,7 @@ func TestUnreadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	root := plant(t, filepath.Join(base, "tree"), "a", "closed/b", "open/c", "names/d", "rules/e", "rules/"+IgnoreFile)
+	root := plant(t, filepath.Join(base, "tree"), "a", "closed/b", "open/c", "names/d", "rules/e", "rules/"+gate.IgnoreFile)
 	link(t, root, "link", "closed/b")
 	exe, err := os.Executable()
 	if err != nil {
@@ -184,7 +186,7 @@ func TestUnreadable(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "open/c"}, files); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"unreadable closed", "unreadable link", "unreadable names/d", "unreadable rules"}, warned); diff != "" {
+	if diff := cmp.Diff([]string{"unreadable closed", "unreadable link", "unreadable names", "unreadable rules"}, warned); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"unreadable", "unreadable", "unreadable", "unreadable"}, codes); diff != "" {

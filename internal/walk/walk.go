@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 
-	"github.com/bmatcuk/doublestar/v4"
+	"github.com/flsync/flsync/internal/gate"
 )
 
 // Options say what to walk.
@@ -20,14 +22,15 @@ type Options struct {
 	// Root is a folder or a single file. A link there is followed.
 	Root string
 
-	// Exclude are globs of what to leave out; see the package comment.
-	Exclude []string
+	// Exclude is what to leave out, and Prefix the path of Root, with slashes, from the folder that it is relative to.
+	Exclude *gate.Patterns
+	Prefix  string
+
+	// Only, unless empty, are the paths, relative to Root and with slashes, of the files and folders to list.
+	Only []string
 
 	// Warn is told what is left out and may be missed, one call at a time. Nil: nobody is told.
 	Warn func(Warning)
-
-	// WindowsNames has names reported that no file can have on Windows, for farms with Windows workers.
-	WindowsNames bool
 
 	// Workers is how many goroutines read folders. Default: twice the cores, at least 4, at most 16: on a local disk two
 	// a core are enough; on a network mount, where each answer takes a round trip, more are, and more than 16 gain little.
@@ -48,11 +51,6 @@ func (o Options) Validate() error {
 	case o.MaxLinked < 0:
 		return fmt.Errorf("walk: MaxLinked is %d, it must not be negative", o.MaxLinked)
 	}
-	for _, glob := range o.Exclude {
-		if glob == "" || !doublestar.ValidatePattern(glob) {
-			return fmt.Errorf("exclude %q: not a valid pattern", glob)
-		}
-	}
 	return nil
 }
 
@@ -60,7 +58,7 @@ func (o Options) Validate() error {
 type File struct {
 	Path string // absolute, with the system's separators
 	Rel  string // inside the root, with slashes; for a root that is a file, its name
-	// Info is that of the contents, so never of a link. It is not for os.SameFile, which knows only its own.
+	// Info is that of the contents, so never of a link.
 	Info fs.FileInfo
 	// Target is where the contents of a link lie, absolute and without further links; "" if Path is no link itself.
 	Target string
@@ -80,7 +78,6 @@ const (
 	CodeNameEncoding = "name-encoding" // * a name that is not UTF-8, which JSON cannot carry
 	CodeNameUnsafe   = "name-unsafe"   // * a name that means something else on another system; see CheckRel
 	CodeNameClash    = "name-clash"    // names that differ by case or Unicode normal form only; all are listed
-	CodeNameWindows  = "name-windows"  // a name that Windows does not allow; it is listed
 )
 
 // Warning is something that may be missed on the farm.
@@ -155,7 +152,12 @@ func Walk(ctx context.Context, opt Options, found func(File) error) error {
 	if err != nil {
 		return &Error{CodeUnreadable, root, err}
 	}
-	w := &walker{opt: opt, found: found, root: root, realRoot: real}
+	tree, err := os.OpenRoot(real)
+	if err != nil {
+		return &Error{CodeUnreadable, root, err}
+	}
+	defer tree.Close()
+	w := &walker{opt: opt, found: found, root: root, realRoot: real, tree: tree, fold: gate.IgnoresCase(real), seed: maphash.MakeSeed()}
 	w.more = sync.NewCond(&w.mu)
 	w.start = len(root) + 1
 	if os.IsPathSeparator(root[len(root)-1]) { // the root of a disk
@@ -185,9 +187,12 @@ func single(path string, info fs.FileInfo, found func(File) error) error {
 type walker struct {
 	opt      Options
 	found    func(File) error
-	root     string // absolute
-	realRoot string // without links
-	start    int    // where Rel begins in Path
+	root     string   // absolute
+	realRoot string   // without links
+	start    int      // where Rel begins in Path
+	tree     *os.Root // at realRoot
+	fold     bool     // case and Unicode form of names do not count
+	seed     maphash.Seed
 
 	emitting sync.Mutex // one call of found or Warn at a time
 
@@ -202,8 +207,8 @@ type walker struct {
 
 // task is a folder to be read, from its beginning or from where another worker has left it.
 type task struct {
-	dir    *dir
-	reader *reader // nil: not begun
+	dir  *dir
+	file *os.File // nil: not begun
 }
 
 func (w *walker) run(ctx context.Context) error {
@@ -225,8 +230,8 @@ func (w *walker) run(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, t := range w.tasks { // left by a walk that failed
-		if t.reader != nil {
-			t.reader.release()
+		if t.file != nil {
+			t.file.Close()
 		}
 	}
 	switch {
@@ -240,7 +245,7 @@ func (w *walker) run(ctx context.Context) error {
 
 // work takes tasks until there are none and nobody can add any.
 func (w *walker) work() {
-	b := newBatch()
+	b := new(batch)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
@@ -281,9 +286,6 @@ func (w *walker) fail(err error) {
 	w.mu.Unlock()
 	w.more.Broadcast()
 }
-
-// isTooLong knows the error for a path or name that the system does not take.
-func isTooLong(err error) bool { return errors.Is(err, syscall.ENAMETOOLONG) }
 
 func (w *walker) failed() bool {
 	w.mu.Lock()
@@ -334,7 +336,7 @@ func (w *walker) trouble(path string, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		w.warn(CodeVanished, path, "it was there a moment ago, and is not sent")
-	case isTooLong(err):
+	case errors.Is(err, syscall.ENAMETOOLONG):
 		w.miss(CodePathTooLong, path, err)
 	default:
 		w.miss(CodeUnreadable, path, err)
@@ -349,20 +351,9 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// excluded reports whether an --exclude glob speaks of the path.
-func (w *walker) excluded(rel, name string, isDir bool) bool {
-	for _, glob := range w.opt.Exclude {
-		pattern := strings.TrimSuffix(glob, "/")
-		if pattern != glob && !isDir {
-			continue
-		}
-		subject := name
-		if strings.Contains(pattern, "/") {
-			pattern, subject = strings.TrimPrefix(pattern, "/"), rel
-		}
-		if doublestar.MatchUnvalidated(pattern, subject) {
-			return true
-		}
-	}
-	return false
+// isAsked reports whether a file at rel is to be listed, or a folder there may hold such a file.
+func (w *walker) isAsked(rel string, isDir bool) bool {
+	return len(w.opt.Only) == 0 || slices.ContainsFunc(w.opt.Only, func(only string) bool {
+		return only == "." || rel == only || strings.HasPrefix(rel, only+"/") || isDir && strings.HasPrefix(only, rel+"/")
+	})
 }

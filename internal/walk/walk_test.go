@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flsync/flsync/internal/gate"
 )
 
 // warnings collects what a walk warns about, as "code path-from-the-root".
@@ -164,8 +166,6 @@ func TestRootErrors(t *testing.T) {
 	for name, opt := range map[string]Options{
 		"missing":  {Root: filepath.Join(t.TempDir(), "none")},
 		"no root":  {},
-		"exclude":  {Root: t.TempDir(), Exclude: []string{"[a"}},
-		"no glob":  {Root: t.TempDir(), Exclude: []string{""}},
 		"workers":  {Root: t.TempDir(), Workers: -1},
 		"max link": {Root: t.TempDir(), MaxLinked: -1},
 	} {
@@ -180,7 +180,7 @@ func TestRootErrors(t *testing.T) {
 func TestLeftOut(t *testing.T) {
 	in := []string{
 		"a.blend", "a.blend0", "a.blend33", "a.blend01", "a.blendx", "blend1", "my.gitignore", ".gitignore", "CVSs/x",
-		"thumbs.dbx", "x/desktop.in", "~tilde", ".hidden", ".hidden folder/x", "a.png", "lost", "git/x", "Trash/x", IgnoreFile,
+		"thumbs.dbx", "x/desktop.in", "~tilde", ".hidden", ".hidden folder/x", "a.png", "lost", "git/x", "Trash/x", gate.IgnoreFile,
 	}
 	out := []string{
 		".git/config", ".svn/x", "sub/.hg/x", "CVS/x", ".bzr/x", "module/.git",
@@ -190,7 +190,7 @@ func TestLeftOut(t *testing.T) {
 		"$RECYCLE.BIN/x", "System Volume Information/x", "lost+found/x", ".Trash-1000/x", ".Spotlight-V100/x", "__MACOSX/x",
 	}
 	root := plant(t, t.TempDir(), append(slices.Clone(in), out...)...)
-	if err := os.WriteFile(filepath.Join(root, IgnoreFile), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, gate.IgnoreFile), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got, w := walk(t, Options{Root: root})
@@ -199,12 +199,35 @@ func TestLeftOut(t *testing.T) {
 	}
 	w.want(t)
 
-	if err := os.WriteFile(filepath.Join(root, IgnoreFile), []byte("!a.blend1\n!.git/\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, gate.IgnoreFile), []byte("!a.blend1\n!.git/\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got, _ = walk(t, Options{Root: root})
 	if diff := cmp.Diff(sorted(append(in, "a.blend1", ".git/config")), got); diff != "" {
 		t.Error("brought back:", diff)
+	}
+}
+
+func patterns(t *testing.T, root string, texts ...string) *gate.Patterns {
+	t.Helper()
+	p, err := gate.ParsePatterns(texts, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestOnly holds that nothing else is listed, and that folders which cannot hold it are not read.
+func TestOnly(t *testing.T) {
+	root := plant(t, t.TempDir(), "a", "tex/b", "tex/sub/c", "texture", "shots/s/d", "shots/t/e")
+	for want, only := range map[string][]string{
+		"tex/b tex/sub/c": {"tex"}, "tex/b": {"tex/b"}, "shots/s/d": {"shots/s"}, "a shots/t/e": {"a", "shots/t"}, "": {"none"},
+		"a shots/s/d shots/t/e tex/b tex/sub/c texture": {"tex", "."},
+	} {
+		got, _ := walk(t, Options{Root: root, Only: only})
+		if diff := cmp.Diff(want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%q: %s", only, diff)
+		}
 	}
 }
 
@@ -224,7 +247,7 @@ func TestExclude(t *testing.T) {
 		{[]string{"**/*.{exr,png}"}, "sub/cache.txt sub/cache/z {x}"},
 		{[]string{"sub/*.exr", "c*"}, "a.exr a.png {x}"},
 	} {
-		got, _ := walk(t, Options{Root: root, Exclude: c.exclude})
+		got, _ := walk(t, Options{Root: root, Exclude: patterns(t, root, c.exclude...)})
 		if slices.Equal(c.exclude, []string{"sub/*.exr", "c*"}) {
 			c.want = "a.exr a.png {x}"
 		}
@@ -233,10 +256,10 @@ func TestExclude(t *testing.T) {
 		}
 	}
 	// A rule cannot bring back what the command line excludes.
-	if err := os.WriteFile(filepath.Join(root, IgnoreFile), []byte("!a.exr"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, gate.IgnoreFile), []byte("!a.exr"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := walk(t, Options{Root: root, Exclude: []string{"a.exr"}}); slices.Contains(got, "a.exr") {
+	if got, _ := walk(t, Options{Root: root, Exclude: patterns(t, root, "a.exr")}); slices.Contains(got, "a.exr") {
 		t.Error("a.exr was brought back")
 	}
 }
@@ -362,18 +385,6 @@ func TestNameClashes(t *testing.T) {
 	w.want(t, "name-clash WOOD.PNG", "name-clash tex/e\u0301.png", "name-clash Tex", "name-clash other/STRASSE")
 }
 
-func TestWindowsNames(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("there are none")
-	}
-	root := plant(t, t.TempDir(), "con.txt", "fine", "what?")
-	got, w := walk(t, Options{Root: root, WindowsNames: true})
-	if len(got) != 3 {
-		t.Errorf("not all are listed: %q", got)
-	}
-	w.want(t, "name-windows con.txt", "name-windows what?")
-}
-
 // A folder that needs many readings, by several workers.
 func TestLargeFolder(t *testing.T) {
 	const n = 2500
@@ -424,5 +435,69 @@ func TestStops(t *testing.T) {
 	}
 	if err := Walk(ctx, Options{Root: root}, func(File) error { return nil }); !errors.Is(err, stop) {
 		t.Errorf("cancelled before it began: %v", err)
+	}
+}
+
+// Rules of folders below: the nearest file that speaks of a path decides.
+func TestNestedRules(t *testing.T) {
+	root := t.TempDir()
+	files := map[string]string{
+		gate.IgnoreFile:              "*.tmp\n/only\nshots/a.exr\n",
+		"x.tmp":                      "out",
+		"only":                       "out",
+		"shots/only":                 "in",
+		"shots/a.exr":                "out",
+		"shots/b.exr":                "in",
+		"shots/" + gate.IgnoreFile:   "!keep.tmp\n/b/\n*.bak",
+		"shots/keep.tmp":             "in",
+		"shots/x.tmp":                "out",
+		"shots/b/c":                  "out",
+		"shots/d/b/c":                "in",
+		"shots/d/x.bak":              "out",
+		"x.bak":                      "in",
+		"shots/d/" + gate.IgnoreFile: "!x.bak\n# comment\n",
+	}
+	files["shots/d/x.bak"] = "in"
+	files["shots/e/x.bak"] = "out"
+	want := []string{}
+	for name, is := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(is), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if is == "in" || filepath.Base(name) == gate.IgnoreFile {
+			want = append(want, name)
+		}
+	}
+	got, w := walk(t, Options{Root: root})
+	if diff := cmp.Diff(sorted(want), got); diff != "" {
+		t.Error(diff)
+	}
+	w.want(t)
+}
+
+func TestIgnoreFileThatCannotBeTrusted(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"a": "x", "sub/b": "x", "sub/" + gate.IgnoreFile: strings.Repeat("# long\n", gate.MaxIgnoreFile/7+1),
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var w warnings
+	got, err := collect(t, Options{Root: root}, &w)
+	if diff := cmp.Diff([]string{"a"}, got); diff != "" {
+		t.Error(diff)
+	}
+	w.want(t, "unreadable sub")
+	if err == nil || !strings.Contains(err.Error(), gate.IgnoreFile) {
+		t.Errorf("error %v does not name the file", err)
 	}
 }

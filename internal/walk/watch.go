@@ -12,10 +12,11 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Watch calls changed, from one goroutine, whenever something below root has changed and then nothing more has for the
-// time quiet, so that a program that saves in several steps causes one call. It also calls it when changes go on for
-// ten times that long. It returns when ctx ends, with its cause, or with the first error: of changed, or of the system, which
-// limits how many folders can be watched. What the ignore rules leave out by name is not watched.
+// Watch calls changed, from one goroutine, once the folders below root are watched, so that nothing is missed meanwhile, and
+// then whenever something there has changed and nothing more has for the time quiet, so that a program that saves in
+// several steps causes one call. It also calls changed when changes go on for ten times that long. It returns when ctx
+// ends, with its cause, or with the first error: of changed, or of the system, which limits how many folders can be watched.
+// What the ignore rules leave out by name is not watched.
 func Watch(ctx context.Context, root string, quiet time.Duration, changed func(context.Context) error) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -27,6 +28,9 @@ func Watch(ctx context.Context, root string, quiet time.Duration, changed func(c
 	}
 	defer watcher.Close()
 	if err := watchTree(watcher, root); err != nil {
+		return err
+	}
+	if err := changed(ctx); err != nil {
 		return err
 	}
 	const longest = 10 // times quiet
@@ -90,7 +94,7 @@ func watchTree(watcher *fsnotify.Watcher, root string) error {
 	})
 }
 
-// unwatched tells names whose changes never matter: version control, and what editors write beside a file.
+// unwatched reports whether changes of a name never matter: version control, and what editors write beside a file.
 func unwatched(name string) bool {
 	switch name {
 	case ".git", ".svn", ".hg", ".bzr", "CVS", ".DS_Store":

@@ -51,6 +51,24 @@ func TestWatchSeesNewFolders(t *testing.T) {
 	}
 }
 
+// TestWatchSeesWhatChangesDuringTheFirstCall holds that a file which comes while the first sync runs is not missed.
+func TestWatchSeesWhatChangesDuringTheFirstCall(t *testing.T) {
+	root := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	done := errors.New("seen")
+	calls := 0
+	err := Watch(ctx, root, 20*time.Millisecond, func(context.Context) error {
+		if calls++; calls > 1 {
+			return done
+		}
+		return os.WriteFile(filepath.Join(root, "new"), nil, 0o600)
+	})
+	if !errors.Is(err, done) {
+		t.Errorf("ended with %v after %d calls, want a second one", err, calls)
+	}
+}
+
 func TestWatchReturnsWhatFailed(t *testing.T) {
 	root := t.TempDir()
 	failed := errors.New("failed")

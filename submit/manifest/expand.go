@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/submit/internal/jobname"
 )
 
@@ -24,6 +24,8 @@ type expander struct {
 	errs *Errors
 	jobs []*Job
 	full bool // there are more jobs than allowed, and it has been said
+
+	patterns map[string]*gate.Patterns // by project and texts
 }
 
 // checkOptions finds what is wrong with the command line itself.
@@ -41,47 +43,32 @@ func (e *expander) checkOptions() {
 	}
 }
 
-// maxAlternatives bounds what the braces of a pattern stand for: a match tries each.
-const maxAlternatives = 1000
-
 func (e *expander) checkPattern(pos Pos, pattern string) bool {
-	switch {
-	case !doublestar.ValidatePattern(filepath.ToSlash(pattern)):
-		e.errs.Add(pos, "%q is no pattern; a bracket or brace is not closed", pattern)
-	case alternativesOf(pattern) > maxAlternatives:
-		e.errs.Add(pos, "the braces of %.100q stand for more than %d patterns", pattern, maxAlternatives)
-	default:
-		return true
+	if err := gate.CheckPattern(pattern); err != nil {
+		e.errs.Add(pos, "%v", err)
+		return false
 	}
-	return false
+	return true
 }
 
-// alternativesOf counts the patterns without braces that a pattern stands for, up to some more than maxAlternatives.
-func alternativesOf(pattern string) int {
-	type group struct{ before, sum int } // what the group multiplies, and its alternatives so far
-	var open []group
-	product := 1 // of what was read of the alternative at hand
-	for i := 0; i < len(pattern) && product <= maxAlternatives; i++ {
-		switch last := len(open) - 1; {
-		case pattern[i] == '\\':
-			i++
-		case pattern[i] == '{':
-			open = append(open, group{before: product})
-			product = 1
-		case pattern[i] == ',' && last >= 0:
-			open[last].sum += product
-			product = 1
-		case pattern[i] == '}' && last >= 0:
-			product = (open[last].sum + product) * open[last].before
-			open = open[:last]
+// excludes parses what a job excludes. Patterns that are no good were told already, except those that lie elsewhere.
+func (d *draft) excludes(texts []string) *gate.Patterns {
+	key := strings.Join(append(slices.Clone(texts), d.project), "\x00")
+	known, ok := d.e.patterns[key]
+	if !ok {
+		var err error
+		texts = slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return gate.CheckPattern(text) != nil })
+		if known, err = gate.ParsePatterns(texts, d.project); err != nil {
+			d.e.errs.Add(d.pos, "exclude: %v", err)
 		}
+		d.e.patterns[key] = known
 	}
-	return product
+	return known
 }
 
 // blendTarget adds a blend file of the command line.
 func (e *expander) blendTarget(target, file string) {
-	d := &draft{e: e, dir: filepath.Dir(file), pos: Pos{File: target}}
+	d := &draft{e: e, dir: filepath.Dir(file), pos: Pos{File: target}, guessed: e.opts.Project == ""}
 	d.setProject("", Pos{})
 	d.build(file)
 }
@@ -123,6 +110,7 @@ type draft struct {
 	e             *expander
 	dir           string // what relative paths are relative to
 	project       string
+	guessed       bool // nobody named the project
 	pos           Pos
 	job, defaults *node // defaults may be nil
 }
@@ -193,7 +181,7 @@ func (d *draft) build(blend string) {
 		d.checkBlend(blendPos, blend)
 	}
 	j := &Job{
-		Pos: d.pos, Dir: d.dir, Project: d.project, Blend: blend, Priority: DefaultPriority,
+		Pos: d.pos, Dir: d.dir, Project: d.project, Guessed: d.guessed, Blend: blend, Priority: DefaultPriority,
 		Metadata: map[string]string{}, places: map[string]Pos{},
 	}
 	t := &template{errs: d.e.errs, blend: blend, project: d.project}
@@ -243,6 +231,7 @@ func (d *draft) build(blend string) {
 			j.Exclude = append(j.Exclude, pattern)
 		}
 	}
+	j.exclude = d.excludes(j.Exclude)
 	for _, n := range d.field("files").list() {
 		j.Files = append(j.Files, d.files(n.pos, t.expand(n.pos, n.value.(string)))...)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/flsync/flsync/internal/gate"
 )
 
 // absolute joins slash or native paths of a manifest to a folder.
@@ -59,45 +61,44 @@ func (e *expander) glob(pos Pos, dir, pattern string) ([]string, bool) {
 
 func hasMeta(pattern string) bool { return strings.ContainsAny(pattern, "*?[{") }
 
-// excluded says whether a match of a glob is excluded by the job.
+// excluded reports whether a match of a glob is excluded by the job.
 func (d *draft) excluded(file string) bool {
 	rel, err := filepath.Rel(d.project, file)
 	if err != nil {
 		return false
 	}
-	rel = filepath.ToSlash(rel)
 	patterns := slices.Clone(d.e.opts.Exclude)
 	for _, n := range d.field("exclude").list() {
 		patterns = append(patterns, n.value.(string))
 	}
-	for _, pattern := range patterns {
-		name := rel
-		if !strings.Contains(pattern, "/") {
-			name = path.Base(rel)
-		}
-		if doublestar.MatchUnvalidated(pattern, name) {
-			return true
-		}
-	}
-	return false
+	return d.excludes(patterns).MatchFile(filepath.ToSlash(rel))
 }
 
-// files finds what a job names besides its blend file.
+// files returns the patterns, relative to the project, of what a job names besides its blend file: the path of a file or
+// folder, whatever signs its name has, or else a glob. That they match something is checked here, where the place in
+// the manifest is known.
 func (d *draft) files(pos Pos, name string) []string {
-	file := absolute(d.dir, name)
-	_, err := os.Stat(file)
-	if err == nil {
-		return []string{file}
+	base, rest := filepath.ToSlash(name), ""
+	if _, err := os.Stat(absolute(d.dir, name)); err != nil {
+		if !hasMeta(name) {
+			d.e.errs.Add(pos, "%s: %v", name, reason(err))
+			return nil
+		}
+		switch matches, ok := d.e.glob(pos, d.dir, name); {
+		case !ok:
+			return nil
+		case len(matches) == 0:
+			d.e.errs.Add(pos, "%q matches no file in %s", name, d.dir)
+			return nil
+		}
+		base, rest = doublestar.SplitPattern(base)
 	}
-	if !hasMeta(name) {
-		d.e.errs.Add(pos, "%s: %v", name, reason(err))
+	rel, err := filepath.Rel(d.project, absolute(d.dir, base))
+	if err != nil || !filepath.IsLocal(rel) {
+		d.e.errs.Add(pos, "%s lies outside of the project %s", name, d.project)
 		return nil
 	}
-	matches, ok := d.e.glob(pos, d.dir, name)
-	if ok && len(matches) == 0 {
-		d.e.errs.Add(pos, "%q matches no file in %s", name, d.dir)
-	}
-	return matches
+	return []string{path.Join(gate.Quote(filepath.ToSlash(rel)), rest)}
 }
 
 // checkBlend looks at the first bytes: a file of another kind is found here, with

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/plainfile"
 )
 
@@ -27,15 +28,16 @@ type Job struct {
 	Pos           Pos    // of the job in its manifest, or the target
 	Dir           string // folder that relative paths of its manifest are relative to
 	Project       string // folder that paths are kept under
+	Guessed       bool   // nobody named Project: it is the blend file's folder
 	Blend         string // "" for a job type without one
 	Name          string
 	Type          string // "" only when the manifest has a wrong one
 	Priority      int    // 0 to 100
 	Settings      map[string]Setting
 	Metadata      map[string]string
-	WorkerTag     string // name or id, "" for any worker
-	InitialStatus string // queued, paused, or "" for the Manager's choice
-	Files         []string
+	WorkerTag     string   // name or id, "" for any worker
+	InitialStatus string   // queued, paused, or "" for the Manager's choice
+	Files         []string // patterns, relative to Project
 	Exclude       []string // patterns, relative to Project
 	Scene         string   // "" for the file's active one
 	Missing       string   // fail or warn when a file is missing; "" when nobody says
@@ -46,6 +48,7 @@ type Job struct {
 
 	places  map[string]Pos
 	unnamed bool // its name is its blend file's
+	exclude *gate.Patterns
 }
 
 // Rule is what a studio demands of a job. Its expressions are kept as they are.
@@ -56,6 +59,9 @@ type Rule struct {
 	Severity string // error or warning
 	Pos      Pos
 }
+
+// Excludes returns Exclude, parsed. Jobs with the same patterns share it.
+func (j *Job) Excludes() *gate.Patterns { return j.exclude }
 
 // Setting is a value and where it was given.
 type Setting struct {
@@ -107,7 +113,7 @@ func Load(targets []string, opts Options) ([]*Job, error) {
 	if len(targets) == 0 {
 		errs.Add(Pos{File: "command line"}, "nothing to submit: name a .blend file or a manifest")
 	}
-	e := &expander{opts: opts, errs: &errs}
+	e := &expander{opts: opts, errs: &errs, patterns: map[string]*gate.Patterns{}}
 	e.checkOptions()
 	for _, target := range targets {
 		e.target(target)

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flsync/flsync/deps/pack"
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
@@ -206,8 +205,8 @@ func (s *scenario) submit(ctx context.Context, env pipeline.Env) (report.Summary
 	}
 	return pipeline.Submit(ctx, env, pipeline.SubmitOptions{
 		Jobs: jobs, Run: fmt.Sprintf("20260101-%06d-%d", s.runs, s.Seed),
-		Outside: pack.Policy{}, Replace: true,
-		Hold: s.Seed%3 == 0, Shared: s.Seed%5 == 0,
+		Replace: true,
+		Hold:    s.Seed%3 == 0, Shared: s.Seed%5 == 0,
 		Once:    once.Config{Patience: time.Minute, FirstWait: 20 * time.Millisecond, Settle: settle},
 		Journal: filepath.Join(s.Dir, "journal"), Rewrites: filepath.Join(s.Dir, "rewrites"),
 	})

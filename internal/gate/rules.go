@@ -1,21 +1,30 @@
-package walk
+package gate
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
+
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 // IgnoreFile is the name of the files with rules of what to leave out.
 const IgnoreFile = ".flsyncignore"
 
-// maxIgnoreFile bounds what is read of one, in bytes.
-const maxIgnoreFile = 1 << 20
+// MaxIgnoreFile is the size in bytes of the largest ignore file that is read.
+const MaxIgnoreFile = 1 << 20
 
-// rules is what one ignore file says, for the folder that it is in and those below. The rules are those of gitignore(5).
-type rules struct {
-	base   string // path of that folder from the root, with a slash at the end unless empty
+// Rules are what the ignore files of a folder and of those above it say, by gitignore(5). Nil has no rules.
+type Rules struct {
+	base   string // path of the folder from the root, with a slash at the end unless empty
 	list   []rule
-	parent *rules // of the next folder above that has such a file
+	fold   bool   // case and Unicode form do not count
+	parent *Rules // of the next folder above that has such a file
 }
 
 type rule struct {
@@ -25,13 +34,42 @@ type rule struct {
 	keep     bool // began with !
 }
 
-// parseRules reads an ignore file. Like git, it never fails: a line that makes no sense matches nothing.
-func parseRules(text []byte, base string, parent *rules) *rules {
-	r := &rules{base: base, parent: parent}
+// ReadRules reads the ignore file of a folder, if it has one, and puts its rules before those of parent. base is the
+// folder's path from the root, with slashes; fold is as [IgnoresCase] reports it.
+func ReadRules(folder, base string, fold bool, parent *Rules) (*Rules, error) {
+	path := filepath.Join(folder, IgnoreFile)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return parent, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := openfile.Open(path, info)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, MaxIgnoreFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > MaxIgnoreFile {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, MaxIgnoreFile)
+	}
+	if base != "" {
+		base += "/"
+	}
+	return parseRules(text, base, fold, parent), nil
+}
+
+// parseRules reads the text of an ignore file. Like git, it never fails: a line that makes no sense matches nothing.
+func parseRules(text []byte, base string, fold bool, parent *Rules) *Rules {
+	r := &Rules{base: base, fold: fold, parent: parent}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	for line := range bytes.Lines(text) {
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-		if parsed, ok := parseRule(string(line)); ok {
+		if parsed, ok := parseRule(folded(string(line), fold)); ok {
 			r.list = append(r.list, parsed)
 		}
 	}
@@ -98,11 +136,12 @@ func splitPattern(p string) (segments []string) {
 	return append(segments, p[start:])
 }
 
-// judge says whether a path is left out or, by a rule with !, brought back; decided is false if no rule speaks of it.
-// rel is the path from the root with slashes.
-func (r *rules) judge(rel string, isDir bool) (out, decided bool) {
+// Judge reports whether a rule decides about a path, and if so whether it leaves the path out; a rule with ! keeps it.
+// rel is the path from the root with slashes. A folder that is left out takes with it what is inside, which Judge does
+// not look at: ask about the folders above first.
+func (r *Rules) Judge(rel string, isDir bool) (out, decided bool) {
 	for ; r != nil; r = r.parent {
-		below := rel[len(r.base):]
+		below := folded(rel[len(r.base):], r.fold)
 		for i := len(r.list) - 1; i >= 0; i-- {
 			if r.list[i].matches(below, isDir) {
 				return !r.list[i].keep, true
@@ -192,7 +231,7 @@ func matchSegment(pattern, name string) bool {
 	}
 }
 
-// matchByte matches c with what the pattern begins with, which is n bytes long.
+// matchByte matches c with the first element of the pattern, which is n bytes long.
 func matchByte(pattern string, c byte) (n int, ok bool) {
 	switch pattern[0] {
 	case '?':
@@ -269,7 +308,7 @@ func matchBracket(p string, c byte) (n int, ok bool) {
 	}
 }
 
-// inClass knows the classes of POSIX, for ASCII.
+// inClass reports whether c is in a class of POSIX, for ASCII, and whether there is such a class.
 func inClass(class string, c byte) (in, known bool) {
 	lower, upper, digit := 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9'
 	switch class {

@@ -1,18 +1,31 @@
-package pack
+package gate
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
 // sniffed are files as they begin, by their names.
 func sniffed(t testing.TB) map[string]string {
 	pad := strings.Repeat("\x00", 64)
-	gz := containers(t)["gzip"]
+	gz := packedWith(t, func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })
+	zst := packedWith(t, func(w io.Writer) io.WriteCloser {
+		z, err := zstd.NewWriter(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z
+	})
 	stl := make([]byte, 84+50)
 	binary.LittleEndian.PutUint32(stl[80:], 1)
 	mdd := make([]byte, 8+4*2+12*2*3)
@@ -47,9 +60,23 @@ func sniffed(t testing.TB) map[string]string {
 		"a.uni": string(gz([]byte("MNT3" + pad))), "fluid_mesh_0001.bobj.gz": string(gz([]byte("\xc0\x00\x00\x00" + pad))),
 		"config_0001.uni": string(gz([]byte("\x00\x00\x00\x00\x08\x00\x00\x00\x06\x00\x00\x00\x08\x00\x00\x00" + pad))),
 		"a.vdb":           " BDV\x00\x00\x00\x00" + pad, "a.nvdb": "NanoVDB0" + pad,
-		"a.blend": string(blend), "gz.blend": string(containers(t)["gzip"](blend)), "zstd.blend": string(containers(t)["zstd as Blender"](blend)),
+		"a.blend": string(blend), "gz.blend": string(gz(blend)), "zstd.blend": string(zst(blend)),
 		"a.ies": "IESNA:LM-63-2002\r\nTILT=NONE\r\n", "old.ies": "made in 1986\nTILT=NONE\n",
 		"a.osl": "shader foo(output color c = 0) {}\n", "a.oso": "OpenShadingLanguage 1.00\n",
+	}
+}
+
+func packedWith(t testing.TB, packer func(io.Writer) io.WriteCloser) func([]byte) []byte {
+	return func(data []byte) []byte {
+		var b bytes.Buffer
+		w := packer(&b)
+		if _, err := w.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
 	}
 }
 
@@ -70,7 +97,7 @@ func TestLooksAs(t *testing.T) {
 		}
 	}
 	secrets := map[string]string{
-		"packed key": string(containers(t)["gzip"]([]byte("-----BEGIN OPENSSH PRIVATE KEY-----\n"))),
+		"packed key": string(packedWith(t, func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })([]byte("-----BEGIN OPENSSH PRIVATE KEY-----\n"))),
 		"key":        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n",
 		"passwd":     "root:x:0:0:root:/root:/bin/bash\n",
 		"sqlite":     "SQLite format 3\x00\x10\x00\x01\x01\x00@  ",
@@ -133,6 +160,7 @@ func TestPolicy(t *testing.T) {
 			t.Skip("no links here: ", err)
 		}
 	}
+	project := t.TempDir()
 	roots := []string{filepath.Join(dir, "lib")}
 	for _, c := range []struct {
 		file   string
@@ -157,7 +185,7 @@ func TestPolicy(t *testing.T) {
 		{"lib/to_key.txt", Policy{Roots: roots}, "hidden folder"},
 		{"tex/folder.png", Policy{Outside: OutsideAll}, "no regular file"},
 	} {
-		err := c.policy.Check(filepath.Join(dir, filepath.FromSlash(c.file)))
+		_, err := newGate(t, Config{Project: project, Policy: c.policy}).Decide(filepath.Join(dir, filepath.FromSlash(c.file)))
 		held, isHeld := errors.AsType[*HeldError](err)
 		switch {
 		case c.held == "" && err != nil:
@@ -166,8 +194,171 @@ func TestPolicy(t *testing.T) {
 			t.Errorf("%s under %+v: %v, want a reason with %q", c.file, c.policy, err, c.held)
 		}
 	}
-	if err := (Policy{}).Check(filepath.Join(dir, "tex/nowhere.png")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := newGate(t, Config{Project: project}).Decide(filepath.Join(dir, "tex/nowhere.png")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a link to nothing: %v", err)
+	}
+}
+
+func newGate(t testing.TB, cfg Config) *Gate {
+	t.Helper()
+	g, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.Close() })
+	return g
+}
+
+// TestInside is about files of the project: what holds in every project, and what holds in one that was guessed.
+func TestInside(t *testing.T) {
+	base := t.TempDir()
+	png := sniffed(t)["a.png"]
+	for name, content := range map[string]string{
+		"proj/tex/wood.png": png, "proj/tex/.wood.png": png, "proj/.ssh/id_rsa": "KEY", "proj/.env": "SECRET", "proj/.cache/thumb.png": png,
+		"proj/.git/config": "[core]", "proj/CVS/x.png": png, "proj/Documents/tax.pdf": "%PDF", "proj/fake.png": "KEY", "proj/notes.txt": "x",
+		"proj/shot.blend1": sniffed(t)["a.blend"], "proj/private/x.png": png, "proj/private/deep/x.png": png, "proj/private/deep/.flsyncignore": "!x.png",
+		"proj/.flsyncignore": "/private/\n*.mov\n!keep.mov\n", "proj/a.mov": sniffed(t)["a.mov"], "proj/keep.mov": sniffed(t)["a.mov"],
+		"proj/sub/.flsyncignore": "!b.mov", "proj/sub/b.mov": sniffed(t)["a.mov"], "secret/key": "KEY", "secret/x.png": png,
+	} {
+		file := filepath.Join(base, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, target := range map[string]string{
+		"proj/tex/to_wood.png": "wood.png", "proj/tex/to_key.png": "../../secret/key", "proj/tex/out.png": "../../secret/x.png", "proj/out": "../secret",
+	} {
+		if err := os.Symlink(target, filepath.Join(base, filepath.FromSlash(name))); err != nil {
+			t.Skip("no links here: ", err)
+		}
+	}
+	const goes = ""
+	for _, c := range []struct{ file, named, guessed string }{
+		{"tex/wood.png", goes, goes},
+		{"tex/to_wood.png", goes, goes},
+		{"tex/.wood.png", goes, "hidden"},
+		{".ssh/id_rsa", goes, "hidden"},
+		{".env", goes, "hidden"},
+		{".cache/thumb.png", goes, "hidden"},
+		{".git/config", "version control", "version control"},
+		{"CVS/x.png", "version control", "version control"},
+		{"Documents/tax.pdf", goes, "name"},
+		{"notes.txt", goes, "name"},
+		{"fake.png", goes, "first bytes"},
+		{"shot.blend1", goes, "name"},
+		{"private/x.png", ".flsyncignore", ".flsyncignore"},
+		{"private/deep/x.png", ".flsyncignore", ".flsyncignore"},
+		{"a.mov", ".flsyncignore", ".flsyncignore"},
+		{"keep.mov", goes, goes},
+		{"sub/b.mov", goes, goes},
+		{"tex", "no regular file", "no regular file"},
+		{"tex/to_key.png", "outside of the project", "outside of the project"},
+		{"tex/out.png", goes, goes},
+		{"out/x.png", goes, goes},
+		{"out/key", "outside of the project", "outside of the project"},
+	} {
+		for guessed, want := range map[bool]string{false: c.named, true: c.guessed} {
+			file := filepath.Join(base, "proj", filepath.FromSlash(c.file))
+			f, err := newGate(t, Config{Project: filepath.Join(base, "proj"), Guessed: guessed}).Decide(file)
+			held, isHeld := errors.AsType[*HeldError](err)
+			switch {
+			case want == goes && err != nil:
+				t.Errorf("guessed %v: %v", guessed, err)
+			case want == goes && (f.Path != file || f.Info == nil || f.Info.Mode()&fs.ModeSymlink != 0):
+				t.Errorf("guessed %v: %s: got %+v", guessed, c.file, f)
+			case want != goes && (!isHeld || !strings.Contains(held.Reason, want)):
+				t.Errorf("guessed %v: %s: %v, want a reason with %q", guessed, c.file, err, want)
+			}
+		}
+	}
+}
+
+// TestSwappedFolder holds that a folder which becomes a link after it was looked at does not lead out of the project.
+func TestSwappedFolder(t *testing.T) {
+	base := t.TempDir()
+	for _, name := range []string{"proj/tex/a.png", "proj/tex/b.png", "secret/b.png"} {
+		file := filepath.Join(base, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g := newGate(t, Config{Project: filepath.Join(base, "proj")})
+	if _, err := g.Decide(filepath.Join(base, "proj/tex/a.png")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(base, "proj/tex"), filepath.Join(base, "proj/old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(base, "secret"), filepath.Join(base, "proj/tex")); err != nil {
+		t.Skip("no links here: ", err)
+	}
+	if f, err := g.Decide(filepath.Join(base, "proj/tex/b.png")); err == nil {
+		t.Errorf("%s may leave as a file of the project", f.Real)
+	}
+}
+
+func TestUnlikelyProject(t *testing.T) {
+	home := t.TempDir()
+	below := filepath.Join(home, "shots")
+	if err := os.Mkdir(below, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for project, unlikely := range map[string]bool{home: true, filepath.Dir(home): true, filepath.VolumeName(home) + string(filepath.Separator): true, below: false} {
+		if got := newGate(t, Config{Project: project, Guessed: true}).UnlikelyProject(home); (got != "") != unlikely {
+			t.Errorf("%s: %q, want it unlikely: %v", project, got, unlikely)
+		}
+		if got := newGate(t, Config{Project: project}).UnlikelyProject(home); got != "" {
+			t.Errorf("%s was named, and yet %q", project, got)
+		}
+	}
+}
+
+// TestMayTouch holds that no path on another computer is looked at unless somebody has allowed it.
+func TestMayTouch(t *testing.T) {
+	const windows, unix = true, false
+	for _, c := range []struct {
+		path    string
+		windows bool
+		want    string // who may look: nobody but a policy of all, its root, or everybody
+	}{
+		{`\\evil\share\x.png`, windows, "all"},
+		{"//evil/share/x.png", windows, "all"},
+		{`\\?\UNC\evil\share\x.png`, windows, "all"},
+		{`\\.\pipe\x`, windows, "all"},
+		{`\\?\C:\x.png`, windows, "everybody"},
+		{`C:\x.png`, windows, "everybody"},
+		{`\\farm\proj\x.png`, windows, "everybody"}, // the project's computer
+		{`\\LIBS\share\tex\x.png`, windows, "root"},
+		{`\\libs\share\tex\..\..\x.png`, windows, "all"},
+		{"/net/evil/x.png", unix, "all"},
+		{"/tmp/../net/evil/x.png", unix, "all"},
+		{"/net/farm/x.png", unix, "everybody"},
+		{"/net/farm/../evil/x.png", unix, "all"},
+		{"/net/libs/share/tex/x.png", unix, "root"},
+		{"/Network/Servers/evil/x.png", unix, "all"},
+		{"/network/x.png", unix, "everybody"},
+		{"//evil/share/x.png", unix, "everybody"}, // no share here
+		{"/home/x.png", unix, "everybody"},
+	} {
+		project, root := "/net/farm/proj", "/net/libs/share"
+		if c.windows {
+			project, root = `\\farm\proj`, `\\libs\share`
+		}
+		for _, outside := range []Outside{OutsideMedia, OutsideDeny, OutsideAll} {
+			for _, roots := range [][]string{nil, {root}} {
+				policy := Policy{Outside: outside, Roots: roots}
+				want := c.want == "everybody" || outside == OutsideAll || roots != nil && c.want == "root"
+				if got := policy.mayTouch(c.path, c.windows, project); got != want {
+					t.Errorf("%s, windows %v, %s, roots %v: %v, want %v", c.path, c.windows, outside, roots, got, want)
+				}
+			}
+		}
 	}
 }
 

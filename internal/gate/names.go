@@ -1,12 +1,42 @@
-package walk
+package gate
 
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
-// leftOut reports whether a name is one of those that nobody wants on a farm; see the package comment.
-func leftOut(name string, isDir bool) bool {
+// Fold returns a form of name that is equal for names which file systems that ignore case or Unicode normal form take
+// for the same: the canonical caseless form (The Unicode Standard, D145).
+func Fold(name string) string {
+	if isASCII(name) {
+		return strings.ToLower(name)
+	}
+	return norm.NFC.String(cases.Fold().String(norm.NFD.String(name)))
+}
+
+func folded(name string, fold bool) string {
+	if fold {
+		return Fold(name)
+	}
+	return name
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// LeftOut reports whether a listing leaves out a name by itself: a folder of a version control system or of the
+// operating system, a backup of Blender, litter.
+func LeftOut(name string, isDir bool) bool {
 	if isDir {
 		return isVersionControl(name) || isSystemFolder(name)
 	}
@@ -31,8 +61,8 @@ func isSystemFolder(name string) bool {
 	return name == ".Trash" || strings.HasPrefix(name, ".Trash-")
 }
 
-// isBlenderBackup knows what Blender leaves beside x.blend: x.blend1, the last version, up to x.blend32, the most that can
-// be set in its preferences; x.blend@, a save that has not ended.
+// isBlenderBackup recognises what Blender leaves beside x.blend: earlier versions, x.blend1 to x.blend32 (the most that
+// its preferences allow), and a save that has not ended, x.blend@.
 func isBlenderBackup(name string) bool {
 	i := strings.LastIndex(name, ".blend")
 	if i < 0 {

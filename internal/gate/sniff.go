@@ -1,4 +1,4 @@
-package pack
+package gate
 
 import (
 	"bytes"
@@ -289,13 +289,13 @@ func unpackedStart(head []byte) []byte {
 	start := make([]byte, 16)
 	var r io.Reader
 	switch {
-	case bytes.HasPrefix(head, gzipMagic):
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
 		z, err := gzip.NewReader(bytes.NewReader(head))
 		if err != nil {
 			return nil
 		}
 		r = z
-	case bytes.HasPrefix(head, zstdMagic):
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
 		z, err := zstd.NewReader(bytes.NewReader(head), zstd.WithDecoderConcurrency(1),
 			zstd.WithDecoderMaxWindow(32<<20), zstd.WithDecoderLowmem(true))
 		if err != nil {

@@ -1,4 +1,4 @@
-package walk
+package gate
 
 import (
 	"bytes"
@@ -10,8 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // rulesCase is an ignore file and paths that it leaves out or not. Folders end in a slash.
@@ -89,14 +87,14 @@ var rulesCases = map[string]rulesCase{
 }
 
 // decide asks the rules about a path as a walk does: folder by folder.
-func decide(r *rules, path string) bool {
+func decide(r *Rules, path string) bool {
 	isDir := strings.HasSuffix(path, "/")
 	path = strings.TrimSuffix(path, "/")
 	for i := 0; i <= len(path); i++ {
 		if i < len(path) && path[i] != '/' || i == 0 {
 			continue
 		}
-		if out, decided := r.judge(path[:i], i < len(path) || isDir); decided && out {
+		if out, decided := r.Judge(path[:i], i < len(path) || isDir); decided && out {
 			return true
 		}
 	}
@@ -105,7 +103,7 @@ func decide(r *rules, path string) bool {
 
 func TestRules(t *testing.T) {
 	for name, c := range rulesCases {
-		r := parseRules([]byte(c.rules), "", nil)
+		r := parseRules([]byte(c.rules), "", false, nil)
 		for _, p := range strings.Fields(c.out) {
 			if !decide(r, p) {
 				t.Errorf("%s: %q does not leave out %q", name, c.rules, p)
@@ -205,7 +203,7 @@ func TestRulesAgainstGit(t *testing.T) {
 	}
 	want := g.ignored(t, all)
 	for name, folder := range folders {
-		r := parseRules([]byte(rulesCases[name].rules), "", nil)
+		r := parseRules([]byte(rulesCases[name].rules), "", false, nil)
 		for _, p := range paths[name] {
 			if got := decide(r, strings.TrimPrefix(p, folder)); got != want[strings.TrimSuffix(p, "/")] {
 				t.Errorf("%s: %q and %q: left out %v, git says otherwise", name, rulesCases[name].rules, p, got)
@@ -255,7 +253,7 @@ func TestRandomRulesAgainstGit(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(g.dir, ".gitignore"), []byte(rules), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		parsed := parseRules([]byte(rules), "", nil)
+		parsed := parseRules([]byte(rules), "", false, nil)
 		want := g.ignored(t, paths)
 		for _, p := range paths {
 			if got := decide(parsed, p); got != want[strings.TrimSuffix(p, "/")] {
@@ -265,77 +263,13 @@ func TestRandomRulesAgainstGit(t *testing.T) {
 	}
 }
 
-// Rules of folders below: the nearest file that speaks of a path decides.
-func TestNestedRules(t *testing.T) {
-	root := t.TempDir()
-	files := map[string]string{
-		IgnoreFile:              "*.tmp\n/only\nshots/a.exr\n",
-		"x.tmp":                 "out",
-		"only":                  "out",
-		"shots/only":            "in",
-		"shots/a.exr":           "out",
-		"shots/b.exr":           "in",
-		"shots/" + IgnoreFile:   "!keep.tmp\n/b/\n*.bak",
-		"shots/keep.tmp":        "in",
-		"shots/x.tmp":           "out",
-		"shots/b/c":             "out",
-		"shots/d/b/c":           "in",
-		"shots/d/x.bak":         "out",
-		"x.bak":                 "in",
-		"shots/d/" + IgnoreFile: "!x.bak\n# comment\n",
-	}
-	files["shots/d/x.bak"] = "in"
-	files["shots/e/x.bak"] = "out"
-	want := []string{}
-	for name, is := range files {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(is), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if is == "in" || filepath.Base(name) == IgnoreFile {
-			want = append(want, name)
-		}
-	}
-	got, w := walk(t, Options{Root: root})
-	if diff := cmp.Diff(sorted(want), got); diff != "" {
-		t.Error(diff)
-	}
-	w.want(t)
-}
-
-func TestIgnoreFileThatCannotBeTrusted(t *testing.T) {
-	root := t.TempDir()
-	if err := os.Mkdir(filepath.Join(root, "sub"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{
-		"a": "x", "sub/b": "x", "sub/" + IgnoreFile: strings.Repeat("# long\n", maxIgnoreFile/7+1),
-	} {
-		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var w warnings
-	got, err := collect(t, Options{Root: root}, &w)
-	if diff := cmp.Diff([]string{"a"}, got); diff != "" {
-		t.Error(diff)
-	}
-	w.want(t, "unreadable sub")
-	if err == nil || !strings.Contains(err.Error(), IgnoreFile) {
-		t.Errorf("error %v does not name the file", err)
-	}
-}
-
 func FuzzRules(f *testing.F) {
 	for _, c := range rulesCases {
 		f.Add(c.rules, strings.ReplaceAll(c.out+" "+c.in, " ", "/"))
 	}
 	f.Fuzz(func(t *testing.T, text, path string) {
 		if strings.Trim(path, "/") != "" {
-			decide(parseRules([]byte(text), "", nil), path)
+			decide(parseRules([]byte(text), "", false, nil), path)
 		}
 	})
 }
@@ -345,9 +279,9 @@ func BenchmarkRules(b *testing.B) {
 	for i := range 20 {
 		fmt.Fprintf(&text, "*.tmp%d\n/cache%d/\nshots/**/old%d\n", i, i, i)
 	}
-	r := parseRules([]byte(text.String()), "", nil)
+	r := parseRules([]byte(text.String()), "", false, nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		r.judge("shots/sq010/sh0100/comp/frame.0001.exr", false)
+		r.Judge("shots/sq010/sh0100/comp/frame.0001.exr", false)
 	}
 }

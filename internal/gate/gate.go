@@ -1,0 +1,427 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/flsync/flsync/internal/openfile"
+)
+
+// Outside says which files that lie outside of the project may be sent.
+type Outside string
+
+const (
+	// OutsideMedia sends a file only when its name and its first bytes are those of an image, movie, sound, font, cache,
+	// volume or blend file, and no folder of its path is hidden. It is the default: a blend file that somebody sent may
+	// name any file there is. Light profiles (IES) and shaders (OSL) count when their text shows what they are; Python
+	// and other text does not, nor do the bakes of geometry nodes, since nothing tells them from a secret.
+	OutsideMedia Outside = "media"
+	// OutsideAll sends whatever blend files name.
+	OutsideAll Outside = "all"
+	// OutsideDeny sends nothing from outside.
+	OutsideDeny Outside = "deny"
+)
+
+// A Policy decides which files outside of the project are sent.
+type Policy struct {
+	Outside Outside // "" is OutsideMedia
+	// Roots are folders, absolute, whose files are sent under any policy: a studio's libraries.
+	Roots []string
+}
+
+// Validate reports a policy that means nothing.
+func (p Policy) Validate() error {
+	if !slices.Contains([]Outside{"", OutsideMedia, OutsideAll, OutsideDeny}, p.Outside) {
+		return fmt.Errorf("outside is %q: choose media, all or deny", p.Outside)
+	}
+	for _, root := range p.Roots {
+		if !filepath.IsAbs(root) {
+			return fmt.Errorf("outside_roots: %q is no absolute path", root)
+		}
+	}
+	return nil
+}
+
+// Config is what a Gate has to know.
+type Config struct {
+	Project string // folder, absolute
+	Guessed bool   // neither a person nor a manifest named it
+	Policy  Policy // about files outside of it
+}
+
+// A Gate decides for the files of one project. It remembers its decisions, so that what many shots share is looked at
+// once. Goroutines may share it.
+type Gate struct {
+	cfg  Config
+	real string   // the project without links
+	root *os.Root // nil if the project cannot be opened
+	fold bool
+
+	dirs      sync.Map // folders to their paths without links
+	folders   sync.Map // folders of the project, relative, to *folder
+	decisions sync.Map // files to decision
+}
+
+// A File is one that may leave.
+type File struct {
+	Path string      // as it was named
+	Real string      // without links: what to open
+	Info fs.FileInfo // of the file that was decided on, never of a link
+}
+
+type decision struct {
+	file File
+	err  error
+}
+
+// A HeldError says why a file is not sent.
+type HeldError struct {
+	Path   string
+	Reason string
+}
+
+func (e *HeldError) Error() string { return e.Path + " is not sent: " + e.Reason }
+
+// New returns a Gate. The error says what in the Config makes no sense. Close it at the end.
+func New(cfg Config) (*Gate, error) {
+	if !filepath.IsAbs(cfg.Project) {
+		return nil, fmt.Errorf("the project %q is no absolute path", cfg.Project)
+	}
+	if err := cfg.Policy.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.Project = filepath.Clean(cfg.Project)
+	g := &Gate{cfg: cfg, fold: IgnoresCase(cfg.Project)}
+	g.real = g.RealDir(cfg.Project)
+	if root, err := os.OpenRoot(g.real); err == nil {
+		g.root = root
+	}
+	return g, nil
+}
+
+// Close ends the use of the project's folder.
+func (g *Gate) Close() error {
+	if g.root == nil {
+		return nil
+	}
+	return g.root.Close()
+}
+
+// Project is the folder that the Gate is for.
+func (g *Gate) Project() string { return g.cfg.Project }
+
+// UnlikelyProject says why a guessed project is hardly one, or returns "": it is the root of a drive, the folder home, or
+// a folder above that.
+func (g *Gate) UnlikelyProject(home string) string {
+	switch {
+	case !g.cfg.Guessed:
+	case filepath.Dir(g.real) == g.real:
+		return "the root of the file system"
+	case home == "":
+	case g.RealDir(home) == g.real:
+		return "your home folder"
+	case Within(g.real, g.RealDir(home)):
+		return "a folder above your home folder"
+	}
+	return ""
+}
+
+// RealDir is a folder without links in its path; the path itself where that cannot be had.
+func (g *Gate) RealDir(dir string) string {
+	if real, known := g.dirs.Load(dir); known {
+		return real.(string)
+	}
+	real := dir
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		real = resolved
+	}
+	g.dirs.Store(dir, real)
+	return real
+}
+
+// Decide returns the file at an absolute path if it may leave because a blend file or a listing names it, a [*HeldError]
+// if it may not, and otherwise the error of looking at it.
+func (g *Gate) Decide(path string) (File, error) {
+	if known, ok := g.decisions.Load(path); ok {
+		d := known.(decision)
+		return d.file, d.err
+	}
+	return g.Renew(path)
+}
+
+// Renew decides anew, for a file of which it was found that another has taken its place.
+func (g *Gate) Renew(path string) (File, error) {
+	f, err := g.decide(path)
+	g.decisions.Store(path, decision{f, err})
+	return f, err
+}
+
+// Inside reports whether a file that was decided on comes from the project, whatever links lead to it.
+func (g *Gate) Inside(f File) bool { return Within(g.real, f.Real) }
+
+func (g *Gate) decide(path string) (File, error) {
+	f := File{Path: path}
+	if !g.MayTouch(path) {
+		return f, &HeldError{path, fmt.Sprintf("it lies outside of the project on another computer (%s)", RemoteHost(path))}
+	}
+	var err error
+	f.Real = filepath.Join(g.RealDir(filepath.Dir(path)), filepath.Base(path))
+	if f.Info, err = g.lstat(f.Real); err == nil && f.Info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) != 0 {
+		if f.Real, err = filepath.EvalSymlinks(path); err == nil {
+			f.Info, err = g.lstat(f.Real)
+		}
+	}
+	if err != nil {
+		return f, err
+	}
+	reason := "it is no regular file"
+	if f.Info.Mode().IsRegular() {
+		openfile.Same(f.Info, f.Info) // has Windows look the file's id up now
+		if g.Inside(f) {
+			reason, err = g.holdsInside(f)
+		} else {
+			reason, err = g.holdsOutside(f)
+		}
+	}
+	if err == nil && reason != "" {
+		err = &HeldError{path, reason}
+	}
+	return f, err
+}
+
+// lstat looks at a path without links. In the project it does not follow one that has come in between, either.
+func (g *Gate) lstat(real string) (fs.FileInfo, error) {
+	if g.root != nil && Within(g.real, real) {
+		if rel, err := filepath.Rel(g.real, real); err == nil {
+			info, err := g.root.Lstat(rel)
+			if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
+				inner.Path = real
+			}
+			return info, err
+		}
+	}
+	return os.Lstat(real)
+}
+
+// holdsInside says why a file of the project is held back, or returns "".
+func (g *Gate) holdsInside(f File) (reason string, err error) {
+	real, _ := below(g.real, f.Real)
+	rel, named := below(g.cfg.Project, f.Path)
+	if !named {
+		rel = real
+	}
+	if reason, err := g.ignored(rel, false); reason != "" || err != nil {
+		return reason, err
+	}
+	if !g.cfg.Guessed {
+		return "", nil
+	}
+	const remedy = "; if the folder %s is the project, say so with --project"
+	for _, p := range []string{rel, real} {
+		if hidden := hiddenPart(p); hidden != "" {
+			return fmt.Sprintf("%s is hidden"+remedy, hidden, g.cfg.Project), nil
+		}
+	}
+	if reason, err = pretends(f); reason != "" {
+		reason += fmt.Sprintf(remedy, g.cfg.Project)
+	}
+	return reason, err
+}
+
+// A folder of the project, with the rules for what is in it.
+type folder struct {
+	held  string // why all in it is held back
+	rules *Rules
+	err   error
+}
+
+// ignored says by which rule a file or folder of the project is left out. rel is its path there, with slashes.
+func (g *Gate) ignored(rel string, isDir bool) (reason string, err error) {
+	in := g.folder(path.Dir(rel))
+	if in.held != "" || in.err != nil {
+		return in.held, in.err
+	}
+	switch out, decided := in.rules.Judge(rel, isDir); {
+	case out:
+		return fmt.Sprintf("%s is left out by a %s file", rel, IgnoreFile), nil
+	case !decided && isDir && isVersionControl(path.Base(rel)):
+		return fmt.Sprintf("%s is a folder of a version control system", rel), nil
+	}
+	return "", nil
+}
+
+func (g *Gate) folder(rel string) *folder {
+	if known, ok := g.folders.Load(rel); ok {
+		return known.(*folder)
+	}
+	f := &folder{}
+	base := rel
+	if rel == "." {
+		base = ""
+	} else if f.held, f.err = g.ignored(rel, true); f.held == "" && f.err == nil {
+		f.rules = g.folder(path.Dir(rel)).rules
+	}
+	if f.held == "" && f.err == nil {
+		f.rules, f.err = ReadRules(filepath.Join(g.cfg.Project, filepath.FromSlash(rel)), base, g.fold, f.rules)
+	}
+	g.folders.Store(rel, f)
+	return f
+}
+
+// holdsOutside says why a file outside of the project is held back, or returns "".
+func (g *Gate) holdsOutside(f File) (reason string, err error) {
+	for _, root := range g.cfg.Policy.Roots {
+		if Within(g.RealDir(root), f.Real) {
+			return "", nil
+		}
+	}
+	switch g.cfg.Policy.Outside {
+	case OutsideAll:
+		return "", nil
+	case OutsideDeny:
+		return "it lies outside of the project (--outside deny)", nil
+	}
+	for _, p := range []string{f.Path, f.Real} {
+		if hidden := hiddenPart(path.Dir(filepath.ToSlash(p))); hidden != "" {
+			return "it lies outside of the project in the hidden folder " + hidden, nil
+		}
+	}
+	if reason, err = pretends(f); reason != "" {
+		reason = "it lies outside of the project, and " + reason
+	}
+	return reason, err
+}
+
+// pretends says why a file is not of the kinds that a render needs, by its name and contents, or returns "".
+func pretends(f File) (reason string, err error) {
+	for _, p := range []string{f.Path, f.Real} { // both, so that a link is no way around
+		if claimedBy(extension(filepath.ToSlash(p))) == 0 {
+			return fmt.Sprintf("the name %q is not that of an image, movie, sound, font, cache, volume or blend file", filepath.Base(p)), nil
+		}
+	}
+	head, tail, err := ends(f)
+	if err != nil {
+		return "", err
+	}
+	if name := filepath.ToSlash(f.Path); !looksAs(name, head, tail, f.Info.Size()) {
+		return fmt.Sprintf("its first bytes are not those of a .%s file", extension(name)), nil
+	}
+	return "", nil
+}
+
+// ends reads the first and the last bytes of a file.
+func ends(file File) (head, tail []byte, err error) {
+	f, err := openfile.Open(file.Real, file.Info)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	size := file.Info.Size()
+	head = make([]byte, min(size, sniffLen))
+	n, err := f.ReadAt(head, 0)
+	if err != nil && err != io.EOF {
+		return nil, nil, err
+	}
+	tail = make([]byte, min(size, 26))
+	m, err := f.ReadAt(tail, size-int64(len(tail)))
+	if err != nil && err != io.EOF {
+		return nil, nil, err
+	}
+	return head[:n], tail[:m], nil
+}
+
+// hiddenPart returns a path up to the first name in it that begins with a dot, or "".
+func hiddenPart(p string) string {
+	parts := strings.Split(p, "/")
+	for i, name := range parts {
+		if strings.HasPrefix(name, ".") && name != "." && name != ".." {
+			return strings.Join(parts[:i+1], "/")
+		}
+	}
+	return ""
+}
+
+// MayTouch reports whether a path that a blend file names may be looked at at all, for this project.
+func (g *Gate) MayTouch(path string) bool { return g.cfg.Policy.MayTouch(path, g.cfg.Project, g.real) }
+
+// MayTouch reports whether a path that a blend file names may be looked at at all. Looking at one on another computer
+// tells that computer who asks: Windows sends \\host\share the login of the person, as a hash, and automounters connect
+// to the host of /net/host and /Network/Servers/host. It takes a policy of all, outside_roots, or one of the folders near
+// on the same host. MayTouch looks at the path's text only.
+func (p Policy) MayTouch(path string, near ...string) bool {
+	return p.mayTouch(path, runtime.GOOS == "windows", near...)
+}
+
+func (p Policy) mayTouch(path string, windows bool, near ...string) bool {
+	host := remoteHost(path, windows)
+	return host == "" || p.Outside == OutsideAll ||
+		slices.ContainsFunc(near, func(folder string) bool { return remoteHost(folder, windows) == host }) ||
+		slices.ContainsFunc(p.Roots, func(root string) bool { return Within(comparable(root, windows), comparable(path, windows)) })
+}
+
+// RemoteHost returns the computer that looking at an absolute path would ask, in lower case; "" for this one.
+func RemoteHost(path string) string { return remoteHost(path, runtime.GOOS == "windows") }
+
+func remoteHost(p string, windows bool) string {
+	p = comparable(p, windows)
+	parts := strings.Split(strings.TrimLeft(p, "/"), "/")
+	part := func(i int) string {
+		if i < len(parts) {
+			return strings.ToLower(parts[i])
+		}
+		return ""
+	}
+	if windows {
+		switch {
+		case !strings.HasPrefix(p, "//"):
+			return ""
+		case part(0) == "?" && part(1) == "unc":
+			return part(2)
+		case part(0) == "?" && strings.HasSuffix(part(1), ":"):
+			return ""
+		}
+		return part(0)
+	}
+	switch {
+	case parts[0] == "net":
+		return part(1)
+	case parts[0] == "Network" && part(1) == "servers":
+		return part(2)
+	case parts[0] == "Network":
+		return part(1)
+	}
+	return ""
+}
+
+// comparable gives a path slashes where backslashes separate names, without . and .., and there in lower case. It keeps the
+// two slashes of a share.
+func comparable(p string, windows bool) string {
+	if windows {
+		p = strings.ToLower(strings.ReplaceAll(p, `\`, "/"))
+	}
+	if windows && strings.HasPrefix(p, "//") {
+		return "/" + path.Clean(p)
+	}
+	return path.Clean(p)
+}
+
+// Within reports whether a path is dir or lies in it. Both are clean.
+func Within(dir, p string) bool { _, ok := below(dir, p); return ok }
+
+// below returns the rest of a path that lies in dir, with slashes; "." for dir itself. Both are clean.
+func below(dir, p string) (rest string, ok bool) {
+	if p == dir {
+		return ".", true
+	}
+	dir, p = filepath.ToSlash(dir), filepath.ToSlash(p)
+	return strings.CutPrefix(p, strings.TrimSuffix(dir, "/")+"/")
+}
