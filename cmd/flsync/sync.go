@@ -113,7 +113,9 @@ checkout. Of a single folder, what is in it keeps its path below the folder; of 
 each keeps its path below the folder that they have in common.
 
 Left out are version control, Blender's backups (*.blend1), litter of operating systems, what
---exclude names, and what a .flsyncignore file names (with the rules of .gitignore).`,
+--exclude names, and what a .flsyncignore file names. The patterns of both have the rules of
+.gitignore; those of --exclude may have {a,b}, and are relative to the folder that paths in the
+checkout are relative to.`,
 		Example: `  flsync sync ~/projects/sprite --manager http://farm:8080
   flsync sync . --exclude 'renders/**' --no-checkout
   flsync sync shots lib --dry-run
