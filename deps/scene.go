@@ -39,9 +39,14 @@ type Scene struct {
 	ColorDepth    string `json:"color_depth"` // bits of a channel
 	Quality       int    `json:"quality"`     // percent
 	Compression   int    `json:"compression"` // percent
-	// Container and Codec are render.ffmpeg.format and codec of a scene that renders to FFMPEG: MPEG4, H264; else "".
+	// Container and Codec are render.ffmpeg.format and codec, such as MPEG4 and H264, whatever the scene renders to;
+	// "" for one that is not known.
 	Container string `json:"container,omitempty"`
 	Codec     string `json:"codec,omitempty"`
+	// TAARenderSamples is eevee.taa_render_samples, 0 before Blender 2.8.
+	TAARenderSamples int `json:"taa_render_samples,omitempty"`
+	// ViewTransform is view_settings.view_transform: Filmic, AgX, Standard.
+	ViewTransform string `json:"view_transform,omitempty"`
 	// Frames is how many frames the range has.
 	Frames int `json:"frames"`
 	// UsePreview is image_settings.use_preview: a small JPEG beside each EXR image.
@@ -161,6 +166,12 @@ func (s *Scene) RNA() map[string]any {
 	} {
 		rna[name] = value
 	}
+	if s.TAARenderSamples > 0 {
+		rna["eevee"] = map[string]any{"taa_render_samples": int64(s.TAARenderSamples)}
+	}
+	if s.ViewTransform != "" {
+		rna["view_settings"] = map[string]any{"view_transform": s.ViewTransform}
+	}
 	return rna
 }
 
@@ -214,6 +225,14 @@ func (s *Scene) renderRNA() map[string]any {
 			"use_preview": s.UsePreview,
 		},
 	}
+	film := map[string]any{}
+	if s.Container != "" {
+		film["format"] = s.Container
+	}
+	if s.Codec != "" {
+		film["codec"] = s.Codec
+	}
+	rna["ffmpeg"] = film
 	if s.FileFormat == "" { // whoever asks for it gets an error instead of a guess
 		delete(rna, "file_extension")
 		delete(rna, "is_movie_format")

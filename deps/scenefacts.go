@@ -116,6 +116,10 @@ func readScene(d *blend.DataBlock, s blend.Struct, version blend.Version) foundS
 		Quality:              int(r.Int("im_format.quality")),
 		Compression:          int(r.Int("im_format.compress")),
 		UsePreview:           r.Int("im_format.flag")&imagePreview != 0,
+		Container:            containers[r.Int("ffcodecdata.type")],
+		Codec:                codecs[r.Int("ffcodecdata.codec")],
+		TAARenderSamples:     int(s.Int("eevee.taa_render_samples")),
+		ViewTransform:        string(s.Bytes("view_settings.view_transform")),
 		Filepath:             string(r.Bytes("pic")),
 		UseFileExtension:     scemode&sceneExtension != 0,
 		UseOverwrite:         mode&modeNoOverwrite == 0,
@@ -143,9 +147,6 @@ func readScene(d *blend.DataBlock, s blend.Struct, version blend.Version) foundS
 		ViewLayers:           []string{},
 		Layers:               []ViewLayer{},
 		Properties:           properties(s.Follow("id.properties")),
-	}
-	if f.scene.FileFormat == "FFMPEG" {
-		f.scene.Container, f.scene.Codec = containers[r.Int("ffcodecdata.type")], codecs[r.Int("ffcodecdata.codec")]
 	}
 	if span := f.scene.FrameEnd - f.scene.FrameStart; span >= 0 {
 		f.scene.Frames = span/max(f.scene.FrameStep, 1) + 1

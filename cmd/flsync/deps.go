@@ -252,7 +252,7 @@ func (e blendEvent) Text() string {
 		if s.FileFormat == "" {
 			b.WriteString(", a file format that is not known")
 		}
-		if s.Container != "" {
+		if s.FileFormat == "FFMPEG" && s.Container != "" {
 			fmt.Fprintf(&b, ", %s in %s", orElse(s.Codec, "another codec"), s.Container)
 		}
 	}

@@ -19,7 +19,7 @@ func evalFacts(b *deps.Blend, scene string) eval.Facts {
 		s := &b.Scenes[i]
 		more := make(map[string]any)
 		flatten(more, "", s.Properties)
-		toPython(more)
+		toPython(more, b.Version)
 		native := *s
 		native.Properties = nil
 		flatten(more, "", native.RNA())
@@ -37,7 +37,7 @@ func evalFacts(b *deps.Blend, scene string) eval.Facts {
 
 // toPython turns settings of render engines into what Python has for them, and drops those that it cannot know. Files
 // of Blender before 5 hold yes and no, and the choices of a menu, as whole numbers, as they hold numbers.
-func toPython(more map[string]any) {
+func toPython(more map[string]any, version string) {
 	for name, value := range more {
 		n, whole := value.(int64)
 		if !whole {
@@ -54,8 +54,13 @@ func toPython(more map[string]any) {
 			delete(more, name)
 		}
 	}
-	// Blender stores what differs from the defaults, and these are the same in all its versions.
-	for name, value := range map[string]any{"cycles.device": "CPU", "cycles.seed": int64(0)} {
+	// Blender stores what differs from the defaults. Those of device and seed are the same in all its versions, the
+	// others from 3.4 to 5.2 at least.
+	defaults := map[string]any{"cycles.device": "CPU", "cycles.seed": int64(0)}
+	if number, _ := strconv.ParseFloat(version, 64); number >= 3.4 {
+		defaults["cycles.samples"], defaults["cycles.use_denoising"] = int64(4096), true
+	}
+	for name, value := range defaults {
 		if _, stored := more[name]; !stored {
 			more[name] = value
 		}
