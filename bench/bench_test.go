@@ -15,7 +15,7 @@ import (
 func TestMedian(t *testing.T) {
 	wall := func(values ...float64) (all []Sample) {
 		for _, v := range values {
-			all = append(all, Sample{Wall: v, MaxRSS: int64(v * 10), Extra: map[string]float64{"x": -v}})
+			all = append(all, Sample{Wall: v, MaxRSS: int64(v * 10)})
 		}
 		return all
 	}
@@ -28,7 +28,7 @@ func TestMedian(t *testing.T) {
 		{wall(1, 9, 2, 4), 3},
 	}
 	for _, tt := range tests {
-		want := Sample{Wall: tt.want, MaxRSS: int64(tt.want * 10), Extra: map[string]float64{"x": -tt.want}}
+		want := Sample{Wall: tt.want, MaxRSS: int64(tt.want * 10)}
 		if diff := cmp.Diff(want, median(tt.samples)); diff != "" {
 			t.Error(diff)
 		}
@@ -85,7 +85,7 @@ func TestContendersTakeTurns(t *testing.T) {
 	var order []string
 	contender := func(name string, once bool) Contender {
 		return Contender{Name: name, Once: once,
-			Prepare: func(context.Context, *Site) error { order = append(order, "prepare "+name); return nil },
+			Prepare: []step{func(context.Context, *Site) error { order = append(order, "prepare "+name); return nil }},
 			Run:     func(context.Context, *Site) (Sample, error) { order = append(order, name); return Sample{Wall: 1}, nil },
 		}
 	}
@@ -164,27 +164,6 @@ func TestEveryScenarioHasAName(t *testing.T) {
 	}
 }
 
-func TestLastLine(t *testing.T) {
-	var l lastLine
-	for _, part := range []string{"first\nse", "co", "nd\n", "not a li"} {
-		fmt.Fprint(&l, part)
-	}
-	if string(l.line) != "second" {
-		t.Errorf("got %q", l.line)
-	}
-}
-
-func TestTailIsBounded(t *testing.T) {
-	var b tail
-	for range 100 {
-		fmt.Fprintln(&b, strings.Repeat("x", 100))
-	}
-	fmt.Fprintln(&b, "the end")
-	if b.buf.Len() != tailSize || !strings.HasSuffix(b.quote(), "the end") {
-		t.Errorf("%d bytes, %q", b.buf.Len(), b.quote())
-	}
-}
-
 func TestFigures(t *testing.T) {
 	for got, want := range map[string]string{
 		number(1.234): "1.23", number(12.34): "12.3", number(1234.5): "1234",
@@ -228,7 +207,7 @@ func TestResultsSurviveTheirFile(t *testing.T) {
 	want := &Results{
 		Environment: Environment{Time: time.Unix(1e9, 0).UTC(), Cores: 2, Features: []string{"sha"}},
 		Scenarios: []Result{{Name: "s", Title: "t", Contenders: []Measured{measured("flsync", "", 1, 2)},
-			Goals: []Verdict{{Goal: "g", Limit: 1, Unit: "×"}}, Chart: ChartPoint{Chart: "walk", Label: "1 k", Per: 1000}}},
+			Goals: []Verdict{{Goal: "g", Limit: 1, Unit: "×"}}, Curve: Point{Table: "walk", Label: "1 k", Per: 1000}}},
 	}
 	path := t.TempDir() + "/results.json"
 	if err := want.Save(path); err != nil {

@@ -1,26 +1,17 @@
-// Package bench measures flsync side by side with what it could be at best and
-// with what else there is: in one run, in turn, on the same files, against the
-// same Manager.
+// Package bench measures flsync side by side with what it could be at best and with what else there is: in one run, in
+// turn, on the same files, against the same Manager.
 //
-// The parts, in the order of the work:
-//
-//   - [Scenarios] is the table of what is measured. A [Scenario] has a tree of
-//     files, [Contender] entries that do the same work, and [Goal] entries that
-//     compare them.
-//   - [Lab.Run] runs scenarios: A B C A B C …, each contender in a process of
-//     its own, and takes medians.
-//   - [Results] is what was measured, as JSON; [Results.Markdown] and
-//     [Results.Charts] show it to people.
+// [Scenarios] is the table of what is measured. A [Scenario] has a tree of files, [Contender] entries that do the same
+// work, and [Goal] entries that compare them. [Lab.Run] runs scenarios, A B C A B C …, each contender in a process of its
+// own, and takes medians. [Results] is what was measured; [Results.Report] shows it to people.
 //
 // To begin: go run ./bench/cmd/flsync-bench help
 //
 // # Caveats
 //
-// Files are in the page cache when they are measured: the disk is not what is
-// compared. Client, Manager and all other processes share the machine's cores,
-// so that the figures are those of a workstation that is its own farm; on two
-// machines both sides are faster.
+// Files are in the page cache when they are measured: disks are not compared. Client, Manager and all other processes
+// share the machine's cores, so that the figures are those of a workstation that is its own farm.
 //
-// flsync's time is that of its whole process, from start to exit. The upper
-// bound's is that of its work alone, which is harder on flsync.
+// flsync's time is that of its whole process, from start to exit. The upper bound's is that of its work alone, which is
+// harder on flsync.
 package bench

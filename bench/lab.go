@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"time"
 
 	"github.com/flsync/flsync/internal/lab/netsim"
@@ -27,8 +26,8 @@ type Lab struct {
 	Log     func(format string, args ...any)
 }
 
-// Validate says what is wrong with the lab.
-func (l *Lab) Validate() error {
+// validate reports what the lab lacks.
+func (l *Lab) validate() error {
 	switch {
 	case l.Flsync == "" || l.Self == "" || l.Dir == "":
 		return errors.New("bench: the lab lacks flsync, itself or a folder")
@@ -41,11 +40,10 @@ func (l *Lab) Validate() error {
 	return err
 }
 
-// Run measures the scenarios one after the other. A scenario that fails is
-// told in its result, and the others go on; when the context ends, the results
-// so far are given with its cause.
+// Run measures the scenarios one after the other. The result of a scenario that fails has its error, and the others go
+// on. When the context ends, Run returns the results so far with its cause.
 func (l *Lab) Run(ctx context.Context, scenarios []Scenario) (*Results, error) {
-	if err := l.Validate(); err != nil {
+	if err := l.validate(); err != nil {
 		return nil, err
 	}
 	results := &Results{Environment: environment(l)}
@@ -82,29 +80,22 @@ type Site struct {
 	Tree     string // the tree that is measured
 	URL      string // the Manager, at the near end of the line if there is one
 
-	seed     uint64
-	manager  *service
-	services []*service
-	rsync    string // the daemon's URL, once it runs
+	seed          uint64
+	manager, line *service
 }
 
-// Seed gives a number that was never given before, in this run or another:
-// contents made from it are in no Manager's store.
+// Seed returns a number that it never returned before, in this run or another: contents made from it are in no Manager's
+// store.
 func (s *Site) Seed() uint64 {
 	s.seed++
 	return s.seed
-}
-
-// anotherTime gives a time in the past that was never given before.
-func (s *Site) anotherTime() time.Time {
-	return time.Unix(1_500_000_000+int64(s.Seed()%100_000_000), 0)
 }
 
 // Path is a place in the scenario's folder.
 func (s *Site) Path(name string) string { return filepath.Join(s.Dir, name) }
 
 func (l *Lab) scenario(ctx context.Context, s Scenario, results *Results) (Result, error) {
-	result := Result{Name: s.Name, Title: s.Title, Chart: s.Chart, AllRead: s.AllRead}
+	result := Result{Name: s.Name, Title: s.Title, Curve: s.Curve, AllRead: s.AllRead}
 	result.Files, result.Bytes = s.Tree.Totals()
 	dir, err := os.MkdirTemp(l.Dir, "flsync-bench-"+s.Name+"-")
 	if err != nil {
@@ -112,7 +103,7 @@ func (l *Lab) scenario(ctx context.Context, s Scenario, results *Results) (Resul
 	}
 	defer os.RemoveAll(dir)
 	site := &Site{Lab: l, Scenario: s, Dir: dir, Tree: filepath.Join(dir, "tree"), seed: uint64(time.Now().UnixNano())}
-	defer site.close()
+	defer func() { site.line.stop(); site.manager.stop() }()
 	if err := site.open(ctx, results); err != nil {
 		return result, err
 	}
@@ -124,7 +115,7 @@ func (l *Lab) scenario(ctx context.Context, s Scenario, results *Results) (Resul
 }
 
 // open makes the tree, starts the Manager and the line, and sets up.
-func (s *Site) open(ctx context.Context, results *Results) error {
+func (s *Site) open(ctx context.Context, results *Results) (err error) {
 	if len(s.Scenario.Tree.Groups) > 0 {
 		if err := s.Scenario.Tree.Create(ctx, s.Tree, s.Seed()); err != nil {
 			return err
@@ -134,38 +125,37 @@ func (s *Site) open(ctx context.Context, results *Results) error {
 		if err := s.startManager(ctx); err != nil {
 			return err
 		}
-		if results.Environment.Manager == "" {
-			var err error
-			if results.Environment.Manager, err = managerVersion(ctx, s.URL); err != nil {
-				return err
-			}
+		if results.Environment.Manager, err = managerVersion(ctx, s.URL); err != nil {
+			return err
 		}
 		if s.Scenario.Link != (netsim.Link{}) {
-			line, url, err := s.startLine(ctx, s.URL, s.Scenario.Link)
-			if err != nil {
+			if s.line, s.URL, err = s.startLine(ctx, s.URL, s.Scenario.Link); err != nil {
 				return err
 			}
-			s.services = append(s.services, line)
-			s.URL = url
 		}
 	}
-	if s.Scenario.Setup != nil {
-		return s.Scenario.Setup(ctx, s)
+	return s.take(ctx, s.Scenario.Setup)
+}
+
+// take takes steps in order.
+func (s *Site) take(ctx context.Context, steps []step) error {
+	for _, step := range steps {
+		if err := step(ctx, s); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (s *Site) startManager(ctx context.Context) error {
-	farm := s.Path("farm")
-	if err := os.MkdirAll(farm, 0o777); err != nil {
+func (s *Site) startManager(ctx context.Context) (err error) {
+	if err := os.MkdirAll(s.Path("farm"), 0o777); err != nil {
 		return err
 	}
-	var err error
-	s.manager, s.URL, err = s.Manager.start(ctx, s.Flsync, farm, s.managersCores())
+	s.manager, s.URL, err = s.Manager.start(ctx, s.Flsync, s.Path("farm"), s.managersCores())
 	return err
 }
 
-// emptyManager puts a Manager without files in the place of the one that there is, where Scenario.Renews says so.
+// emptyManager replaces the Manager by one without files, where Scenario.Renews asks for it.
 func (s *Site) emptyManager(ctx context.Context) error {
 	if !s.Scenario.Renews || s.Manager.URL != "" {
 		return nil
@@ -178,15 +168,7 @@ func (s *Site) emptyManager(ctx context.Context) error {
 	return s.startManager(ctx)
 }
 
-func (s *Site) close() {
-	for i := len(s.services) - 1; i >= 0; i-- {
-		s.services[i].stop()
-	}
-	s.manager.stop()
-}
-
-// sample takes the samples in turn, so that whatever changes on the machine
-// meanwhile meets all contenders alike.
+// sample takes the samples in turn, so that whatever changes on the machine meanwhile meets all contenders alike.
 func (s *Site) sample(ctx context.Context, result *Result) error {
 	reps := s.Reps
 	if s.Scenario.Reps > 0 {
@@ -208,7 +190,13 @@ func (s *Site) sample(ctx context.Context, result *Result) error {
 			if m.Skipped != "" || c.Once && rep > 0 {
 				continue
 			}
-			sample, err := s.one(ctx, c)
+			if err := s.take(ctx, c.Prepare); err != nil {
+				return fmt.Errorf("%s: %w", c.Name, err)
+			}
+			if !s.Quick {
+				flushDisk()
+			}
+			sample, err := c.Run(ctx, s)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.Name, err)
 			}
@@ -218,17 +206,4 @@ func (s *Site) sample(ctx context.Context, result *Result) error {
 		}
 	}
 	return nil
-}
-
-func (s *Site) one(ctx context.Context, c Contender) (Sample, error) {
-	if c.Prepare != nil {
-		if err := c.Prepare(ctx, s); err != nil {
-			return Sample{}, err
-		}
-	}
-	if !s.Quick {
-		flushDisk()
-		runtime.GC() // ours, now and not beside the one that is measured
-	}
-	return c.Run(ctx, s)
 }

@@ -16,8 +16,6 @@ type Sample struct {
 	// MaxRSS is the most memory that was resident, in bytes; 0: not known on
 	// this system. See measure for what it can and cannot show.
 	MaxRSS int64 `json:"max_rss_bytes"`
-
-	Extra map[string]float64 `json:"extra,omitempty"` // what the contender says of itself
 }
 
 // Results are those of one run of the lab.
@@ -33,7 +31,7 @@ type Result struct {
 	Files      int        `json:"files,omitempty"`
 	Bytes      int64      `json:"bytes,omitempty"`
 	AllRead    bool       `json:"all_read,omitempty"` // every contender reads every byte
-	Chart      ChartPoint `json:"chart,omitzero"`
+	Curve      Point      `json:"chart,omitzero"`
 	Contenders []Measured `json:"contenders,omitempty"`
 	Goals      []Verdict  `json:"goals,omitempty"`
 	Error      string     `json:"error,omitempty"` // why there is no result
@@ -68,21 +66,12 @@ func median(samples []Sample) Sample {
 		}
 		return middle(values)
 	}
-	m := Sample{
+	return Sample{
 		Wall:   of(func(s Sample) float64 { return s.Wall }),
 		User:   of(func(s Sample) float64 { return s.User }),
 		System: of(func(s Sample) float64 { return s.System }),
 		MaxRSS: int64(of(func(s Sample) float64 { return float64(s.MaxRSS) })),
 	}
-	for _, s := range samples {
-		for key := range s.Extra {
-			if m.Extra == nil {
-				m.Extra = map[string]float64{}
-			}
-			m.Extra[key] = of(func(s Sample) float64 { return s.Extra[key] })
-		}
-	}
-	return m
 }
 
 func middle(values []float64) float64 {
@@ -97,7 +86,11 @@ func middle(values []float64) float64 {
 	return (values[half-1] + values[half]) / 2
 }
 
+// maxRSS is the most of all samples, in bytes; 0 for nil.
 func (m *Measured) maxRSS() (most int64) {
+	if m == nil {
+		return 0
+	}
 	for _, s := range m.Samples {
 		most = max(most, s.MaxRSS)
 	}
@@ -169,13 +162,7 @@ func (g Goal) judge(r *Result) Verdict {
 }
 
 // Save writes the results as JSON.
-func (r *Results) Save(path string) error {
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(data, '\n'), 0o666)
-}
+func (r *Results) Save(path string) error { return writeJSON(path, r) }
 
 // Load reads what Save wrote.
 func Load(path string) (*Results, error) {

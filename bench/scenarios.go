@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -12,7 +11,7 @@ import (
 	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
-// Scale says how large the workloads are.
+// Scale is how large the workloads are.
 type Scale struct {
 	SmallFiles  int
 	Textures    int
@@ -78,14 +77,14 @@ func Scenarios(scale Scale) []Scenario {
 		first("first-film", "first sync, a film project", film, scale),
 		{
 			Name: "warm-small", Title: fmt.Sprintf("warm sync, %d small files", scale.SmallFiles),
-			Tree: small, Manager: true, Setup: inOrder(primed, listed),
+			Tree: small, Manager: true, Setup: []step{aged, primed, listed},
 			Contenders: slices.Concat(
 				flsyncWarm("flsync", "--checkout", "bench/warm"),
-				upperWarm("requirements and checkout alone", "whole"),
-				upperWarm(checkoutAlone, "checkout"),
+				upperWarm("requirements and checkout alone", baseline.Whole),
+				upperWarm(checkoutAlone, baseline.CheckoutOnly),
 				flsyncWarm("flsync, no checkout", "--no-checkout"),
-				upperWarm("requirements alone", "requirements"),
-				flsyncHash("flsync hash, warm", nil),
+				upperWarm("requirements alone", baseline.CheckOnly),
+				flsyncHash("flsync hash, warm", "tree", nil),
 				find(), rsyncWarm(),
 			),
 			Goals: []Goal{
@@ -97,10 +96,10 @@ func Scenarios(scale Scale) []Scenario {
 		},
 		{
 			Name: "warm-film", Title: "warm sync, a film project",
-			Tree: film, Manager: true, Setup: inOrder(primed, listed),
+			Tree: film, Manager: true, Setup: []step{aged, primed, listed},
 			Contenders: slices.Concat(
 				flsyncWarm("flsync", "--checkout", "bench/warm"),
-				upperWarm("requirements and checkout alone", "whole"),
+				upperWarm("requirements and checkout alone", baseline.Whole),
 				find(), rsyncWarm(),
 			),
 		},
@@ -108,7 +107,7 @@ func Scenarios(scale Scale) []Scenario {
 			Name: "hash-cold", Title: "hash only, nothing known, files in memory",
 			Tree: large, AllRead: true,
 			Contenders: slices.Concat(
-				flsyncHash("flsync hash", func(_ context.Context, s *Site) error { return s.forget() }),
+				flsyncHash("flsync hash", "tree", forget),
 				hashPass("one pass, blocks of 64 KiB", onePass, baseline.HashPass{Digests: both, Threads: 1, Block: 64 << 10}),
 				hashPass("one pass, blocks of 1 MiB", onePass, baseline.HashPass{Digests: both, Threads: 1, Block: 1 << 20}),
 				hashPass("one pass over memory", "", baseline.HashPass{Digests: both, Threads: 1, Block: 64 << 10, Memory: true}),
@@ -122,13 +121,13 @@ func Scenarios(scale Scale) []Scenario {
 				faster(fmt.Sprintf("hashing against %d cores × one such pass over memory", cores), "flsync hash", "one pass over memory", 0.9*float64(cores)),
 			},
 		},
-		touched("touched", "touched tree: new times, same contents", film, 1.8),
-		touched("touched-nosha", "touched tree, SHA instructions switched off", film, 4, "GODEBUG=cpu.sha=off"),
+		again("touched", "touched tree: new times, same contents", film, 1.8),
+		again("touched-nosha", "touched tree, SHA instructions switched off", film, 4, "GODEBUG=cpu.sha=off"),
 		{
 			Name: "copied", Title: "a copy of a known tree in another place",
-			Tree: film, AllRead: true, Setup: copied,
+			Tree: film, AllRead: true, Setup: []step{aged, hashed, copied},
 			Contenders: slices.Concat(
-				flsyncCopied(),
+				flsyncHash("flsync hash", "copy", onlyOriginal),
 				hashPass("SHA-256 alone, all cores", "", baseline.HashPass{Digests: both[:1], Threads: cores, Block: 256 << 10}),
 			),
 		},
@@ -166,12 +165,12 @@ func first(name, title string, tree workload.Spec, scale Scale, goals ...Goal) S
 	}
 }
 
-func touched(name, title string, tree workload.Spec, limit float64, env ...string) Scenario {
+func again(name, title string, tree workload.Spec, limit float64, env ...string) Scenario {
 	const sha = "SHA-256 alone, all cores"
 	return Scenario{
-		Name: name, Title: title, Tree: tree, AllRead: true, Setup: hashed,
+		Name: name, Title: title, Tree: tree, AllRead: true, Setup: []step{aged, hashed},
 		Contenders: slices.Concat(
-			flsyncHash("flsync hash", func(ctx context.Context, s *Site) error { return workload.Touch(ctx, s.Tree, s.anotherTime()) }, env...),
+			flsyncHash("flsync hash", "tree", touched, env...),
 			hashPass(sha, "", baseline.HashPass{Digests: both[:1], Threads: runtime.NumCPU(), Block: 256 << 10}, env...),
 			tool("sha256sum", "sha256sum", `find "$1" -type f -print0 | xargs -0 sha256sum`),
 		),
@@ -182,8 +181,8 @@ func touched(name, title string, tree workload.Spec, limit float64, env ...strin
 func batch(b workload.Batch) Scenario {
 	return Scenario{
 		Name: "batch", Title: fmt.Sprintf("%d shots that share 500 textures, all stored", b.Shots),
-		Manager: true, Setup: batchReady(b),
-		Contenders: slices.Concat(flsyncBatch(b), managersTime(1, 4, 16)),
+		Manager: true, Setup: []step{batchReady(b)},
+		Contenders: slices.Concat(flsyncBatch(b), counted(managerAlone, baseline.Work{Kind: "batch"}, nil, 1, 4, 16)),
 		Goals:      []Goal{slower("a warm batch against the Manager's own time", "flsync", managerAlone, 1.2)},
 	}
 }
@@ -194,7 +193,7 @@ func distance(link netsim.Link, tree workload.Spec, connections []int) Scenario 
 		Title: "first sync over a line of " + link.String(),
 		Tree:  tree, Manager: true, Link: link, Reps: 3,
 		Contenders: slices.Concat(flsyncFirst(), upperFirst(connections...)),
-		Chart:      ChartPoint{Chart: "distance", Label: link.String(), Per: 1},
+		Curve:      Point{Table: "distance", Label: link.String(), Per: 1},
 	}
 }
 
@@ -202,9 +201,9 @@ func distance(link netsim.Link, tree workload.Spec, connections []int) Scenario 
 func walk(n int, goals bool) Scenario {
 	s := Scenario{
 		Name: fmt.Sprintf("walk-%d", n), Title: fmt.Sprintf("walk, stat and lookup of %d empty files", n),
-		Tree: workload.Empty(n), Setup: hashed, Reps: 3,
-		Contenders: slices.Concat(flsyncHash("flsync hash, warm", nil), find()),
-		Chart:      ChartPoint{Chart: "walk", Label: count(n), Per: float64(n)},
+		Tree: workload.Empty(n), Setup: []step{aged, hashed}, Reps: 3,
+		Contenders: slices.Concat(flsyncHash("flsync hash, warm", "tree", nil), find()),
+		Curve:      Point{Table: "walk", Label: count(n), Per: float64(n)},
 	}
 	if goals {
 		s.Goals = []Goal{
@@ -225,41 +224,29 @@ func growth(n int) Scenario {
 			flsyncFirst(),
 			flsyncWarm("flsync, nothing changed", "--checkout", "bench/warm"),
 		),
-		Chart: ChartPoint{Chart: "growth", Label: count(n), Per: float64(n)},
+		Curve: Point{Table: "growth", Label: count(n), Per: float64(n)},
 	}
 }
 
-const checkoutAlone = "checkout alone"
-
-// ownPart compares what a warm sync adds to the Manager's checkout with a tool. It
-// is a small difference of two large numbers, and as noisy.
-func ownPart(text, than string, limit float64) Goal {
-	return Goal{Text: text, Limit: limit, Unit: "×", Value: func(r *Result) (float64, bool) {
-		whole, ok1 := r.Wall("flsync")
-		manager, ok2 := r.Wall(checkoutAlone)
-		tool, ok3 := r.Wall(than)
-		return max(0, whole-manager) / tool, ok1 && ok2 && ok3
-	}}
+// apart is a scenario with the Manager on cores of its own, as on a farm: a client's work can be hidden behind the
+// Manager's then, which it cannot where both want the same cores.
+func apart(s Scenario) Scenario {
+	s.Name += "-apart"
+	s.Title += "; the Manager has one half of the cores, the client the other"
+	s.Apart = true
+	s.Goals = slices.Clone(s.Goals)
+	for i := range s.Goals {
+		s.Goals[i].Text += ", each on cores of its own"
+	}
+	return s
 }
 
 func count(n int) string {
-	switch {
-	case n >= 1_000_000 && n%1_000_000 == 0:
+	if n >= 1_000_000 && n%1_000_000 == 0 {
 		return fmt.Sprintf("%d M", n/1_000_000)
-	case n >= 1_000 && n%1_000 == 0:
+	}
+	if n >= 1_000 && n%1_000 == 0 {
 		return fmt.Sprintf("%d k", n/1_000)
 	}
 	return fmt.Sprint(n)
-}
-
-// inOrder is a setup of several steps.
-func inOrder(steps ...func(context.Context, *Site) error) func(context.Context, *Site) error {
-	return func(ctx context.Context, s *Site) error {
-		for _, step := range steps {
-			if err := step(ctx, s); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 }

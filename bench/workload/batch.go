@@ -14,14 +14,12 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// shotBlend is a Blender file of 1.3 MB that names 500 images, as made by
-// testdata/make_shot.py.
+// shotBlend is a Blender file of 1.3 MB that names 500 images, made by testdata/make_shot.py.
 //
 //go:embed testdata/shot.blend.gz
 var shotBlend []byte
 
-// BatchTextures is how many images each shot names, ../textures/tex_0001.png
-// and on.
+// BatchTextures is how many images each shot names, from ../textures/tex_0001.png on.
 const BatchTextures = 500
 
 // Batch is a night's work: many shots that share 500 textures.
@@ -30,7 +28,7 @@ type Batch struct{ Shots int }
 // BatchManifest is the name of the batch's manifest, below its root.
 const BatchManifest = "night.yaml"
 
-// Textures is the tree of the shared textures.
+// textures is the tree of the shared textures.
 func (b Batch) textures() Spec {
 	return Spec{"batch textures", []Group{{Dir: "textures", Ext: ".png", Files: BatchTextures, Size: LogNormal(80*kB, 0.8)}}}
 }
@@ -42,8 +40,7 @@ func (b Batch) texture(i int) string { return fmt.Sprintf("textures/tex_%04d.png
 
 // Create makes the batch below root: the shots, their textures and a manifest.
 //
-// The shots are one file with another end each: Blender reads no further than
-// its end mark.
+// The shots are one file with another end each: Blender reads no further than its end mark.
 func (b Batch) Create(ctx context.Context, root string, seed uint64) error {
 	spec := b.textures()
 	if err := spec.Create(ctx, root, seed); err != nil {
@@ -75,8 +72,8 @@ func (b Batch) Create(ctx context.Context, root string, seed uint64) error {
 	return b.WriteManifest(root, seed)
 }
 
-// WriteManifest writes a manifest with names of jobs that are new for a seed,
-// so that they are submitted although the same shots were submitted before.
+// WriteManifest writes a manifest whose job names are new for a seed, so that they are submitted although the same shots
+// were submitted before.
 func (b Batch) WriteManifest(root string, seed uint64) error {
 	manifest := fmt.Sprintf(`version: 1
 project: .
@@ -92,26 +89,20 @@ jobs:
 
 // Specs lists, for each shot, the files of its checkout, the shot itself first.
 func (b Batch) Specs(ctx context.Context, root string) ([][]api.ShamanFileSpec, error) {
-	buf := make([]byte, 256<<10)
-	file := func(name string) (api.ShamanFileSpec, error) {
-		info, err := os.Stat(filepath.Join(root, name))
-		if err != nil {
-			return api.ShamanFileSpec{}, err
-		}
-		sum, err := digest(filepath.Join(root, name), buf)
-		return api.ShamanFileSpec{Path: name, Sha: sum, Size: info.Size()}, errorOr(err, ctx.Err())
-	}
 	shared := make([]api.ShamanFileSpec, BatchTextures)
 	for i := range shared {
 		var err error
-		if shared[i], err = file(b.texture(i)); err != nil {
+		if shared[i], err = spec(root, b.texture(i)); err != nil {
 			return nil, err
 		}
 	}
 	shots := make([][]api.ShamanFileSpec, b.Shots)
 	for i := range shots {
-		shot, err := file(b.shot(i))
+		shot, err := spec(root, b.shot(i))
 		if err != nil {
+			return nil, err
+		}
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		shots[i] = append([]api.ShamanFileSpec{shot}, shared...)

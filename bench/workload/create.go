@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -21,45 +22,30 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// markSize is the length of what Freshen changes in each file: long enough
-// that no two marks are ever the same.
+// markSize is the length of what Freshen changes in each file: long enough that no two marks are the same.
 const markSize = 16
 
-// Create makes the tree below root, which may exist. Contents are random, so
-// that nothing on the way can compress or guess them.
+// Create makes the tree below root, which may exist. Contents are random, so that nothing on the way can compress or
+// guess them.
 func (s Spec) Create(ctx context.Context, root string, seed uint64) error {
-	made := ""
 	return s.each(ctx, func(f File) error {
-		dir := filepath.Join(root, filepath.FromSlash(f.Path), "..")
-		if dir == made { // files of a folder come together
-			return nil
+		path := filepath.Join(root, filepath.FromSlash(f.Path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return err
 		}
-		made = dir
-		return os.MkdirAll(dir, 0o777)
-	}, func(f File, buf []byte) (err error) {
-		out, err := os.Create(filepath.Join(root, filepath.FromSlash(f.Path)))
+		out, err := os.Create(path)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errorOr(err, out.Close()) }()
-		content := stream(seed, f.Index)
-		for left := f.Size; left > 0; {
-			block := buf[:min(left, int64(len(buf)))]
-			clear(block)
-			content.XORKeyStream(block, block)
-			if _, err := out.Write(block); err != nil {
-				return err
-			}
-			left -= int64(len(block))
-		}
-		return mark(out, f, seed)
+		_, err = io.CopyN(out, contents(seed, f.Index), f.Size)
+		return cmp.Or(err, mark(out, f, seed), out.Close())
 	})
 }
 
-// Freshen gives every file of an existing tree contents that it never had, by
-// writing a mark at its start. Empty files stay empty.
+// Freshen gives every file of an existing tree contents that it never had, by writing a mark at its start. Empty files
+// stay empty.
 func (s Spec) Freshen(ctx context.Context, root string, seed uint64) error {
-	return s.each(ctx, nil, func(f File, _ []byte) (err error) {
+	return s.each(ctx, func(f File) error {
 		if f.Size == 0 {
 			return nil
 		}
@@ -67,16 +53,12 @@ func (s Spec) Freshen(ctx context.Context, root string, seed uint64) error {
 		if err != nil {
 			return err
 		}
-		defer func() { err = errorOr(err, out.Close()) }()
-		return mark(out, f, seed)
+		return cmp.Or(mark(out, f, seed), out.Close())
 	})
 }
 
 // mark writes what is unique to the seed and the file.
 func mark(out *os.File, f File, seed uint64) error {
-	if f.Size == 0 {
-		return nil
-	}
 	var m [markSize]byte
 	binary.BigEndian.PutUint64(m[:8], seed)
 	binary.BigEndian.PutUint64(m[8:], uint64(f.Index))
@@ -84,8 +66,8 @@ func mark(out *os.File, f File, seed uint64) error {
 	return err
 }
 
-// stream is an endless supply of random bytes, faster than a disk.
-func stream(seed uint64, index int) cipher.Stream {
+// contents is an endless supply of random bytes, faster than a disk.
+func contents(seed uint64, index int) io.Reader {
 	var key [16]byte
 	binary.BigEndian.PutUint64(key[:], seed)
 	binary.BigEndian.PutUint64(key[8:], uint64(index))
@@ -93,112 +75,64 @@ func stream(seed uint64, index int) cipher.Stream {
 	if err != nil {
 		panic(err) // the key has a length that AES knows
 	}
-	return cipher.NewCTR(block, make([]byte, aes.BlockSize))
+	return cipher.StreamReader{S: cipher.NewCTR(block, make([]byte, aes.BlockSize)), R: zeros{}}
 }
 
-// Manifest lists the tree with the digests of its files, as the Manager's API
-// names them: what a client knows that has every digest beforehand.
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// Manifest lists the tree with the digests of its files, as the Manager's API names them: what a client knows that has
+// every digest beforehand.
 func (s Spec) Manifest(ctx context.Context, root string) ([]api.ShamanFileSpec, error) {
 	var mu sync.Mutex
 	var specs []api.ShamanFileSpec
-	err := s.each(ctx, nil, func(f File, buf []byte) error {
-		sum, err := digest(filepath.Join(root, filepath.FromSlash(f.Path)), buf)
-		if err != nil {
-			return err
-		}
+	err := s.each(ctx, func(f File) error {
+		one, err := spec(root, f.Path)
 		mu.Lock()
 		defer mu.Unlock()
-		specs = append(specs, api.ShamanFileSpec{Path: f.Path, Sha: sum, Size: f.Size})
-		return nil
+		specs = append(specs, one)
+		return err
 	})
 	return specs, err
 }
 
-func digest(path string, buf []byte) (string, error) {
-	in, err := os.Open(path)
+// spec reads a file and describes it as the Manager's API does.
+func spec(root, name string) (api.ShamanFileSpec, error) {
+	in, err := os.Open(filepath.Join(root, filepath.FromSlash(name)))
 	if err != nil {
-		return "", err
+		return api.ShamanFileSpec{}, err
 	}
 	defer in.Close()
 	h := sha256.New()
-	if _, err := io.CopyBuffer(h, onlyReader{in}, buf); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	size, err := io.Copy(h, in)
+	return api.ShamanFileSpec{Path: name, Sha: hex.EncodeToString(h.Sum(nil)), Size: size}, err
 }
 
-// onlyReader hides WriteTo, with which a file would not use the buffer.
-type onlyReader struct{ io.Reader }
-
-// Touch gives every file below root a new modification time and leaves its
-// contents alone, as a checkout or an unpacked archive does.
+// Touch gives every file below root a new modification time and leaves its contents alone, as an unpacked archive does.
 func Touch(ctx context.Context, root string, when time.Time) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			err = os.Chtimes(path, when, when)
 		}
-		return errorOr(err, ctx.Err())
+		return cmp.Or(err, ctx.Err())
 	})
 }
 
-// Copy copies the tree from root to another folder.
-func (s Spec) Copy(ctx context.Context, from, to string) error {
-	return s.each(ctx, func(f File) error {
-		return os.MkdirAll(filepath.Join(to, filepath.FromSlash(f.Path), ".."), 0o777)
-	}, func(f File, _ []byte) (err error) {
-		in, err := os.Open(filepath.Join(from, filepath.FromSlash(f.Path)))
-		if err != nil {
-			return err
+// each calls work for all files, on one goroutine a core.
+func (s Spec) each(ctx context.Context, work func(File) error) error {
+	group, until := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for f := range s.All() {
+		if until.Err() != nil {
+			break
 		}
-		defer in.Close()
-		out, err := os.Create(filepath.Join(to, filepath.FromSlash(f.Path)))
-		if err != nil {
-			return err
-		}
-		defer func() { err = errorOr(err, out.Close()) }()
-		_, err = io.Copy(out, in)
-		return err
-	})
-}
-
-// each calls first (if any) for the files in order, and then work, on several
-// goroutines, each with a buffer of its own.
-func (s Spec) each(ctx context.Context, first func(File) error, work func(f File, buf []byte) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	files := make(chan File, 256)
-	group.Go(func() error {
-		defer close(files)
-		for f := range s.All() {
-			if first != nil {
-				if err := first(f); err != nil {
-					return err
-				}
-			}
-			select {
-			case files <- f:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		return nil
-	})
-	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() error {
-			buf := make([]byte, 256<<10)
-			for f := range files {
-				if err := work(f, buf); err != nil {
-					return fmt.Errorf("workload %s: %w", s.Name, err)
-				}
+			if err := work(f); err != nil {
+				return fmt.Errorf("workload %s: %w", s.Name, err)
 			}
 			return nil
 		})
 	}
-	return group.Wait()
-}
-
-func errorOr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
+	return cmp.Or(group.Wait(), context.Cause(ctx))
 }

@@ -1,15 +1,27 @@
-// Command flsync-bench measures flsync side by side with an upper bound and
-// with other tools, and writes the report of it. See flsync-bench help.
+// Command flsync-bench measures flsync side by side with an upper bound and with other tools, and writes the report of it.
+// See flsync-bench help.
 package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/bench"
+	"github.com/flsync/flsync/bench/baseline"
+	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
 func main() {
@@ -27,7 +39,7 @@ func command() *cobra.Command {
 		Use:   "flsync-bench",
 		Short: "Measure flsync side by side with what it could be at best",
 		Example: `  flsync-bench run --flsync bin/flsync && flsync-bench report
-  flsync-bench run --only 'first-|warm-' --manager-command ./start-manager.sh
+  flsync-bench run --only 'first-|warm-' --manager-program ./flamenco-manager
   flsync-bench smoke --flsync bin/flsync
   flsync-bench compare before.json bench/results.json`,
 		SilenceUsage:  true,
@@ -35,4 +47,200 @@ func command() *cobra.Command {
 	}
 	root.AddCommand(runCommand(), smokeCommand(), listCommand(), reportCommand(), compareCommand(), lineCommand(), measureCommand(), baselineCommand())
 	return root
+}
+
+// options are what run and smoke have in common.
+type options struct {
+	lab       bench.Lab
+	only, out string
+	timeLimit time.Duration
+}
+
+func (o *options) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.lab.Flsync, "flsync", "", "the `PROGRAM` to measure; without it, it is built from this module")
+	f.StringVar(&o.lab.Dir, "dir", os.TempDir(), "`FOLDER` for trees and stores; about 15 GB for all scenarios")
+	f.StringVar(&o.lab.Manager.URL, "manager", os.Getenv("FLSYNC_TEST_MANAGER"), "`URL` of a Manager that runs already (env FLSYNC_TEST_MANAGER); what is sent stays there")
+	f.StringVar(&o.lab.Manager.Program, "manager-program", "", "flamenco-manager `PROGRAM` to start for each scenario")
+	f.Float64Var(&o.lab.Budget, "memory-budget", 300, "`MEGABYTES` that flsync may use in any scenario")
+	f.StringVar(&o.only, "only", "", "`REGEXP` of the scenarios to run; list shows their names")
+	f.StringVar(&o.out, "out", "", "`FILE` for the results")
+}
+
+func runCommand() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{Use: "run", Short: "Measure; without a Manager's URL or program, against the embedded one", Args: cobra.NoArgs}
+	o.flags(cmd)
+	cmd.Flags().IntVar(&o.lab.Reps, "reps", 3, "`SAMPLES` of each contender")
+	cmd.Flags().DurationVar(&o.timeLimit, "time-limit", time.Hour, "end after this `TIME` with the results so far")
+	_ = cmd.Flags().Set("out", filepath.Join("bench", "results.json"))
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return o.run(cmd.Context(), cmd.ErrOrStderr(), bench.Scenarios(bench.Full()))
+	}
+	return cmd
+}
+
+func smokeCommand() *cobra.Command {
+	o := options{lab: bench.Lab{Reps: 1, Quick: true}}
+	cmd := &cobra.Command{Use: "smoke", Short: "Run everything once and small, to see that it works; goals are not judged", Args: cobra.NoArgs}
+	o.flags(cmd)
+	cmd.Flags().DurationVar(&o.timeLimit, "time-limit", 5*time.Minute, "fail after this `TIME`")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		scenarios := bench.Scenarios(bench.Smoke())
+		for i := range scenarios {
+			scenarios[i].Goals = nil
+		}
+		return o.run(cmd.Context(), cmd.ErrOrStderr(), scenarios)
+	}
+	return cmd
+}
+
+// errIncomplete: the results are saved, but not all of what was asked for.
+var errIncomplete = errors.New("not every scenario was measured")
+
+func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scenario) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeLimit, fmt.Errorf("the time limit of %v is over", o.timeLimit))
+	defer cancel()
+	lab := o.lab
+	lab.Log = func(format string, args ...any) { fmt.Fprintf(log, format+"\n", args...) }
+	var err error
+	if lab.Dir, err = os.MkdirTemp(lab.Dir, "flsync-bench-"); err != nil { // everything of this run is made below it
+		return err
+	}
+	defer os.RemoveAll(lab.Dir)
+	if lab.Self, err = os.Executable(); err != nil {
+		return err
+	}
+	if lab.Only, err = regexp.Compile(o.only); err != nil {
+		return err
+	}
+	if lab.Flsync == "" {
+		if lab.Flsync, err = build(ctx, lab.Dir); err != nil {
+			return err
+		}
+	}
+	if lab.Flsync, err = filepath.Abs(lab.Flsync); err != nil {
+		return err
+	}
+	if lab.Manager.Program != "" {
+		if lab.Manager.Program, err = filepath.Abs(lab.Manager.Program); err != nil {
+			return err
+		}
+	}
+	results, err := lab.Run(ctx, scenarios)
+	if results != nil && o.out != "" {
+		err = errors.Join(err, results.Save(o.out))
+	}
+	if err != nil {
+		return err
+	}
+	for _, s := range results.Scenarios {
+		if s.Error != "" {
+			err = errIncomplete
+		}
+		for _, g := range s.Goals {
+			lab.Log("%s", g)
+		}
+	}
+	return err
+}
+
+// build builds flsync as it is released.
+func build(ctx context.Context, dir string) (string, error) {
+	out := filepath.Join(dir, "flsync")
+	if runtime.GOOS == "windows" {
+		out += ".exe"
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, "github.com/flsync/flsync/cmd/flsync")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building flsync: %w\n%s", err, said)
+	}
+	return out, nil
+}
+
+func listCommand() *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "Name the scenarios", Args: cobra.NoArgs, Run: func(cmd *cobra.Command, _ []string) {
+		for _, s := range bench.Scenarios(bench.Full()) {
+			fmt.Fprintf(cmd.OutOrStdout(), "%-24s %s\n", s.Name, s.Title)
+		}
+	}}
+}
+
+func reportCommand() *cobra.Command {
+	var in, out string
+	cmd := &cobra.Command{Use: "report", Short: "Write the results as tables and charts", Args: cobra.NoArgs}
+	cmd.Flags().StringVar(&in, "in", filepath.Join("bench", "results.json"), "`FILE` that run wrote")
+	cmd.Flags().StringVar(&out, "out", filepath.Join("bench", "RESULTS.md"), "`FILE` to write; charts go to charts/ beside it")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		results, err := bench.Load(in)
+		if err != nil {
+			return err
+		}
+		return results.Report(out)
+	}
+	return cmd
+}
+
+func compareCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "compare BEFORE.json AFTER.json", Short: "Show what became slower by more than noise", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			before, err := bench.Load(args[0])
+			if err != nil {
+				return err
+			}
+			after, err := bench.Load(args[1])
+			if err != nil {
+				return err
+			}
+			if n := bench.Compare(cmd.OutOrStdout(), before, after); n > 0 {
+				return fmt.Errorf("%d became slower", n)
+			}
+			return nil
+		},
+	}
+}
+
+// lineCommand is the simulated line on its own, for the lab and for trying things by hand.
+func lineCommand() *cobra.Command {
+	var target string
+	var link netsim.Link
+	cmd := &cobra.Command{Use: "line", Short: "Put a simulated line before a server and print where it begins", Args: cobra.NoArgs}
+	cmd.Flags().StringVar(&target, "target", "", "`HOST:PORT` at the far end")
+	cmd.Flags().DurationVar(&link.RTT, "rtt", 40*time.Millisecond, "round trip `TIME`")
+	cmd.Flags().Float64Var(&link.BitsPerSecond, "rate", 0, "`BITS` per second in each direction; 0: no limit")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		line, err := netsim.Listen(cmd.Context(), target, link)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), line.Addr())
+		<-cmd.Context().Done()
+		return line.Close()
+	}
+	return cmd
+}
+
+// measureCommand runs one program and writes down what it took. The lab runs everything by way of it.
+func measureCommand() *cobra.Command {
+	return &cobra.Command{Use: "measure RESULT -- PROGRAM ARGS…", Short: "Run a program and write down what it took", Args: cobra.MinimumNArgs(2), Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return bench.Measure(cmd.Context(), args[0], args[1], args[2:]...)
+		}}
+}
+
+// baselineCommand is what the lab runs beside flsync, each in its own process.
+func baselineCommand() *cobra.Command {
+	return &cobra.Command{Use: "baseline WORK", Short: "Run one of the baselines once", Args: cobra.ExactArgs(1), Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var work baseline.Work
+			if err := json.Unmarshal([]byte(args[0]), &work); err != nil {
+				return err
+			}
+			outcome, err := work.Run(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(outcome)
+		}}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/flsync/flsync/bench"
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // The whole way with a stand-in for flsync: a scenario of each kind, the
@@ -19,9 +20,7 @@ func TestSmoke(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the plain tools are not there")
 	}
-	if testing.Short() {
-		t.Skip("it runs a hundred processes")
-	}
+	long.Test(t) // it runs a hundred processes
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +75,7 @@ func TestSmoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range results.Scenarios {
-		if s.Chart.Chart == "" && !strings.Contains(string(text), s.Title[1:]) {
+		if s.Curve.Table == "" && !strings.Contains(string(text), s.Title[1:]) {
 			t.Errorf("the report lacks %q", s.Title)
 		}
 	}
@@ -89,7 +88,7 @@ func TestSmoke(t *testing.T) {
 			t.Errorf("%s is not in the report", svg)
 		}
 	}
-	if len(svgs) != 7 {
+	if len(svgs) != 4 {
 		t.Errorf("%d charts", len(svgs))
 	}
 	if said := run("compare", out, out); strings.Contains(said, "SLOWER") || !strings.Contains(said, "as before") {
