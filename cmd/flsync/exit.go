@@ -9,6 +9,7 @@ import (
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/submit/journal"
 	"github.com/flsync/flsync/submit/manifest"
 	"github.com/flsync/flsync/uploader"
 )
@@ -55,6 +56,8 @@ func codeName(err error) string {
 		return "output"
 	case errors.Is(err, pipeline.ErrPartial):
 		return "partial"
+	case errors.As(err, new(*journal.LockedError)):
+		return "busy"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	case unreachable(err):

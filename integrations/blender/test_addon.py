@@ -25,7 +25,7 @@ def setUpModule():
     bpy.ops.preferences.addon_install(filepath=ZIP)
     bpy.ops.preferences.addon_enable(module="flsync_addon")
     prefs = bpy.context.preferences.addons["flsync_addon"].preferences
-    prefs.program, prefs.manager = PROGRAM, MANAGER
+    prefs.program, prefs.manager, prefs.use_offline = PROGRAM, MANAGER, True
 
 
 def addon(name):
@@ -119,6 +119,89 @@ class Types(unittest.TestCase):
         setattr(fields, by_key["odd_key"].attribute, -99)
         self.assertEqual({**want, "frames": "1-3", "odd_key": -5}, kind.values(scene))
 
+    def test_expressions(self):
+        """What only Blender can evaluate is evaluated in it, also for settings that nobody sees; the rest is left to flsync."""
+        new_shot("expressions")
+        jobtypes = addon("jobtypes")
+        before, tags = [t.raw for t in jobtypes.known()], list(jobtypes.tags())
+        self.addCleanup(jobtypes.learn, before, tags, keep=False)
+        path = "str(Path(abspath(settings.root), last_n_dir_parts(settings.n), jobname, C.scene.get('take', 'x')))"
+        jobtypes.learn([{"name": "odd", "settings": [
+            {"key": "frames", "type": "string", "eval": "f'{C.scene.frame_start}-{C.scene.frame_end}'", "required": True},
+            {"key": "samples", "type": "int32", "eval": "C.scene.cycles.samples", "required": True},
+            {"key": "device", "type": "string", "eval": "C.scene.cycles.device", "visible": "hidden"},
+            {"key": "version", "type": "string", "eval": "bpy.app.version_string", "visible": "web"},
+            {"key": "n", "type": "int32", "default": 1},
+            {"key": "root", "type": "string", "subtype": "dir_path", "required": True},
+            {"key": "path", "type": "string", "subtype": "file_path", "editable": False, "eval": path},
+            {"key": "path2", "type": "string", "editable": False, "eval": "str(abspath(settings.root))"},
+        ]}], keep=False)
+        scene = bpy.context.scene
+        scene["take"] = "take 3"
+        kind = jobtypes.find("odd")
+        self.assertEqual(["Root"], kind.unfilled(scene, kind.values(scene)))
+        fields = jobtypes.fields_of(scene, kind)
+        by_key = {s.key: s for s in kind.settings}
+        setattr(fields, by_key["root"].attribute, "{storage}/out")
+        values = kind.values(scene)
+        self.assertEqual(scene.cycles.samples, values["samples"])
+        self.assertEqual(("CPU", bpy.app.version_string), (values["device"], values["version"]))
+        self.assertEqual("{storage}/out/shots/expressions/take 3", values["path"].replace(os.sep, "/"))
+        self.assertNotIn("frames", values, "flsync reads it from the file")
+        self.assertNotIn("path2", values, "flsync knows what a variable is")
+        self.assertEqual([], kind.unfilled(scene, values))
+
+        live = kind.live(scene)
+        self.assertEqual(("101-104", "{storage}/out"), (live["frames"], live["path2"]))
+        setattr(fields, by_key["samples"].override, True)
+        self.assertEqual(scene.cycles.samples, getattr(fields, by_key["samples"].attribute), "an own value begins as the scene's")
+        setattr(fields, by_key["samples"].attribute, 7)
+        self.assertEqual(7, kind.values(scene)["samples"])
+        self.assertEqual("G", kind.values(scene, {"device": "G"})["device"])
+
+        jobtypes.learn([{"name": "odd", "settings": [{"key": "bad", "eval": "C.scene.nothing_of_it", "visible": "hidden"}]}], keep=False)
+        with self.assertRaisesRegex(ValueError, "Bad cannot be evaluated"):
+            jobtypes.find("odd").values(scene)
+
+    def test_what_flsync_evaluates(self):
+        needs = addon("expressions").needs_blender
+        for expression, want in [
+            ("f'{C.scene.frame_start}-{C.scene.frame_end}'", False),
+            ("str(Path(abspath(settings.render_output_root), last_n_dir_parts(settings.add_path_components), jobname, '{timestamp}', '######'))", False),
+            ("C.scene.render.fps / C.scene.render.fps_base", False),
+            ("bpy.context.scene.render.image_settings.file_format", False),
+            ("C.scene.cycles.samples", True), ("C.scene.get('x')", True), ("hasattr(C, 'x')", True), ("bpy.app.version_string", True),
+            ("[v.name for v in C.scene.view_layers]", True), ("1 +", True),
+        ]:
+            with self.subTest(expression):
+                self.assertEqual(want, needs(expression))
+
+    def test_job_type_that_the_manager_lacks(self):
+        """It is shown as such, and never as another one."""
+        new_shot("lacks")
+        bpy.ops.flsync.refresh()
+        own = bpy.context.scene.flsync
+        own.job_type_name = "studio-comp"
+        self.assertEqual("studio-comp", own.job_type)
+        items = addon("properties")._job_type_items(own, bpy.context)
+        self.assertEqual([("studio-comp", "studio-comp (not at this Manager)")], [i[:2] for i in items if "studio" in i[0]])
+        self.assertIsNone(addon("jobtypes").find(own.job_type))
+        own.job_type = "echo-sleep-test"
+        self.assertEqual("echo-sleep-test", own.job_type_name)
+
+    def test_name_and_tags(self):
+        addon("preferences").program().start("tags create", "Compositing").wait()
+        new_shot("named")
+        bpy.ops.flsync.refresh()
+        own = bpy.context.scene.flsync
+        self.assertEqual("named", own.job_name)
+        own.job_name = "mine"
+        self.assertEqual(("mine", "mine"), (own.job_name, own.own_job_name))
+        own.job_name = ""
+        self.assertEqual("named", own.job_name)
+        self.assertIn("Compositing", addon("jobtypes").tags())
+        self.assertTrue(state().version)
+
     def test_scene_keeps_its_values(self):
         path = new_shot("keeps")
         scene = bpy.context.scene
@@ -151,7 +234,7 @@ class Submit(unittest.TestCase):
         scene = bpy.context.scene
         scene.flsync.job_name, scene.flsync.priority = "from Blender", 61
         scene.frame_end = 120  # not saved by anybody but the operator
-        self.assertEqual({"FINISHED"}, bpy.ops.flsync.submit())
+        self.assertEqual({"FINISHED"}, bpy.ops.flsync.submit(save=True))
         s = state()
         self.assertTrue(s.ok and not s.running, s.status)
         job = next(j for j in jobs() if j["id"] == s.job_id)
@@ -163,9 +246,73 @@ class Submit(unittest.TestCase):
         self.assertTrue(s.job_url.endswith("/jobs/" + s.job_id))
         self.assertEqual((2, 1), (summary()["store"]["uploaded"], summary()["jobs"]["submitted"]))
 
-        self.assertEqual({"FINISHED"}, bpy.ops.flsync.submit(save=False))  # the same again
+        self.assertEqual({"FINISHED"}, bpy.ops.flsync.submit())  # the same again
         self.assertIn("there already", state().status)
         self.assertEqual(1, summary()["jobs"]["skipped"])
+
+    def test_script_run_three_times(self):
+        """A script over a shot that nobody touched makes one job, and writes nothing."""
+        before, content = len(jobs()), read(self.path)
+        for _ in range(3):
+            bpy.ops.wm.open_mainfile(filepath=self.path)
+            self.assertEqual({"FINISHED"}, bpy.ops.flsync.submit(settings=json.dumps({"render_output_root": OUT})))
+            self.assertTrue(state().job_url)
+        self.assertEqual((before + 1, content), (len(jobs()), read(self.path)))
+        bpy.ops.flsync.submit(settings=json.dumps({"render_output_root": OUT}), force=True)
+        self.assertEqual(before + 2, len(jobs()))
+
+    def test_when_it_is_saved(self):
+        wants = addon("operators").wants_save
+        for given, invoked, background, dirty, want in [
+            (None, True, False, True, True), (None, True, False, False, False),  # the panel
+            (None, False, False, False, True), (None, False, False, True, True),  # another add-on: is_dirty says nothing there
+            (None, False, True, False, False), (None, False, True, True, False),  # a script in background mode
+            (True, False, True, False, True), (False, False, False, True, False), (False, True, False, True, False),
+        ]:
+            self.assertEqual(want, wants(given, invoked, background, dirty), (given, invoked, background, dirty))
+
+    def test_check_writes_nothing(self):
+        content = read(self.path)
+        bpy.context.scene.frame_end = 900
+        bpy.ops.flsync.check()
+        self.assertEqual(content, read(self.path))
+        self.assertNotIn("save", bpy.ops.flsync.check.get_rna_type().properties)
+
+    def test_held_back_file_is_a_warning(self):
+        """The job went in: that is no failure, and what is to be known of it is listed."""
+        outside = os.path.join(FOLDER, "outside", "pw.png")
+        os.makedirs(os.path.dirname(outside), exist_ok=True)
+        with open(outside, "w", encoding="utf-8") as f:
+            f.write("no picture")
+        self.path = new_shot("held_back")
+        image = bpy.data.images.new("secret", 8, 8)
+        image.source, image.filepath, image.use_fake_user = "FILE", outside, True
+        self.assertEqual({"FINISHED"}, bpy.ops.flsync.submit(
+            settings=json.dumps({"render_output_root": OUT}), project=os.path.join(FOLDER, "project"), save=True))
+        s = state()
+        self.assertTrue(s.ok and s.job_url and s.exit_code == 3, s.status)
+        self.assertEqual(("WARNING", "Submitted, but with 1 file held back"), (s.outcome, s.status.split(";")[0]))
+        self.assertEqual([(outside, "held-back", "pw.png")], [(f.path, f.code, f.name) for f in s.findings])
+
+    def test_required_setting_in_words(self):
+        jobtypes = addon("jobtypes")
+        render = jobtypes.find("simple-blender-render")
+        root = next(s for s in render.settings if s.key == "render_output_root")
+        self.assertTrue(root.property().keywords["name"].endswith("*"))
+        setattr(jobtypes.fields_of(bpy.context.scene, render), root.attribute, "")
+        with self.assertRaisesRegex(RuntimeError, "Fill in Render Output Root"):
+            bpy.ops.flsync.submit()
+        self.assertEqual("Fill in Render Output Root", state().status)
+
+    def test_job_of_the_panel(self):
+        self.assertEqual({"FINISHED"}, bpy.ops.flsync.submit())
+        self.assertEqual("queued", state().job_status)
+        bpy.ops.flsync.job(action="pause")
+        self.assertEqual("paused", state().job_status)
+        bpy.ops.flsync.job(action="resume")
+        self.assertEqual("queued", state().job_status)
+        bpy.ops.flsync.job(action="cancel")
+        self.assertIn(state().job_status, ("cancel-requested", "canceled"))
 
     def test_arguments_go_before_fields(self):
         bpy.ops.flsync.submit(
@@ -237,6 +384,11 @@ class Submit(unittest.TestCase):
         self.assertEqual("", project_of(scene, self.path))
 
 
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
 class Trouble(unittest.TestCase):
     def setUp(self):
         new_shot("trouble")
@@ -271,6 +423,79 @@ class Trouble(unittest.TestCase):
             server.shutdown()
         self.assertEqual(4, state().exit_code)
 
+        self.assertIn("does not answer as a Manager", state().status)
+
+    @unittest.skipIf(os.name == "nt", "no such program")
+    def test_another_program(self):
+        known = [t.name for t in addon("jobtypes").known()]
+        self.prefs.program = "/bin/true"
+        self.fails("is not flsync", bpy.ops.flsync.check)
+        self.fails("is not flsync", bpy.ops.flsync.refresh)
+        self.fails("is not flsync", bpy.ops.flsync.submit, settings='{"render_output_root": "/r"}')
+        self.assertEqual(known, [t.name for t in addon("jobtypes").known()], "what was known is kept")
+
+    def test_flags(self):
+        self.addCleanup(setattr, self.prefs, "arguments", "")
+        self.addCleanup(setattr, self.prefs, "submit_arguments", "")
+        self.prefs.arguments = "--blender /usr/bin/blender"
+        self.fails("--blender is no flag of every run", bpy.ops.flsync.check)
+        self.prefs.arguments, self.prefs.submit_arguments = "--header 'X-A: 1'", "--limit-upload 100M"
+        for operator in (bpy.ops.flsync.refresh, bpy.ops.flsync.check, bpy.ops.flsync.sync):
+            self.assertEqual({"FINISHED"}, operator())
+        bpy.ops.flsync.submit(settings='{"render_output_root": "/r"}', dry_run=True)
+
+    def test_offline(self):
+        if not hasattr(bpy.app, "online_access") or bpy.app.online_access:
+            self.skipTest("this Blender is allowed to go online")
+        self.addCleanup(setattr, self.prefs, "use_offline", True)
+        self.prefs.use_offline = False
+        self.fails("not allowed to go online", bpy.ops.flsync.refresh)
+        self.fails("not allowed to go online", bpy.ops.flsync.submit)
+        self.assertEqual({"FINISHED"}, bpy.ops.flsync.check())
+
+    def test_failed_save(self):
+        """The panel does not go on to show how an earlier run ended."""
+        bpy.ops.flsync.submit(settings=json.dumps({"render_output_root": OUT}))
+        self.assertTrue(state().ok and state().job_url)
+        folder = os.path.join(FOLDER, "gone")
+        os.makedirs(folder)
+        bpy.ops.wm.save_as_mainfile(filepath=os.path.join(folder, "a.blend"))
+        os.remove(os.path.join(folder, "a.blend"))
+        os.rmdir(folder)
+        self.fails(".", bpy.ops.flsync.submit, settings=json.dumps({"render_output_root": OUT}), save=True)
+        self.assertEqual((False, "", "FAILED"), (state().ok, state().job_url, state().outcome))
+
+    def test_startup_file(self):
+        """It is saved without a name, and nothing is sent."""
+        self.addCleanup(setattr, self.prefs, "upload_after_save", False)
+        self.prefs.upload_after_save = True
+        bpy.ops.wm.read_homefile(use_factory_startup=True)
+        addon("handlers").after_save()
+        self.assertEqual((False, ""), (state().uploading, state().upload_status))
+
+    def test_plain_words(self):
+        flsync = addon("flsync")
+
+        class Ended:
+            exit_code = 2
+            errors = []
+
+            def __init__(self, text):
+                self.text = text
+
+            def message(self):
+                return self.text
+
+        plain = addon("activity").plain
+        for said, want in [
+            ('--type: the Manager has no job type "x" (it has: y)', 'The Manager has no job type "x" (it has: y)'),
+            ("/a/b c/s.blend: the job type t needs the setting r (text); give it under settings, or with --set r=…", "The job type t needs the setting r (text)"),
+            ("goja: frames are wrong\n\tat stack", "Goja: frames are wrong"),
+        ]:
+            self.assertEqual(want, plain(Ended(said), ""))
+        self.assertIn("No Manager is named yet", plain(Ended("wrong configuration: no Manager is named: give --manager URL"), ""))
+        self.assertTrue(flsync.__version__)
+
     def test_setting_that_the_farm_refuses(self):
         self.fails("chunk_size", bpy.ops.flsync.submit, settings='{"render_output_root": "/r", "chunk_size": "many"}')
         self.assertEqual(2, state().exit_code)
@@ -304,8 +529,8 @@ class Background(unittest.TestCase):
 
     def start(self, *paths, args=()):
         flsync = addon("flsync")
-        run = flsync.sync(*paths, no_checkout=True, args=args, program=addon("preferences").program())
-        self.activity.begin(self.activity.Activity("sync", run))
+        program = addon("preferences").program()
+        self.activity.begin(self.activity.Activity("sync", lambda: flsync.sync(*paths, no_checkout=True, args=args, program=program)))
 
     def test_many_files(self):
         folder = os.path.join(FOLDER, "many")
@@ -335,6 +560,59 @@ class Background(unittest.TestCase):
         self.assertFalse(bpy.ops.flsync.cancel.poll())
         self.assertTrue(bpy.ops.flsync.submit.poll())
 
+    def test_progress_of_a_submission(self):
+        """The bytes on the line are shown, also those of a file that is half sent, and a Manager that is away."""
+        flsync = addon("flsync")
+        told = []
+
+        class Told:
+            done, errors = False, []
+
+            def poll(self):
+                events, told[:] = told[:], []
+                return events
+
+        work = self.activity.Activity("submit", Told)
+
+        def status(stage, done, total, at, **more):
+            told.append(flsync.Progress(raw={}, stage=stage, done=done, total=total, elapsed_s=at, **more))
+            work.advance()
+            return work.status()
+
+        self.assertEqual("Working…", work.status())
+        self.assertEqual("Submitting 0 of 1", status("submit", 0, 1, 0.1))
+        self.assertEqual("Reading files 5 of 9", status("hash", 5, 9, 0.2))
+        sizes = {"bytes_total": 15_000_000}
+        self.assertEqual("Sending 811 of 2,000 · 2.6 MB of 15 MB", status("upload", 811, 2000, 1, bytes_done=2_600_000, **sizes))
+        status("upload", 811, 2000, 1.5, bytes_done=4_600_000, **sizes)
+        self.assertEqual("Sending 811 of 2,000 · 6.6 MB of 15 MB · 4 MB/s · 2 s", status("upload", 811, 2000, 2, bytes_done=6_600_000, **sizes))
+        away = "The Manager does not answer, trying again"
+        self.assertIn(away, status("upload", 811, 2000, 9, bytes_done=6_600_000, retried=1, **sizes))
+        self.assertNotIn(away, status("upload", 812, 2000, 10, bytes_done=6_700_000, retried=1, **sizes))
+        told.append(flsync.Note(raw={}, message="waiting for the Manager: dial tcp"))
+        work.advance()
+        self.assertIn(away, work.status())
+
+    def test_waits_its_turn(self):
+        """Another flsync that submits from the project is waited for."""
+        turn = self.activity.TURN
+        self.addCleanup(setattr, self.activity, "TURN", turn)
+        self.activity.TURN = 0.2
+        large = new_image(os.path.join(os.path.dirname(self.path), "turn.png"))
+        bpy.data.images.load(large).use_fake_user = True
+        bpy.ops.wm.save_mainfile()
+        flsync, program = addon("flsync"), addon("preferences").program()
+        settings = {"render_output_root": OUT}
+        first = flsync.submit(self.path, settings=settings, name="first", args=["--limit-upload", "40k"], program=program)
+        while not any(isinstance(e, flsync.Progress) for e in first.poll()):
+            time.sleep(0.01)
+        self.activity.begin(self.activity.Activity("submit", lambda: flsync.submit(
+            self.path, settings=settings, name="second", program=program)))
+        seen = set()
+        self.drive(lambda: (seen.add(state().status), first.poll())[0])
+        self.assertTrue(state().ok, state().status + state().details)
+        self.assertTrue(any("waiting for it to end" in s for s in seen), seen)
+
     def test_upload_after_save(self):
         handlers = addon("handlers")
         self.assertIn(handlers.after_save, bpy.app.handlers.save_post)
@@ -343,7 +621,7 @@ class Background(unittest.TestCase):
         self.assertTrue(bpy.ops.flsync.submit.poll(), "an upload is in nobody's way")
         self.drive()
         self.assertFalse(state().uploading)
-        self.assertIn("1 file sent", state().upload_status)
+        self.assertIn("At the farm: 1 file of this save", state().upload_status)
         bpy.ops.flsync.submit(settings=json.dumps({"render_output_root": OUT}), save=False)
         self.assertEqual((0, 1), (summary()["store"]["uploaded"], summary()["jobs"]["submitted"]))
 
@@ -356,6 +634,8 @@ class Background(unittest.TestCase):
         try:
             self.assertFalse(hasattr(bpy.types.Scene, "flsync_settings"))
             self.assertFalse(hasattr(bpy.types.Scene, "flsync"))
+            bpy.ops.preferences.addon_enable(module="flsync_addon")
+            self.assertEqual((False, ""), (state().running, state().status), "nothing sticks")
             while not run.done:
                 run.poll()
                 time.sleep(0.01)

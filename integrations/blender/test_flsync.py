@@ -5,11 +5,13 @@ import http.server
 import json
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import unittest
 
-import flsync
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "flsync_addon"))
+import flsync  # noqa: E402 (the add-on's copy is the only one)
 
 PROGRAM = flsync.Program(path=os.environ["FLSYNC_PROGRAM"])
 PROJECT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "testdata", "project")
@@ -52,6 +54,25 @@ class Flags(unittest.TestCase):
                 self.assertEqual(want, flsync.split_flags(text, windows))
         with self.assertRaises(ValueError):
             flsync.split_flags('--config "open')
+
+    def test_wrong_types_are_refused(self):
+        for settings in ({"render_output_root": ["/r"]}, {"render_output_root": None}, {"frames": {}}):
+            with self.subTest(settings), self.assertRaisesRegex(TypeError, next(iter(settings))):
+                flsync.submit("a.blend", settings=settings, program=PROGRAM)
+        for call in (lambda: flsync.submit("a.blend", metadata={"k": None}), lambda: flsync.sync(["a", "b"]),
+                     lambda: flsync.sync("a", exclude="*.tmp"), lambda: flsync.check(None)):
+            with self.assertRaises(TypeError):
+                call()
+
+    def test_headers_of_one_line(self):
+        for headers in ({"X-A": "1\nX-B: 2"}, {"X-A\r": "1"}):
+            with self.subTest(headers), self.assertRaisesRegex(ValueError, "line break"):
+                flsync.Program(path=PROGRAM.path, headers=headers).start("jobs list")
+
+    def test_names(self):
+        self.assertEqual([], [n for n in flsync.__all__ if not hasattr(flsync, n)])
+        self.assertNotIn("Warning", flsync.__all__)
+        self.assertRegex(flsync.__version__, r"^\d+\.\d+\.\d+$")
 
     def test_manager_is_not_in_the_process_list(self):
         program = flsync.Program(path=PROGRAM.path, manager="http://user:secret@127.0.0.1:1")
@@ -130,6 +151,9 @@ class Runs(InFolder):
 
     def test_poll_never_waits(self):
         run = flsync.sync(self.file("a.bin"), program=PROGRAM)
+        for ask in (run.check, run.message, lambda: run.exit_code):
+            with self.assertRaisesRegex(RuntimeError, "still running"):
+                ask()
         events = []
         while not run.done:
             events += run.poll(limit=1)
@@ -198,6 +222,15 @@ class Failures(InFolder):
     def test_not_installed(self):
         with self.assertRaisesRegex(flsync.NotInstalledError, "nowhere"):
             flsync.Program(path="/nowhere/flsync").start("version")
+
+    @unittest.skipIf(os.name == "nt", "no such programs")
+    def test_another_program(self):
+        """A program that ends well is not flsync for that."""
+        for name in ("true", "echo"):
+            program = flsync.Program(path=name)
+            for run in (flsync.deps("a.blend", program=program), flsync.job_types(program=program)):
+                with self.subTest(name), self.assertRaisesRegex(flsync.NotInstalledError, "is not flsync"):
+                    run.wait()
 
     def test_headers_are_in_no_process_list(self):
         program = flsync.Program(path=PROGRAM.path, headers={"X-Token": "secret"})

@@ -30,7 +30,7 @@ def steps():
     bpy.ops.preferences.addon_install(filepath=ZIP)
     bpy.ops.preferences.addon_enable(module="flsync_addon")
     prefs = bpy.context.preferences.addons["flsync_addon"].preferences
-    prefs.program, prefs.manager = PROGRAM, MANAGER
+    prefs.program, prefs.manager, prefs.use_offline = PROGRAM, MANAGER, True
     bpy.context.preferences.view.show_splash = False
     jobtypes = sys.modules["flsync_addon.jobtypes"]
     watch_panel()
@@ -51,7 +51,7 @@ def steps():
     bpy.ops.wm.save_as_mainfile(filepath=shot)
     assert state().uploading, state().upload_status
     yield lambda: not state().uploading
-    assert "1 file sent" in state().upload_status, state().upload_status
+    assert "At the farm: 1 file" in state().upload_status, state().upload_status
 
     print("window: saved again while that goes on, and submitted")
     bpy.ops.mesh.primitive_cube_add()
@@ -68,7 +68,7 @@ def steps():
     yield lambda: not state().uploading
     yield after(1)
     yield lambda: not state().uploading
-    assert "there already" in state().upload_status, state().upload_status
+    assert "At the farm" in state().upload_status, state().upload_status
 
     print("window: a sync of %d files" % FILES)
     yield from show_panel()
@@ -99,8 +99,8 @@ def steps():
     os.rename(os.path.join(FOLDER, "large.bin"), os.path.join(FOLDER, "large", "large.bin"))
     sync = sys.modules["flsync_addon.flsync"].sync
     activity = sys.modules["flsync_addon.activity"]
-    run = sync(os.path.join(FOLDER, "large"), args=["--limit-upload", "100k"], program=sys.modules["flsync_addon.preferences"].program())
-    activity.begin(activity.Activity("sync", run))
+    program = sys.modules["flsync_addon.preferences"].program()
+    activity.begin(activity.Activity("sync", lambda: sync(os.path.join(FOLDER, "large"), args=["--limit-upload", "100k"], program=program)))
     yield lambda: "Sending" in state().status
     picture("working")
     bpy.ops.wm.open_mainfile(filepath=shot)

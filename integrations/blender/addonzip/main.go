@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// pack writes the add-on, the module that it bundles, and the licence.
+// pack writes the add-on with its licence.
 func pack(from, to string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 		return err
@@ -44,7 +44,7 @@ func pack(from, to string) (err error) {
 	out := zip.NewWriter(file)
 
 	addon := os.DirFS(filepath.Join(from, folder))
-	for _, pattern := range []string{"*.py", "*.toml"} {
+	for _, pattern := range []string{"*.py", "*.toml", "LICENSE"} {
 		names, err := fs.Glob(addon, pattern) // sorted
 		if err != nil {
 			return err
@@ -53,11 +53,6 @@ func pack(from, to string) (err error) {
 			if err := add(out, addon, name); err != nil {
 				return err
 			}
-		}
-	}
-	for _, name := range []string{"flsync.py", "LICENSE"} {
-		if err := add(out, os.DirFS(from), name); err != nil {
-			return err
 		}
 	}
 	return out.Close()

@@ -12,10 +12,11 @@ bl_info = {
     "blender": (3, 3, 0),
     "location": "Properties > Output > Flamenco (flsync)",
     "description": "Sends what a shot needs to a Flamenco farm, and submits its job",
+    "doc_url": "https://github.com/flsync/flsync/blob/main/docs/blender.md",
     "category": "Render",
 }
 
-from . import activity, handlers, jobtypes, operators, panel, preferences, properties
+from . import activity, follow, handlers, jobtypes, operators, panel, preferences, properties
 
 _MODULES = (preferences, properties, jobtypes, operators, panel, handlers)
 
@@ -26,6 +27,7 @@ def register() -> None:
 
 
 def unregister() -> None:
+    follow.stop()
     activity.stop_all()
     for module in reversed(_MODULES):
         module.unregister()

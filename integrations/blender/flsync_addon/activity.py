@@ -1,71 +1,136 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The flsync program at work, without the window waiting for it.
 
-A run's output is read by threads of `flsync.Run`; a timer takes from them what has come, at most a few
-hundred events each time, and shows it in `WindowManager.flsync`. There are two places: WORK for what people
-started, and UPLOAD for what goes on in the background after a save.
+Threads of `flsync.Run` read a run's output; a timer takes from them what has come, at most a few hundred events
+each time, and shows it in `WindowManager.flsync`. There are three places: WORK for what people start, UPLOAD for what
+goes on in the background after a save, and FOLLOW for looks at the job that was submitted last.
 """
 
 import json
+import os
+import re
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import bpy
 
 from . import flsync
 
-WORK, UPLOAD = "work", "upload"
+WORK, UPLOAD, FOLLOW = "work", "upload", "follow"
 
 INTERVAL = 0.1  # seconds between looks: smooth for the eye, and nothing to the window
 PATIENCE = 15.0  # seconds that a canceled program may take before it is ended at once
+TURN = 3.0  # seconds between two tries while another flsync works on the project
+LONGEST_TURN = 3600.0  # seconds of such tries
+NOTICE = 10.0  # seconds for which the status bar says how a run ended
 
 # How much of a run each stage is, for one bar; the rest is the submission.
 _WEIGHTS = {"trace": 0.1, "hash": 0.25, "upload": 0.6}
-_VERBS = {"trace": "Reading blend files", "hash": "Reading files", "check": "Asking the Manager", "upload": "Sending",
-          "checkout": "Making the checkout", "submit": "Submitting"}
-_STAGES = tuple(_VERBS)
+
+# In the order in which a run is shown: the bytes on the line are what people wait for.
+_VERBS = {"upload": "Sending", "hash": "Reading files", "trace": "Reading blend files", "checkout": "Making the checkout",
+          "submit": "Submitting"}
+
+
+class Finding(NamedTuple):
+    """Something to know of a file or of the scene."""
+
+    code: str
+    path: str
+    message: str
+    severity: str = "warning"
 
 
 class Activity:
-    """One run of the program and what it told so far."""
+    """One run of the program and what it said so far.
 
-    def __init__(self, command: str, run: flsync.Run, ended: Optional[Callable[["Activity"], None]] = None):
+    `start` begins a run; it is called again while another flsync works on the project. `following` is called after each
+    run, and returns how to begin the next one, or None."""
+
+    def __init__(self, command: str, start: Callable[[], flsync.Run], ended: Optional[Callable[["Activity"], None]] = None,
+                 following: Optional[Callable[["Activity"], Optional[Callable[[], flsync.Run]]]] = None):
         self.command = command
-        self.run = run
         self.ended = ended  # called once, in Blender's own thread
-        self.progress: Dict[str, flsync.Progress] = {}
-        self.missing: Dict[str, str] = {}  # path: message
-        self.warnings: List[str] = []
-        self.job: Optional[flsync.Job] = None
-        self.objects: List[flsync.Event] = []  # of lists
         self.canceled_at: Optional[float] = None
         self.done = False
+        self._start, self._following = start, following
+        self._begun = time.monotonic()
         self._trouble = ""  # of `ended`
+        self._begin(start)
+
+    def _begin(self, start: Callable[[], flsync.Run]) -> None:
+        self.run = start()
+        self.progress: Dict[str, flsync.Progress] = {}
+        self.missing: Dict[str, str] = {}  # path: message
+        self.findings: List[Finding] = []
+        self.job: Optional[flsync.Job] = None
+        self.manager = ""
+        self.objects: List[flsync.Event] = []  # of lists
+        self._again_at: Optional[float] = None
         self._factor = 0.0
+        self._samples: List[Tuple[float, int]] = []  # of the upload: seconds, bytes
+        self._retried = (0, 0)  # by the upload: times, and bytes at the last of them
+        self._note = ("", 0.0)
 
     def advance(self) -> None:
         """Takes what has come. Never waits."""
+        if self._again_at is not None:
+            if self.canceled_at is None and time.monotonic() < self._again_at:
+                return
+            if self.canceled_at is None:
+                try:
+                    self._begin(self._start)
+                except (flsync.FlsyncError, OSError) as e:  # the program has gone meanwhile
+                    self._trouble, self.done = str(e), True
+                    return
         for event in self.run.poll():
             self._take(event)
         if self.canceled_at is not None and time.monotonic() - self.canceled_at > PATIENCE:
             self.run.kill()
-        if self.run.done and not self.done:
-            self.done = True
-            try:
-                if self.ended is not None:
-                    self.ended(self)
-            except Exception as e:  # noqa: BLE001 (whatever it is, the window shows it and the timer lives on)
-                self._trouble = "%s: %s" % (type(e).__name__, e)
+        if not self.run.done or self.done:
+            return
+        try:
+            if self.canceled_at is None and self._goes_on():
+                return
+        except (flsync.FlsyncError, OSError) as e:
+            self._trouble = str(e)
+        self.done = True
+        try:
+            if self.ended is not None:
+                self.ended(self)
+        except Exception as e:  # noqa: BLE001 (whatever it is, the window shows it and the timer lives on)
+            self._trouble = "%s: %s" % (type(e).__name__, e)
+
+    def _goes_on(self) -> bool:
+        """Begins anew where the end of a run is not the end of the work."""
+        if any(e.code == "busy" for e in self.run.errors) and time.monotonic() - self._begun < LONGEST_TURN:
+            self._again_at = time.monotonic() + TURN
+            return True
+        following = self._following(self) if self._following is not None else None
+        if following is not None:
+            self._begin(following)
+        return following is not None
 
     def _take(self, event: flsync.Event) -> None:
-        if isinstance(event, flsync.Progress):
+        if isinstance(event, flsync.Start):
+            self.manager = event.manager
+        elif isinstance(event, flsync.Progress):
             self.progress[event.stage] = event
-        elif isinstance(event, flsync.Warning):
+            if event.stage == "upload":
+                self._samples = [*self._samples[-25:], (event.elapsed_s, event.bytes_done)]
+                if event.retried > self._retried[0]:
+                    self._retried = event.retried, event.bytes_done
+            self._note = ("", 0.0)
+        elif isinstance(event, flsync.Note):
+            self._note = event.message, time.monotonic()
+        elif isinstance(event, (flsync.Warning, flsync.Lack)):
             if event.code == "missing-file":
                 chain = [c for c in event.raw.get("chain") or () if isinstance(c, str)]
                 self.missing[event.path] = "wanted by " + ", ".join(chain) if chain else event.message
             else:
-                self.warnings.append("%s: %s" % (event.path, event.message) if event.path else event.message)
+                remedy = event.remedy if isinstance(event, flsync.Lack) else ""
+                severity = event.severity if isinstance(event, flsync.Lack) else "warning"
+                self.findings.append(Finding(event.code, event.path, ". ".join(t for t in (event.message, remedy) if t), severity))
         elif isinstance(event, flsync.Dependency):
             if event.missing:
                 self.missing[event.path] = event.raw.get("message") or "%s in %s" % (event.id, event.used_by)
@@ -79,10 +144,30 @@ class Activity:
         self.canceled_at = self.canceled_at or time.monotonic()
 
     @property
+    def exit_code(self) -> int:
+        """The exit code; only when `done`."""
+        return 130 if self._again_at is not None and self.canceled_at is not None else self.run.exit_code
+
+    @property
+    def submitted(self) -> bool:
+        """Reports whether a job went in, or was there."""
+        return self.job is not None and bool(self.job.id)
+
+    @property
     def ok(self) -> bool:
-        """Whether it did all it was asked for. To have found missing files is to have done a check."""
-        succeeded = self.run.exit_code == 0 or self.command == "check" and self.run.exit_code == 3
-        return succeeded and not self._trouble
+        """Reports whether it did what it was for: a job that went in is no failure, whatever is to be said of it, and to have
+        found missing files is to have done a check."""
+        code = self.exit_code
+        return not self._trouble and (code == 0 or code == 3 and (self.submitted or self.command == "check"))
+
+    @property
+    def outcome(self) -> str:
+        """How it ended: OK, WARNING (done, with something to know), STOPPED (by people), or FAILED."""
+        if self.exit_code == 130:
+            return "STOPPED"
+        if not self.ok:
+            return "FAILED"
+        return "WARNING" if self.missing or self.findings or self.exit_code else "OK"
 
     def factor(self) -> float:
         """How much is done, from 0 to 1; never less than before, though totals grow while files are found."""
@@ -102,46 +187,111 @@ class Activity:
             return self._ending()
         if self.canceled_at is not None:
             return "Stopping…"
-        for stage in reversed(_STAGES):
+        if self._again_at is not None:
+            return "Another flsync is submitting from this project; waiting for it to end"
+        if self._note[0] and time.monotonic() - self._note[1] < 60:
+            return "The Manager does not answer, trying again…"
+        for stage, verb in _VERBS.items():
             p = self.progress.get(stage)
             if p is not None and p.done < p.total:
-                text = "%s: %d of %d" % (_VERBS[stage], p.done, p.total)
-                return text + (", %s of %s" % (_size(p.bytes_done), _size(p.bytes_total)) if p.bytes_total else "")
+                if stage == "upload" and p.retried and p.bytes_done <= self._retried[1]:
+                    return "The Manager does not answer, trying again · %s" % _amount(p)
+                return " · ".join(t for t in ("%s %s of %s" % (verb, _count(p.done), _count(p.total)), _amount(p),
+                                              self._pace(p) if stage == "upload" else "") if t)
         return "Working…"
+
+    def _pace(self, p: flsync.Progress) -> str:
+        """How fast, and how long still."""
+        if len(self._samples) < 3:
+            return ""
+        (t0, b0), (t1, b1) = self._samples[0], self._samples[-1]
+        if t1 - t0 < 0.5 or b1 <= b0:
+            return ""
+        rate = (b1 - b0) / (t1 - t0)
+        return "%s/s · %s" % (size(rate), _duration((p.bytes_total - p.bytes_done) / rate))
 
     def _ending(self) -> str:
         summary = self.run.summary
         if self._trouble:
             return self._trouble
-        if self.run.exit_code == 130:
-            return "Stopped; what was sent stays with the Manager"
-        if self.missing and (self.command == "check" or not summary.ok):
-            return "Missing: " + _files(len(self.missing))
+        if self.exit_code == 130:
+            return "Stopped. What was sent stays at the farm"
+        if self.command == "check" and self.ok:
+            serious = sum(f.severity == "error" for f in self.findings)
+            parts = ["%s missing" % files(len(self.missing)) if self.missing else "Nothing is missing"]
+            if self.findings:
+                parts.append("%d to look at" % len(self.findings) + (", %d of them serious" % serious if serious else ""))
+            return "; ".join(parts)
         if not self.ok:
-            return self.run.message()
-        if self.command == "check":
-            return "Nothing is missing"
+            if self.missing and not any(e.code != "missing-file" for e in self.run.errors):
+                return "Not submitted: %s missing" % files(len(self.missing))
+            return plain(self.run, self.manager)
         if self.command == "refresh":
             return "The Manager has %d job types" % len(self.objects)
         store = summary.store
-        sent = "%s sent (%s), %d there already" % (
-            _files(store.get("uploaded", 0)), _size(store.get("uploaded_bytes", 0)), store.get("already_stored", 0))
+        sent = "%s sent (%s), %s there already" % (
+            files(store.get("uploaded", 0)), size(store.get("uploaded_bytes", 0)), _count(store.get("already_stored", 0)))
+        if self.command == "upload":
+            return "At the farm: %s of this save" % files(store.get("unique", 0))
         if self.job is not None and self.job.skipped:
-            return "The job is there already: %s" % (self.job.raw.get("reason") or self.job.status)
-        if self.job is not None and self.job.id:
-            return "Submitted; " + sent
+            return "The job is there already and has not changed; it is %s" % (self.job.status or "the same")
+        if self.submitted:
+            held = summary.files.get("held_back", 0)
+            without = [files(n) + " " + what for n, what in ((len(self.missing), "missing"), (held, "held back")) if n]
+            return "Submitted" + (", but with " + " and ".join(without) if without else "") + "; " + sent
         if summary.raw.get("dry_run"):
-            return "Would send %s (%s)" % (_files(store.get("wanted", 0)), _size(store.get("wanted_bytes", 0)))
+            return "Would send %s (%s)" % (files(store.get("wanted", 0)), size(store.get("wanted_bytes", 0)))
         return sent
 
+    def details(self) -> str:
+        """The program's own words after a failure; "" when `status` says the same."""
+        if not self.done or self.ok or self._trouble or self.exit_code == 130:
+            return ""
+        said = self.run.message()
+        return "" if said == self.status() else said
 
-def _files(n: int) -> str:
-    return "1 file" if n == 1 else "%d files" % n
+
+_PREFERENCES = "Edit > Preferences > Add-ons > flsync"
 
 
-def _size(n: float) -> str:
+def plain(run: flsync.Run, manager: str) -> str:
+    """A failure in words for people who never saw a command line."""
+    said = run.message()
+    codes = {e.code for e in run.errors}
+    if run.exit_code == 127:
+        return "%s. Choose the flsync program in %s" % (said.split(":")[0], _PREFERENCES)
+    if "no Manager is named" in said:
+        return "No Manager is named yet. Write its address into %s" % _PREFERENCES
+    if "unreachable" in codes or run.exit_code == 4:
+        return "%s does not answer as a Manager. Is it running, and is its address in %s right?" % (manager or "The address", _PREFERENCES)
+    line = said.splitlines()[0] if said else ""
+    line = re.sub(r"^(\S[^:]*\.blend|--[a-z-]+): ", "", line)  # the open file; a flag
+    line = re.sub(r"(; [^;]*|, [^,;]*) --.*$", "", line)  # advice for a terminal
+    return line[:1].upper() + line[1:]
+
+
+def files(n: int) -> str:
+    return "1 file" if n == 1 else _count(n) + " files"
+
+
+def _count(n: int) -> str:
+    return format(n, ",")
+
+
+def _amount(p: flsync.Progress) -> str:
+    return "%s of %s" % (size(p.bytes_done), size(p.bytes_total)) if p.bytes_total else ""
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return "%d s" % max(1, round(seconds))
+    return "%d min" % round(seconds / 60) if seconds < 5400 else "%.1f h" % (seconds / 3600)
+
+
+def size(n: float) -> str:
+    """Bytes for people, in powers of ten."""
     for unit in ("B", "kB", "MB", "GB"):
-        if n < 1000:
+        if n < 999.5:
             return "%.3g %s" % (n, unit)
         n /= 1000
     return "%.4g TB" % n
@@ -191,7 +341,7 @@ def tick() -> Optional[float]:
 
 
 def stop_all() -> None:
-    """Ends what is under way; for when the add-on goes."""
+    """Ends what is under way; for when the add-on goes. Nothing is left that says that something runs."""
     global _ticking
     for activity in _current.values():
         if not activity.done:
@@ -200,10 +350,15 @@ def stop_all() -> None:
         bpy.app.timers.unregister(tick)
     _ticking = False
     _current.clear()
+    _notice("")
+    state = bpy.context.window_manager.flsync
+    for prop in state.bl_rna.properties:
+        if not prop.is_readonly or prop.type == "COLLECTION":
+            state.property_unset(prop.identifier)
 
 
 def show() -> None:
-    """Brings `WindowManager.flsync` up to date, and has it drawn."""
+    """Writes what is known into `WindowManager.flsync`, and has it drawn."""
     state = bpy.context.window_manager.flsync
     before = _shown(state)
     work = _current.get(WORK)
@@ -211,16 +366,20 @@ def show() -> None:
         state.command, state.running = work.command, not work.done
         state.factor, state.status = work.factor(), work.status()
         if len(state.missing) != len(work.missing) or work.done:
-            state.missing.clear()
-            for path, message in work.missing.items():
-                item = state.missing.add()
-                item.path, item.message = path, message
+            fill(state.missing, [Finding("missing-file", path, message, "error") for path, message in work.missing.items()])
+        if len(state.findings) != len(work.findings) or work.done:
+            fill(state.findings, work.findings)
         if work.job is not None:
-            state.job_id, state.job_url = work.job.id, work.job.url
+            state.job_id, state.job_url, state.job_status = work.job.id, work.job.url, work.job.status
         if work.done:
-            state.ok, state.exit_code = work.ok, work.run.exit_code
+            state.ok, state.exit_code, state.outcome = work.ok, work.exit_code, work.outcome
+            state.details = work.details()
             state.summary = json.dumps(work.run.summary.raw)
             del _current[WORK]
+        _notice("flsync: " + state.status)
+    follow = _current.get(FOLLOW)
+    if follow is not None and follow.done:
+        del _current[FOLLOW]
     upload = _current.get(UPLOAD)
     if upload is not None:
         state.uploading, state.upload_status = not upload.done, upload.status()
@@ -228,12 +387,49 @@ def show() -> None:
             del _current[UPLOAD]
     if _shown(state) == before:
         return  # drawing is what costs
+    redraw()
+
+
+def redraw() -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in {"PROPERTIES", "PREFERENCES"}:
                 area.tag_redraw()
 
 
+def fill(collection: Any, findings: List[Finding]) -> None:
+    """Puts findings into a list of the window."""
+    collection.clear()
+    for finding in findings:
+        item = collection.add()
+        item.name = os.path.basename(finding.path) or finding.code
+        item.code, item.path, item.message, item.severity = finding.code, finding.path, finding.message, finding.severity
+
+
+_noticed = [("", 0.0)]  # what the status bar says, and since when
+
+
+def _notice(text: str) -> None:
+    """Says something in the status bar, for when the panel is not to be seen. An operator of the user's goes before."""
+    before, since = _noticed[0]
+    running = _current.get(WORK) is not None
+    if bpy.app.background or text == before or running and text and time.monotonic() - since < 0.5:
+        return
+    _noticed[0] = text, time.monotonic()
+    for window in bpy.context.window_manager.windows:
+        if not getattr(window, "modal_operators", ()):
+            window.workspace.status_text_set_internal(text or None)
+    if bpy.app.timers.is_registered(_clear_notice):
+        bpy.app.timers.unregister(_clear_notice)
+    if text and not running:
+        bpy.app.timers.register(_clear_notice, first_interval=NOTICE, persistent=True)
+
+
+def _clear_notice() -> None:
+    _notice("")
+
+
 def _shown(state: Any) -> Tuple[Any, ...]:
     """What people see of it."""
-    return state.running, "%.2f" % state.factor, state.status, len(state.missing), state.job_url, state.upload_status
+    return (state.running, "%.2f" % state.factor, state.status, len(state.missing), len(state.findings), state.job_url, state.job_status,
+            state.upload_status)

@@ -26,13 +26,14 @@ def quiet() -> Iterator[None]:
 @persistent
 def after_save(*_: Any) -> None:
     """The handler. Not in background mode, where there are no timers: a script there calls flsync.sync."""
-    if preferences.get().upload_after_save and not _quiet and not bpy.app.background:
-        upload(bpy.data.filepath)
+    blend = bpy.data.filepath  # "" when the startup file is saved
+    if blend and preferences.get().upload_after_save and not _quiet and not bpy.app.background:
+        upload(blend)
 
 
 def send(blend: str, project: str) -> flsync.Run:
     """Sends what a file needs, and leaves it at that."""
-    return flsync.submit(blend, project=project or None, upload_only=True, program=preferences.program())
+    return flsync.submit(blend, project=project or None, upload_only=True, program=preferences.online("submit"))
 
 
 def upload(blend: str) -> None:
@@ -42,12 +43,13 @@ def upload(blend: str) -> None:
         _again[:] = [blend]
         under_way.cancel()
         return
+    project = properties.project_of(bpy.context.scene, blend)
     try:
-        run = send(blend, properties.project_of(bpy.context.scene, blend))
+        begun = activity.Activity("upload", lambda: send(blend, project), _ended)
     except (flsync.NotInstalledError, OSError, ValueError) as e:
         bpy.context.window_manager.flsync.upload_status = str(e)
         return
-    activity.begin(activity.Activity("upload", run, _ended), activity.UPLOAD)
+    activity.begin(begun, activity.UPLOAD)
 
 
 def _ended(_: activity.Activity) -> None:

@@ -9,9 +9,11 @@ the fields are there before anybody asked it.
 import json
 import os
 import re
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
 
 import bpy
+
+from . import expressions
 
 # Where a setting may be seen; one that does not say so is seen everywhere.
 _SHOWN = ("visible", "submission")
@@ -20,22 +22,30 @@ _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 
 
 class Setting:
-    """A setting that people see when they submit."""
+    """A setting of a job type."""
 
     def __init__(self, raw: Mapping[str, Any], attribute: str):
         self.raw = raw
         self.key: str = raw["key"]
         self.label: str = raw.get("label") or self.key.replace("_", " ").title()
-        self.follows = bool(raw.get("eval"))  # the scene, unless overridden
-        self.source: str = (raw.get("evalInfo") or {}).get("description") or "from the scene"
+        self.expression: str = raw.get("eval") or ""
+        self.follows = bool(self.expression)  # the scene, unless overridden
+        self.source: str = (raw.get("evalInfo") or {}).get("description") or ""
         self.editable: bool = raw.get("editable", True) is not False
+        self.required: bool = raw.get("required") is True
+        self.shown: bool = raw.get("visible", "visible") in _SHOWN
         self.attribute = attribute
         self.override = "own_" + attribute
 
+    def is_unset_number(self, group: Any) -> bool:
+        """Reports whether the 0 of a field is nobody's: neither of the job type nor of people."""
+        number = self.raw.get("type") in ("int32", "float") and not self.raw.get("choices")
+        return number and "default" not in self.raw and not self.required and not group.is_property_set(self.attribute)
+
     def property(self) -> Any:
-        """The field."""
+        """Returns the field."""
         raw, kind = self.raw, self.raw.get("type", "string")
-        options: Dict[str, Any] = {"name": self.label, "description": raw.get("description", "")}
+        options: Dict[str, Any] = {"name": self.label + " *" * self.required, "description": raw.get("description", "")}
         default = raw.get("default")
         choices = [str(c) for c in raw.get("choices") or ()]
         if choices:
@@ -70,11 +80,9 @@ class JobType:
         self.label: str = raw.get("label") or self.name
         self.description: str = raw.get("description") or ""
         self.attribute = attribute
-        self.settings: List[Setting] = []
-        taken: set = set()
-        for s in raw.get("settings") or ():
-            if s.get("visible", "visible") in _SHOWN:
-                self.settings.append(Setting(s, _identifier(s["key"], taken)))
+        taken: Set[str] = set()
+        self.all = [Setting(s, _identifier(s["key"], taken)) for s in raw.get("settings") or ()]
+        self.settings = [s for s in self.all if s.shown]
 
     def group(self) -> type:
         """A property group with a field for each setting, and a switch for each that follows the scene."""
@@ -83,20 +91,91 @@ class JobType:
             fields[s.attribute] = s.property()
             if s.follows:
                 fields[s.override] = bpy.props.BoolProperty(
-                    name="Own Value", description="Take this value instead of the scene's", default=False)
+                    name="Own Value", description="Take this value instead of the scene's", default=False, update=self._starter(s))
         return type("FlsyncJob_" + self.attribute, (bpy.types.PropertyGroup,), {"__annotations__": fields})
 
-    def values(self, scene: bpy.types.Scene) -> Dict[str, Any]:
-        """The scene's values, without those that follow from it and texts that nobody filled in."""
-        group = fields_of(scene, self)
+    def _starter(self, s: Setting) -> Any:
+        """An update function that has an own value begin as the scene's."""
+
+        def start(group: Any, context: bpy.types.Context) -> None:
+            if getattr(group, s.override) and not group.is_property_set(s.attribute):
+                try:
+                    setattr(group, s.attribute, self.live(context.scene, s.key)[s.key])
+                except (KeyError, TypeError, ValueError):  # the expression failed, or its value is of another type
+                    pass
+
+        return start
+
+    def values(self, scene: bpy.types.Scene, given: Optional[Mapping[str, Any]] = None, job_name: str = "") -> Dict[str, Any]:
+        """The values to submit with: the given ones, those of the fields, and those that only Blender can evaluate.
+
+        Without what follows from the file, and without fields that nobody filled in. Raises ValueError for an expression that fails."""
         values: Dict[str, Any] = {}
+        group = fields_of(scene, self)
         for s in self.settings:
-            if s.follows and not (s.editable and getattr(group, s.override)):
+            if s.follows and not _is_own(group, s):
+                continue
+            if s.is_unset_number(group):
                 continue
             value = getattr(group, s.attribute)
             if value != "" or s.raw.get("default"):
                 values[s.key] = _number(value) if isinstance(value, float) else value
+        values.update(given or {})
+        live = self._evaluator(scene, values, job_name)
+        for s in self.all:
+            if s.follows and s.key not in values and expressions.needs_blender(s.expression):
+                try:
+                    values[s.key] = live(s.key)
+                except Exception as e:  # noqa: BLE001 (it is the Manager's code)
+                    raise ValueError("%s cannot be evaluated: %s (%s)" % (s.label, s.expression, e)) from e
         return values
+
+    def unfilled(self, scene: bpy.types.Scene, values: Mapping[str, Any]) -> List[str]:
+        """The labels of required fields that have no value."""
+        return [s.label for s in self.settings if s.required and not s.follows and values.get(s.key, "") == ""]
+
+    def live(self, scene: bpy.types.Scene, follows: str = "") -> Dict[str, Any]:
+        """Returns what the expressions say now, for people; that of `follows` even if the setting has an own value.
+
+        An expression that fails is not among them."""
+        group = fields_of(scene, self)
+        fields = {s.key: getattr(group, s.attribute) for s in self.settings if s.key != follows and (not s.follows or _is_own(group, s))}
+        evaluate = self._evaluator(scene, fields, "")
+        values: Dict[str, Any] = {}
+        for s in self.settings:
+            if s.follows and s.key not in fields:
+                try:
+                    values[s.key] = evaluate(s.key)
+                except Exception:  # noqa: BLE001 (it is the Manager's code)
+                    pass
+        return values
+
+    def _evaluator(self, scene: bpy.types.Scene, values: Mapping[str, Any], job_name: str) -> Any:
+        """A function from the key of a setting to its value, which may follow from those of others."""
+        by_key = {s.key: s for s in self.all}
+        busy: Set[str] = set()
+
+        def value(key: str) -> Any:
+            if key in values:
+                return values[key]
+            s = by_key.get(key)
+            if s is None or key in busy:
+                raise AttributeError("the setting %s is not there, or needs itself" % key)
+            if not s.follows:
+                default = {"int32": 0, "float": 0.0, "bool": False}.get(s.raw.get("type", ""), "")
+                return s.raw.get("default", default)
+            busy.add(key)
+            try:
+                return evaluator.evaluate(s.expression)
+            finally:
+                busy.discard(key)
+
+        evaluator = expressions.Evaluator(job_name or scene.flsync.job_name, value)
+        return value
+
+
+def _is_own(group: Any, s: Setting) -> bool:
+    return s.editable and getattr(group, s.override)
 
 
 def _number(value: float) -> float:
@@ -104,8 +183,8 @@ def _number(value: float) -> float:
     return float("%.7g" % value)
 
 
-def _identifier(name: str, taken: set) -> str:
-    """name as a property may be called: letters, digits and _, not longer than 40, and unique."""
+def _identifier(name: str, taken: Set[str]) -> str:
+    """Returns name as a property may be called: letters, digits and _, not longer than 40, and unique."""
     base = "s_" + re.sub(r"[^A-Za-z0-9_]", "_", name)[:40]
     unique, n = base, 2
     while unique in taken:
@@ -116,7 +195,10 @@ def _identifier(name: str, taken: set) -> str:
 
 # --- Those that the Manager has ----------------------------------------------------------------------
 
+USUAL = "simple-blender-render"  # what flsync takes when no job type is named
+
 _known: List[JobType] = []
+_tags: List[str] = []
 _registered: List[type] = []
 
 
@@ -125,19 +207,14 @@ def known() -> Sequence[JobType]:
     return _known
 
 
+def tags() -> Sequence[str]:
+    """The names of the Manager's worker tags."""
+    return _tags
+
+
 def find(name: str) -> Optional[JobType]:
     """The job type of a name; for "" the usual one, as flsync takes it."""
-    name = name or "simple-blender-render"
-    return next((t for t in _known if t.name == name), None)
-
-
-def index(name: str) -> int:
-    found = find(name)
-    return _known.index(found) if found else 0
-
-
-def name_at(at: int) -> str:
-    return _known[at].name if at < len(_known) else ""
+    return next((t for t in _known if t.name == (name or USUAL)), None)
 
 
 def fields_of(scene: bpy.types.Scene, job_type: JobType) -> Any:
@@ -145,9 +222,9 @@ def fields_of(scene: bpy.types.Scene, job_type: JobType) -> Any:
     return getattr(scene.flsync_settings, job_type.attribute)
 
 
-def learn(raw: Sequence[Mapping[str, Any]], keep: bool = True) -> None:
+def learn(raw: Sequence[Mapping[str, Any]], tag_names: Sequence[str] = (), keep: bool = True) -> None:
     """Makes fields of what the Manager said, in place of those before. Scenes keep their values."""
-    taken: set = set()
+    taken: Set[str] = set()
     types = sorted((JobType(t, _identifier(t["name"], taken)) for t in raw), key=lambda t: t.label)
     groups = {t.attribute: t.group() for t in types}
     _forget()
@@ -160,10 +237,11 @@ def learn(raw: Sequence[Mapping[str, Any]], keep: bool = True) -> None:
     _registered.append(root)
     bpy.types.Scene.flsync_settings = bpy.props.PointerProperty(type=root)
     _known[:] = types
+    _tags[:] = sorted(tag_names)
     if keep:
         path = _file()
         with open(path + ".new", "w", encoding="utf-8") as f:
-            json.dump(list(raw), f)
+            json.dump({"job_types": list(raw), "tags": _tags}, f)
         os.replace(path + ".new", path)
 
 
@@ -173,21 +251,23 @@ def _forget() -> None:
     while _registered:
         bpy.utils.unregister_class(_registered.pop())
     _known.clear()
+    _tags.clear()
 
 
 def _file() -> str:
-    """Where job types are kept between sessions."""
+    """Returns where the Manager's answer is kept between sessions."""
     if __package__.startswith("bl_ext."):  # extensions have a folder of their own
         folder = bpy.utils.extension_path_user(__package__, create=True)
     else:
         folder = bpy.utils.user_resource("CONFIG", path="flsync", create=True)
-    return os.path.join(folder, "job_types.json")
+    return os.path.join(folder, "manager.json")
 
 
 def register() -> None:
     try:
         with open(_file(), encoding="utf-8") as f:
-            learn(json.load(f), keep=False)
+            said = json.load(f)
+        learn(said["job_types"], said["tags"], keep=False)
     except FileNotFoundError:  # the Manager was not asked yet
         pass
     except (OSError, ValueError, KeyError, TypeError) as e:

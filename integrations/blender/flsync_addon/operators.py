@@ -3,20 +3,22 @@
 
     bpy.ops.flsync.submit()   send what the open file needs and submit its job
     bpy.ops.flsync.sync()     send only, make no job
-    bpy.ops.flsync.check()    find what is missing
+    bpy.ops.flsync.check()    find what is missing, and what else would spoil the render
     bpy.ops.flsync.cancel()   stop what is under way
-    bpy.ops.flsync.refresh()  ask the Manager for its job types
+    bpy.ops.flsync.refresh()  ask the Manager for its job types and worker tags
+    bpy.ops.flsync.job()      pause, resume, cancel or requeue the job that was submitted last
 
 In a window they return at once and `WindowManager.flsync` tells how it goes. In background mode, and with
 `wait=True`, they return when it has ended; a failure is then a RuntimeError with the program's words.
 """
 
 import json
-from typing import Any, Callable, Dict, Set
+import os
+from typing import Any, Callable, Dict, List, Optional, Set
 
 import bpy
 
-from . import activity, flsync, handlers, jobtypes, preferences, properties
+from . import activity, flsync, follow, handlers, jobtypes, preferences, properties
 
 
 class _Runs:
@@ -26,10 +28,7 @@ class _Runs:
         name="Wait", default=False, options={"SKIP_SAVE"},
         description="Return when it has ended, as in background mode",
     )
-    save: bpy.props.BoolProperty(
-        name="Save", default=True, options={"SKIP_SAVE"},
-        description="Save the file first if it has changes; in background mode, where Blender does not tell, always",
-    )
+    is_invoked = False  # from a button or menu, not from Python
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -38,42 +37,87 @@ class _Runs:
             return False
         return True
 
-    def start(self, command: str, run: Callable[[], flsync.Run], ended: Any = None) -> Set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> Set[str]:
+        self.is_invoked = True
+        return self.execute(context)
+
+    def start(self, command: str, run: Callable[[], flsync.Run], ended: Any = None, following: Any = None) -> Set[str]:
         """Starts a run, and in background mode waits for its end."""
-        state = bpy.context.window_manager.flsync
-        state.job_id = state.job_url = state.summary = ""
-        state.missing.clear()
+        self.clear()
         try:
-            begun = activity.Activity(command, run(), ended)
-        except (flsync.NotInstalledError, OSError, ValueError) as e:
-            state.ok, state.status = False, str(e)
+            begun = activity.Activity(command, run, ended, following)
+        except flsync.NotInstalledError:
+            return self.fail("There is no flsync program at %r. Choose it in Edit > Preferences > Add-ons > flsync; the file was not found"
+                             % preferences.get().program)
+        except (OSError, ValueError) as e:
             return self.fail(str(e))
         block = self.wait or bpy.app.background
         activity.begin(begun, block=block)
         if not block:
             return {"FINISHED"}
-        for warning in begun.warnings[:20]:
-            self.report({"WARNING"}, warning)
+        for path, message in list(begun.missing.items())[:20]:
+            self.report({"WARNING"}, "missing: %s: %s" % (path, message))
+        for finding in begun.findings[:20]:
+            self.report({"WARNING"}, ": ".join(t for t in (finding.path, finding.message) if t))
         if begun.ok:
             self.report({"INFO"}, begun.status())
             return {"FINISHED"}
-        return self.fail("\n".join([begun.status(), *("missing: " + path for path in list(begun.missing)[:20])]))
+        missing = ["missing: " + path for path in list(begun.missing)[:20]]
+        self.report({"ERROR"}, "\n".join(t for t in (begun.status(), begun.details(), *missing) if t))
+        return {"CANCELLED"}
+
+    def clear(self) -> None:
+        """Forgets how the last run ended."""
+        state = bpy.context.window_manager.flsync
+        state.job_id = state.job_url = state.job_status = state.summary = state.details = ""
+        state.missing.clear()
+        state.findings.clear()
 
     def fail(self, message: str) -> Set[str]:
+        """Ends the operator before the program was started."""
+        self.clear()
+        state = bpy.context.window_manager.flsync
+        state.command = self.bl_idname.split(".")[-1].lower().replace("flsync_ot_", "")
+        state.running, state.ok, state.exit_code, state.status, state.outcome = False, False, 2, message, "FAILED"
+        activity.redraw()
         self.report({"ERROR"}, message)
         return {"CANCELLED"}
 
-    def saved(self) -> str:
-        """The open file, saved; raises ValueError when it has never been."""
+    def on_disk(self) -> str:
+        """Returns the open file. Raises ValueError when it has never been saved."""
         if not bpy.data.filepath:
             raise ValueError("Save the file first: flsync sends what is on disk, and this file has no name yet")
-        if self.save and (bpy.data.is_dirty or bpy.app.background):
-            with handlers.quiet():
-                bpy.ops.wm.save_mainfile()
         return bpy.data.filepath
 
 
-class FLSYNC_OT_submit(_Runs, bpy.types.Operator):
+def wants_save(given: Optional[bool], is_invoked: bool, background: bool, is_dirty: bool) -> bool:
+    """Reports whether the file is saved before it is sent: as the caller says, or by how the operator was called."""
+    if given is not None:
+        return given
+    return is_dirty if is_invoked else not background
+
+
+class _Saves(_Runs):
+    """Common to operators that send the open file."""
+
+    save: bpy.props.BoolProperty(
+        name="Save", default=True, options={"SKIP_SAVE"},
+        description="Save the file first. Default: from the panel if it has changes, from Python always, in background mode never",
+    )
+
+    def saved(self) -> str:
+        """Returns the open file, saved. Raises ValueError when it has never been, RuntimeError when it cannot be.
+
+        Blender marks a file as changed only after an operator of people's: not for what a script has changed just now."""
+        blend = self.on_disk()
+        given = self.save if self.properties.is_property_set("save") else None
+        if wants_save(given, self.is_invoked, bpy.app.background, bpy.data.is_dirty):
+            with handlers.quiet():
+                bpy.ops.wm.save_mainfile()
+        return blend
+
+
+class FLSYNC_OT_submit(_Saves, bpy.types.Operator):
     """Send what this file needs to the farm and submit its job"""
 
     bl_idname = "flsync.submit"
@@ -95,26 +139,32 @@ class FLSYNC_OT_submit(_Runs, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Set[str]:
         try:
+            arguments = self.arguments(context)  # before the save: it may find a mistake
+            program = preferences.online("submit")
             blend = self.saved()
-            arguments = self.arguments(context, blend)
         except (ValueError, RuntimeError) as e:
-            return self.fail(str(e))
-        return self.start("submit", lambda: flsync.submit(blend, program=preferences.program(), **arguments))
+            return self.fail(_words(e))
+        follow.stop()
+        return self.start("submit", lambda: flsync.submit(blend, program=program, **arguments), follow.begin)
 
-    def arguments(self, context: bpy.types.Context, blend: str) -> Dict[str, Any]:
+    def arguments(self, context: bpy.types.Context) -> Dict[str, Any]:
+        """Returns what the operator was given, and the scene's fields for the rest. Raises ValueError."""
+        blend = self.on_disk()
         scene = context.scene
         own = scene.flsync
         name = self.job_type or own.job_type_name
-        known = jobtypes.find(name)
-        settings = known.values(scene) if known else {}
         given = json.loads(self.settings or "{}")
         if not isinstance(given, dict):
             raise ValueError("settings: a JSON object is wanted, such as {\"chunk_size\": 5}")
-        settings.update(given)
+        known = jobtypes.find(name)
+        settings = known.values(scene, given, self.job_name) if known else given
+        unfilled = known.unfilled(scene, settings) if known else []
+        if unfilled:
+            raise ValueError("Fill in %s" % " and ".join(unfilled))
         return {
             "settings": settings,
             "job_type": name,
-            "name": self.job_name or own.job_name,
+            "name": self.job_name or own.own_job_name,
             "project": bpy.path.abspath(self.project) if self.project else properties.project_of(scene, blend) or None,
             "scene": scene.name,
             "priority": own.priority if self.priority < 0 else self.priority,
@@ -126,7 +176,12 @@ class FLSYNC_OT_submit(_Runs, bpy.types.Operator):
         }
 
 
-class FLSYNC_OT_sync(_Runs, bpy.types.Operator):
+def _words(e: Exception) -> str:
+    """The message of what Blender's own operators raise, without its prefix."""
+    return str(e).strip().replace("Error: ", "", 1)
+
+
+class FLSYNC_OT_sync(_Saves, bpy.types.Operator):
     """Send what this file needs, or its whole project, to the farm's store. No job is made"""
 
     bl_idname = "flsync.sync"
@@ -136,46 +191,73 @@ class FLSYNC_OT_sync(_Runs, bpy.types.Operator):
     directory: bpy.props.StringProperty(name="Folder", description="Send this folder instead", subtype="DIR_PATH", options={"SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> Set[str]:
-        if self.directory:
-            folder = bpy.path.abspath(self.directory)
-            return self.start("sync", lambda: flsync.sync(folder, no_checkout=True, program=preferences.program()))
         try:
-            blend = self.saved()
+            program = preferences.online()
+            if self.directory:
+                folder = bpy.path.abspath(self.directory)
+            else:
+                blend = self.saved()
+                project = properties.project_of(context.scene, blend)
+                folder = project or bpy.path.abspath("//")
         except (ValueError, RuntimeError) as e:
-            return self.fail(str(e))
-        project = properties.project_of(context.scene, blend)
-        if not self.whole:
-            return self.start("sync", lambda: handlers.send(blend, project))
-        folder = project or bpy.path.abspath("//")
-        return self.start("sync", lambda: flsync.sync(folder, no_checkout=True, program=preferences.program()))
+            return self.fail(_words(e))
+        if self.directory or self.whole:
+            return self.start("sync", lambda: flsync.sync(folder, no_checkout=True, program=program))
+        return self.start("sync", lambda: handlers.send(blend, project))
 
 
 class FLSYNC_OT_check(_Runs, bpy.types.Operator):
-    """List the files that this file needs and that are not there"""
+    """Look for what would spoil the render: missing files and more. The file on disk is looked at, nothing is saved"""
 
     bl_idname = "flsync.check"
-    bl_label = "Check for Missing Files"
+    bl_label = "Check"
 
     def execute(self, _context: bpy.types.Context) -> Set[str]:
         try:
-            blend = self.saved()
-        except (ValueError, RuntimeError) as e:
+            blend, program = self.on_disk(), preferences.program()
+        except ValueError as e:
             return self.fail(str(e))
-        return self.start("check", lambda: flsync.deps(blend, missing=True, program=preferences.program()))
+
+        def ended(done: activity.Activity) -> None:
+            if bpy.data.is_dirty and not bpy.app.background:
+                done.findings.append(activity.Finding("unsaved", "", "Unsaved changes are not looked at: the check reads the file on disk"))
+
+        def following(done: activity.Activity) -> Any:
+            if done.exit_code == 2 and "unknown command" in done.run.message():  # an older program
+                return lambda: flsync.deps(blend, missing=True, program=program)
+            return None
+
+        return self.start("check", lambda: flsync.check(blend, program=program), ended, following)
 
 
 class FLSYNC_OT_refresh(_Runs, bpy.types.Operator):
-    """Ask the Manager for its job types"""
+    """Ask the Manager for its job types and worker tags"""
 
     bl_idname = "flsync.refresh"
-    bl_label = "Refresh Job Types"
+    bl_label = "Ask the Manager"
 
-    def execute(self, _context: bpy.types.Context) -> Set[str]:
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        try:
+            program = preferences.online()
+        except ValueError as e:
+            return self.fail(str(e))
+        # One after the other: the first says whether it is flsync at all, and an old Manager has no tags.
+        questions = ["version", "tags list", "jobs types"]
+        answers: List[List[Any]] = []
+
+        def following(done: activity.Activity) -> Any:
+            if not answers and done.exit_code == 0:
+                context.window_manager.flsync.version = str(done.objects[0].raw.get("version", ""))
+            if not answers and done.exit_code != 0 or len(answers) == 2:
+                return None
+            answers.append([e.raw for e in done.objects] if done.exit_code == 0 else [])
+            return lambda: program.start(questions[len(answers)])
+
         def ended(done: activity.Activity) -> None:
-            if done.ok:
-                jobtypes.learn([e.raw for e in done.objects])
+            if done.ok and done.objects and len(answers) == 2:
+                jobtypes.learn([e.raw for e in done.objects], [t["name"] for t in answers[1]])
 
-        return self.start("refresh", lambda: flsync.job_types(program=preferences.program()), ended)
+        return self.start("refresh", lambda: program.start(questions[0]), ended, following)
 
 
 class FLSYNC_OT_cancel(bpy.types.Operator):
@@ -206,7 +288,72 @@ class FLSYNC_OT_open_job(bpy.types.Operator):
         return bpy.ops.wm.url_open(url=context.window_manager.flsync.job_url)
 
 
-_CLASSES = (FLSYNC_OT_submit, FLSYNC_OT_sync, FLSYNC_OT_check, FLSYNC_OT_refresh, FLSYNC_OT_cancel, FLSYNC_OT_open_job)
+class FLSYNC_OT_job(bpy.types.Operator):
+    """Change the job that was submitted last"""
+
+    bl_idname = "flsync.job"
+    bl_label = "Change the Job"
+
+    action: bpy.props.EnumProperty(name="Action", options={"SKIP_SAVE"}, items=[
+        ("pause", "Pause", "Start no more of the job's tasks"), ("resume", "Resume", "Go on with the paused job"),
+        ("cancel", "Cancel", "Stop the job's tasks; what is rendered stays"), ("requeue", "Requeue", "Render the whole job again")])
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, properties: Any) -> str:
+        return cls.bl_rna.properties["action"].enum_items[properties.action].description
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(context.window_manager.flsync.job_id)
+
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        try:
+            follow.ask(self.action)
+        except (flsync.FlsyncError, OSError, ValueError) as e:
+            self.report({"ERROR"}, str(e))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class FLSYNC_OT_open_output(bpy.types.Operator):
+    """Open the folder"""
+
+    bl_idname = "flsync.open_output"
+    bl_label = "Open the Folder"
+
+    path: bpy.props.StringProperty(options={"SKIP_SAVE"})
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, properties: Any) -> str:
+        return "Open the folder: " + properties.path
+
+    def execute(self, _context: bpy.types.Context) -> Set[str]:
+        folder = bpy.path.abspath(self.path)
+        while not os.path.isdir(folder) and os.path.dirname(folder) != folder:
+            folder = os.path.dirname(folder)  # what the farm makes is not there yet
+        return bpy.ops.wm.path_open(filepath=folder)
+
+
+class FLSYNC_OT_finding(bpy.types.Operator):
+    """Copy the path"""
+
+    bl_idname = "flsync.finding"
+    bl_label = "Copy the Path"
+
+    path: bpy.props.StringProperty(options={"SKIP_SAVE"})
+    message: bpy.props.StringProperty(options={"SKIP_SAVE"})
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, properties: Any) -> str:
+        return "\n".join(t for t in (properties.path, properties.message, "Click to copy this") if t)
+
+    def execute(self, context: bpy.types.Context) -> Set[str]:
+        context.window_manager.clipboard = self.path or self.message
+        return {"FINISHED"}
+
+
+_CLASSES = (FLSYNC_OT_submit, FLSYNC_OT_sync, FLSYNC_OT_check, FLSYNC_OT_refresh, FLSYNC_OT_cancel, FLSYNC_OT_open_job, FLSYNC_OT_job,
+            FLSYNC_OT_open_output, FLSYNC_OT_finding)
 
 
 def register() -> None:

@@ -18,7 +18,7 @@ the events. What has a window asks `Run.poll` from a timer instead: it never wai
 Caveats: the program is looked for on the PATH unless a `Program` says where it is. A run that is dropped
 goes on; use it in a `with` statement to have it stopped.
 
-Standard library only; Python 3.9 and later.
+Standard library only; Python 3.9 and later. `from flsync import *` leaves `Warning` out, which is a name of Python's own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,15 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, ClassVar, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, Union, cast
+
+__version__ = "0.1.0"  # of this module; `Start.version` is the program's
+
+__all__ = [
+    "Blend", "Checkout", "Dependency", "Error", "Event", "FailedError", "FlsyncError", "Interrupted", "Job", "Lack", "NotInstalledError",
+    "Note", "PartialError", "Program", "Progress", "Run", "Start", "Summary", "UnreachableError", "UsageError",
+    "check", "deps", "inspect", "job_types", "parse", "split_flags", "submit", "sync",
+]
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -63,7 +71,7 @@ class Start(Event):
 
 @dataclass(frozen=True)
 class Progress(Event):
-    """How far a stage is: trace, hash, check, upload, checkout or submit. Sizes are bytes."""
+    """How far a stage is: trace, hash, check, upload, checkout or submit. Sizes are bytes, also of files half sent."""
 
     type: ClassVar[str] = "progress"
     stage: str = ""
@@ -71,6 +79,8 @@ class Progress(Event):
     total: int = 0
     bytes_done: int = 0
     bytes_total: int = 0
+    retried: int = 0  # uploads that failed and were begun again
+    elapsed_s: float = 0.0  # since the run began
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,29 @@ class Error(Event):
     code: str = ""
     path: str = ""
     job: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Lack(Event):
+    """Something that would spoil a render: from `check`, with a remedy. The severity is "error" or "warning"."""
+
+    type: ClassVar[str] = "lack"
+    code: str = ""
+    severity: str = ""
+    path: str = ""
+    job: str = ""
+    scene: str = ""
+    message: str = ""
+    remedy: str = ""
+    chain: Sequence[str] = ()  # for a file: who wants it, outermost first
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """A remark for people, such as that the Manager does not answer and is asked again."""
+
+    type: ClassVar[str] = "note"
     message: str = ""
 
 
@@ -154,13 +187,13 @@ class Summary(Event):
     exit_code: int = 0
     run: str = ""
     duration_s: float = 0.0
-    files: Mapping[str, int] = field(default_factory=dict)
-    store: Mapping[str, int] = field(default_factory=dict)
-    jobs: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, int] = field(default_factory=dict[str, int])
+    store: Mapping[str, int] = field(default_factory=dict[str, int])
+    jobs: Mapping[str, int] = field(default_factory=dict[str, int])
     checkouts: Sequence[Mapping[str, Any]] = ()
 
 
-_CLASSES: Tuple[Type[Event], ...] = (Start, Progress, Warning, Error, Checkout, Job, Dependency, Blend, Summary)
+_CLASSES: Tuple[Type[Event], ...] = (Start, Progress, Warning, Error, Lack, Note, Checkout, Job, Dependency, Blend, Summary)
 _EVENTS: Dict[str, Type[Event]] = {cls.type: cls for cls in _CLASSES}
 
 
@@ -168,9 +201,10 @@ def parse(line: Union[str, bytes]) -> Event:
     """One line of output as its event. Fields and types that this module does not know are kept in `raw`.
 
     Raises ValueError for what is no JSON object."""
-    raw = json.loads(line)
-    if not isinstance(raw, dict):
+    found = json.loads(line)
+    if not isinstance(found, dict):
         raise ValueError("no JSON object")
+    raw = cast(Dict[str, Any], found)
     cls = _EVENTS.get(str(raw.get("type", "")), Event)
     known = {f.name for f in fields(cls)} - {"raw"}
     return cls(raw=raw, **{k: v for k, v in raw.items() if k in known and v is not None})
@@ -210,14 +244,22 @@ class Interrupted(FlsyncError):
 
 
 class NotInstalledError(FlsyncError):
-    """The program is not where it was looked for."""
+    """The program is not where it was looked for, or what is there is not flsync."""
 
+
+_NOT_FLSYNC = 127
 
 _ERRORS: Dict[int, Type[FlsyncError]] = {
-    1: FailedError, 2: UsageError, 3: PartialError, 4: UnreachableError, 130: Interrupted,
+    1: FailedError, 2: UsageError, 3: PartialError, 4: UnreachableError, _NOT_FLSYNC: NotInstalledError, 130: Interrupted,
 }
 
 # --- The program ------------------------------------------------------------------------------------
+
+# What the first event of a command is. Without it the program that was run is not flsync, whatever its exit code is.
+# Other commands print lists, which may be empty.
+_FIRST: Dict[str, Type[Event]] = {
+    "submit": Start, "sync": Start, "deps": Start, "inspect": Start, "hash": Start, "check": Start, "version": Event, "jobs types": Event,
+}
 
 
 @dataclass(frozen=True)
@@ -226,23 +268,29 @@ class Program:
 
     path: str = "flsync"  # a name on the PATH, or a file
     manager: str = ""  # the Manager's URL; "": what the program's own configuration says
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # handed over by environment: not in the process list
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)  # handed over by environment: not in the process list
     args: Sequence[str] = ()  # more flags, of those that every command has
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)  # more environment
+    env: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)  # more environment
 
     def start(self, command: str, *args: str, stdin: Optional[bytes] = None) -> Run:
-        """Starts a command such as "jobs types", with --json. Raises NotInstalledError."""
+        """Starts a command such as "jobs types", with --json.
+
+        Raises NotInstalledError, and ValueError for a header with a line break, which would be two headers."""
+        for name, value in self.headers.items():
+            if any(c in name + value for c in "\r\n\0"):
+                raise ValueError("the header %r has a line break in its name or value" % name)
         found = shutil.which(self.path)
         if found is None:
             raise NotInstalledError(
-                "the program %r was not found; install flsync or say where it is" % self.path, 127, Summary(raw={}, exit_code=127))
+                "the program %r was not found; install flsync or say where it is" % self.path,
+                _NOT_FLSYNC, Summary(raw={}, exit_code=_NOT_FLSYNC))
         line = [found, *command.split(), "--json", "--quiet", *self.args, *args]
         env = {**os.environ, **self.env}
         if self.manager:  # not as a flag: a URL may have a password in it
             env["FLSYNC_MANAGER"] = self.manager
         if self.headers:
             env["FLSYNC_HEADER"] = "\n".join("%s: %s" % h for h in self.headers.items())
-        return Run(line, env, stdin)
+        return Run(line, env, stdin, _FIRST.get(command))
 
 
 class Run:
@@ -250,8 +298,11 @@ class Run:
 
     Two threads read its output, so that it never waits for the caller and the caller need not wait for it."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], stdin: Optional[bytes] = None):
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], stdin: Optional[bytes] = None,
+                 first: Optional[Type[Event]] = None):
         self.summary = Summary(raw={}, exit_code=-1)  # the program's own once `done`
+        self._program = command[0]
+        self._first = first  # the class of the first event; None: there may be no event
         self.errors: List[Error] = []  # that were read until now
         self._stderr: List[str] = []
         self._events: queue.Queue[Optional[Event]] = queue.Queue()
@@ -341,22 +392,27 @@ class Run:
 
     @property
     def pid(self) -> int:
+        """The program's process id."""
         return self._process.pid
 
     # How it ended.
 
     @property
     def exit_code(self) -> int:
-        """The exit code; only when `done`."""
+        """The exit code, 127 for a program that is not flsync. Raises RuntimeError before `done`."""
+        if not self._ended:
+            raise RuntimeError("flsync is still running: read its events until done")
         return self.summary.exit_code
 
     def check(self) -> None:
-        """Raises the exception of the exit code, if it is not 0; only when `done`."""
+        """Raises the exception of the exit code, if it is not 0. Raises RuntimeError before `done`."""
         if self.exit_code != 0:
             raise _ERRORS.get(self.exit_code, FailedError)(self.message(), self.exit_code, self.summary, self.errors)
 
     def message(self) -> str:
         """What went wrong, for people: the program's own words."""
+        if self.exit_code == _NOT_FLSYNC:
+            return "%s is not flsync: it did not answer as flsync does" % self._program
         said = [e.message for e in self.errors] or self._stderr[-5:]
         if said:
             return "\n".join(said)
@@ -377,6 +433,7 @@ class Run:
         stdout = self._process.stdout
         assert stdout is not None
         summary: Optional[Summary] = None
+        known = self._first is None  # whether what runs is flsync
         with stdout:
             for line in stdout:
                 try:
@@ -386,11 +443,14 @@ class Run:
                     continue
                 if isinstance(event, Summary):
                     summary = event
+                known = known or type(event) is self._first or isinstance(event, (Error, Summary)) and bool(event.raw.get("type"))
                 self._events.put(event)
         code = self._process.wait()
         self._errors_read.join()
         if self._stopped and summary is None:  # before it could say anything
             code = 130
+        elif not known and not self._stopped:
+            code = _NOT_FLSYNC
         if summary is None or summary.exit_code != code:  # lists have none, and killed programs
             summary = Summary(raw=summary.raw if summary else {}, ok=code == 0, exit_code=code)
         self.summary = summary
@@ -447,23 +507,25 @@ def submit(
     """Sends what blend files or manifests need and submits their jobs; see `flsync submit --help`.
 
     A manifest may be given as an object instead of a target. `upload_only` ends when the files are in
-    the store. `missing` is "warn" or "fail". The Job events tell what was submitted."""
+    the store. `missing` is "warn" or "fail". The Job events say what was submitted.
+
+    Raises TypeError for a setting that is no text, number or bool, and for a text in place of a list."""
     flags = _flags(("--type", job_type), ("--name", name), ("--scene", scene), ("--tag", tag), ("--missing", missing))
     if project is not None:
         flags += ["--project", os.fspath(project)]
     if priority is not None:
         flags += ["--priority", str(priority)]
     for key, value in (settings or {}).items():
-        flags += ["--set", "%s=%s" % (key, _text(value))]
+        flags += ["--set", "%s=%s" % (key, _text(key, value))]
     for key, value in (metadata or {}).items():
-        flags += ["--metadata", "%s=%s" % (key, value)]
+        flags += ["--metadata", "%s=%s" % (key, _text(key, value))]
     flags += _each("--exclude", exclude)
     switches = {
         "--paused": paused, "--hold": hold, "--force": force, "--only-changed": only_changed,
         "--dry-run": dry_run, "--upload-only": upload_only, "--wait": wait,
     }
     flags += [flag for flag, on in switches.items() if on]
-    files = [os.fspath(t) for t in targets]
+    files = _paths(targets)
     stdin = None
     if manifest is not None:
         files.append("-")
@@ -485,19 +547,34 @@ def sync(
     flags = [*_flags(("--checkout", checkout)), *_each("--exclude", exclude)]
     switches = {"--no-checkout": no_checkout, "--dry-run": dry_run, "--verify": verify}
     flags += [flag for flag, on in switches.items() if on]
-    return program.start("sync", *flags, *args, "--", *(os.fspath(p) for p in paths))
+    return program.start("sync", *flags, *args, "--", *_paths(paths))
+
+
+def check(
+    *targets: PathLike,
+    edit: Optional[PathLike] = None,
+    farm_blender: str = "",
+    args: Sequence[str] = (),
+    program: Program = PROGRAM,
+) -> Run:
+    """What would go wrong tonight, as Lack events; see `flsync check --help`. Writes nothing and asks no Manager.
+
+    If there is an error among them, the run ends with a PartialError."""
+    flags = _flags(("--farm-blender", farm_blender))
+    flags += [] if edit is None else ["--edit", os.fspath(edit)]
+    return program.start("check", *flags, *args, "--", *_paths(targets))
 
 
 def deps(*files: PathLike, missing: bool = False, program: Program = PROGRAM) -> Run:
     """Every file that blend files need, as Dependency events.
 
     With `missing` only those that are not there; if there are any, the run ends with a PartialError."""
-    return program.start("deps", *(["--missing"] if missing else []), "--", *(os.fspath(f) for f in files))
+    return program.start("deps", *(["--missing"] if missing else []), "--", *_paths(files))
 
 
 def inspect(*files: PathLike, program: Program = PROGRAM) -> Run:
     """What a render needs to know of blend files, as Blend events."""
-    return program.start("inspect", "--", *(os.fspath(f) for f in files))
+    return program.start("inspect", "--", *_paths(files))
 
 
 def job_types(program: Program = PROGRAM) -> Run:
@@ -520,10 +597,21 @@ def _flags(*pairs: Tuple[str, str]) -> List[str]:
     return [arg for flag, value in pairs if value for arg in (flag, value)]
 
 
+def _paths(paths: Sequence[PathLike]) -> List[str]:
+    """Texts of paths. Raises TypeError for what is none, such as a list."""
+    return [os.fspath(p) for p in paths]
+
+
 def _each(flag: str, values: Sequence[str]) -> List[str]:
+    if isinstance(values, str):
+        raise TypeError("%s: a list of texts is wanted, not the text %r" % (flag, values))
     return [arg for value in values for arg in (flag, value)]
 
 
-def _text(value: Any) -> str:
+def _text(key: str, value: object) -> str:
     """A setting's value as --set takes it."""
-    return json.dumps(value) if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, (str, int, float, os.PathLike)):
+        return str(cast(object, value))
+    raise TypeError("%s: a text, a number or a bool is wanted, not %r" % (key, value))
