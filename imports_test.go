@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"flamenco":               {"flamenco/api"},
 	"internal/openfile":      {},
 	"internal/gate":          {"internal/openfile"},
+	"internal/frames":        {"internal/openfile"},
 	"hashcache":              {"internal/openfile"},
 	"internal/walk":          {"internal/openfile", "internal/gate"},
 	"deps":                   {"internal/openfile", "internal/gate"},

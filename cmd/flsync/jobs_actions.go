@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -143,8 +144,9 @@ func requeuedWithJob(s api.TaskStatus) bool {
 	return false
 }
 
-// requeueTasks has tasks of one job run again. The Manager gives out tasks of active and queued jobs alone, and a task
-// that is queued wakes only a job that was completed: a failed or canceled job is requeued as a whole.
+// requeueTasks has tasks of one job run again. The Manager gives out tasks of active and queued jobs alone: a failed or
+// canceled job is requeued as a whole. A task that is queued wakes a job that was completed, but has all its tasks run
+// again then; such a job is made active before.
 func (a *app) requeueTasks(ctx context.Context, m *link, job api.Job, tasks []named, reason string) error {
 	switch job.Status {
 	case api.JobStatusFailed, api.JobStatusCanceled, api.JobStatusCancelRequested:
@@ -169,6 +171,15 @@ func (a *app) requeueTasks(ctx context.Context, m *link, job api.Job, tasks []na
 		if len(tasks) == 0 {
 			return a.showJob(ctx, m, job.ID)
 		}
+	case api.JobStatusCompleted:
+		if err := m.SetJobStatus(ctx, job.ID, api.JobStatusActive, reason); err != nil {
+			return err
+		}
+		err := a.setTasks(ctx, m, tasks, api.TaskStatusQueued, reason)
+		if err != nil { // "queued" has the Manager see whether all tasks are completed
+			err = errors.Join(err, m.SetJobStatus(context.WithoutCancel(ctx), job.ID, api.JobStatusQueued, reason))
+		}
+		return err
 	case api.JobStatusPaused, api.JobStatusPauseRequested:
 		a.remark(fmt.Sprintf("%s is %s: its tasks wait for flsync jobs resume", label(named{job.ID, job.Name}), job.Status))
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +28,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/frames"
 	"github.com/flsync/flsync/internal/lab/managertest"
 	"github.com/flsync/flsync/internal/lab/simworker"
 )
@@ -106,7 +110,7 @@ func runManagerScripts(t *testing.T, address string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"get": f.get, "keep": keep, "eventually": eventually, "worker": f.worker, "status": status,
-			"jobstatus": f.jobStatus, "action": f.action,
+			"jobstatus": f.jobStatus, "action": f.action, "paint": f.paint,
 		},
 	})
 	t.Run("every operation", func(t *testing.T) {
@@ -314,6 +318,34 @@ func (f *farm) jobStatus(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("no job is called %s", args[0])
 	}
 	ts.Check(f.client.SetJobStatus(ctx, jobs[i].ID, api.JobStatus(args[1]), "a test"))
+}
+
+// paint NAME [FRAMES] writes the frames of a job where it has them, as its workers would: all, or a range.
+func (f *farm) paint(ts *testscript.TestScript, _ bool, args []string) {
+	jobs, err := f.client.Jobs(context.Background())
+	ts.Check(err)
+	i := slices.IndexFunc(jobs, func(j api.Job) bool { return j.Name == args[0] })
+	if i < 0 {
+		ts.Fatalf("no job is called %s", args[0])
+	}
+	output, err := frames.FromSettings(jobs[i].Settings, jobs[i].Created)
+	ts.Check(err)
+	numbers := output.Frames
+	if len(args) > 1 {
+		numbers, err = frames.Parse(args[1])
+		ts.Check(err)
+	}
+	dir := filepath.Dir(output.Path)
+	ts.Check(os.MkdirAll(dir, 0o700))
+	for _, n := range numbers {
+		var b bytes.Buffer
+		ts.Check(png.Encode(&b, image.NewGray(image.Rect(0, 0, 32, 18))))
+		ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("%06d.png", n)), b.Bytes(), 0o600))
+	}
+	if len(args) == 1 {
+		const video = "\x00\x00\x00\x0cmdatdata\x00\x00\x00\x08moov"
+		ts.Check(os.WriteFile(filepath.Join(dir, args[0]+"-"+frames.List(numbers)+".mp4"), []byte(video), 0o600))
+	}
 }
 
 // action VERB FROM TO [FLAG…] runs flsync jobs VERB on a new job whose status is FROM, and wants it to be TO then.

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"image"
+	"image/jpeg"
+	"os"
+
+	"golang.org/x/image/draw"
+
+	"github.com/flsync/flsync/internal/frames"
+	"github.com/flsync/flsync/internal/openfile"
+	"github.com/flsync/flsync/internal/report/page"
+)
+
+// writeFramesPage writes a page with a map of all frames and some pictures of each job.
+func writeFramesPage(name string, jobs []jobFrames) (err error) {
+	var maps []page.FrameMap
+	for _, j := range jobs {
+		m := page.FrameMap{Name: j.job.Name, ID: j.job.ID, Status: string(j.job.Status), Path: j.path}
+		all := j.frames
+		if j.video != nil {
+			all = append(all[:len(all):len(all)], *j.video)
+		}
+		for _, f := range all {
+			m.Cells = append(m.Cells, page.Cell{Frame: f.Number, State: string(f.State), Path: f.Path, Detail: f.Detail, Bad: f.State.Bad()})
+		}
+		m.Pictures = thumbnails(j.frames)
+		maps = append(maps, m)
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(page.Frames(file, maps), file.Close())
+}
+
+// thumbnails returns small pictures of up to so many good frames, evenly chosen. Formats that are not decoded have none.
+func thumbnails(all []frames.Frame) (strip []page.Picture) {
+	const most = 8
+	var good []frames.Frame
+	for _, f := range all {
+		if f.State == frames.OK {
+			good = append(good, f)
+		}
+	}
+	n := min(most, len(good))
+	for i := range n {
+		f := good[i*(len(good)-1)/max(1, n-1)]
+		if src, err := thumbnail(f.Path); err == nil {
+			strip = append(strip, page.Picture{Frame: f.Number, Src: src})
+		}
+	}
+	return strip
+}
+
+func thumbnail(path string) (template.URL, error) {
+	file, err := openfile.Open(path, nil)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	whole, err := frames.Picture(file)
+	if err != nil {
+		return "", err
+	}
+	const width = 160
+	b := whole.Bounds()
+	small := image.NewRGBA(image.Rect(0, 0, width, max(1, min(width, width*b.Dy()/b.Dx()))))
+	draw.ApproxBiLinear.Scale(small, small.Bounds(), whole, b, draw.Src, nil)
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, small, nil); err != nil {
+		return "", err
+	}
+	return template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(out.Bytes())), nil
+}

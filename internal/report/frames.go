@@ -1,0 +1,61 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+)
+
+// Frames is what `flsync frames` found of one job. Missing, Damaged and Due are frame ranges such as 12-14,20, "" for
+// none; Damaged has all that are there and to be rendered again.
+type Frames struct {
+	Job      string `json:"job"`
+	Name     string `json:"name"`
+	Status   string `json:"status"`
+	Path     string `json:"path"` // of one frame on this machine, with # for its digits
+	Expected int    `json:"expected"`
+	OK       int    `json:"ok"`
+	Missing  string `json:"missing,omitempty"`
+	Damaged  string `json:"damaged,omitempty"`
+	Due      string `json:"due,omitempty"` // not there yet, and their tasks are still to run
+}
+
+// Type implements [Event].
+func (Frames) Type() string { return "frames" }
+
+// Level says that it is a result.
+func (Frames) Level() Level { return Result }
+
+// Text implements [Event].
+func (f Frames) Text() string {
+	text := fmt.Sprintf("frames   %-24s %d of %d are good", f.Name, f.OK, f.Expected)
+	for _, part := range []struct{ what, frames string }{{"missing", f.Missing}, {"damaged", f.Damaged}, {"still to come", f.Due}} {
+		if part.frames != "" {
+			text += fmt.Sprintf(", %s: %s", part.what, part.frames)
+		}
+	}
+	return fmt.Sprintf("%s  (%s, %s)", text, f.Status, f.Path)
+}
+
+// Frame is one frame, or the video of a job, that is to be made again.
+type Frame struct {
+	Job    string `json:"job"`
+	Frame  *int   `json:"frame,omitempty"` // nil for the job's video
+	Path   string `json:"path"`
+	State  string `json:"state"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Type implements [Event].
+func (Frame) Type() string { return "frame" }
+
+// Level says that it is a result.
+func (Frame) Level() Level { return Result }
+
+// Text implements [Event]. A frame that is not there is in the line of its job already.
+func (f Frame) Text() string {
+	if f.State == "missing" && f.Frame != nil {
+		return ""
+	}
+	return strings.TrimSuffix(fmt.Sprintf("         %s: %s: %s", cmp.Or(f.Path, "?"), f.State, f.Detail), ": ")
+}
