@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: help build release-snapshot test test-long race lint vet generate cross bench-smoke bench-report chaos size reproducible licences addon demo clean
+.PHONY: help build release-snapshot test test-long race lint vet generate cross bench-smoke bench-report chaos size reproducible licences addon extension-repo demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -72,6 +72,12 @@ release-snapshot: ## archives, packages and manifests in dist/, nothing publishe
 
 addon: ## bin/flsync-blender.zip, the Blender add-on
 	$(GO) run ./integrations/blender/addonzip -o bin/flsync-blender.zip
+
+extension-repo: ## bin/extensions: a static extension repository for Blender 4.2 and later, the program bundled
+	@for p in linux_amd64 darwin_amd64 darwin_arm64 windows_amd64; do \
+	  os=$${p%_*} arch=$${p#*_}; ext=; [ $$os != windows ] || ext=.exe; \
+	  GOOS=$$os GOARCH=$$arch $(BUILD) -o dist/programs/flsync_$$p$$ext ./cmd/flsync || exit 1; done
+	$(GO) run ./integrations/blender/addonzip -repo bin/extensions -programs dist/programs
 
 demo: ## submit the sample project to the embedded Manager
 	$(GO) run ./cmd/flsync submit --manager embedded testdata/project/night.yaml
