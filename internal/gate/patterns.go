@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 )
 
-// maxAlternatives bounds what the braces of one pattern may stand for: sixteen times {a,b} is 65,536 patterns.
+// maxAlternatives bounds what the braces of one pattern may stand for: sixteen of {a,b} are 65,536 patterns.
 const maxAlternatives = 1000
 
 // Patterns are globs that a person gave on the command line or in a manifest. The rules are those of gitignore(5), and
