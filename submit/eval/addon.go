@@ -9,53 +9,50 @@ func (e *Evaluator) addScene() {
 	if f.Windows {
 		file = strings.ReplaceAll(file, "/", `\`)
 	}
-	all := items{}
-	var active tree
+	e.addFact("C.blend_data.filepath", file)
+	e.addFact("C.blend_data.is_saved", file != "")
+	e.addFact("C.blend_data.is_dirty", false)
 	for i, s := range f.Scenes {
-		all = append(all, s.attributes())
-		if i == 0 && f.Scene == "" || s.Name == f.Scene {
-			active = all[i]
+		if s.Name != f.Scene && (f.Scene != "" || i > 0) {
+			continue
+		}
+		for name, value := range s.attributes() {
+			e.addFact("C.scene."+name, value)
+		}
+		e.addFact("C.scene.flamenco_job_name", e.env.JobName)
+		if len(s.ViewLayers) == 1 {
+			e.addFact("C.view_layer.name", s.ViewLayers[0])
 		}
 	}
-	data := tree{"filepath": file, "is_saved": file != "", "is_dirty": false, "scenes": all}
-	context := tree{"blend_data": data}
-	if active != nil {
-		context["scene"] = active
-		active["flamenco_job_name"] = e.env.JobName
-		if layers, ok := active["view_layers"].(items); ok && len(layers) == 1 {
-			context["view_layer"] = layers[0]
-		}
-	}
-	e.names["C"] = &object{path: "C", attrs: context}
-	e.names["bpy"] = &object{path: "bpy", attrs: tree{"context": context, "data": data, "path": e.pathModule()}}
+	e.addPathModule()
+	e.names["C"], e.names["bpy"], e.names["settings"] = &object{"C"}, &object{"bpy"}, &object{"settings"}
 	e.names["jobname"] = e.env.JobName
-	e.names["settings"] = &object{path: "settings", get: func(name string) any {
-		if e.env.Setting == nil {
-			panic(unknown("settings.%s", name))
-		}
-		v, ok, err := e.env.Setting(name)
-		if err != nil {
-			panic(failure{err})
-		}
-		if !ok {
-			panic(raise("AttributeError", "the job type has no setting '%s'", name))
-		}
-		return plain("settings."+name, v)
-	}}
 	e.names["Path"] = &function{"Path", func(a *args) any {
-		parts := a.positional
-		a.positional = nil
+		parts := a.rest
+		a.rest = nil
 		return e.newPath(parts...)
 	}}
 	e.names["abspath"] = &function{"abspath", func(a *args) any { return e.absolute(e.fromBlend(str(a.value()))) }}
 	e.names["last_n_dir_parts"] = &function{"last_n_dir_parts", func(a *args) any {
-		n := a.int("n", 0)
-		file, ok := a.next("filepath")
-		if !ok {
-			file, _ = a.next("file")
-		}
+		n := a.int(0)
+		file, _ := a.next()
 		return e.lastDirParts(n, file)
 	}}
+}
+
+// setting is settings.name.
+func (e *Evaluator) setting(name string) any {
+	if e.env.Setting == nil {
+		panic(unknown("settings.%s", name))
+	}
+	v, ok, err := e.env.Setting(name)
+	if err != nil {
+		panic(failure{err})
+	}
+	if !ok {
+		panic(raise("AttributeError", "the job type has no setting '%s'", name))
+	}
+	return plain("settings."+name, v)
 }
 
 // fromBlend is bpy.path.abspath: // is the folder of the blend file.
@@ -117,43 +114,23 @@ func (e *Evaluator) lastDirParts(n int, file any) pyPath {
 	return out
 }
 
-// pathModule is bpy.path, as far as it only works on text.
-func (e *Evaluator) pathModule() tree {
+// addPathModule adds functions of bpy.path that only work on text.
+func (e *Evaluator) addPathModule() {
 	base := func(path string) string {
 		path = strings.TrimPrefix(path, "//")
 		return path[strings.LastIndexAny(path, "/"+e.parse("").separator())+1:]
 	}
-	module := tree{}
-	for name, call := range map[string]func(string, *args) any{
-		"basename": func(path string, _ *args) any { return base(path) },
-		"abspath":  func(path string, _ *args) any { return e.fromBlend(path) },
-		"display_name_from_filepath": func(path string, _ *args) any {
+	for name, call := range map[string]func(string) string{
+		"basename": base,
+		"abspath":  e.fromBlend,
+		"display_name_from_filepath": func(path string) string {
 			name := base(path)
 			if i := strings.LastIndexByte(name, '.'); i > 0 && strings.Trim(name[:i], ".") != "" {
 				return name[:i]
 			}
 			return name
 		},
-		"ensure_ext": func(path string, a *args) any {
-			ext := a.text()
-			if strings.HasSuffix(cased(path, strings.ToLower), cased(ext, strings.ToLower)) {
-				return path
-			}
-			return path + ext
-		},
-		"clean_name": func(name string, _ *args) any {
-			if strings.IndexFunc(name, beyondASCII) >= 0 {
-				panic(unknown("bpy.path.clean_name of %q", name))
-			}
-			return strings.Map(func(r rune) rune {
-				if r == '-' || isNamePart(byte(r)) {
-					return r
-				}
-				return '_'
-			}, name)
-		},
 	} {
-		module[name] = &function{name, func(a *args) any { return call(a.text(), a) }}
+		e.addFact("bpy.path."+name, &function{name, func(a *args) any { return call(a.text()) }})
 	}
-	return module
 }

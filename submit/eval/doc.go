@@ -8,14 +8,14 @@
 // # What an expression can use
 //
 // The names that the add-on provides: bpy, C, Path, abspath, last_n_dir_parts, settings, jobname;
-// the facts of [Facts] under bpy.context, bpy.data and C; arithmetic, comparisons, conditionals,
-// and, or, not, in; f-strings; lists, tuples and sets; subscripts and slices without a step;
-// str, int, float, bool, len, round, abs, min, max; common methods of str and Path; the pure
-// functions of bpy.path.
+// the facts of the scene under bpy.context, bpy.data and C; + - * / // %, comparisons, conditionals,
+// and, or, not, in; f-strings with formats such as 04d and .2f; lists and tuples, and sets behind in;
+// subscripts and slices without a step; str, int, float, bool, len, round, abs, min, max; common
+// methods of str and Path; basename and abspath of bpy.path.
 //
-// Everything else is [ErrNeedsBlender]: unknown names, comprehensions, dicts, %-formats, integers
-// beyond 64 bits, letter case outside of Latin. A value comes back only where it is the one
-// that Python gives. [Blender] evaluates the rest in a background Blender, after [CheckForBlender].
+// Everything else is [ErrNeedsBlender]: unknown names, comprehensions, dicts, powers, arguments with
+// names, integers beyond 64 bits, letter case outside of Latin. A value comes back only where it is the
+// one that Python gives. [Blender] evaluates the rest in a background Blender, after [CheckForBlender].
 //
 // # Caveats
 //

@@ -105,23 +105,24 @@ func rescue(err *error) {
 // Evaluator evaluates expressions over one Env, which must not change. It is for one goroutine.
 type Evaluator struct {
 	env   *Env
-	names map[string]any
+	names map[string]any // what an expression begins with
+	facts map[string]any // attributes by their full name, as C.scene.name
 	left  Limits
 }
 
 // New returns an Evaluator with a budget for all expressions of one job.
 func New(env *Env) *Evaluator {
-	e := &Evaluator{env: env, left: env.Limits}
+	e := &Evaluator{env: env, names: map[string]any{}, facts: map[string]any{}, left: env.Limits}
 	if e.left == (Limits{}) {
 		e.left = DefaultLimits()
 	}
-	e.names = e.builtins()
+	e.addBuiltins()
 	e.addScene()
 	return e
 }
 
-// Eval evaluates a Python expression and returns nil, bool, int64, float64, string, or []any for a list, tuple
-// or set. A Path comes back as its string. Errors are *SyntaxError, *UnknownError, *Exception, ErrLimit, or what
+// Eval evaluates a Python expression and returns nil, bool, int64, float64, string, or []any for a list or
+// tuple. A Path comes back as its string. Errors are *SyntaxError, *UnknownError, *Exception, ErrLimit, or what
 // Env.Setting returned.
 func (e *Evaluator) Eval(expr string) (v any, err error) {
 	defer rescue(&err)
@@ -163,10 +164,13 @@ func export(v any) any {
 	case *function:
 		panic(raise("TypeError", "the result is a function, not a value"))
 	}
-	elements, _ := elementsOf(v)
-	out := make([]any, len(elements))
-	for i, element := range elements {
-		out[i] = export(element)
+	of := v.(*sequence)
+	if of.kind == "set" {
+		panic(unknown("a set as a value"))
+	}
+	out := make([]any, len(of.items))
+	for i, item := range of.items {
+		out[i] = export(item)
 	}
 	return out
 }

@@ -55,24 +55,21 @@ func TestEvalOverScene(t *testing.T) {
 		{`bpy.path.display_name_from_filepath(bpy.data.filepath).split('_')[-1]`, "v003"},
 		{`bpy.path.abspath(C.scene.render.filepath)`, "/proj/sq020/sh010/../renders/####"},
 		{`abspath(C.scene.render.filepath)`, "/proj/sq020/renders/####"},
-		{`bpy.path.ensure_ext('a', '.PNG') + bpy.path.ensure_ext('b.png', '.PNG')`, "a.PNGb.png"},
 		{`abspath('sub/../x')`, "/home/ann/x"},
 		{`abspath('C:/a/../b')`, "C:/b"},
 		{`last_n_dir_parts(0)`, "."},
 		{`last_n_dir_parts(1)`, "sh010"},
 		{`last_n_dir_parts(200)`, "proj/sq020/sh010"},
 		{`last_n_dir_parts(2, '//../tex/wood.png')`, "sq020/tex"},
-		{`last_n_dir_parts(2, file='/path/to/some/file.blend')`, "to/some"},
 		{`last_n_dir_parts(1, Path('/a/b/c.png'))`, "b"},
 		{`C.scene.camera.name if C.scene.camera else 'none'`, "Cam B"},
-		{`bpy.data.scenes['Other'].camera is None`, true},
 		{`C.scene.camera.type + C.scene.camera.name`, "CAMERACam B"},
 		{`C.scene.view_layers is None`, true}, // what More says wins
 		{`C.scene.render.use_border`, true},
 		{`int(C.scene.render.resolution_x * C.scene.render.resolution_percentage / 100)`, int64(999)},
 		{`settings.scale * 2`, 1.0},
 		{`'gpu' if settings.fast and C.scene.render.engine == 'CYCLES' else 'cpu'`, "gpu"},
-		{`f"{jobname.split(' ')[0]:>6}|{f'{C.scene.render.fps:0{1+2}d}'}"`, " sq020|024"},
+		{`f"{jobname.split(' ')[0]}|{f'{C.scene.render.fps:03d}'}"`, "sq020|024"},
 		{`f'{settings.frames.split('-')[0]}'`, "1"}, // the same quotes inside, as from Python 3.12 on
 		{`C.scene.frame_end - C.scene.frame_start + 1 // C.scene.frame_step`, int64(47)},
 		{"\n  jobname  \n", "sq020 sh010"},
@@ -109,19 +106,32 @@ func TestEvalErrors(t *testing.T) {
 		{`lambda: 1`, true, "what begins with lambda"},
 		{`f(*[1])`, true, "what begins with *"},
 		{`1 | 2`, true, "what begins with |"},
-		{`'%d' % 1`, true, "a text % values"},
+		{`'%d' % 1`, true, "a text % a value"},
 		{`'{}'.format(1)`, true, "str.format"},
 		{`f'{1=}'`, true, "an f-string with ="},
 		{`'abc'[::-1]`, true, "a slice with a step"},
 		{`b'abc'`, true, "a string with the prefix b"},
 		{`1j`, true, "a number"},
-		{`10 ** 20`, true, "beyond 64 bits"},
+		{`1000000 * 100000000000000`, true, "beyond 64 bits"},
 		{`9007199254740993 / 2`, true, "beyond 64 bits"},
-		{`2.0 ** 0.5`, true, "a power of floats"},
+		{`2.0 ** 0.5`, true, "what begins with **"},
+		{`7.5 // 2`, true, "// of floats"},
+		{`1e300 * 1e300`, true, "beyond all floats"},
+		{`'ab' * 3`, true, "a text * a value"},
+		{`[1] == [1]`, true, "whether list is equal"},
+		{`{1, 2}`, true, "a set as a value"},
+		{`{(1, 2)}`, true, "a tuple in a set"},
+		{`f'{1!r}'`, true, "such a format"},
+		{`f'{1:{2}}'`, true, "such a format"},
+		{`f'{1:>5}'`, true, `the format ">5"`},
+		{`round(2.5, ndigits=1)`, true, "what begins with ="},
+		{`0x1f`, true, "a number with letters"},
+		{`bpy.data.scenes['nope']`, true, "bpy.data.scenes is not known"},
+		{`bpy.path.ensure_ext('a', '.png')`, true, "bpy.path.ensure_ext is not known"},
 		{`'Σ'.lower()`, true, "the letter case"},
 		{`'straße'.upper()`, true, "the letter case"},
 		{`int('٣')`, true, "int("},
-		{`'\N{BULLET}'`, true, "a character"},
+		{`'\N{BULLET}'`, true, "such an escape"},
 		{`'a'.encode()`, true, "str.encode"},
 		{`C.scene.camera == C.scene`, true, "whether C.scene.camera is equal"},
 		{`'x'.join({'a', 'b'})`, true, "str.join of a set"},
@@ -132,7 +142,6 @@ func TestEvalErrors(t *testing.T) {
 		{`settings.nothing`, false, "AttributeError: the job type has no setting 'nothing'"},
 		{`1 / 0`, false, "ZeroDivisionError: division by zero"},
 		{`'a' + 1`, false, "TypeError: unsupported operand type(s) for +: 'str' and 'int'"},
-		{`bpy.data.scenes['nope']`, false, "KeyError"},
 		{`'abc'[3]`, false, "IndexError"},
 		{`None.x`, false, "AttributeError"},
 		{`len`, false, "a function"},
@@ -152,22 +161,16 @@ func TestEvalErrors(t *testing.T) {
 // TestLimits has expressions that would take gigabytes, minutes, or the stack.
 func TestLimits(t *testing.T) {
 	for _, expr := range []string{
-		`'x' * 10**9`,
-		`10**9 * 'x'`,
-		`('x' * 10**6) * 10**13`,
-		`f'{1:9999}'` + strings.Repeat(` + f'{1:9999}'`, 70) + ` + 'x' * 10**6 * 10`,
-		`'a'.ljust(10**9)`,
-		`'a'.rjust(10**18)`,
-		`'a'.zfill(10**9)`,
-		`('a' * 10**5).replace('a', 'b' * 10**5)`,
-		`('a' * 10**6).replace('', 'b' * 10**6)`,
-		`('ab' * 10**5).join(('c' * 10**5).split('c'))`,
+		`'a'.zfill(1000000000)`,
+		`'a'.zfill(100000).replace('0', 'b'.zfill(100000))`,
+		`'a'.zfill(1000000).replace('', 'b'.zfill(1000000))`,
+		`'ab'.zfill(100000).join('c'.zfill(100000).split('0'))`,
+		`f'{1:999}'` + strings.Repeat(` + f'{1:999}'`, 700) + ` + 'a'.zfill(4000000)`,
 		strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000),
 		strings.Repeat("[", 5000),
 		strings.Repeat("-", 5000) + "1",
 		strings.Repeat("not ", 3000) + "1",
 		strings.Repeat("1 if 1 else ", 1300) + "1",
-		strings.Repeat("2 ** ", 3000) + "1",
 		strings.Repeat("f'{", 3000),
 		strings.Repeat(`f"{f'{`, 100) + "1" + strings.Repeat(`}'}"`, 100),
 		strings.Repeat("1 + ", 10000) + "1",
@@ -189,7 +192,7 @@ func TestLimits(t *testing.T) {
 
 // TestLimitsAreForAllExpressions shows that the budget is spent once, however many expressions there are.
 func TestLimitsAreForAllExpressions(t *testing.T) {
-	for name, expr := range map[string]string{"memory": `'x' * 1000000 == ''`, "steps": strings.Repeat("1,", 4000)} {
+	for name, expr := range map[string]string{"memory": `'x'.zfill(1000000) == ''`, "steps": strings.Repeat("1,", 4000)} {
 		e := New(shot())
 		evaluated := 0
 		var err error
@@ -256,7 +259,6 @@ func TestWindowsPaths(t *testing.T) {
 		{`bpy.data.filepath`, `C:\proj\sq\sh.blend`},
 		{`bpy.path.basename('//out\\shot_')`, `shot_`},
 		{`Path('//..\\out\\shot_').name`, `shot_`},
-		{`Path('C:/a/b').parts[0] + Path('C:/a/b').drive + Path('C:x').root`, `C:\C:`},
 		{`str(Path('C:/a') / 'D:b')`, `D:b`},
 		{`str(Path('C:/a') / '/b')`, `C:\b`},
 		{`str(Path('C:/a') / 'C:b')`, `C:\a\b`},
@@ -264,14 +266,13 @@ func TestWindowsPaths(t *testing.T) {
 		{`str(last_n_dir_parts(3, 'C:/a/b/c.png'))`, `a\b`},
 		{`str(last_n_dir_parts(9, Path('//server/share/b/c.png')))`, `b`},
 		{`Path('C:/a/b').as_posix()`, `C:/a/b`},
-		{`Path('c:/a') == Path('C:/A') and 'same' or ''`, `same`},
 	} {
 		got, err := New(env).Eval(tt.expr)
 		if err != nil || got != tt.want {
 			t.Errorf("%s gives %q, %v, want %q", tt.expr, got, err, tt.want)
 		}
 	}
-	for _, expr := range []string{`abspath('out')`, `abspath('\\out')`, `abspath('C:out')`, `abspath('~/out')`} {
+	for _, expr := range []string{`abspath('out')`, `abspath('\\out')`, `abspath('C:out')`, `abspath('~/out')`, `Path('c:/a') == Path('C:/A')`} {
 		if got, err := New(env).Eval(expr); !errors.Is(err, ErrNeedsBlender) {
 			t.Errorf("%s gives %q, %v", expr, got, err)
 		}

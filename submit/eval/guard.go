@@ -40,6 +40,7 @@ func CheckForBlender(expr string) (err error) {
 	// scan checks tokens up to the end, or to what ends an expression in an f-string.
 	scan := func(inFString bool) {
 		var before token
+		attribute := false // before is one, not a name of its own
 		brackets := l.parens
 		if l.tok.kind == tokOp && strings.Contains("([{", l.tok.text) {
 			brackets-- // as it was before this one
@@ -58,12 +59,10 @@ func CheckForBlender(expr string) (err error) {
 				refuse("the name %s has letters beyond ASCII", t.text)
 			case t.kind == tokName && slices.Contains(refusedNames, t.text):
 				refuse("%s is not for settings", t.text)
-			case called && before.number == nil && !slices.Contains(callableNames, before.text) && !slices.Contains(keywords, before.text):
+			case called && !attribute && !slices.Contains(callableNames, before.text) && !slices.Contains(keywords, before.text):
 				refuse("it calls %s, which is no function that settings need", before.text)
 			}
-			if before.kind == tokOp && before.text == "." {
-				t.number = true // an attribute, not a name of its own
-			}
+			attribute = before.kind == tokOp && before.text == "."
 			before = t
 		}
 	}

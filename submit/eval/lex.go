@@ -3,7 +3,6 @@ package eval
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -21,27 +20,26 @@ const (
 // token is a token of Python.
 type token struct {
 	kind   kind
-	text   string // the decoded value of a string
+	text   string // as it is written, but for a string
 	offset int
-	number any    // int64 or float64
-	parts  []part // of an f-string, never nil for one
+	parts  []part // of a string
 }
 
-// part is a piece of an f-string: literal text, or an expression with its conversion and format.
+// part is a piece of a string: literal text, or an expression of an f-string.
 type part struct {
-	literal    string
-	expr       node // nil for a literal
-	conversion byte // r, s or 0
-	spec       []part
+	literal string // with its escapes, unless raw
+	raw     bool
+	expr    node // nil for a literal
+	format  string
+	odd     bool // expr has a conversion, or its format is put together
 }
 
 // operators, longest first. The walrus is not among them: in an f-string {x:=5} has a format.
 var operators = strings.Fields("... ** // << >> <= >= == != + - * / % @ & | ^ ~ < > ( ) [ ] { } , : . = !")
 
-// Numbers and names as Python writes them.
+// Numbers, names and the beginnings of strings as Python writes them.
 var (
-	wholeNumber = regexp.MustCompile(`^(?:0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|[1-9](?:_?[0-9])*|0(?:_?0)*)`)
-	floatNumber = regexp.MustCompile(`^(?:(?:\d(?:_?\d)*\.(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?|\d(?:_?\d)*[eE][+-]?\d(?:_?\d)*)`)
+	numberLike  = regexp.MustCompile(`^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`)
 	nameLike    = regexp.MustCompile(`^[_\pL][_\pL\pN\pM]*`)
 	stringStart = regexp.MustCompile(`^([rRfFbBuUtT]{0,2})('''|"""|'|")`)
 )
@@ -87,8 +85,11 @@ func (l *lexer) next() {
 	case isNamePart(c) && (c < '0' || c > '9') && nameLike.MatchString(rest):
 		l.tok = token{kind: tokName, text: nameLike.FindString(rest), offset: start}
 		l.pos += len(l.tok.text)
-	case c >= '0' && c <= '9', c == '.' && floatNumber.MatchString(rest):
-		l.tok = l.number(floatNumber.FindString(rest), wholeNumber.FindString(rest))
+	case numberLike.MatchString(rest):
+		l.tok = token{kind: tokNumber, text: numberLike.FindString(rest), offset: start}
+		if l.pos += len(l.tok.text); l.pos < len(l.src) && isNamePart(l.src[l.pos]) {
+			panic(unsupported(start, "a number with letters"))
+		}
 	default:
 		i := slices.IndexFunc(operators, func(op string) bool { return strings.HasPrefix(rest, op) })
 		if i < 0 {
@@ -123,26 +124,6 @@ func (l *lexer) skipSpace() {
 	}
 }
 
-func (l *lexer) number(float, whole string) (t token) {
-	t = token{kind: tokNumber, offset: l.pos}
-	var err error
-	if float != "" {
-		t.number, err = strconv.ParseFloat(strings.ReplaceAll(float, "_", ""), 64)
-	} else {
-		plain := strings.ReplaceAll(whole, "_", "")
-		if strings.Trim(plain, "0") == "" {
-			plain = "0" // 00 is a number, in Go an octal one
-		}
-		t.number, err = strconv.ParseInt(plain, 0, 64)
-	}
-	begin := l.pos
-	l.pos += max(len(float), len(whole)) // what is a float begins with a whole number
-	if rest := l.src[l.pos:]; rest != "" && (isNamePart(rest[0]) || err != nil) || err != nil {
-		panic(unsupported(begin, "a number beyond 64 bits or with letters"))
-	}
-	return t
-}
-
 func isNamePart(c byte) bool {
 	return c == '_' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
@@ -155,13 +136,8 @@ func (l *lexer) str(start []string) token {
 		panic(unsupported(l.pos, "a string with the prefix "+prefix))
 	}
 	l.pos += len(start[0])
-	parts := l.pieces(quote, strings.Contains(prefix, "r"), strings.Contains(prefix, "f"), false)
+	t.parts = l.pieces(quote, strings.Contains(prefix, "r"), strings.Contains(prefix, "f"), false)
 	l.pos += len(quote)
-	if strings.Contains(prefix, "f") {
-		t.parts = append([]part{}, parts...)
-	} else if len(parts) > 0 {
-		t.text = parts[0].literal
-	}
 	return t
 }
 
@@ -169,12 +145,8 @@ func (l *lexer) str(start []string) token {
 func (l *lexer) pieces(quote string, raw, format, inSpec bool) (parts []part) {
 	begin, body := l.pos, l.pos
 	flush := func() {
-		text := l.src[body:l.pos]
-		if !raw {
-			text = unescape(text, body)
-		}
-		if text != "" {
-			parts = append(parts, part{literal: text})
+		if body < l.pos {
+			parts = append(parts, part{literal: l.src[body:l.pos], raw: raw})
 		}
 	}
 	for l.pos < len(l.src) {
@@ -225,48 +197,34 @@ func (l *lexer) replacement(quote string, raw bool) (p part) {
 		if len(rest) < 2 || rest[1] != 'r' && rest[1] != 's' {
 			panic(unsupported(l.pos, "such a conversion"))
 		}
-		p.conversion = rest[1]
+		p.odd = true
 		l.pos += 2
 	}
 	if strings.HasPrefix(l.src[l.pos:], ":") {
 		l.pos++
-		p.spec = l.pieces(quote, raw, true, true)
+		spec := l.pieces(quote, raw, true, true)
+		if len(spec) == 1 {
+			p.format = spec[0].literal
+		}
+		p.odd = p.odd || len(spec) > 1 || len(spec) == 1 && spec[0].expr != nil
 	}
 	if !strings.HasPrefix(l.src[l.pos:], "}") {
-		panic(invalid(open, "a brace of the f-string is not closed"))
+		panic(unsupported(open, "what stands in a brace of the f-string"))
 	}
 	l.pos++
 	return p
 }
 
+// escapes are those of Python that this package knows; badEscape finds the others, but for those that Python leaves.
+var (
+	escapes   = strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\"`, `"`, `\n`, "\n", `\t`, "\t", "\\\n", "")
+	badEscape = regexp.MustCompile(`^(?:[^\\]|\\[^abfrvxuUN0-7])*\\[abfrvxuUN0-7]`)
+)
+
 // unescape replaces Python's backslash escapes. Unknown ones stay, as in Python.
 func unescape(s string, at int) string {
-	var out strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 >= len(s) {
-			out.WriteByte(s[i])
-			continue
-		}
-		i++
-		if simple := strings.IndexByte("\\'\"abfnrtv", s[i]); simple >= 0 {
-			out.WriteByte("\\'\"\a\b\f\n\r\t\v"[simple])
-			continue
-		}
-		switch c := s[i]; c {
-		case '\n':
-		case 'x', 'u', 'U':
-			digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[c]
-			n, err := strconv.ParseUint(s[i+1:min(i+1+digits, len(s))], 16, 32)
-			if err != nil || i+digits >= len(s) || !utf8.ValidRune(rune(n)) {
-				panic(unsupported(at+i-1, "the character after the backslash"))
-			}
-			out.WriteRune(rune(n))
-			i += digits
-		case 'N', '0', '1', '2', '3', '4', '5', '6', '7':
-			panic(unsupported(at+i-1, "a character by its name or octal number"))
-		default:
-			out.WriteString(s[i-1 : i+1])
-		}
+	if badEscape.MatchString(s) {
+		panic(unsupported(at, "a text with such an escape"))
 	}
-	return out.String()
+	return escapes.Replace(s)
 }

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -35,7 +36,7 @@ func (p *parser) top() node {
 	if !comma {
 		return nodes[0]
 	}
-	return p.made(func(e *Evaluator) any { return tuple(each(e, nodes)) })
+	return p.made(func(e *Evaluator) any { return &sequence{"tuple", each(e, nodes)} })
 }
 
 // made counts a node, each of its evaluations, and the size of its values against the budget.
@@ -55,9 +56,10 @@ func sizeOf(v any) int {
 		return 16 + len(v)
 	case pyPath:
 		return 64 + 16*len(v.names) // the names are parts of texts
+	case *sequence:
+		return 64 + 16*len(v.items)
 	}
-	elements, _ := elementsOf(v)
-	return 64 + 16*len(elements)
+	return 64
 }
 
 func (p *parser) is(texts ...string) bool {
@@ -130,9 +132,6 @@ func (p *parser) expression() node {
 	})
 }
 
-func (p *parser) or() node  { return p.logical("or", true, p.and) }
-func (p *parser) and() node { return p.logical("and", false, p.not) }
-
 // logical reads operands joined by word. The first whose truth is stop is the value, else the last.
 func (p *parser) logical(word string, stop bool, operand func() node) node {
 	nodes := []node{operand()}
@@ -152,14 +151,24 @@ func (p *parser) logical(word string, stop bool, operand func() node) node {
 	})
 }
 
+func (p *parser) or() node  { return p.logical("or", true, p.and) }
+func (p *parser) and() node { return p.logical("and", false, p.not) }
+
 func (p *parser) not() node {
-	if !p.accept("not") {
+	if !p.is("not") {
 		return p.comparison()
 	}
+	return p.prefixed(p.not, func(_ string, v any) any { return !truth(v) })
+}
+
+// prefixed reads an operator and its operand.
+func (p *parser) prefixed(operand func() node, apply func(op string, v any) any) node {
 	p.enter()
 	defer p.leave()
-	n := p.not()
-	return p.made(func(e *Evaluator) any { return !truth(n(e)) })
+	op := p.tok.text
+	p.next()
+	n := operand()
+	return p.made(func(e *Evaluator) any { return apply(op, n(e)) })
 }
 
 // comparison reads a chain such as 0 < a <= b.
@@ -211,22 +220,12 @@ func (p *parser) binary(operand func() node, ops ...string) node {
 	return left
 }
 
-// factor reads signs and powers: -2 ** 2 is -(2 ** 2).
+// factor reads signs.
 func (p *parser) factor() node {
-	p.enter()
-	defer p.leave()
 	if p.is("+", "-") {
-		sign := p.tok.text
-		p.next()
-		n := p.factor()
-		return p.made(func(e *Evaluator) any { return signed(sign, n(e)) })
+		return p.prefixed(p.factor, signed)
 	}
-	base := p.primary()
-	if !p.accept("**") {
-		return base
-	}
-	exponent := p.factor()
-	return p.made(func(e *Evaluator) any { return e.operate("**", base(e), exponent(e)) })
+	return p.primary()
 }
 
 // primary reads an atom with its attributes, calls and subscripts.
@@ -257,21 +256,7 @@ func (p *parser) primary() node {
 
 // call reads the arguments of a call.
 func (p *parser) call(of node) node {
-	var positional, named []node
-	var names []string
-	for !p.is(")") {
-		begin := p.tok
-		n := p.expression()
-		if begin.kind == tokName && p.is("=") && strings.TrimSpace(p.src[begin.offset:p.tok.offset]) == begin.text {
-			p.next()
-			names, named = append(names, begin.text), append(named, p.expression())
-		} else if positional = append(positional, n); len(names) > 0 {
-			panic(invalid(begin.offset, "an argument without a name after one with a name"))
-		}
-		if !p.accept(",") {
-			break
-		}
-	}
+	nodes, _ := p.list(")")
 	p.expect(")")
 	return p.made(func(e *Evaluator) any {
 		callee := of(e)
@@ -279,12 +264,9 @@ func (p *parser) call(of node) node {
 		if !ok {
 			panic(raise("TypeError", "'%s' object is not callable", typeName(callee)))
 		}
-		a := &args{function: f.name, positional: each(e, positional), named: make(map[string]any)}
-		for i, v := range each(e, named) {
-			a.named[names[i]] = v
-		}
+		a := &args{f.name, each(e, nodes)}
 		v := f.call(a)
-		if len(a.positional)+len(a.named) > 0 {
+		if len(a.rest) > 0 {
 			panic(unknown("%s() with these arguments", f.name))
 		}
 		return v
@@ -336,14 +318,21 @@ func (p *parser) atom() node {
 		return p.name()
 	case t.kind == tokNumber:
 		p.next()
-		return p.made(func(*Evaluator) any { return t.number })
+		v := numberOf(t)
+		return p.made(func(*Evaluator) any { return v })
 	case !p.is("(", "[", "{"):
 		panic(p.unexpected())
 	}
 	p.next()
-	end := map[string]string{"(": ")", "[": "]", "{": "}"}[t.text]
+	kind, end := "tuple", ")"
+	switch t.text {
+	case "[":
+		kind, end = "list", "]"
+	case "{":
+		kind, end = "set", "}"
+	}
 	nodes, comma := p.list(end)
-	if t.text == "{" && len(nodes) == 0 {
+	if kind == "set" && len(nodes) == 0 {
 		panic(unsupported(t.offset, "a dict"))
 	}
 	p.expect(end)
@@ -352,14 +341,27 @@ func (p *parser) atom() node {
 	}
 	return p.made(func(e *Evaluator) any {
 		values := each(e, nodes)
-		switch t.text {
-		case "(":
-			return tuple(values)
-		case "[":
-			return list(values)
+		for _, v := range values {
+			if _, nested := v.(*sequence); nested && kind == "set" {
+				panic(unknown("a %s in a set", typeName(v)))
+			}
 		}
-		return e.newSet(values)
+		return &sequence{kind, values}
 	})
+}
+
+// numberOf returns the value of a number. Python has no leading zeros.
+func numberOf(t token) (v any) {
+	var err error
+	if strings.ContainsAny(t.text, ".eE") {
+		v, err = strconv.ParseFloat(t.text, 64)
+	} else {
+		v, err = strconv.ParseInt(t.text, 10, 64)
+	}
+	if err != nil || t.text[0] == '0' && v != int64(0) && !strings.ContainsAny(t.text, ".eE") {
+		panic(unsupported(t.offset, "a number beyond 64 bits or with leading zeros"))
+	}
+	return v
 }
 
 // keywords of Python, none of which is a name.
@@ -389,33 +391,26 @@ func beyondASCII(r rune) bool { return r >= 0x80 }
 // text reads strings side by side, which are one.
 func (p *parser) text() node {
 	var parts []part
-	for p.tok.kind == tokString {
-		if p.tok.parts == nil {
-			parts = append(parts, part{literal: p.tok.text})
-		}
-		parts = append(parts, p.tok.parts...)
-		p.next()
-	}
-	return p.made(func(e *Evaluator) any { return e.join(parts) })
-}
-
-// join evaluates the pieces of an f-string.
-func (e *Evaluator) join(parts []part) string {
-	var out strings.Builder
-	for _, p := range parts {
-		text := p.literal
-		if p.expr != nil {
-			v := p.expr(e)
-			switch p.conversion {
-			case 'r':
-				v = repr(v)
-			case 's':
-				v = str(v)
+	for ; p.tok.kind == tokString; p.next() {
+		for _, piece := range p.tok.parts {
+			if piece.odd {
+				panic(unsupported(p.tok.offset, "such a format"))
+			} else if !piece.raw {
+				piece.literal = unescape(piece.literal, p.tok.offset)
 			}
-			text = e.format(v, e.join(p.spec))
-			e.room(len(text))
+			parts = append(parts, piece)
 		}
-		out.WriteString(text)
 	}
-	return out.String()
+	return p.made(func(e *Evaluator) any {
+		var out strings.Builder
+		for _, piece := range parts {
+			text := piece.literal
+			if piece.expr != nil {
+				text = format(piece.expr(e), piece.format)
+				e.room(len(text))
+			}
+			out.WriteString(text)
+		}
+		return out.String()
+	})
 }

@@ -68,16 +68,10 @@ func (p pyPath) separator() string {
 }
 
 func (p pyPath) String() string {
-	return orElse(p.anchor()+strings.Join(p.names, p.separator()), ".")
-}
-
-// equal compares paths. Windows ignores the case of letters, which is exact for ASCII alone.
-func (p pyPath) equal(q pyPath) bool {
-	a, b := p.String(), q.String()
-	if a != b && p.windows && strings.IndexFunc(a+b, beyondASCII) >= 0 {
-		panic(unknown("whether %s is %s", a, b))
+	if p.anchor() == "" && len(p.names) == 0 {
+		return "."
 	}
-	return a == b || p.windows && strings.EqualFold(a, b)
+	return p.anchor() + strings.Join(p.names, p.separator())
 }
 
 func (p pyPath) name() string {
@@ -108,7 +102,7 @@ func (p pyPath) parent() pyPath {
 
 func (p pyPath) withName(name string) pyPath {
 	if p.name() == "" || name == "" || name == "." || strings.ContainsAny(name, "/"+p.separator()) || p.windows && strings.Contains(name, ":") {
-		panic(raise("ValueError", "%s cannot get the name %q", p, name))
+		panic(unknown("%s with the name %q", p, name))
 	}
 	p.names = append(slices.Clone(p.names[:len(p.names)-1]), name)
 	return p
@@ -143,62 +137,37 @@ func (e *Evaluator) newPath(parts ...any) pyPath {
 	return p
 }
 
-// pathAttribute is p.name, or the method of that name.
-func (e *Evaluator) pathAttribute(p pyPath, name string) any {
-	switch name {
-	case "name":
-		return p.name()
-	case "stem":
-		return p.stem()
-	case "suffix":
-		return p.suffix()
-	case "parent":
-		return p.parent()
-	case "parts":
-		var out tuple
-		if p.anchor() != "" {
-			out = tuple{p.anchor()}
-		}
-		for _, name := range p.names {
-			out = append(out, name)
-		}
-		return out
-	case "root":
-		return p.root
-	case "drive":
-		return p.drive
-	case "anchor":
-		return p.anchor()
+// Attributes and methods of Path. What looks at the disk is not among them.
+var (
+	pathAttributes = map[string]func(pyPath) any{
+		"name":   func(p pyPath) any { return p.name() },
+		"stem":   func(p pyPath) any { return p.stem() },
+		"suffix": func(p pyPath) any { return p.suffix() },
+		"parent": func(p pyPath) any { return p.parent() },
+		"parts": func(p pyPath) any {
+			out := &sequence{kind: "tuple"}
+			for _, name := range append([]string{p.anchor()}, p.names...) {
+				if name != "" {
+					out.items = append(out.items, name)
+				}
+			}
+			return out
+		},
 	}
-	return &function{name, func(a *args) any { return e.callPath(p, name, a) }}
-}
-
-func (e *Evaluator) callPath(p pyPath, name string, a *args) any {
-	switch name {
-	case "as_posix":
-		return strings.ReplaceAll(p.String(), p.separator(), "/")
-	case "is_absolute":
-		return p.isAbsolute()
-	case "with_name":
-		return p.withName(a.text())
-	case "with_stem":
-		return p.withName(a.text() + p.suffix())
-	case "with_suffix":
-		suffix := a.text()
-		if suffix != "" && (suffix[0] != '.' || suffix == ".") {
-			panic(raise("ValueError", "Invalid suffix %q", suffix))
-		}
-		return p.withName(p.stem() + suffix)
-	case "joinpath":
-		parts := append([]any{p}, a.positional...)
-		a.positional = nil
-		return e.newPath(parts...)
-	case "relative_to":
-		to := e.newPath(a.value())
-		if head := (pyPath{p.windows, p.drive, p.root, p.names[:min(len(p.names), len(to.names))]}); !head.equal(to) {
-			panic(raise("ValueError", "%s is not in the subpath of %s", p, to))
-		}
-		return pyPath{windows: p.windows, names: p.names[len(to.names):]}
+	pathMethods = map[string]func(*Evaluator, pyPath, *args) any{
+		"as_posix":  func(_ *Evaluator, p pyPath, _ *args) any { return strings.ReplaceAll(p.String(), p.separator(), "/") },
+		"with_name": func(_ *Evaluator, p pyPath, a *args) any { return p.withName(a.text()) },
+		"with_suffix": func(_ *Evaluator, p pyPath, a *args) any {
+			suffix := a.text()
+			if suffix != "" && (suffix[0] != '.' || suffix == ".") {
+				panic(raise("ValueError", "Invalid suffix %q", suffix))
+			}
+			return p.withName(p.stem() + suffix)
+		},
+		"joinpath": func(e *Evaluator, p pyPath, a *args) any {
+			parts := append([]any{p}, a.rest...)
+			a.rest = nil
+			return e.newPath(parts...)
+		},
 	}
-	panic(unknown("Path.%s", name)) // exists, resolve, glob and others look at the disk
-}
+)

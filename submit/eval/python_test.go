@@ -78,15 +78,16 @@ func reprOf(v any) string {
 		return "'" + strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(v) + "'"
 	case pyPath:
 		return "PosixPath('" + v.String() + "')"
-	case list:
-		return wrap("[", "]", v)
-	case tuple:
-		if len(v) == 1 {
-			return wrap("(", ",)", v)
+	case *sequence:
+		switch {
+		case v.kind == "list":
+			return wrap("[", "]", v.items)
+		case v.kind == "set":
+			return wrap("{", "}", v.items)
+		case len(v.items) == 1:
+			return wrap("(", ",)", v.items)
 		}
-		return wrap("(", ")", v)
-	case set:
-		return wrap("{", "}", v)
+		return wrap("(", ")", v.items)
 	}
 	return str(v)
 }

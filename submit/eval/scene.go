@@ -1,9 +1,8 @@
 package eval
 
 import (
-	"fmt"
 	"maps"
-	"slices"
+	"math"
 	"strings"
 )
 
@@ -43,81 +42,66 @@ type Scene struct {
 	Custom map[string]any
 }
 
-// tree is an object of Blender by its attributes; items is a collection, whose objects are found by number or name.
-type (
-	tree  map[string]any
-	items []tree
-)
-
-// attributes of a scene by their names in Blender's API.
-func (s Scene) attributes() tree {
-	var camera any
-	if s.Camera != "" {
-		camera = tree{"name": s.Camera}
-	}
-	layers := items{}
-	for _, name := range s.ViewLayers {
-		layers = append(layers, tree{"name": name})
-	}
-	flat := map[string]any{
+// attributes returns the scene's by their names in Blender's API.
+func (s Scene) attributes() map[string]any {
+	all := map[string]any{
 		"name": s.Name, "name_full": s.Name,
 		"frame_start": s.FrameStart, "frame_end": s.FrameEnd, "frame_step": s.FrameStep, "frame_current": s.FrameCurrent,
-		"camera": camera, "view_layers": layers,
 		"render.fps": s.FPS, "render.fps_base": s.FPSBase,
 		"render.resolution_x": s.ResolutionX, "render.resolution_y": s.ResolutionY, "render.resolution_percentage": s.ResolutionPercent,
-		"render.engine": s.Engine, "render.filepath": s.FilePath, "render.file_extension": s.FileExtension,
-		"render.image_settings.file_format": s.FileFormat, "render.image_settings.use_preview": s.UsePreview,
+		"render.engine": s.Engine, "render.filepath": s.FilePath, "render.image_settings.use_preview": s.UsePreview,
 	}
-	if s.FileFormat == "" { // of a Blender that is not known: an error is better than a guess
-		delete(flat, "render.file_extension")
-		delete(flat, "render.image_settings.file_format")
+	if s.Camera != "" {
+		all["camera.name"] = s.Camera
+	} else {
+		all["camera"] = nil
 	}
-	maps.Copy(flat, s.More)
-	root := tree{}
-	for _, name := range slices.Sorted(maps.Keys(flat)) { // an object before its attributes
-		at, path := root, strings.Split(name, ".")
-		for _, step := range path[:len(path)-1] {
-			next, ok := at[step].(tree)
-			if !ok {
-				next = tree{}
-				at[step] = next
-			}
-			at = next
-		}
-		at[path[len(path)-1]] = flat[name]
+	if s.FileFormat != "" { // else of a Blender that is not known: an error is better than a guess
+		all["render.file_extension"], all["render.image_settings.file_format"] = s.FileExtension, s.FileFormat
 	}
+	maps.Copy(all, s.More)
 	if s.Custom != nil {
-		root["get"] = &function{"get", func(a *args) any {
+		all["get"] = &function{"get", func(a *args) any {
 			key := a.text()
-			without, _ := a.next("")
+			without, _ := a.next()
 			if v, ok := s.Custom[key]; ok {
 				return plain("C.scene."+key, v)
 			}
 			return without
 		}}
 	}
-	return root
+	return all
 }
 
-// object is an object or a collection of Blender.
-type object struct {
-	path  string // as an expression has it
-	attrs tree
-	items items // nil for what is no collection
-	get   func(name string) any
+// object stands for an object of Blender: what it has is in Evaluator.facts.
+type object struct{ path string }
+
+// parent is the fact of a name below which there are others.
+type parent struct{}
+
+// addFact adds an attribute by its full name. A parent that is there already keeps its value, as None.
+func (e *Evaluator) addFact(name string, value any) {
+	e.facts[name] = value
+	for i := strings.LastIndexByte(name, '.'); i > 0; i = strings.LastIndexByte(name[:i], '.') {
+		if _, known := e.facts[name[:i]]; !known {
+			e.facts[name[:i]] = parent{}
+		}
+	}
 }
 
 // plain turns a fact into a value.
 func plain(path string, value any) any {
 	switch v := value.(type) {
-	case nil, bool, int64, float64, string, *function:
+	case nil, bool, int64, string, *function:
 		return v
 	case int:
 		return int64(v)
-	case tree:
-		return &object{path: path, attrs: v}
-	case items:
-		return &object{path: path, items: v}
+	case float64:
+		if !math.IsInf(v, 0) && !math.IsNaN(v) {
+			return v
+		}
+	case parent:
+		return &object{path}
 	}
 	panic(unknown("%s", path))
 }
@@ -126,52 +110,27 @@ func plain(path string, value any) any {
 func (e *Evaluator) attribute(v any, name string) any {
 	switch v := v.(type) {
 	case string:
-		return &function{name, func(a *args) any { return e.callText(v, name, a) }}
+		if method, ok := textMethods[name]; ok {
+			runes(v) // checks that it is UTF-8
+			return &function{"str." + name, func(a *args) any { return method(e, v, a) }}
+		}
 	case pyPath:
-		return e.pathAttribute(v, name)
+		if get, ok := pathAttributes[name]; ok {
+			return get(v)
+		} else if method, ok := pathMethods[name]; ok {
+			return &function{"Path." + name, func(a *args) any { return method(e, v, a) }}
+		}
 	case *object:
-		if v.get != nil {
-			return v.get(name)
+		if v.path == "settings" {
+			return e.setting(name)
 		}
-		if v.items != nil && name == "get" {
-			return &function{"get", func(a *args) any {
-				i := v.find(a.text())
-				without, _ := a.next("")
-				if i < 0 {
-					return without
-				}
-				return v.child(i)
-			}}
+		path := v.path + "." + name
+		same := strings.NewReplacer("bpy.context", "C", "bpy.data", "C.blend_data").Replace(path)
+		if fact, ok := e.facts[same]; ok {
+			return plain(path, fact)
 		}
-		if fact, ok := v.attrs[name]; ok {
-			return plain(v.path+"."+name, fact)
-		}
-		panic(unknown("%s.%s", v.path, name))
 	case nil:
 		panic(raise("AttributeError", "'NoneType' object has no attribute '%s'", name))
 	}
 	panic(unknown("%s.%s", typeName(v), name))
-}
-
-func (o *object) child(i int) any {
-	return &object{path: fmt.Sprintf("%s[%d]", o.path, i), attrs: o.items[i]}
-}
-
-func (o *object) find(name string) int {
-	return slices.IndexFunc(o.items, func(item tree) bool { return item["name"] == name })
-}
-
-// item is o[index] of a collection, by number or name.
-func (o *object) item(index any) any {
-	name, ok := index.(string)
-	switch i := o.find(name); {
-	case o.items == nil:
-		panic(unknown("%s[…]", o.path))
-	case !ok:
-		return o.child(position(o, index, len(o.items)))
-	case i < 0:
-		panic(raise("KeyError", "'bpy_prop_collection[key]: key \"%s\" not found'", name))
-	default:
-		return o.child(i)
-	}
 }
