@@ -15,6 +15,7 @@ import (
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/internal/plainfile"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/conform"
 	"github.com/flsync/flsync/submit/manifest"
@@ -176,7 +177,7 @@ func (f *conformFlags) readEdit(ctx context.Context, tracer *deps.Tracer, edit s
 		}
 		return stripsToEdit(shown), nil
 	}
-	file, err := os.Open(edit)
+	file, err := plainfile.Open(edit)
 	if err != nil {
 		return nil, err
 	}

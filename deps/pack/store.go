@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 // A Store keeps rewritten blend files under what went into them, so that the
@@ -141,12 +143,16 @@ func (s *Store) touch(path string) error {
 // rewriteUnchanged rewrites a file and sees to it that nobody wrote to it
 // meanwhile.
 func rewriteUnchanged(ctx context.Context, dst *os.File, c Changed) error {
-	src, err := os.Open(c.Path)
+	before, err := os.Stat(c.Path)
+	if err != nil {
+		return err
+	}
+	src, err := openfile.Open(c.Path, before) // it may be a link
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	before, err := src.Stat()
+	before, err = src.Stat()
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/plainfile"
 )
 
 // absolute joins slash or native paths of a manifest to a folder.
@@ -104,7 +105,11 @@ func (d *draft) files(pos Pos, name string) []string {
 // checkBlend looks at the first bytes: a file of another kind is found here, with
 // its place, rather than after the others have been traced.
 func (d *draft) checkBlend(pos Pos, file string) {
-	f, err := os.Open(file)
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		d.e.errs.Add(pos, "%s is a folder, not a blend file", file)
+		return
+	}
+	f, err := plainfile.Open(file)
 	if err != nil {
 		d.e.errs.Add(pos, "%s: %v", file, reason(err))
 		return
@@ -114,8 +119,6 @@ func (d *draft) checkBlend(pos Pos, file string) {
 	n, err := f.Read(head)
 	info, statErr := f.Stat()
 	switch head := string(head[:n]); {
-	case statErr == nil && info.IsDir():
-		d.e.errs.Add(pos, "%s is a folder, not a blend file", file)
 	case err != nil && n == 0 && statErr == nil && info.Size() > 0:
 		d.e.errs.Add(pos, "%s: %v", file, reason(err))
 	case head == "BLENDER", strings.HasPrefix(head, "\x1f\x8b"), strings.HasPrefix(head, "\x28\xb5\x2f\xfd"):
