@@ -11,8 +11,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // Config says how to reach a Manager. The zero value of every field but URL is usable. A proxy named in the
@@ -103,11 +101,11 @@ func (c Config) Validate() error {
 		return err
 	}
 	for name, values := range c.Header {
-		if !httpguts.ValidHeaderFieldName(name) {
+		if !validName(name) {
 			return fmt.Errorf("header name %q has characters that HTTP does not allow", name)
 		}
 		for _, value := range values {
-			if !httpguts.ValidHeaderFieldValue(value) {
+			if !validValue(value) {
 				return fmt.Errorf("the value of header %q has characters that HTTP does not allow, such as a line break", name)
 			}
 		}
@@ -115,7 +113,7 @@ func (c Config) Validate() error {
 	if c.hasSecrets(base) && base.Scheme == "http" && !isLoopback(base.Hostname()) && !c.AllowInsecureAuth {
 		return fmt.Errorf("%s: %w; use https, or allow it expressly", redactURL(base), ErrInsecureAuth)
 	}
-	if c.Version != "" && !httpguts.ValidHeaderFieldValue(c.Version) {
+	if c.Version != "" && !validValue(c.Version) {
 		return fmt.Errorf("version %q cannot be put into a User-Agent", c.Version)
 	}
 	for name, d := range map[string]time.Duration{
@@ -219,4 +217,21 @@ func (c Config) tlsConfig() (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{cert}
 	}
 	return config, nil
+}
+
+// validName reports whether HTTP allows a header name: a token of RFC 9110, section 5.6.2.
+func validName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
+	})
+}
+
+// validValue reports whether HTTP allows a header value: no control characters but tabs, see RFC 9110, section 5.5.
+func validValue(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
 }

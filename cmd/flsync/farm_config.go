@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/aymanbagabas/go-udiff"
+	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
@@ -78,12 +78,12 @@ neither checks the file nor reads it before its next start.`,
 			if err != nil {
 				return err
 			}
-			diff := udiff.Unified("now", args[0], string(before), string(after))
-			if diff == "" {
+			changes := diff.Diff("now", before, args[0], after)
+			if len(changes) == 0 {
 				a.remark("nothing would change")
 				return nil
 			}
-			io.WriteString(a.stderr, diff)
+			a.stderr.Write(changes)
 			if err := a.confirm(yes, "replace the Manager's configuration"); err != nil {
 				return err
 			}
