@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/flsync/flsync/internal/config"
 )
@@ -105,7 +105,9 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 		}
 	}
 	// Shells show the description as it stands: the backquotes around a value's name are for the help alone.
-	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") })
+	for f := range visited(cmd.LocalFlags().VisitAll) {
+		f.Usage = strings.ReplaceAll(f.Usage, "`", "")
+	}
 	for _, c := range cmd.Commands() {
 		a.completeFlags(c)
 	}
@@ -118,4 +120,9 @@ func (a *app) completeManagers(*cobra.Command, []string, string) ([]string, cobr
 		names = append(sortedKeys(c.Managers), names...)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// visited ranges over what a VisitAll method visits. The loop has to go to its end.
+func visited[F any](visitAll func(func(F))) iter.Seq[F] {
+	return func(yield func(F) bool) { visitAll(func(f F) { yield(f) }) }
 }
