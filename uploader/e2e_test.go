@@ -17,6 +17,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/lab/netsim"
 	"github.com/flsync/flsync/internal/manager"
 	"github.com/flsync/flsync/uploader"
 )
@@ -26,6 +27,8 @@ type farm struct {
 	t      *testing.T
 	config manager.Config
 	addr   string
+
+	proxy *netsim.FaultyProxy // between client and Manager
 
 	mu   sync.Mutex
 	m    *manager.Manager
@@ -38,9 +41,15 @@ func (f *farm) manager() *manager.Manager {
 	return f.m
 }
 
-func newFarm(t *testing.T, faults manager.Faults) *farm {
-	f := &farm{t: t, config: manager.Config{Dir: t.TempDir(), CountDigests: true, Faults: faults}, addr: "127.0.0.1:0"}
+func newFarm(t *testing.T, faults manager.Faults, rules ...netsim.Rule) *farm {
+	f := &farm{t: t, config: manager.Config{Dir: t.TempDir(), Faults: faults}, addr: "127.0.0.1:0"}
 	f.start()
+	var err error
+	f.proxy, err = netsim.ListenFaulty(t.Context(), netsim.FaultConfig{Target: func() string { return "http://" + f.addr }, Rules: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.proxy.Close() })
 	t.Cleanup(func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -51,7 +60,7 @@ func newFarm(t *testing.T, faults manager.Faults) *farm {
 
 func (f *farm) start() {
 	f.t.Helper()
-	m, err := manager.New(f.config)
+	m, err := manager.New(f.t.Context(), f.config)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -77,7 +86,7 @@ func (f *farm) start() {
 
 func (f *farm) client() *flamenco.Client {
 	f.t.Helper()
-	c, err := flamenco.New(flamenco.Config{URL: "http://" + f.addr})
+	c, err := flamenco.New(flamenco.Config{URL: f.proxy.URL()})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -166,13 +175,9 @@ func TestSyncToEmbeddedManager(t *testing.T) {
 	if first.Uploaded != 153 || first.Retried != 0 || first.Deferred != 0 || first.Failed != 0 {
 		t.Errorf("first sync: %+v", first)
 	}
-	stats := f.manager().Stats()
-	if stats.ShardOverlaps != 0 {
-		t.Errorf("%d uploads overlapped another of their shard", stats.ShardOverlaps)
-	}
-	for sha, d := range stats.Digests {
-		if d.Requests != 1 {
-			t.Errorf("%s was sent %d times", sha, d.Requests)
+	for _, file := range tr.files {
+		if n := f.proxy.Requests("POST /api/v3/shaman/files/" + file.Sha + "/*"); n != 1 {
+			t.Errorf("%s was sent %d times", file.Sha, n)
 		}
 	}
 	again := f.sync(tr, uploader.Config{})
@@ -182,41 +187,51 @@ func TestSyncToEmbeddedManager(t *testing.T) {
 }
 
 func TestSyncWithFaults(t *testing.T) {
-	const upload, requirements, checkout = "shamanFileStore", "shamanCheckoutRequirements", "shamanCheckout"
-	html := manager.Fault{Status: 200, Body: "<html><title>Hotel network</title>please log in</html>"}
+	const (
+		upload       = "POST /api/v3/shaman/files/*/*"
+		requirements = "POST /api/v3/shaman/checkout/requirements"
+		checkout     = "POST /api/v3/shaman/checkout/create"
+	)
+	var (
+		page      = netsim.Fault{Kind: netsim.HTML, Status: 200, RetryAfter: -1}
+		dropReply = netsim.Fault{Kind: netsim.DropReply}
+		halfReply = netsim.Fault{Kind: netsim.HalfReply, At: 0.5}
+		busy      = netsim.Fault{Kind: netsim.Status, Status: 503, RetryAfter: 0}
+	)
 	tr := newTree(t, 40, 2)
-	for name, faults := range map[string]manager.Faults{
-		"latency": {Latency: 20 * time.Millisecond},
-		"stuck":   {Stuck: []string{tr.files[3].Sha}},
-		"uploads": {Plan: manager.Schedule(
-			manager.Rule{Operation: upload, Skip: 1, Times: 1, Fault: manager.Fault{Cut: manager.CutBefore}},
-			manager.Rule{Operation: upload, Skip: 3, Times: 1, Fault: manager.Fault{Cut: manager.CutAfter}},
-			manager.Rule{Operation: upload, Skip: 5, Times: 2, Fault: manager.Fault{Cut: manager.CutDuringBody, CutAfter: 100}},
-			manager.Rule{Operation: upload, Skip: 8, Times: 1, Fault: manager.Fault{Cut: manager.CutDuringReply}},
-			manager.Rule{Operation: upload, Skip: 10, Times: 3, Fault: manager.Fault{Status: 500}},
-			manager.Rule{Operation: upload, Skip: 14, Times: 2, Fault: manager.Fault{Status: 425}},
-			manager.Rule{Operation: upload, Skip: 17, Times: 2, Fault: manager.Fault{Status: 503, RetryAfter: "0"}},
-			manager.Rule{Operation: upload, Skip: 20, Times: 1, Fault: manager.Fault{Status: 408}},
-		)},
-		"requirements": {Plan: manager.Schedule(
-			manager.Rule{Operation: requirements, Times: 1, Fault: manager.Fault{Cut: manager.CutAfter}},
-			manager.Rule{Operation: requirements, Skip: 1, Times: 1, Fault: html},
-			manager.Rule{Operation: requirements, Skip: 2, Times: 1, Fault: manager.Fault{Cut: manager.CutDuringReply}},
-			manager.Rule{Operation: requirements, Skip: 3, Times: 1, Fault: manager.Fault{Status: 500}},
-		)},
-		"checkout": {Plan: manager.Schedule(
-			manager.Rule{Operation: checkout, Times: 1, Fault: manager.Fault{Cut: manager.CutAfter}},
-			manager.Rule{Operation: checkout, Skip: 1, Times: 1, Fault: manager.Fault{Status: 500}},
-			manager.Rule{Operation: checkout, Skip: 2, Times: 1, Fault: html},
-			manager.Rule{Operation: checkout, Skip: 3, Times: 1, Fault: manager.Fault{Cut: manager.CutDuringReply}},
-		)},
-		"web pages for answers": {Plan: manager.Schedule(
-			manager.Rule{Operation: upload, Skip: 1, Times: 5, Fault: html},
-		)},
+	for name, test := range map[string]struct {
+		faults manager.Faults
+		rules  []netsim.Rule
+	}{
+		"latency": {rules: []netsim.Rule{{Fault: netsim.Fault{Kind: netsim.Delay, Wait: 20 * time.Millisecond}}}},
+		"stuck":   {faults: manager.Faults{Stuck: []string{tr.files[3].Sha}}},
+		"uploads": {rules: []netsim.Rule{
+			{Request: upload, Skip: 1, Times: 1, Fault: netsim.Fault{Kind: netsim.ResetBefore}},
+			{Request: upload, Skip: 3, Times: 1, Fault: dropReply},
+			{Request: upload, Skip: 5, Times: 2, Fault: netsim.Fault{Kind: netsim.ResetDuring, At: 0.1}},
+			{Request: upload, Skip: 8, Times: 1, Fault: halfReply},
+			{Request: upload, Skip: 10, Times: 3, Fault: netsim.Answer(500, "")},
+			{Request: upload, Skip: 14, Times: 2, Fault: netsim.Answer(425, "")},
+			{Request: upload, Skip: 17, Times: 2, Fault: busy},
+			{Request: upload, Skip: 20, Times: 1, Fault: netsim.Answer(408, "")},
+		}},
+		"requirements": {rules: []netsim.Rule{
+			{Request: requirements, Times: 1, Fault: dropReply},
+			{Request: requirements, Skip: 1, Times: 1, Fault: page},
+			{Request: requirements, Skip: 2, Times: 1, Fault: halfReply},
+			{Request: requirements, Skip: 3, Times: 1, Fault: netsim.Answer(500, "")},
+		}},
+		"checkout": {rules: []netsim.Rule{
+			{Request: checkout, Times: 1, Fault: dropReply},
+			{Request: checkout, Skip: 1, Times: 1, Fault: netsim.Answer(500, "")},
+			{Request: checkout, Skip: 2, Times: 1, Fault: page},
+			{Request: checkout, Skip: 3, Times: 1, Fault: halfReply},
+		}},
+		"web pages for answers": {rules: []netsim.Rule{{Request: upload, Skip: 1, Times: 5, Fault: page}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFarm(t, faults)
+			f := newFarm(t, test.faults, test.rules...)
 			if s := f.sync(tr, uploader.Config{Deferrals: 2}); s.Failed != 0 || s.Left != 0 {
 				t.Errorf("%+v", s)
 			}
@@ -239,11 +254,11 @@ func TestTwoSyncsAtOnce(t *testing.T) {
 }
 
 func TestManagerRestartsDuringSync(t *testing.T) {
-	f := newFarm(t, manager.Faults{Latency: 2 * time.Millisecond})
+	f := newFarm(t, manager.Faults{}, netsim.Rule{Fault: netsim.Fault{Kind: netsim.Delay, Wait: 2 * time.Millisecond}})
 	tr := newTree(t, 120, 4)
 	var restart sync.WaitGroup
 	restart.Go(func() {
-		for f.manager().Stats().Operations["shamanFileStore"].Requests < 50 {
+		for f.proxy.Requests("POST /api/v3/shaman/files/*/*") < 50 {
 			time.Sleep(time.Millisecond)
 		}
 		f.stop()

@@ -57,7 +57,7 @@ func exampleManager() (url string, stop func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := manager.New(manager.Config{Dir: dir})
+	m, err := manager.New(context.Background(), manager.Config{Dir: dir})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func (a *app) embed(ctx context.Context, c *config.Config, l *link) (string, err
 	if err != nil {
 		return "", err
 	}
-	m, err := manager.New(manager.Config{Dir: paths.Embedded})
+	m, err := manager.New(context.WithoutCancel(ctx), manager.Config{Dir: paths.Embedded})
 	if err != nil {
 		return "", fmt.Errorf("embedded Manager: %w", err)
 	}

@@ -51,7 +51,7 @@ authentication, so other accounts of this machine can use it, too: keep it on lo
 
 func (a *app) serve(ctx context.Context, listen string, cfg manager.Config, workers int) error {
 	cfg.Log = a.logger()
-	m, err := manager.New(cfg)
+	m, err := manager.New(ctx, cfg)
 	if err != nil {
 		return err
 	}

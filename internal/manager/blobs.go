@@ -29,6 +29,7 @@ type blobStore struct {
 	jobs  *os.Root // checkouts
 	fault func() *Faults
 
+	buffers    sync.Pool     // of uploads, *[uploadBuffer]byte
 	temp       atomic.Uint64 // names of temporary files
 	checkoutMu sync.Mutex    // held while a free checkout path is looked for
 
@@ -132,35 +133,35 @@ var (
 )
 
 // begin notes that an upload of k begins. It fails with errStored or errDefer when it need not. Every begin that does
-// not fail must be ended. overlap reports whether other files of the same shard are on their way.
-func (b *blobStore) begin(k blobKey, canDefer bool) (t *transfer, overlap bool, err error) {
+// not fail must be ended.
+func (b *blobStore) begin(k blobKey, canDefer bool) (*transfer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.stored(k) {
-		return nil, false, errStored
+		return nil, errStored
 	}
 	if canDefer && b.uploading(k) {
-		return nil, false, errDefer
+		return nil, errDefer
 	}
 	shard := b.shards[k.shard()]
 	if shard == nil {
 		shard = make(map[blobKey]int)
 		b.shards[k.shard()] = shard
 	}
-	overlap = len(shard) > 1 || len(shard) == 1 && shard[k] == 0
+	overlap := len(shard) > 1 || len(shard) == 1 && shard[k] == 0
 	if overlap && b.fault().ShardRace && !b.raced[k] {
 		b.raced[k] = true
 		dir := filepath.Join(b.dir, uploadingDir, k.shard(), k.sha[2:])
-		return nil, true, fmt.Errorf("opening file for writing uploaded data: %w", &fs.PathError{Op: "mkdir", Path: dir, Err: errNoSuchDir})
+		return nil, fmt.Errorf("opening file for writing uploaded data: %w", &fs.PathError{Op: "mkdir", Path: dir, Err: errNoSuchDir})
 	}
 	shard[k]++
-	t = b.transfer[k]
+	t := b.transfer[k]
 	if t == nil {
 		t = new(transfer)
 		b.transfer[k] = t
 	}
 	t.running++
-	return t, overlap, nil
+	return t, nil
 }
 
 // errNoSuchDir reads like the system's error, but is no reason to look for a missing folder.

@@ -37,10 +37,7 @@ type Config struct {
 	// as in Flamenco. Negative: for ever.
 	BlobMaxAge time.Duration
 
-	// CountDigests keeps [Stats] for each digest ever uploaded or asked for. Off by default, because it grows.
-	CountDigests bool
-
-	// Faults is how the Manager misbehaves from the start; see also [Manager.SetFaults].
+	// Faults are those that the Manager has from the start; see also [Manager.SetFaults].
 	Faults Faults
 }
 

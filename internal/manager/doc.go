@@ -12,7 +12,7 @@
 // It answers the API that flamenco/api describes and behaves as Flamenco Manager 3.9 does, its oddities included, so
 // that a client that works here works there. Each measured oddity has a test in facts_test.go or managertest.
 //
-// For tests it can be told to misbehave, see [Faults], and it counts what it was asked, see [Manager.Stats].
+// For tests it shows faults of the real Manager that come now and then, see [Faults].
 //
 // # Where things are
 //

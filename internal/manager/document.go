@@ -2,34 +2,14 @@ package manager
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
-
-	"github.com/flsync/flsync/flamenco/api"
 )
 
-// apiDocument parses the API document once a process, when the first Manager is opened. Nobody changes it.
-var apiDocument = sync.OnceValues(func() (*openapi3.T, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
-	if err != nil {
-		return nil, fmt.Errorf("API document: %w", err)
-	}
-	return doc, nil
-})
-
-func (m *Manager) getOpenAPI(q *request) error {
-	doc, err := apiDocument()
-	if err != nil {
-		return err
-	}
-	return q.reply(doc)
-}
+func (m *Manager) getOpenAPI(q *request) error { return q.reply(m.document) }
 
 // check validates a request's body against the API document and returns it with defaults filled in. The real Manager
 // uses the same library, so that words and order of the complaints agree.

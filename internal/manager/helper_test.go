@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,22 +21,88 @@ import (
 // server is an embedded Manager behind a listener of its own.
 type server struct {
 	*manager.Manager
-	t   testing.TB
-	url string
-	dir string
+	uploads *meter
+	t       testing.TB
+	url     string
+	dir     string
 }
+
+// meter watches the uploads that a handler serves.
+type meter struct {
+	http.Handler
+	mu       sync.Mutex
+	running  map[string]int   // by digest
+	bytes    map[string]int64 // of bodies read, by digest
+	statuses map[int]int
+}
+
+func (m *meter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	parts := strings.Split(r.URL.Path, "/")
+	if r.Method != http.MethodPost || len(parts) != 7 || parts[4] != "files" {
+		m.Handler.ServeHTTP(w, r)
+		return
+	}
+	body, reply := &countingBody{ReadCloser: r.Body}, &statusWriter{ResponseWriter: w}
+	r = r.WithContext(r.Context()) // a copy: the server looks at its own body
+	r.Body = body
+	m.change(func() { m.running[parts[5]]++ })
+	m.Handler.ServeHTTP(reply, r)
+	m.change(func() {
+		m.running[parts[5]]--
+		m.bytes[parts[5]] += body.n
+		m.statuses[reply.status]++
+	})
+}
+
+func (m *meter) change(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+}
+
+// see calls look under the lock.
+func (m *meter) see(look func() bool) func() bool {
+	return func() (holds bool) {
+		m.change(func() { holds = look() })
+		return holds
+	}
+}
+
+type countingBody struct {
+	io.ReadCloser
+	n int64
+}
+
+func (b *countingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n += int64(n)
+	return n, err
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func newServer(t testing.TB, change ...func(*manager.Config)) *server {
 	t.Helper()
-	cfg := manager.Config{Dir: t.TempDir(), CountDigests: true}
+	cfg := manager.Config{Dir: t.TempDir()}
 	for _, f := range change {
 		f(&cfg)
 	}
-	m, err := manager.New(cfg)
+	m, err := manager.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(m)
+	uploads := &meter{Handler: m, running: make(map[string]int), bytes: make(map[string]int64), statuses: make(map[int]int)}
+	s := httptest.NewServer(uploads)
 	t.Cleanup(func() {
 		s.CloseClientConnections()
 		s.Close()
@@ -43,7 +110,7 @@ func newServer(t testing.TB, change ...func(*manager.Config)) *server {
 			t.Error(err)
 		}
 	})
-	return &server{m, t, s.URL, cfg.Dir}
+	return &server{m, uploads, t, s.URL, cfg.Dir}
 }
 
 // faulty makes newServer misbehave.

@@ -12,7 +12,7 @@ import (
 
 func openTest(t *testing.T) *Manager {
 	t.Helper()
-	m, err := New(Config{Dir: t.TempDir()})
+	m, err := New(t.Context(), Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

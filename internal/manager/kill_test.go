@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		os.Exit(m.Run())
 	}
-	opened, err := manager.New(manager.Config{Dir: dir})
+	opened, err := manager.New(context.Background(), manager.Config{Dir: dir})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -61,12 +61,15 @@ func TestKill(t *testing.T) {
 		for i := range 4 {
 			group.Go(func() { done.make(s, round*10+i) })
 		}
-		time.Sleep(time.Duration(20+rand.IntN(150)) * time.Millisecond)
+		enough, before := 1+rand.IntN(30), done.count()
+		for deadline := time.Now().Add(time.Minute); done.count() < before+enough && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
 		kill()
 		group.Wait()
 	}
 	if len(done.blobs) == 0 || len(done.jobs) == 0 || len(done.checkouts) == 0 {
-		t.Errorf("killed too early: %d files, %d jobs, %d checkouts", len(done.blobs), len(done.jobs), len(done.checkouts))
+		t.Errorf("no progress in a minute: %d files, %d jobs, %d checkouts", len(done.blobs), len(done.jobs), len(done.checkouts))
 	}
 	s, kill := startProcess(t, dir)
 	done.check(s)
@@ -146,6 +149,12 @@ func (p *promises) note(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f()
+}
+
+// count returns how many jobs are promised.
+func (p *promises) count() (n int) {
+	p.note(func() { n = len(p.jobs) })
+	return n
 }
 
 func (p *promises) check(s *server) {

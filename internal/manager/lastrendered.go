@@ -77,7 +77,6 @@ func (m *Manager) outputProduced(q *request, w *worker) error {
 // image reads the body of a request that has to be an image.
 func (q *request) image() ([]byte, error) {
 	data, err := io.ReadAll(http.MaxBytesReader(q.w, q.r.Body, maxImage))
-	q.received += int64(len(data))
 	kind := q.r.Header.Get("Content-Type")
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):

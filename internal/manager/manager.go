@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // Manager answers the Manager's API. Use [New].
@@ -20,8 +22,10 @@ type Manager struct {
 	cfg    Config
 	log    *slog.Logger
 	guard  guard
-	routes []*operation
 	types  []jobType
+	routes []*operation
+
+	document *openapi3.T // of the API
 
 	store *store
 	conf  *confFile
@@ -31,26 +35,23 @@ type Manager struct {
 	jobFiles sync.RWMutex // read: files are put into a job's folder; written: a job goes with its folder
 
 	faults atomic.Pointer[Faults]
-	counts *counters
 
 	images     chan renderedImage
 	deletions  chan struct{} // holds one token when a job waits for deletion
 	stop       context.CancelFunc
-	stopped    context.Context // ends with Close
 	background sync.WaitGroup
 	closeOnce  sync.Once
 	closeErr   error
 }
 
-// New opens or creates the Manager in cfg.Dir. Close it after use.
-func New(cfg Config) (*Manager, error) {
+// New opens or creates the Manager in cfg.Dir. Close it after use. Its background work ends with ctx or with Close.
+func New(ctx context.Context, cfg Config) (*Manager, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	m := &Manager{
 		cfg: cfg, log: cfg.Log, guard: newGuard(cfg.AllowedHosts),
-		counts:    newCounters(cfg.CountDigests),
 		images:    make(chan renderedImage, imageQueue),
 		deletions: make(chan struct{}, 1),
 	}
@@ -65,10 +66,10 @@ func New(cfg Config) (*Manager, error) {
 		m.closeFiles()
 		return nil, fmt.Errorf("manager: %w", err)
 	}
-	m.stopped, m.stop = context.WithCancel(context.Background())
-	m.start(m.housekeeping)
-	m.start(m.deleteRequested)
-	m.start(m.makeThumbnails)
+	ctx, m.stop = context.WithCancel(ctx)
+	for _, work := range []func(context.Context){m.housekeeping, m.deleteRequested, m.makeThumbnails} {
+		m.background.Go(func() { work(ctx) })
+	}
 	return m, nil
 }
 
@@ -91,10 +92,6 @@ func (m *Manager) open() (err error) {
 	}
 	m.blobs, err = openBlobStore(m.StorageDir(), m.fault)
 	return err
-}
-
-func (m *Manager) start(run func(context.Context)) {
-	m.background.Go(func() { run(m.stopped) })
 }
 
 // Close ends background work and closes the database. Requests that still run fail.
@@ -170,25 +167,15 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op, params, known := route(m.routes, r)
 	switch {
 	case op != nil:
-		m.perform(w, r, op, params)
+		q := &request{m: m, w: w, r: r, op: op, params: params}
+		if err := op.handle(q); err != nil {
+			m.fail(q, err)
+		}
 	case known:
 		writeError(w, &apiError{status: http.StatusNotFound, message: "method not allowed", bare: true})
 	case r.URL.Path == "/":
 		fmt.Fprintf(w, "%s, a Flamenco Manager embedded in flsync. Its API is below /api/v3/.\n", m.cfg.Name)
 	default:
 		writeError(w, &apiError{status: http.StatusNotFound, message: "Not Found", bare: true})
-	}
-}
-
-// perform lets the faults act, then answers.
-func (m *Manager) perform(w http.ResponseWriter, r *http.Request, op *operation, params map[string]string) {
-	q := &request{m: m, w: &statusWriter{ResponseWriter: w}, r: r, op: op, params: params}
-	call := m.counts.begin(op.id, params["checksum"])
-	defer func() { call.end(q.w.status, q.received) }()
-	if m.misbehave(q, call) {
-		return
-	}
-	if err := op.handle(q); err != nil {
-		m.fail(q, err)
 	}
 }

@@ -14,36 +14,12 @@ import (
 
 // request is one request on its way.
 type request struct {
-	m        *Manager
-	w        *statusWriter
-	r        *http.Request
-	op       *operation
-	params   map[string]string
-	received int64 // body bytes read
+	m      *Manager
+	w      http.ResponseWriter
+	r      *http.Request
+	op     *operation
+	params map[string]string
 }
-
-// statusWriter remembers the status that was sent.
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *statusWriter) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	return w.ResponseWriter.Write(p)
-}
-
-// Unwrap serves http.ResponseController.
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // apiError is a failure as the Manager words it.
 type apiError struct {
@@ -161,7 +137,6 @@ func (q *request) decodeBody(data []byte, value any) error {
 // body reads the whole body, up to Config.MaxBody.
 func (q *request) body() ([]byte, error) {
 	data, err := io.ReadAll(http.MaxBytesReader(q.w, q.r.Body, q.m.cfg.MaxBody))
-	q.received += int64(len(data))
 	if err != nil && !errors.As(err, new(*http.MaxBytesError)) {
 		err = refuse(http.StatusBadRequest, "reading the request body: %v", err)
 	}

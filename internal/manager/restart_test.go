@@ -126,7 +126,7 @@ func (w *simpleWorker) work() {
 
 func TestTwoManagersOnOneFolder(t *testing.T) {
 	s := newServer(t)
-	second, err := manager.New(manager.Config{Dir: s.dir})
+	second, err := manager.New(t.Context(), manager.Config{Dir: s.dir})
 	if err == nil {
 		second.Close()
 	}
@@ -141,7 +141,7 @@ func TestNewFailsClearly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, cfg := range []manager.Config{{}, {Dir: file}, {Dir: t.TempDir(), MaxBody: -1}} {
-		if m, err := manager.New(cfg); err == nil {
+		if m, err := manager.New(t.Context(), cfg); err == nil {
 			m.Close()
 			t.Errorf("%+v was taken", cfg)
 		}
@@ -175,7 +175,7 @@ func TestMassDeletion(t *testing.T) {
 func ptr[T any](value T) *T { return &value }
 
 func TestServeEndsCleanly(t *testing.T) {
-	m, err := manager.New(manager.Config{Dir: t.TempDir()})
+	m, err := manager.New(t.Context(), manager.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/flsync/flsync/flamenco/api"
 )
 
 // handler answers one operation. An error that it returns becomes the reply; see [Manager.fail].
@@ -111,15 +113,13 @@ func (m *Manager) handlers() map[string]handler {
 	}
 }
 
-// newRoutes joins each operation of the API document to its handler. Both must be complete.
-func (m *Manager) newRoutes() ([]*operation, error) {
-	doc, err := apiDocument()
-	if err != nil {
-		return nil, err
+// newRoutes reads the API document and joins each of its operations to its handler. Both must be complete.
+func (m *Manager) newRoutes() (routes []*operation, err error) {
+	if m.document, err = openapi3.NewLoader().LoadFromData(api.Document()); err != nil {
+		return nil, fmt.Errorf("API document: %w", err)
 	}
 	handlers := m.handlers()
-	var routes []*operation
-	for path, item := range doc.Paths.Map() {
+	for path, item := range m.document.Paths.Map() {
 		for method, described := range item.Operations() {
 			op := &operation{
 				id: described.OperationID, method: method, segments: strings.Split(path, "/"), handle: handlers[described.OperationID],

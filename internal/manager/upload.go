@@ -13,7 +13,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/flsync/flsync/flamenco/api"
 )
@@ -80,10 +79,7 @@ func (m *Manager) upload(q *request) error {
 			return refuse(http.StatusBadRequest, "invalid X-Shaman-Original-Filename header: %q", name)
 		}
 	}
-	transfer, overlap, err := m.blobs.begin(k, canDefer)
-	if overlap {
-		m.counts.overlap()
-	}
+	transfer, err := m.blobs.begin(k, canDefer)
 	if err == nil {
 		err = m.blobs.receive(q, k, transfer)
 		m.blobs.end(k, transfer, err == nil)
@@ -114,21 +110,23 @@ func (q *request) canDefer() (bool, error) {
 	return value, nil
 }
 
-var uploadBuffers = sync.Pool{New: func() any { return new([uploadBuffer]byte) }}
-
 // receive reads and stores a file. It fails with errStored when another upload of the same file ends first.
 func (b *blobStore) receive(q *request, k blobKey, t *transfer) error {
-	buffer := uploadBuffers.Get().(*[uploadBuffer]byte)
-	defer uploadBuffers.Put(buffer)
+	buffer, pooled := b.buffers.Get().(*[uploadBuffer]byte)
+	if !pooled {
+		buffer = new([uploadBuffer]byte)
+	}
+	defer b.buffers.Put(buffer)
 	r := &receiver{store: b, key: k, transfer: t, hash: sha256.New()}
 	defer r.cleanUp()
-	for {
+	for received := int64(0); ; {
 		n, err := io.ReadFull(q.r.Body, buffer[:])
-		q.received += int64(n)
+		received += int64(n)
 		if t.over.Load() {
 			return errStored
 		}
-		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && q.bodyComplete()
+		// a short last read looks like a broken connection, unless as much came as was announced (-1: nothing was)
+		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && received >= q.r.ContentLength
 		if err != nil && !last {
 			return fmt.Errorf("unable to copy request body to file: %w", err)
 		}
@@ -136,12 +134,6 @@ func (b *blobStore) receive(q *request, k blobKey, t *transfer) error {
 			return err
 		}
 	}
-}
-
-// bodyComplete reports whether as much of the body came as was announced: a short last read looks like a broken
-// connection otherwise.
-func (q *request) bodyComplete() bool {
-	return q.r.ContentLength < 0 || q.received >= q.r.ContentLength
 }
 
 // receiver takes the parts of a file.

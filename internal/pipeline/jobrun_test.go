@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
-	"github.com/flsync/flsync/internal/manager"
+	"github.com/flsync/flsync/internal/lab/netsim"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/journal"
 )
@@ -92,7 +92,7 @@ func withFiles(a, b string) string {
 // A run that fails after it took its lock ends its journal, with its exit code, and gives the lock back.
 func TestJournalOfARunThatDoesNotOpen(t *testing.T) {
 	n := newNight(t)
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: "fetchJobs", Fault: manager.Fault{Status: 403}})})
+	n.proxy.SetRules(netsim.Rule{Request: "GET /api/v3/jobs", Fault: netsim.Answer(403, "")})
 	opt := n.options(twoTests)
 	opt.ExitCode = func(err error) int { return 42 }
 	if _, err := Submit(t.Context(), n.env(&jobSink{}), opt); !flamenco.HasStatus(err, http.StatusForbidden) {
@@ -105,7 +105,7 @@ func TestJournalOfARunThatDoesNotOpen(t *testing.T) {
 	if runs[0].Ended.IsZero() || runs[0].ExitCode != 42 {
 		t.Errorf("the run ended %v with exit code %d, want 42", runs[0].Ended, runs[0].ExitCode)
 	}
-	n.manager.SetFaults(manager.Faults{})
+	n.proxy.SetRules()
 	if _, err := Submit(t.Context(), n.env(&jobSink{}), n.options(twoTests)); err != nil {
 		t.Errorf("the next run: %v", err)
 	}
@@ -255,13 +255,13 @@ func TestSharedWithNothingToDo(t *testing.T) {
 	if _, err := n.submit(t.Context(), jobs, shared); err != nil {
 		t.Fatal(err)
 	}
-	before := n.manager.Stats().Operations["shamanCheckout"].Requests
+	before := n.proxy.Requests("POST /api/v3/shaman/checkout/create")
 	got, err := n.submit(t.Context(), jobs, shared)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n.want("second run", got, []string{"sh010 skipped", "sh020 skipped", "sh030 skipped"})
-	if made := n.manager.Stats().Operations["shamanCheckout"].Requests - before; made != 0 || before != 1 {
+	if made := n.proxy.Requests("POST /api/v3/shaman/checkout/create") - before; made != 0 || before != 1 {
 		t.Errorf("%d checkouts, then %d", before, made)
 	}
 }
@@ -320,11 +320,10 @@ func TestRunsThatMakeNoJobs(t *testing.T) {
 			slices.Sort(sink.jobs)
 			n.want("reported", sink.jobs, tt.jobs)
 			n.want("at the Manager", n.statuses(), nil)
-			stats := n.manager.Stats().Operations
-			if got := stats["shamanFileStore"].Requests; got != tt.uploads {
+			if got := n.proxy.Requests("POST /api/v3/shaman/files/*/*"); got != tt.uploads {
 				t.Errorf("%d uploads, want %d", got, tt.uploads)
 			}
-			if got := stats["shamanCheckout"].Requests; got != 0 {
+			if got := n.proxy.Requests("POST /api/v3/shaman/checkout/create"); got != 0 {
 				t.Errorf("%d checkouts", got)
 			}
 			if runs, err := journal.List(opt.Journal, 0); err != nil || len(runs) != 0 {
@@ -350,14 +349,14 @@ func TestDryRunSkips(t *testing.T) {
 	n.want("reported", sink.jobs, []string{"a skipped", "b skipped"})
 }
 
-const outdated = `{"code":412,"message":"rejecting job because its settings are outdated, refresh the job type"}`
+const outdated = "rejecting job because its settings are outdated, refresh the job type"
 
 // The job type changes between the run's begin and the check.
 func TestTypeChangesBeforeTheCheck(t *testing.T) {
 	n := newNight(t)
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
-		Operation: "submitJobCheck", Times: 1, Fault: manager.Fault{Status: 412, Body: outdated, Type: "application/json"},
-	})})
+	n.proxy.SetRules(netsim.Rule{
+		Request: "POST /api/v3/jobs/check", Times: 1, Fault: netsim.Answer(412, outdated),
+	})
 	if _, err := n.submit(t.Context(), n.load(twoTests), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -368,14 +367,14 @@ func TestTypeChangesBeforeTheCheck(t *testing.T) {
 func TestCheckRefuses(t *testing.T) {
 	n := newNight(t)
 	n.write("a.bin", "a")
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
-		Operation: "submitJobCheck", Fault: manager.Fault{Status: 400, Body: `{"code":400,"message":"bad settings"}`, Type: "application/json"},
-	})})
+	n.proxy.SetRules(netsim.Rule{
+		Request: "POST /api/v3/jobs/check", Fault: netsim.Answer(400, "bad settings"),
+	})
 	_, err := n.submit(t.Context(), n.load(withFiles("a.bin", "a.bin"))[:1], nil)
 	if !errors.Is(err, ErrNoneDone) {
 		t.Errorf("error %v, want ErrNoneDone", err)
 	}
-	if sent := n.manager.Stats().Operations["shamanFileStore"].Requests; sent != 0 {
+	if sent := n.proxy.Requests("POST /api/v3/shaman/files/*/*"); sent != 0 {
 		t.Errorf("%d files were sent", sent)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/lab/managertest"
+	"github.com/flsync/flsync/internal/lab/netsim"
 	"github.com/flsync/flsync/internal/manager"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/journal"
@@ -35,6 +36,7 @@ type night struct {
 	t       *testing.T
 	dir     string
 	manager *manager.Manager
+	proxy   *netsim.FaultyProxy // between client and manager
 	client  *flamenco.Client
 	cache   *hashcache.Cache
 	runs    int
@@ -54,7 +56,10 @@ func newNight(t *testing.T) *night {
 	url, m := managertest.Embedded(t, filepath.Join(n.dir, "manager"))
 	n.manager = m
 	var err error
-	n.client, err = flamenco.New(flamenco.Config{URL: url})
+	n.proxy, err = netsim.ListenFaulty(t.Context(), netsim.FaultConfig{Target: func() string { return url }})
+	must(err)
+	t.Cleanup(func() { _ = n.proxy.Close() })
+	n.client, err = flamenco.New(flamenco.Config{URL: n.proxy.URL()})
 	must(err)
 	n.cache, err = hashcache.Open(filepath.Join(n.dir, "hashes.db"), hashcache.Config{})
 	must(err)
@@ -163,12 +168,12 @@ func TestHeldJobsOfARunThatDied(t *testing.T) {
 	n := newNight(t)
 	jobs := n.load(twoTests)
 	hold := func(o *SubmitOptions) { o.Hold = true }
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: "setJobStatus", Fault: manager.Fault{Status: 403}})})
+	n.proxy.SetRules(netsim.Rule{Request: "POST /api/v3/jobs/*/setstatus", Fault: netsim.Answer(403, "")})
 	if _, err := n.submit(t.Context(), jobs, hold); err == nil {
 		t.Fatal("jobs that could not be released are no error")
 	}
 	n.want("held", n.statuses(), []string{"a paused", "b paused"})
-	n.manager.SetFaults(manager.Faults{})
+	n.proxy.SetRules()
 
 	got, err := n.submit(t.Context(), jobs, hold)
 	if err != nil {
@@ -194,7 +199,7 @@ func TestHeldJobsOfARunThatDied(t *testing.T) {
 func TestHoldReleasesNoneWhenOneFails(t *testing.T) {
 	n := newNight(t)
 	jobs := n.load(twoTests)
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: "submitJob", Skip: 1, Times: 1, Fault: manager.Fault{Status: 400, Body: `{"code":400,"message":"no"}`, Type: "application/json"}})})
+	n.proxy.SetRules(netsim.Rule{Request: "POST /api/v3/jobs", Skip: 1, Times: 1, Fault: netsim.Answer(400, "no")})
 	_, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Hold = true })
 	if !errors.Is(err, ErrPartial) || !strings.Contains(err.Error(), "stay paused") {
 		t.Errorf("error %v, want one that says what stays paused", err)
@@ -214,7 +219,7 @@ func TestHeldJobsReplaceWhenReleased(t *testing.T) {
 	if _, err := n.submit(t.Context(), n.load(twoTests), nil); err != nil {
 		t.Fatal(err)
 	}
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: "submitJob", Skip: 3, Times: 1, Fault: manager.Fault{Status: 400, Body: `{"code":400,"message":"no"}`, Type: "application/json"}})})
+	n.proxy.SetRules(netsim.Rule{Request: "POST /api/v3/jobs", Skip: 3, Times: 1, Fault: netsim.Answer(400, "no")})
 	changed := n.load(strings.ReplaceAll(twoTests, "hello", "changed"))
 	holdAndReplace := func(o *SubmitOptions) { o.Hold, o.Replace = true, true }
 	if _, err := n.submit(t.Context(), changed, holdAndReplace); !errors.Is(err, ErrPartial) {
@@ -232,10 +237,10 @@ func TestHeldJobsReplaceWhenReleased(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	n := newNight(t)
 	jobs := n.load(twoTests)
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(
-		manager.Rule{Operation: "submitJob", Times: 1, Fault: manager.Fault{Cut: manager.CutAfter}},
-		manager.Rule{Operation: "submitJob", Times: 1, Fault: manager.Fault{Cut: manager.CutDuringReply}},
-	)})
+	n.proxy.SetRules(
+		netsim.Rule{Request: "POST /api/v3/jobs", Times: 1, Fault: netsim.Fault{Kind: netsim.DropReply}},
+		netsim.Rule{Request: "POST /api/v3/jobs", Times: 1, Fault: netsim.Fault{Kind: netsim.HalfReply, At: 0.5}},
+	)
 	if _, err := n.submit(t.Context(), jobs, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -277,13 +282,13 @@ func TestReplaceAndForce(t *testing.T) {
 func TestTypeChangesMeanwhile(t *testing.T) {
 	n := newNight(t)
 	jobs := n.load(twoTests)
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
-		Operation: "submitJob", Times: 1, Fault: manager.Fault{Status: 412, Body: `{"code":412,"message":"rejecting job because its settings are outdated, refresh the job type"}`, Type: "application/json"},
-	})})
+	n.proxy.SetRules(netsim.Rule{
+		Request: "POST /api/v3/jobs", Times: 1, Fault: netsim.Answer(412, "rejecting job because its settings are outdated, refresh the job type"),
+	})
 	if _, err := n.submit(t.Context(), jobs, nil); err != nil {
 		t.Fatal(err)
 	}
-	n.manager.SetFaults(manager.Faults{})
+	n.proxy.SetRules()
 	got, err := n.submit(t.Context(), jobs, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -303,9 +308,9 @@ func TestOrphanIsListed(t *testing.T) {
 		t.Run(fmt.Sprint("shared ", shared), func(t *testing.T) {
 			n := newNight(t)
 			jobs := n.load(shots)
-			n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
-				Operation: "submitJob", Times: 1, Fault: manager.Fault{Status: 400, Body: `{"code":400,"message":"no"}`, Type: "application/json"},
-			})})
+			n.proxy.SetRules(netsim.Rule{
+				Request: "POST /api/v3/jobs", Times: 1, Fault: netsim.Answer(400, "no"),
+			})
 			if _, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Shared = shared }); !errors.Is(err, ErrPartial) {
 				t.Fatalf("error %v, want ErrPartial", err)
 			}
@@ -316,7 +321,7 @@ func TestOrphanIsListed(t *testing.T) {
 			if got := n.orphans(); len(got) != want {
 				t.Errorf("orphans %v, want %d", got, want)
 			}
-			n.manager.SetFaults(manager.Faults{})
+			n.proxy.SetRules()
 			if _, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Shared = shared }); err != nil {
 				t.Fatal(err)
 			}
@@ -330,9 +335,9 @@ func TestOrphanIsListed(t *testing.T) {
 // Answers to checkouts are lost: what is left on the Manager's disk without a job is what the journal lists.
 func TestUnansweredCheckoutsAreOrphans(t *testing.T) {
 	n := newNight(t)
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
-		Operation: "shamanCheckout", Times: 2, Fault: manager.Fault{Cut: manager.CutAfter},
-	})})
+	n.proxy.SetRules(netsim.Rule{
+		Request: "POST /api/v3/shaman/checkout/create", Times: 2, Fault: netsim.Fault{Kind: netsim.DropReply},
+	})
 	if _, err := n.submit(t.Context(), n.load(shots), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -358,9 +363,9 @@ func TestUnansweredCheckoutsAreOrphans(t *testing.T) {
 // All jobs of a shared checkout are refused: it is an orphan.
 func TestSharedCheckoutWithoutJobsIsAnOrphan(t *testing.T) {
 	n := newNight(t)
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{
-		Operation: "submitJob", Fault: manager.Fault{Status: 400, Body: `{"code":400,"message":"no"}`, Type: "application/json"},
-	})})
+	n.proxy.SetRules(netsim.Rule{
+		Request: "POST /api/v3/jobs", Fault: netsim.Answer(400, "no"),
+	})
 	if _, err := n.submit(t.Context(), n.load(shots), func(o *SubmitOptions) { o.Shared = true }); !errors.Is(err, ErrNoneDone) {
 		t.Fatalf("error %v, want ErrNoneDone", err)
 	}
@@ -375,8 +380,7 @@ func TestStraightToCheckout(t *testing.T) {
 	n := newNight(t)
 	jobs := n.load(shots)
 	count := func() (asked, sent int) {
-		stats := n.manager.Stats()
-		return stats.Operations["shamanCheckoutRequirements"].Requests, stats.Operations["shamanFileStore"].Requests
+		return n.proxy.Requests("POST /api/v3/shaman/checkout/requirements"), n.proxy.Requests("POST /api/v3/shaman/files/*/*")
 	}
 	force := func(o *SubmitOptions) { o.Force = true }
 	if _, err := n.submit(t.Context(), jobs, nil); err != nil {
@@ -553,7 +557,7 @@ func TestManagerGoesAway(t *testing.T) {
 		fmt.Fprintf(&text, "- {name: t%02d, type: echo-sleep-test, settings: {message: hello}}\n", i)
 	}
 	jobs := n.load(text.String())
-	n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: "submitJob", Skip: 10, Fault: manager.Fault{Cut: manager.CutBefore}})})
+	n.proxy.SetRules(netsim.Rule{Request: "POST /api/v3/jobs", Skip: 10, Fault: netsim.Fault{Kind: netsim.ResetBefore}})
 	_, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) {
 		o.Once.Patience, o.Once.Settle = 100*time.Millisecond, time.Millisecond
 	})
@@ -561,7 +565,7 @@ func TestManagerGoesAway(t *testing.T) {
 	if !errors.As(err, &away) || errors.Is(err, ErrPartial) {
 		t.Errorf("error %v, want the Manager to be away", err)
 	}
-	n.manager.SetFaults(manager.Faults{})
+	n.proxy.SetRules()
 	if _, err := n.submit(t.Context(), jobs, func(o *SubmitOptions) { o.Once.Settle = time.Millisecond }); err != nil {
 		t.Fatal(err)
 	}

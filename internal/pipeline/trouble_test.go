@@ -17,7 +17,7 @@ import (
 	"github.com/flsync/flsync/deps/pack"
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/hashcache"
-	"github.com/flsync/flsync/internal/manager"
+	"github.com/flsync/flsync/internal/lab/netsim"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
 	"github.com/flsync/flsync/submit/manifest"
@@ -91,26 +91,28 @@ func TestValidateWithManager(t *testing.T) {
 	if !errors.As(err, &mistakes) || len(mistakes) < 2 || !strings.Contains(err.Error(), "no_such") {
 		t.Errorf("mistakes %v", err)
 	}
-	for _, operation := range []string{"getJobTypes", "fetchWorkerTags"} {
-		n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: operation, Fault: manager.Fault{Status: 403}})})
+	for _, question := range []string{"GET /api/v3/jobs/types", "GET /api/v3/worker-mgt/tags"} {
+		n.proxy.SetRules(netsim.Rule{Request: question, Fault: netsim.Answer(403, "")})
 		err = ValidateWithManager(t.Context(), n.env(&jobSink{}), "", jobs, found)
 		if diff := cmp.Diff(found.Err().Error(), err.Error()); diff != "" {
-			t.Errorf("%s does not answer: (-want +got)\n%s", operation, diff)
+			t.Errorf("%s does not answer: (-want +got)\n%s", question, diff)
 		}
 	}
 }
 
 // Each question that is asked at the begin of a run may fail for good, or at first.
 func TestQuestionsFail(t *testing.T) {
-	for _, operation := range []string{"getJobTypes", "fetchWorkerTags", "getConfiguration", "getVariables"} {
-		t.Run(operation, func(t *testing.T) {
+	for _, question := range []string{
+		"GET /api/v3/jobs/types", "GET /api/v3/worker-mgt/tags", "GET /api/v3/configuration", "GET /api/v3/configuration/variables/*/*",
+	} {
+		t.Run(question, func(t *testing.T) {
 			n := newNight(t)
 			jobs := n.load(twoTests)
-			n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: operation, Times: 2, Fault: manager.Fault{Status: 503}})})
+			n.proxy.SetRules(netsim.Rule{Request: question, Times: 2, Fault: netsim.Answer(503, "")})
 			if _, err := n.submit(t.Context(), jobs, nil); err != nil {
 				t.Errorf("at first: %v", err)
 			}
-			n.manager.SetFaults(manager.Faults{Plan: manager.Schedule(manager.Rule{Operation: operation, Fault: manager.Fault{Status: 403}})})
+			n.proxy.SetRules(netsim.Rule{Request: question, Fault: netsim.Answer(403, "")})
 			if _, err := n.submit(t.Context(), jobs, nil); !flamenco.HasStatus(err, 403) {
 				t.Errorf("for good: error %v, want status 403", err)
 			}

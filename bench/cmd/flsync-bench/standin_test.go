@@ -129,7 +129,7 @@ func summary(s report.Summary) error {
 }
 
 func serveManager(ctx context.Context, listen, storage string) error {
-	m, err := manager.New(manager.Config{Dir: storage})
+	m, err := manager.New(ctx, manager.Config{Dir: storage})
 	if err != nil {
 		return err
 	}

@@ -249,7 +249,6 @@ func (s *scenario) checkSummary(step string, summary report.Summary, sink *event
 func (s *scenario) checkUploads() {
 	s.farm.mu.Lock()
 	defer s.farm.mu.Unlock()
-	s.farm.count()
 	forced := make(map[string]int)
 	shared := 0 // faults that hit other requests, too
 	for _, e := range s.proxy.Events() {

@@ -22,6 +22,7 @@ type farm struct {
 	gate    *gate // in front of manager
 	server  *http.Server
 	address atomic.Value // string; "" while it is down
+	counted sync.Mutex   // guards the two
 	uploads map[string]int
 	stored  map[string]int
 	full    int // requests that want the disk to be full
@@ -37,7 +38,7 @@ func openFarm(dir string) (*farm, error) {
 
 // start is called under the lock.
 func (f *farm) start() error {
-	m, err := manager.New(manager.Config{Dir: f.dir, CountDigests: true})
+	m, err := manager.New(context.Background(), manager.Config{Dir: f.dir})
 	if err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func (f *farm) start() error {
 	}
 	f.manager = m
 	f.manager.SetFaults(manager.Faults{ShardRace: true, DiskFull: f.full > 0})
-	f.gate = &gate{handler: m}
+	f.gate = &gate{handler: f.counting(m)}
 	f.server = &http.Server{Handler: f.gate, ErrorLog: log.New(io.Discard, "", 0)}
 	go f.server.Serve(listener)
 	f.address.Store("http://" + listener.Addr().String())
@@ -63,19 +64,43 @@ func (f *farm) stop() error {
 	}
 	err := f.server.Close()
 	f.gate.shut()
-	f.count()
 	err = errors.Join(err, f.manager.Close())
 	f.manager = nil
 	return err
 }
 
-// count adds what the Manager was asked before it ends, or for a look.
-func (f *farm) count() {
-	for digest, n := range f.manager.Stats().Digests {
-		f.uploads[digest] += n.Requests
-		f.stored[digest] += n.Stored
-	}
+// counting counts the uploads to a Manager by digest, and those that it answers with 200.
+func (f *farm) counting(m http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", m)
+	mux.HandleFunc("POST /api/v3/shaman/files/{digest}/{size}", func(w http.ResponseWriter, r *http.Request) {
+		digest, reply := r.PathValue("digest"), &statusWriter{ResponseWriter: w}
+		f.counted.Lock()
+		f.uploads[digest]++
+		f.counted.Unlock()
+		m.ServeHTTP(reply, r)
+		if reply.status == http.StatusOK {
+			f.counted.Lock()
+			f.stored[digest]++
+			f.counted.Unlock()
+		}
+	})
+	return mux
 }
+
+// statusWriter keeps the status that is sent.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap serves http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (f *farm) URL() string { return f.address.Load().(string) }
 

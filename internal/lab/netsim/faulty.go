@@ -23,7 +23,9 @@ type FaultConfig struct {
 	// because a restarted Manager may have another port.
 	Target func() string
 
-	Plan Plan
+	// Plan and Rules decide what happens to a request, the rules first.
+	Plan  Plan
+	Rules []Rule
 
 	// Identity names what is asked for; see Plan. body is the contents of a
 	// JSON request and nil for all others. Nil: DefaultIdentity.
@@ -56,6 +58,7 @@ type FaultyProxy struct {
 
 	mu       sync.Mutex
 	attempts map[string]int // by identity
+	requests map[string]int // by method and path
 	streaks  map[string]int // faults in a row, by method and path
 	doomed   map[net.Conn]time.Duration
 	stats    FaultStats
@@ -115,6 +118,7 @@ func ListenFaulty(ctx context.Context, cfg FaultConfig) (*FaultyProxy, error) {
 			ExpectContinueTimeout: time.Second,
 		},
 		attempts: map[string]int{},
+		requests: map[string]int{},
 		streaks:  map[string]int{},
 		doomed:   map[net.Conn]time.Duration{},
 		stats:    FaultStats{Faults: map[Kind]int{}},
@@ -206,9 +210,15 @@ func (p *FaultyProxy) decide(r *http.Request, body []byte) Fault {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	fault := p.ruled(r)
 	p.stats.Requests++
 	p.attempts[id]++
-	fault := p.cfg.Plan.Decide(id, p.attempts[id])
+	if fault.Kind != Pass {
+		p.stats.Faults[fault.Kind]++
+		p.events = append(p.events, Event{p.stats.Requests, id, p.attempts[id], fault})
+		return fault
+	}
+	fault = p.cfg.Plan.Decide(id, p.attempts[id])
 	spent := p.cfg.Plan.MaxFaults > 0 && p.stats.Total() >= p.cfg.Plan.MaxFaults
 	if fault.Kind == Pass || spent || p.streaks[path] >= p.cfg.Plan.MaxInARow {
 		delete(p.streaks, path)

@@ -2,6 +2,7 @@ package netsim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -191,7 +192,7 @@ func (p *FaultyProxy) answer(f Fault, w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.Status)
-	fmt.Fprintf(w, `{"code":%d,"message":"planned fault"}`+"\n", f.Status)
+	fmt.Fprintf(w, `{"code":%d,"message":%q}`+"\n", f.Status, cmp.Or(f.Message, "planned fault"))
 }
 
 // restart restarts the Manager in the middle of the request, or after it has

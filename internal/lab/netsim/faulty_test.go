@@ -306,7 +306,7 @@ func TestListenFaultyRefuses(t *testing.T) {
 		"no target":         {Plan: NewPlan(1)},
 		"no restart hook":   {Target: target, Plan: oneKind(Restart)},
 		"no disk hook":      {Target: target, Plan: oneKind(FillDisk)},
-		"an invalid plan":   {Target: target},
+		"an invalid plan":   {Target: target, Plan: Plan{Share: 2}},
 		"an unknown action": {Target: target, Plan: oneKind("earthquake")},
 	} {
 		if p, err := ListenFaulty(t.Context(), cfg); err == nil {
@@ -331,5 +331,30 @@ func TestFailedHooksAreCounted(t *testing.T) {
 			t.Errorf("%s: %v, %+v", kind, err, s)
 		}
 		client.CloseIdleConnections()
+	}
+}
+
+// TestRules: the first rule that fits decides, counted from the proxy's start; what no rule fits passes.
+func TestRules(t *testing.T) {
+	manager := newBackend(t)
+	p := faulty(t, FaultConfig{Target: func() string { return manager.URL }, Rules: []Rule{
+		{Request: "POST /", Skip: 1, Times: 2, Fault: Answer(http.StatusPreconditionFailed, "as planned")},
+	}})
+	ask := func() int {
+		status, _, err := post(http.DefaultClient, p.URL(), []byte("{}"), "application/json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	passes := ask()
+	for i, want := range []int{http.StatusPreconditionFailed, http.StatusPreconditionFailed, passes} {
+		if got := ask(); got != want || passes == http.StatusPreconditionFailed {
+			t.Errorf("request %d: status %d, want %d", i+2, got, want)
+		}
+	}
+	p.SetRules(Rule{Fault: Answer(http.StatusForbidden, "")})
+	if got, n := ask(), p.Requests("POST /"); got != http.StatusForbidden || n != 5 {
+		t.Errorf("status %d after %d requests", got, n)
 	}
 }

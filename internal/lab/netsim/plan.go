@@ -49,6 +49,8 @@ type Fault struct {
 	At float64 `json:"at,omitempty"`
 	// Status is the reply's status for the kinds that reply.
 	Status int `json:"status,omitempty"`
+	// Message is that of the reply of kind Status.
+	Message string `json:"message,omitempty"`
 	// RetryAfter is the header's value in seconds; -1 is no header.
 	RetryAfter int `json:"retry_after,omitempty"`
 	// Wait is how long the fault holds the request or the connection.
@@ -137,7 +139,7 @@ func (p Plan) Validate() error {
 		return fmt.Errorf("netsim: plan: share %g is outside 0 to 1", p.Share)
 	case p.Share > 0 && len(p.Kinds) == 0:
 		return errors.New("netsim: plan: no kinds to choose from")
-	case p.MaxInARow < 1:
+	case p.Share > 0 && p.MaxInARow < 1:
 		return errors.New("netsim: plan: MaxInARow is less than 1")
 	case p.MaxFaults < 0 || p.MaxWait < 0 || p.StallFor < 0:
 		return errors.New("netsim: plan: a limit is negative")
