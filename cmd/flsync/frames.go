@@ -151,13 +151,19 @@ type jobFrames struct {
 	covers map[string][]int // frames by task; nil when nothing is missing or damaged
 }
 
-// bad returns the frames that are to be rendered again, and the video.
-func (j jobFrames) bad() (bad []frames.Frame) {
+// badFrames returns the frames that are to be rendered again.
+func (j jobFrames) badFrames() (bad []frames.Frame) {
 	for _, f := range j.frames {
 		if f.State.Bad() {
 			bad = append(bad, f)
 		}
 	}
+	return bad
+}
+
+// bad returns the frames that are to be rendered again, and the video.
+func (j jobFrames) bad() []frames.Frame {
+	bad := j.badFrames()
 	if j.video != nil && j.video.State.Bad() {
 		bad = append(bad, *j.video)
 	}
@@ -414,23 +420,56 @@ func coverage(ctx context.Context, m *link, j jobFrames) (map[string][]int, erro
 	return covers, nil
 }
 
-// retryFrames has the tasks run again that cover what is missing or damaged, and the one that makes the video. Blender
-// leaves alone what is there, so damaged files are given another name first.
-func (a *app) retryFrames(ctx context.Context, m *link, j jobFrames) error {
-	wrong := make(map[int]bool)
-	aside := 0
-	for _, f := range j.bad() {
-		if j.video != nil && f.Path == j.video.Path {
-			continue // FFmpeg writes over it
-		}
-		wrong[f.Number] = true
+// setAside renames damaged frames, and returns how many there are: Blender leaves alone what is there.
+func (j jobFrames) setAside() (n int, err error) {
+	for _, f := range j.badFrames() {
 		if f.State == frames.Missing {
 			continue
 		}
 		if err := os.Rename(f.Path, f.Path+".damaged"); err != nil {
-			return fmt.Errorf("Blender does not render over a file that is there, and it cannot be renamed: %w", err)
+			return n, fmt.Errorf("a damaged frame, over which Blender would not render, cannot be renamed: %w", err)
 		}
-		aside++
+		n++
+	}
+	return n, nil
+}
+
+// missingFrames returns the frames that a job has not rendered, or only in part, without those that jobs of earlier
+// runs for some frames are to render. Damaged ones are set aside, but for a dry run.
+func (s *session) missingFrames(ctx context.Context, p places, before api.Job, alive []api.Job, dryRun bool) (string, error) {
+	found, err := p.look(ctx, s.manager, before.ID, false)
+	if err != nil {
+		return "", err
+	}
+	left := make(map[int]bool)
+	for _, job := range alive {
+		o, err := frames.FromSettings(job.Settings, job.Created)
+		if err != nil {
+			return "", fmt.Errorf("job %s: %w", job.ID, err)
+		}
+		for _, n := range o.Frames {
+			left[n] = true
+		}
+	}
+	found.frames = slices.DeleteFunc(found.frames, func(f frames.Frame) bool { return left[f.Number] })
+	if !dryRun {
+		if _, err := found.setAside(); err != nil {
+			return "", err
+		}
+	}
+	return found.numbers(frames.State.Bad), nil
+}
+
+// retryFrames has the tasks run again that cover what is missing or damaged, and the one that makes the video. Blender
+// leaves alone what is there, so damaged files are given another name first.
+func (a *app) retryFrames(ctx context.Context, m *link, j jobFrames) error {
+	wrong := make(map[int]bool)
+	for _, f := range j.badFrames() {
+		wrong[f.Number] = true
+	}
+	aside, err := j.setAside()
+	if err != nil {
+		return err
 	}
 	of := label(named{j.job.ID, j.job.Name})
 	if aside > 0 {

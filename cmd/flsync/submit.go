@@ -35,6 +35,9 @@ type submitFlags struct {
 	wait     bool
 	at       string
 	notify   string
+
+	missingFrames bool
+	maps          []string
 }
 
 func (a *app) submitCommand() *cobra.Command {
@@ -85,6 +88,8 @@ It is safe to run again: a job that is there already and has not changed is skip
 	flags.BoolVar(&f.opt.Force, "force", false, "submit again what is there already")
 	flags.BoolVar(&f.opt.Replace, "replace", false, "cancel the older job when a changed one is submitted")
 	flags.BoolVar(&f.opt.OnlyChanged, "only-changed", false, "skip jobs whose last run is the same, and say which")
+	flags.BoolVar(&f.missingFrames, "only-missing-frames", false, "submit jobs for just those frames that earlier ones have not rendered, or only in part")
+	flags.StringArrayVar(&f.maps, "storage-map", nil, "for --only-missing-frames, `FROM=TO`: what the farm has at FROM is at TO on this machine")
 	flags.BoolVar(&f.opt.UploadOnly, "upload-only", false, "only fill the store with what the jobs need: no checkout, no job, and no setting is needed")
 	flags.BoolVar(&f.wait, "wait", false, "follow the jobs to their end; the exit code says how the farm did")
 	flags.StringVar(&f.at, "at", "", "wait until this `TIME` before anything is done, such as 22:00")
@@ -114,6 +119,15 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 	env, err := s.environment(ctx, f.transfer)
 	if err != nil {
 		return err
+	}
+	if f.missingFrames {
+		places, err := findPlaces(ctx, s.manager, f.maps)
+		if err != nil {
+			return err
+		}
+		f.opt.MissingFrames = func(ctx context.Context, before api.Job, alive []api.Job) (string, error) {
+			return s.missingFrames(ctx, places, before, alive, f.dryRun)
+		}
 	}
 	f.opt.Jobs, f.opt.Run = jobs, s.id
 	f.opt.ExitCode = func(err error) int { return exitCode(ctx, err) }

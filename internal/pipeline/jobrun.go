@@ -40,6 +40,9 @@ type jobRun struct {
 	facts   *eval.Facts     // nil without a blend file
 	values  api.JobSettings // all but the blend file
 
+	onlyFrames string // the only frames to be rendered, "" for all; see onlyMissing
+	onlyOutput any    // where the earlier job has them
+
 	// since planned
 	files   []*file
 	blendAt string // path of the blend file in the checkout

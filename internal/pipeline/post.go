@@ -154,7 +154,17 @@ func (s *submission) skipIfThere(ctx context.Context, j *jobRun) error {
 	if err != nil || !found {
 		return err
 	}
-	if err := j.findFingerprint(); err != nil || !j.hasFingerprint(before.Metadata[once.MetaFingerprint]) {
+	if err := j.findFingerprint(); err != nil {
+		return err
+	}
+	if !j.hasFingerprint(before.Metadata[once.MetaFingerprint]) {
+		s.reportChanged(ctx, j, before)
+		return nil
+	}
+	if s.opt.MissingFrames != nil && before.Status == api.JobStatusCompleted {
+		return nil // it rendered the same frames, and they are missing again
+	}
+	if err := s.updateSame(ctx, j, before); err != nil {
 		return err
 	}
 	j.state = ended
@@ -194,7 +204,10 @@ func (s *submission) whySkipped(before api.Job) string {
 // reportWouldSubmit reports a job of a dry run.
 func (s *submission) reportWouldSubmit(j *jobRun) {
 	s.run.meter.submitted.Add(1)
-	s.run.env.Sink.Emit(report.Job{Name: j.job.Name, Key: j.job.Key, JobType: j.job.Type, DryRun: true})
+	frames, _ := j.values["frames"].(string)
+	output, _ := j.values["render_output_path"].(string)
+	s.run.env.Sink.Emit(report.Job{Name: j.job.Name, Key: j.job.Key, JobType: j.job.Type, DryRun: true, Frames: frames, Output: output})
+	s.run.env.Sink.Emit(report.Settings{Job: j.job.Name, Values: j.values})
 }
 
 // jobEvent describes a job that is at the Manager. skipped is why it was not submitted again, "" if it was.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
@@ -34,8 +35,13 @@ type SubmitOptions struct {
 	Shared       bool        // one checkout for all jobs of a project
 	UploadOnly   bool        // end when the Manager has the files: no settings are needed, and no job is made
 
-	Force       bool // submit what is there already, too
-	Replace     bool // cancel the older job of a key when a new one is in
+	Force   bool // submit what is there already, too
+	Replace bool // cancel the older job of a key when a new one is in
+	// MissingFrames, when not nil, has jobs submitted for only those frames that the newest job of the same key lacks.
+	// Those that are left to alive, jobs of earlier runs for some frames, are not among them. It returns a range, ""
+	// for none.
+	MissingFrames func(ctx context.Context, before api.Job, alive []api.Job) (string, error)
+
 	OnlyChanged bool // skip a job when its last run is done and of the same fingerprint
 	Hold        bool // all jobs enter paused, and are released together
 
@@ -86,6 +92,7 @@ type submission struct {
 	mu       sync.Mutex
 	failures int
 	shapes   map[string]bool                        // of jobs that the Manager's check has passed
+	changed  map[string]bool                        // keys of jobs whose changes were reported
 	warned   map[string]bool                        // code and path of warnings, so that two hundred jobs do not repeat them
 	outputs  map[string]string                      // by render_output_path: the blend file of the first job with it
 	trees    map[string]func() ([]walk.File, error) // by project: walks it once
@@ -100,7 +107,7 @@ func newSubmission(r *run, opt SubmitOptions) *submission {
 		digests: &digests{sender: r.sender, pool: pool, paths: make(map[string]*digestFuture)},
 		tracing: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), // the tracer itself reads one file a core
 		posting: make(chan struct{}, postsAtOnce),
-		shapes:  make(map[string]bool), warned: make(map[string]bool), outputs: make(map[string]string), trees: make(map[string]func() ([]walk.File, error)),
+		shapes:  make(map[string]bool), warned: make(map[string]bool), changed: make(map[string]bool), outputs: make(map[string]string), trees: make(map[string]func() ([]walk.File, error)),
 	}
 }
 

@@ -73,7 +73,13 @@ func (s *submission) traceJob(ctx context.Context, j *jobRun) (err error) {
 		if err := s.resolveSettings(ctx, j); err != nil {
 			return err
 		}
-		s.warnOfSameOutput(j)
+		if s.opt.MissingFrames != nil {
+			if err := s.onlyMissing(ctx, j); err != nil || j.state == ended {
+				return err
+			}
+		} else {
+			s.warnOfSameOutput(j)
+		}
 	}
 	j.state = traced
 	return nil
@@ -84,6 +90,9 @@ func (s *submission) resolveSettings(ctx context.Context, j *jobRun) (err error)
 	j.values, err = settings.Resolve(ctx, settings.Input{
 		Job: j.job, Type: j.jobType, Facts: j.facts, Platform: s.opt.Platform, Blender: s.opt.Blender,
 	})
+	if err == nil {
+		j.narrow()
+	}
 	return err
 }
 

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -129,6 +131,8 @@ type Job struct {
 	JobType   string `json:"job_type,omitempty"`
 	URL       string `json:"url,omitempty"` // the job's page in the Manager's web interface
 	DryRun    bool   `json:"dry_run,omitempty"`
+	Frames    string `json:"frames,omitempty"` // of a dry run: the range that would be rendered
+	Output    string `json:"output,omitempty"` // of a dry run: the path of a frame, with # for its digits
 }
 
 // Type implements [Event].
@@ -143,9 +147,41 @@ func (j Job) Text() string {
 	case j.Skipped:
 		return fmt.Sprintf("job      %-24s skipped: %s", j.Name, j.Reason)
 	case j.DryRun:
-		return fmt.Sprintf("job      %-24s would be submitted as %s", j.Name, j.JobType)
+		return fmt.Sprintf("job      %-24s would be submitted as %s%s", j.Name, j.JobType, j.renders())
 	}
 	return fmt.Sprintf("job      %-24s %s  %s", j.Name, j.Status, j.ID)
+}
+
+// renders says what a job of a dry run would render.
+func (j Job) renders() (text string) {
+	if j.Frames != "" {
+		text = ": frames " + j.Frames
+	}
+	if j.Output != "" {
+		text += ", to " + j.Output
+	}
+	return text
+}
+
+// Settings are all settings of a job of a dry run, but the blend file's path.
+type Settings struct {
+	Job    string         `json:"job"`
+	Values map[string]any `json:"settings"`
+}
+
+// Type implements [Event].
+func (Settings) Type() string { return "settings" }
+
+// Level implements the placing of the text.
+func (Settings) Level() Level { return Detail }
+
+// Text implements [Event].
+func (s Settings) Text() string {
+	lines := []string{"settings of " + s.Job}
+	for _, key := range slices.Sorted(maps.Keys(s.Values)) {
+		lines = append(lines, fmt.Sprintf("         %s = %v", key, s.Values[key]))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Listening says where a server that was started can be reached.

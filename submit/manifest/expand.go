@@ -208,10 +208,10 @@ func (d *draft) build(blend string) {
 		}
 	}
 	if n := d.field("priority"); n != nil {
-		j.Priority = int(whole(n.value))
+		j.Priority, j.HasPriority = int(whole(n.value)), true
 	}
 	if opts.Priority != nil {
-		j.Priority = *opts.Priority
+		j.Priority, j.HasPriority = *opts.Priority, true
 	}
 	j.Settings = d.merge(t, "settings", opts.Settings, "--set")
 	for key, given := range d.merge(t, "metadata", opts.Metadata, "--metadata") {

@@ -33,6 +33,7 @@ type Job struct {
 	Name          string
 	Type          string // "" only when the manifest has a wrong one
 	Priority      int    // 0 to 100
+	HasPriority   bool   // somebody gave it
 	Settings      map[string]Setting
 	Metadata      map[string]string
 	WorkerTag     string   // name or id, "" for any worker

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -127,6 +128,30 @@ func (p *Poster) Find(ctx context.Context, key string) (api.Job, bool, error) {
 		}
 	}
 	return api.Job{}, false, nil
+}
+
+// AliveWith returns the jobs that run or wait whose key begins with prefix, as Find has seen them.
+func (p *Poster) AliveWith(prefix string) (alive []api.Job) {
+	p.mu.Lock()
+	keys := slices.Collect(maps.Keys(p.known))
+	p.mu.Unlock()
+	for _, key := range keys {
+		if strings.HasPrefix(key, prefix) {
+			alive = append(alive, p.Alive(key)...)
+		}
+	}
+	return alive
+}
+
+// Newest returns the newest job of this key that is not about to be deleted, whatever its status is.
+func (p *Poster) Newest(ctx context.Context, key string) (api.Job, bool, error) {
+	jobs, _, err := p.knownJobs(ctx, key)
+	for _, j := range jobs {
+		if j.DeleteRequestedAt == nil {
+			return j, true, err
+		}
+	}
+	return api.Job{}, false, err
 }
 
 // Alive returns the jobs of this key that run or wait, as Find has seen them.

@@ -71,6 +71,27 @@ func appendQuoted(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
+// filledIn reports whether the Manager may have made older of newer: it puts the time in place of {timestamp}, and a
+// two-way variable in place of the beginning of a path.
+func filledIn(older, newer string) bool {
+	before, after, stamped := strings.Cut(newer, "{timestamp}")
+	if !stamped {
+		before = newer
+	}
+	if strings.HasPrefix(older, "{") {
+		if _, rest, ok := strings.Cut(older, "}"); ok && rest != "" {
+			if !stamped {
+				return strings.HasSuffix(newer, rest)
+			}
+			middle := strings.TrimSuffix(rest, after)
+			return middle != rest && len(middle) > stampLength && strings.HasSuffix(before, middle[:len(middle)-stampLength])
+		}
+	}
+	return stamped && strings.HasPrefix(older, before) && strings.HasSuffix(older, after)
+}
+
+const stampLength = len("2006-01-02_150405")
+
 // Diff returns what differs between the settings of two jobs, such as "chunk_size 3 → 5", sorted by name. It leaves
 // out the blend file, whose path has the checkout in it, and {checkout} in either.
 func Diff(older, newer api.JobSettings) []string {
@@ -88,7 +109,7 @@ func Diff(older, newer api.JobSettings) []string {
 	maps.Copy(both, newer)
 	var out []string
 	for _, key := range slices.Sorted(maps.Keys(both)) {
-		if a, b := text(older, key), text(newer, key); a != b && key != Blendfile && !strings.Contains(a+b, Checkout) {
+		if a, b := text(older, key), text(newer, key); a != b && key != Blendfile && !strings.Contains(a+b, Checkout) && !filledIn(a, b) {
 			out = append(out, fmt.Sprintf("%s %s → %s", key, a, b))
 		}
 	}
