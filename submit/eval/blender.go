@@ -24,12 +24,10 @@ var blenderScript string
 type BlenderConfig struct {
 	// Path of the program; a bare name is looked up in PATH.
 	Path string
-	// Args go before the file, for example --factory-startup. The default runs
-	// with the user's preferences, because expressions may use what add-ons
-	// define. Scripts inside of blend files never run.
+	// Args go before the file, for example --factory-startup. The default runs with the user's preferences,
+	// because expressions may use what add-ons define. Scripts inside of blend files never run.
 	Args []string
-	// Timeout ends one run of Blender. Zero means two minutes: large files take
-	// tens of seconds to open.
+	// Timeout ends one run of Blender. Zero means two minutes: large files take tens of seconds to open.
 	Timeout time.Duration
 	// Parallel is how many run side by side. Zero means half of the processors,
 	// at most four: each holds a whole file in memory.
@@ -68,15 +66,13 @@ type Request struct {
 	BlendFile string // absolute path
 	Scene     string // the file's active scene when empty
 	JobName   string
-	// Settings are the values that settings.NAME has. What is missing there is taken
-	// from Expressions.
+	// Settings are the values that settings.NAME has. What is missing there is taken from Expressions.
 	Settings map[string]any
 	// Expressions by any key of the caller's, usually the setting.
 	Expressions map[string]string
 }
 
-// Outcome of one expression: a value as Eval gives it, or the *Exception that
-// Blender's Python raised.
+// Outcome of one expression: a value as Eval gives it, or the *Exception that Blender's Python raised.
 type Outcome struct {
 	Value any
 	Err   error

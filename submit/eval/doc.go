@@ -22,7 +22,6 @@
 // An expression comes from a server. One [Evaluator] bounds the steps and the memory of all its
 // expressions together ([Limits]); they read nothing but what they are given.
 //
-// Two of the add-on's rules differ on purpose: a path that begins with a variable of the Manager,
-// such as {storage}/renders, is absolute, and a relative path without [Facts.WorkDir] is
-// ErrNeedsBlender.
+// Two of the add-on's rules differ on purpose: a path that begins with a variable of the Manager, such as
+// {storage}/renders, is absolute, and a relative path without [Facts.WorkDir] is ErrNeedsBlender.
 package eval

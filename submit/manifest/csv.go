@@ -12,8 +12,7 @@ import (
 	"github.com/flsync/flsync/submit/internal/nearest"
 )
 
-// csvColumns are the fields of a job that a column can have; settings.KEY and
-// metadata.KEY come on top.
+// csvColumns are the fields of a job that a column can have; settings.KEY and metadata.KEY come on top.
 var csvColumns = []string{"name", "blend", "glob", "priority", "type", "worker_tag", "initial_status", "scene", "key", "missing"}
 
 // parseCSV reads a header and one job a row. Empty cells are left out.
@@ -94,8 +93,7 @@ func (s *source) addCSVError(err error) {
 	s.errs.Add(s.pos(parse.Line, parse.Column), "this is not CSV: %v", parse.Err)
 }
 
-// checkHeader blanks the names of columns that mean nothing, so that the rest of
-// the file can be checked.
+// checkHeader blanks the names of columns that mean nothing, so that the rest of the file can be checked.
 func (s *source) checkHeader(columns []csvColumn) {
 	seen := map[string]bool{}
 	for i, c := range columns {

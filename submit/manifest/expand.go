@@ -73,8 +73,7 @@ func (e *expander) blendTarget(target, file string) {
 	d.build(file)
 }
 
-// patternTarget adds what matches a pattern of the command line, for shells that
-// do not expand them.
+// patternTarget adds what matches a pattern of the command line, for shells that do not expand them.
 func (e *expander) patternTarget(pattern string) {
 	pos := Pos{File: pattern}
 	for _, file := range e.blendFiles(pos, e.opts.Dir, pattern) {

@@ -120,8 +120,6 @@ type source struct {
 	errs  *Errors
 	above int // lines of the file before data begins
 
-	escaped bool // data is JSON whose escapes are hidden from YAML
-
 	// The place asked for last: places are mostly asked for in their order.
 	last struct{ offset, line, col int }
 	// The line of CSV asked for last.

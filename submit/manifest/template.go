@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -11,33 +12,18 @@ type template struct {
 	blend, project string
 }
 
+var templateName = regexp.MustCompile(`\{(stem|name|dir)\}|\{\{(stem|name|dir)\}\}?`)
+
 // expand replaces what it knows and leaves all other braces: Flamenco has its own
-// variables. A job without a blend file has nothing to put there.
+// variables. {{stem}} stands for {stem}.
 func (t *template) expand(pos Pos, s string) string {
-	if !strings.Contains(s, "{") {
-		return s
-	}
-	var out strings.Builder
-	for {
-		before, rest, found := strings.Cut(s, "{")
-		out.WriteString(before)
-		if !found {
-			return out.String()
+	return templateName.ReplaceAllStringFunc(s, func(found string) string {
+		if name := strings.Trim(found, "{}"); found[1] == '{' {
+			return "{" + name + "}"
+		} else {
+			return t.value(pos, name)
 		}
-		inner, after, closed := strings.Cut(rest, "}")
-		name := strings.TrimPrefix(inner, "{")
-		switch {
-		case !closed || name != "stem" && name != "name" && name != "dir":
-			out.WriteByte('{')
-			s = rest
-		case name == inner:
-			out.WriteString(t.value(pos, name))
-			s = after
-		default: // {{stem}}
-			out.WriteString("{" + name + "}")
-			s = strings.TrimPrefix(after, "}")
-		}
-	}
+	})
 }
 
 func (t *template) value(pos Pos, name string) string {

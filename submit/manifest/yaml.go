@@ -45,13 +45,24 @@ func (s *source) parseYAML() *node {
 	return n
 }
 
-// Characters of no meaning that stand for a backslash and a quote of JSON's escapes while the text is read as YAML, whose
-// escapes are others. Columns stay, since each is one character.
-var (
-	jsonEscape = regexp.MustCompile(`\\.`)
-	hide       = strings.NewReplacer(`\`, "\U0010FFFC", `"`, "\U0010FFFD")
-	show       = strings.NewReplacer("\U0010FFFC", `\`, "\U0010FFFD", `"`)
-)
+// jsonEscape finds escapes of JSON.
+var jsonEscape = regexp.MustCompile(`(?:\\u[0-9a-fA-F]{4})+|\\.`)
+
+// yamlEscape writes escapes of JSON that YAML lacks, \/ and one character in two halves, as YAML has them.
+func yamlEscape(escape []byte) []byte {
+	if escape[1] == '/' {
+		return escape[1:]
+	} else if escape[1] != 'u' {
+		return escape
+	}
+	var text string
+	var out []byte
+	_ = json.Unmarshal(fmt.Appendf(nil, `"%s"`, escape), &text) // halves alone become U+FFFD
+	for _, r := range text {
+		out = fmt.Appendf(out, `\U%08X`, r)
+	}
+	return out
+}
 
 // parseJSON reads one JSON value, which is the whole of what. JSON is YAML once it is known to be JSON.
 func (s *source) parseJSON(what string) *node {
@@ -74,10 +85,7 @@ func (s *source) parseJSON(what string) *node {
 			return nil
 		}
 	}
-	s.escaped = bytes.IndexByte(s.data, '\\') >= 0
-	if s.escaped {
-		s.data = jsonEscape.ReplaceAllFunc(s.data, func(escape []byte) []byte { return []byte(hide.Replace(string(escape))) })
-	}
+	s.data = jsonEscape.ReplaceAllFunc(s.data, yamlEscape)
 	return s.parseYAML()
 }
 
@@ -225,7 +233,7 @@ func (c *yamlConverter) mapping(n *node, y *yaml.Node, depth int) {
 			c.errs.Add(pos, "a key must be text")
 			continue
 		}
-		name, value := c.text(key), c.convert(y.Content[i+1], depth+1)
+		name, value := key.Value, c.convert(y.Content[i+1], depth+1)
 		if first := n.at(name); first != nil {
 			c.errs.Add(pos, "%s is here a second time; the first is in line %d", name, first.pos.Line)
 			continue
@@ -262,7 +270,7 @@ func (c *yamlConverter) scalar(y *yaml.Node, pos Pos) any {
 	case "!!float":
 		return c.float(y, pos)
 	case "!!str", "!!timestamp", "!!binary", "":
-		text := c.text(y)
+		text := y.Value
 		switch {
 		case y.Style&yaml.DoubleQuotedStyle != 0 && newPath.MatchString(text):
 			c.errs.Add(pos, "%q holds a control character; %s", text, pathHint)
@@ -273,15 +281,6 @@ func (c *yamlConverter) scalar(y *yaml.Node, pos Pos) any {
 	}
 	c.errs.Add(pos, "the tag %s has no meaning here", y.Tag)
 	return y.Value
-}
-
-// text returns the text of a scalar.
-func (c *yamlConverter) text(y *yaml.Node) string {
-	text := y.Value
-	if c.escaped {
-		_ = json.Unmarshal([]byte(`"`+show.Replace(text)+`"`), &text) // it was JSON before
-	}
-	return text
 }
 
 // tooLarge reports whether text is a number without bounds, such as 1e999, which yaml.v3 has for text.
