@@ -178,6 +178,12 @@ func TestKilledAnywhere(t *testing.T) {
 	if os.Getenv("FLSYNC_TEST_LONG") != "" {
 		kills = 300
 	}
+	seed := uint64(time.Now().UnixNano())
+	if given, err := strconv.ParseUint(os.Getenv("FLSYNC_KILL_SEED"), 10, 64); err == nil {
+		seed = given
+	}
+	t.Logf("FLSYNC_KILL_SEED=%d kills at the same times again", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
 	tree, db := makeTree(t, files), filepath.Join(t.TempDir(), "c.db")
 	for range kills {
 		cmd := program(t, "until killed", db, tree)
@@ -186,7 +192,7 @@ func TestKilledAnywhere(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(rand.N(120 * time.Millisecond))
+		time.Sleep(time.Duration(random.Int64N(int64(120 * time.Millisecond))))
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if stderr.Len() > 0 {

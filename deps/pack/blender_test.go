@@ -17,6 +17,7 @@ import (
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/deps/pack"
 	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // blender runs a script of testdata in Blender. The test is skipped where there
@@ -43,6 +44,7 @@ func blender(t *testing.T, script string, args ...string) []byte {
 // project, under absolute paths, and takes the originals away. The frames have
 // to be those of the originals.
 func TestBlenderRenders(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	home := filepath.Join(dir, "home")
 	project := filepath.Join(home, "robot")

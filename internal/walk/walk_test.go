@@ -387,7 +387,7 @@ func TestNameClashes(t *testing.T) {
 
 // A folder that needs many readings, by several workers.
 func TestLargeFolder(t *testing.T) {
-	const n = 2500
+	const n = 1000
 	root := t.TempDir()
 	want := make([]string, n)
 	for i := range want {
