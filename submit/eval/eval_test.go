@@ -143,6 +143,8 @@ func TestEvalErrors(t *testing.T) {
 		{`1 / 0`, false, "ZeroDivisionError: division by zero"},
 		{`'a' + 1`, false, "TypeError: unsupported operand type(s) for +: 'str' and 'int'"},
 		{`'abc'[3]`, false, "IndexError"},
+		{`'abc'[None]`, true, "str[None]"},
+		{`[1, 2][1:]`, true, "slice() of a list"},
 		{`None.x`, false, "AttributeError"},
 		{`len`, false, "a function"},
 		{"jobname\njobname", false, "the line ends before"},

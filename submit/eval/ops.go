@@ -270,21 +270,12 @@ func length(v any) int64 {
 	panic(unknown("the length of a %s", typeName(v)))
 }
 
-// between is v[from:to] with bounds within v.
-func between(v any, from, to int64) any {
-	if s, ok := v.(*sequence); ok {
-		return &sequence{s.kind, s.items[from:to:to]}
-	}
-	return string(runes(v.(string))[from:to])
-}
-
 // itemOf is v[index], counted from the end when negative.
 func itemOf(v, index any) any {
-	i, ok := number(index).(int64)
-	if !ok {
-		panic(unknown("%s[%s]", typeName(v), typeName(index)))
+	if index == nil {
+		panic(unknown("%s[None]", typeName(v)))
 	}
-	n := length(v)
+	i, n := indexOf(v, index, 0), length(v)
 	if i < 0 {
 		i += n
 	}
@@ -294,25 +285,31 @@ func itemOf(v, index any) any {
 	if s, ok := v.(*sequence); ok {
 		return s.items[i]
 	}
-	return between(v, i, i+1)
+	return string(runes(v.(string))[i])
 }
 
 // sliceOf is v[from:to], where nil stands for an end.
 func sliceOf(v, from, to any) any {
-	n := length(v)
-	at := [2]int64{0, n}
-	for i, bound := range []any{from, to} {
-		if bound == nil {
-			continue
+	text := runes(textOf(v, "slice"))
+	n := int64(len(text))
+	at := [2]int64{indexOf(v, from, 0), indexOf(v, to, n)}
+	for i, bound := range at {
+		if bound < 0 {
+			bound += n
 		}
-		b, ok := number(bound).(int64)
-		if !ok {
-			panic(raise("TypeError", "slice indices must be integers or None"))
-		}
-		if b < 0 {
-			b += n
-		}
-		at[i] = min(max(b, 0), n)
+		at[i] = min(max(bound, 0), n)
 	}
-	return between(v, at[0], max(at[0], at[1]))
+	return string(text[at[0]:max(at[0], at[1])])
+}
+
+// indexOf returns an index of v; without stands for nil.
+func indexOf(v, index any, without int64) int64 {
+	if index == nil {
+		return without
+	}
+	i, ok := number(index).(int64)
+	if !ok {
+		panic(unknown("%s[%s]", typeName(v), typeName(index)))
+	}
+	return i
 }

@@ -275,36 +275,24 @@ func (p *parser) call(of node) node {
 
 // subscript reads [index] or [from:to].
 func (p *parser) subscript(of node) node {
-	var bounds [2]node
-	slice := false
-	for i := range bounds {
-		if !p.is(":", "]") {
-			bounds[i] = p.expression()
-		}
-		if slice || !p.accept(":") {
-			break
-		}
-		slice = true
+	none := p.made(func(*Evaluator) any { return nil })
+	from, to, slice := none, none, false
+	if !p.is(":") {
+		from = p.expression()
 	}
-	if bounds[0] == nil && !slice {
-		panic(p.unexpected())
+	if slice = p.accept(":"); slice && !p.is("]", ":") {
+		to = p.expression()
 	}
 	if p.is(",", ":") {
 		panic(unsupported(p.tok.offset, "a slice with a step, or more than one index"))
 	}
 	p.expect("]")
 	return p.made(func(e *Evaluator) any {
-		v := of(e)
-		var at [2]any
-		for i, n := range bounds {
-			if n != nil {
-				at[i] = n(e)
-			}
+		if v, first := of(e), from(e); slice {
+			return sliceOf(v, first, to(e))
+		} else {
+			return itemOf(v, first)
 		}
-		if slice {
-			return sliceOf(v, at[0], at[1])
-		}
-		return itemOf(v, at[0])
 	})
 }
 
