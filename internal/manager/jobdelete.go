@@ -21,14 +21,8 @@ func (m *Manager) deleteJob(q *request) error {
 	return err
 }
 
-func (m *Manager) whatWouldDeleteDo(q *request) error {
-	return m.view(q, func(s *store) (any, error) {
-		e, err := s.find(q.params["job_id"])
-		if err != nil {
-			return nil, err
-		}
-		return api.JobDeletionInfo{ShamanCheckout: e.Checkout != ""}, nil
-	})
+func showDeletion(_ *store, e *entry) any {
+	return api.JobDeletionInfo{ShamanCheckout: e.Checkout != ""}
 }
 
 // deleteJobs marks every job that was last updated at the time sent, rounded up to the second, or before.

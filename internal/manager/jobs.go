@@ -122,15 +122,7 @@ func (s *store) find(id string) (*entry, error) {
 	return nil, refuse(http.StatusNotFound, "no such job")
 }
 
-func (m *Manager) fetchJob(q *request) error {
-	return m.view(q, func(s *store) (any, error) {
-		e, err := s.find(q.params["job_id"])
-		if err != nil {
-			return nil, err
-		}
-		return e.reply(), nil
-	})
-}
+func showJob(_ *store, e *entry) any { return e.reply() }
 
 func (m *Manager) fetchJobTasks(q *request) error {
 	id, err := q.id("job_id", "job ID not valid")

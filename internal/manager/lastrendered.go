@@ -137,7 +137,7 @@ func (m *Manager) writeThumbnails(job string, picture image.Image) error {
 		}
 	}
 	return m.update(func(x *tx) error {
-		x.s.lastRendered, x.image = job, true
+		x.setLastRendered(job)
 		return nil
 	})
 }

@@ -113,70 +113,72 @@ func (x *tx) reinforce(e *entry, reason string) {
 	}
 }
 
+// jobRule is a row of the table of job statuses: what a job's new status means for its tasks, and for the job when
+// holds. The first row counts whose statuses, before (empty: any) and now, are the job's.
+type jobRule struct {
+	before, now api.JobStatus
+	from        []api.TaskStatus // of the tasks that change; empty: all
+	to          api.TaskStatus   // empty: no task changes
+	activity    string
+	holds       func(*entry) bool
+	job         api.JobStatus
+}
+
+func jobRules() []jobRule {
+	const (
+		active, queued, soft = api.TaskStatusActive, api.TaskStatusQueued, api.TaskStatusSoftFailed
+		canceled, paused     = api.TaskStatusCanceled, api.TaskStatusPaused
+		cancel               = "Manager cancelled this task because the job got status %[2]s."
+		pause                = "Manager paused this task because the job got status %[2]s."
+		requeue              = "Queued because job transitioned status from %s to %s"
+	)
+	always := func(*entry) bool { return true }
+	never := func(*entry) bool { return false }
+	idle := func(e *entry) bool { return e.count(active) == 0 }
+	open, waiting := []api.TaskStatus{active, queued, soft}, []api.TaskStatus{queued, soft}
+	ended := []api.TaskStatus{canceled, api.TaskStatusFailed, paused, soft}
+	return []jobRule{
+		{"", api.JobStatusCancelRequested, open, canceled, cancel, always, api.JobStatusCanceled},
+		{"", api.JobStatusFailed, open, canceled, cancel, never, ""},
+		{"", api.JobStatusPauseRequested, waiting, paused, pause, idle, api.JobStatusPaused},
+		{api.JobStatusUnderConstruction, api.JobStatusRequeueing, nil, "", "", never, ""}, // the tasks are queued already
+		{api.JobStatusCompleted, api.JobStatusRequeueing, nil, queued, requeue, always, api.JobStatusQueued},
+		{"", api.JobStatusRequeueing, ended, queued, requeue, always, api.JobStatusQueued},
+		{"", api.JobStatusQueued, nil, "", "", allCompleted, api.JobStatusCompleted},
+	}
+}
+
 // afterJob does to the tasks what the job's new status asks for, and returns the status that follows, if any.
 func (x *tx) afterJob(e *entry, before api.JobStatus) api.JobStatus {
-	switch e.Status {
-	case api.JobStatusCancelRequested, api.JobStatusFailed:
-		x.setTasks(e, api.TaskStatusCanceled,
-			fmt.Sprintf("Manager cancelled this task because the job got status %s.", quote(e.Status)),
-			api.TaskStatusActive, api.TaskStatusQueued, api.TaskStatusSoftFailed)
-		if e.Status == api.JobStatusCancelRequested {
-			return api.JobStatusCanceled
+	for _, r := range jobRules() {
+		if r.now != e.Status || r.before != "" && r.before != before {
+			continue
 		}
-
-	case api.JobStatusPauseRequested:
-		x.setTasks(e, api.TaskStatusPaused,
-			fmt.Sprintf("Manager paused this task because the job got status %s.", quote(e.Status)),
-			api.TaskStatusQueued, api.TaskStatusSoftFailed)
-		if e.count(api.TaskStatusActive) == 0 {
-			return api.JobStatusPaused
+		if r.to != "" {
+			x.setTasks(e, r.to, fmt.Sprintf(r.activity, quote(before), quote(e.Status)), r.from)
 		}
-
-	case api.JobStatusRequeueing:
-		return x.requeue(e, before)
-
-	case api.JobStatusQueued:
-		if allCompleted(e) {
-			return api.JobStatusCompleted
+		if r.holds(e) {
+			return r.job
 		}
+		break
 	}
 	return ""
 }
 
-func (x *tx) requeue(e *entry, before api.JobStatus) api.JobStatus {
-	activity := fmt.Sprintf("Queued because job transitioned status from %s to %s", quote(before), quote(e.Status))
-	switch before {
-	case api.JobStatusUnderConstruction: // the tasks are queued already
-		return ""
-	case api.JobStatusCompleted:
-		x.setTasks(e, api.TaskStatusQueued, activity)
-	default:
-		x.setTasks(e, api.TaskStatusQueued, activity,
-			api.TaskStatusCanceled, api.TaskStatusFailed, api.TaskStatusPaused, api.TaskStatusSoftFailed)
-	}
-	for i := range e.tasks {
-		ref := taskRef{e, i}
-		switch e.tasks[i].Status {
-		case api.TaskStatusCompleted:
-			x.task(ref).StepsCompleted = e.tasks[i].StepsTotal
-		case api.TaskStatusQueued:
-			x.task(ref).StepsCompleted = 0
-		}
-	}
-	x.sumSteps(e)
-	return api.JobStatusQueued
-}
-
 // setTasks moves all tasks that are in one of the statuses, or all of them when none is named. It does not act back on
 // the job.
-func (x *tx) setTasks(e *entry, status api.TaskStatus, activity string, from ...api.TaskStatus) {
+func (x *tx) setTasks(e *entry, status api.TaskStatus, activity string, from []api.TaskStatus) {
 	for i := range e.tasks {
 		if len(from) > 0 && !contains(from, e.tasks[i].Status) {
 			continue
 		}
 		t := x.task(taskRef{e, i})
 		t.Status, t.Activity = status, activity
+		if status == api.TaskStatusQueued {
+			t.StepsCompleted = 0
+		}
 	}
+	x.sumSteps(e)
 }
 
 // returnTasks gives the tasks of a worker back, when it goes away or may not have them any more.

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -111,9 +112,8 @@ func (m *Manager) saveSetup(q *request, sent api.SetupAssistantConfig) error {
 	}
 	c := *m.conf.get()
 	c.SharedStoragePath = sent.StorageLocation
-	c.Variables = map[string]variable{}
-	for name, v := range m.conf.get().Variables {
-		c.Variables[name] = v
+	if c.Variables = maps.Clone(c.Variables); c.Variables == nil {
+		c.Variables = map[string]variable{}
 	}
 	blender := variable{}
 	for _, platform := range []string{"linux", "windows", "darwin"} {

@@ -35,6 +35,19 @@ func (m *Manager) view(q *request, look func(*store) (any, error)) (err error) {
 	return q.reply(reply)
 }
 
+// showing makes a handler that answers with what show makes of the record that the path parameter names.
+func showing[T any](m *Manager, param string, find func(*store, string) (T, error), show func(*store, T) any) handler {
+	return func(q *request) error {
+		return m.view(q, func(s *store) (any, error) {
+			found, err := find(s, q.params[param])
+			if err != nil {
+				return nil, err
+			}
+			return show(s, found), nil
+		})
+	}
+}
+
 // operation is one operation of the API document with what answers it.
 type operation struct {
 	id       string
@@ -65,10 +78,10 @@ func (m *Manager) handlers() map[string]handler {
 		"fetchJobs":                   m.fetchJobs,
 		"submitJob":                   taking(m.submitJob),
 		"submitJobCheck":              taking(m.checkJob),
-		"fetchJob":                    m.fetchJob,
+		"fetchJob":                    showing(m, "job_id", (*store).find, showJob),
 		"deleteJob":                   m.deleteJob,
 		"deleteJobMass":               taking(m.deleteJobs),
-		"deleteJobWhatWouldItDo":      m.whatWouldDeleteDo,
+		"deleteJobWhatWouldItDo":      showing(m, "job_id", (*store).find, showDeletion),
 		"setJobStatus":                taking(m.setJobStatus),
 		"setJobPriority":              taking(m.setJobPriority),
 		"setJobTag":                   m.setJobTag,
@@ -84,7 +97,7 @@ func (m *Manager) handlers() map[string]handler {
 		"fetchTaskLogTail": m.fetchTaskLogTail,
 
 		"fetchWorkers":              m.fetchWorkers,
-		"fetchWorker":               m.fetchWorker,
+		"fetchWorker":               showing(m, "worker_id", (*store).findWorker, (*store).workerReply),
 		"deleteWorker":              m.deleteWorker,
 		"requestWorkerStatusChange": taking(m.requestWorkerStatus),
 		"setWorkerTags":             taking(m.setWorkerTags),
@@ -92,7 +105,7 @@ func (m *Manager) handlers() map[string]handler {
 		"setWorkerSleepSchedule":    taking(m.setSleepSchedule),
 		"fetchWorkerTags":           m.fetchTags,
 		"createWorkerTag":           taking(m.createTag),
-		"fetchWorkerTag":            m.fetchTag,
+		"fetchWorkerTag":            showing(m, "tag_id", (*store).findTag, showTag),
 		"updateWorkerTag":           taking(m.updateTag),
 		"deleteWorkerTag":           m.deleteTag,
 

@@ -72,15 +72,7 @@ func (m *Manager) createTag(q *request, sent api.WorkerTag) error {
 	return q.reply(t.reply())
 }
 
-func (m *Manager) fetchTag(q *request) error {
-	return m.view(q, func(s *store) (any, error) {
-		t, err := s.findTag(q.params["tag_id"])
-		if err != nil {
-			return nil, err
-		}
-		return t.reply(), nil
-	})
-}
+func showTag(_ *store, t *tag) any { return t.reply() }
 
 // updateTag changes the name, and the description when there is one.
 func (m *Manager) updateTag(q *request, sent api.WorkerTag) error {

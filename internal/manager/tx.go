@@ -3,7 +3,6 @@ package manager
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -16,21 +15,10 @@ import (
 type tx struct {
 	s       *store
 	now     time.Time
-	jobs    map[*entry]job // as they were
-	tasks   map[taskRef]task
-	workers map[*worker]worker
-	tags    map[*tag]tag
-	added   *newJob
-	removed []func(*bolt.Tx) error
+	touched map[any]bool // pointers to records
+	writes  []func(*putter)
 	undo    []func()
 	logs    []logLine
-	image   bool // lastRendered changed
-}
-
-// newJob is a job that this change adds, with what its tasks are to do.
-type newJob struct {
-	entry    *entry
-	commands []json.RawMessage
 }
 
 // logLine is to be appended to a task's log once the change is stored.
@@ -48,55 +36,57 @@ func (m *Manager) update(change func(*tx) error) error {
 func (s *store) update(change func(*tx) error) ([]logLine, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x := &tx{s: s, now: time.Now().UTC()}
-	before := s.lastRendered
+	x := &tx{s: s, now: time.Now().UTC(), touched: make(map[any]bool)}
 	err := change(x)
 	if err == nil {
 		err = x.commit()
 	}
 	if err != nil {
-		x.rollback()
-		s.lastRendered = before
+		for _, undo := range slices.Backward(x.undo) {
+			undo()
+		}
 		return nil, err
 	}
 	return x.logs, nil
 }
 
-// edit notes what a record was like when a change first touches it.
-func edit[K comparable, V any](touched *map[K]V, key K, value V) {
-	if *touched == nil {
-		*touched = make(map[K]V)
+// edit returns record to change. The first time it notes how the record was, and that it is to be written.
+func edit[V any](x *tx, record *V, bucket, key []byte) *V {
+	if !x.touched[record] {
+		x.touched[record] = true
+		was := *record
+		x.undo = append(x.undo, func() { *record = was })
+		x.writes = append(x.writes, func(p *putter) { p.put(bucket, key, record) })
 	}
-	if _, ok := (*touched)[key]; !ok {
-		(*touched)[key] = value
-	}
+	return record
 }
 
 // job returns a job to change.
 func (x *tx) job(e *entry) *job {
-	edit(&x.jobs, e, e.job)
-	e.Updated = x.now
-	return &e.job
+	j := edit(x, &e.job, bucketJobs, seqKey(e.Seq))
+	j.Updated = x.now
+	return j
 }
 
 // task returns a task to change.
 func (x *tx) task(ref taskRef) *task {
-	t := ref.task()
-	edit(&x.tasks, ref, *t)
+	t := edit(x, ref.task(), bucketTasks, taskKey(ref.entry.Seq, ref.task().Index))
 	t.Updated = x.now
 	return t
 }
 
 // worker returns a worker to change.
-func (x *tx) worker(w *worker) *worker {
-	edit(&x.workers, w, *w)
-	return w
-}
+func (x *tx) worker(w *worker) *worker { return edit(x, w, bucketWorkers, seqKey(w.Seq)) }
 
 // tag returns a tag to change.
-func (x *tx) tag(t *tag) *tag {
-	edit(&x.tags, t, *t)
-	return t
+func (x *tx) tag(t *tag) *tag { return edit(x, t, bucketTags, seqKey(t.Seq)) }
+
+// setLastRendered sets the job of the last image.
+func (x *tx) setLastRendered(job string) {
+	before := x.s.lastRendered
+	x.s.lastRendered = job
+	x.undo = append(x.undo, func() { x.s.lastRendered = before })
+	x.writes = append(x.writes, func(p *putter) { p.raw(bucketMeta, keyLast, []byte(job)) })
 }
 
 // log appends a line to a task's log, after the time as the real Manager writes it.
@@ -111,35 +101,31 @@ func (x *tx) nextSeq() uint64 {
 
 func (x *tx) addJob(e *entry, commands []json.RawMessage) {
 	e.Seq = x.nextSeq()
-	s := x.s
-	s.entries[e.ID] = e
-	s.ordered = append(s.ordered, e)
-	for i := range e.tasks {
-		s.tasks[e.tasks[i].ID] = taskRef{e, i}
-	}
-	x.added = &newJob{e, commands}
-	x.undo = append(x.undo, func() { s.forget(e) })
+	x.s.remember(e)
+	x.undo = append(x.undo, func() { x.s.forget(e) })
+	x.writes = append(x.writes, func(p *putter) {
+		p.put(bucketJobs, seqKey(e.Seq), &e.job)
+		for i := range e.tasks {
+			key := taskKey(e.Seq, e.tasks[i].Index)
+			p.put(bucketTasks, key, &e.tasks[i])
+			p.raw(bucketCommands, key, commands[i])
+		}
+	})
 }
 
 func (x *tx) removeJob(e *entry) {
-	s := x.s
-	last := s.lastRendered
-	s.forget(e)
-	if last == e.ID {
-		s.lastRendered, x.image = "", true
+	x.s.forget(e)
+	x.undo = append(x.undo, func() { x.s.remember(e) })
+	if x.s.lastRendered == e.ID {
+		x.setLastRendered("")
 	}
-	x.undo = append(x.undo, func() { s.remember(e) })
-	x.removed = append(x.removed, func(tx *bolt.Tx) error {
+	x.writes = append(x.writes, func(p *putter) {
 		for i := range e.tasks {
 			key := taskKey(e.Seq, e.tasks[i].Index)
-			if err := tx.Bucket(bucketTasks).Delete(key); err != nil {
-				return err
-			}
-			if err := tx.Bucket(bucketCommands).Delete(key); err != nil {
-				return err
-			}
+			p.remove(bucketTasks, key)
+			p.remove(bucketCommands, key)
 		}
-		return tx.Bucket(bucketJobs).Delete(seqKey(e.Seq))
+		p.remove(bucketJobs, seqKey(e.Seq))
 	})
 }
 
@@ -163,26 +149,26 @@ func (s *store) remember(e *entry) {
 func (x *tx) addWorker(w *worker) {
 	w.Seq = x.nextSeq()
 	x.s.workers[w.ID] = w
-	edit(&x.workers, w, *w)
+	x.worker(w)
 	x.undo = append(x.undo, func() { delete(x.s.workers, w.ID) })
 }
 
 func (x *tx) addTag(t *tag) {
 	t.Seq = x.nextSeq()
 	x.s.tags[t.ID] = t
-	edit(&x.tags, t, *t)
+	x.tag(t)
 	x.undo = append(x.undo, func() { delete(x.s.tags, t.ID) })
 }
 
 func (x *tx) removeTag(t *tag) {
 	delete(x.s.tags, t.ID)
 	x.undo = append(x.undo, func() { x.s.tags[t.ID] = t })
-	x.removed = append(x.removed, func(tx *bolt.Tx) error { return tx.Bucket(bucketTags).Delete(seqKey(t.Seq)) })
+	x.writes = append(x.writes, func(p *putter) { p.remove(bucketTags, seqKey(t.Seq)) })
 }
 
-// commit puts everything that was touched into the database, in one transaction.
+// commit writes everything into the database, in one transaction.
 func (x *tx) commit() error {
-	if len(x.jobs)+len(x.tasks)+len(x.workers)+len(x.tags)+len(x.removed) == 0 && x.added == nil && !x.image {
+	if len(x.writes) == 0 {
 		return nil
 	}
 	x.s.dirty.Store(true)
@@ -190,41 +176,12 @@ func (x *tx) commit() error {
 		return errDiskFull
 	}
 	return x.s.db.Update(func(tx *bolt.Tx) error {
-		puts := putter{tx: tx}
-		for e := range x.jobs {
-			puts.put(bucketJobs, seqKey(e.Seq), &e.job)
+		p := &putter{tx: tx}
+		for _, write := range x.writes {
+			write(p)
 		}
-		for _, ref := range slices.SortedFunc(maps.Keys(x.tasks), func(a, b taskRef) int { return a.index - b.index }) {
-			puts.put(bucketTasks, taskKey(ref.entry.Seq, ref.task().Index), ref.task())
-		}
-		for w := range x.workers {
-			puts.put(bucketWorkers, seqKey(w.Seq), w)
-		}
-		for t := range x.tags {
-			puts.put(bucketTags, seqKey(t.Seq), t)
-		}
-		if x.added != nil {
-			x.added.put(&puts)
-		}
-		if x.image {
-			puts.raw(bucketMeta, keyLast, []byte(x.s.lastRendered))
-		}
-		for _, remove := range x.removed {
-			if puts.err == nil {
-				puts.err = remove(tx)
-			}
-		}
-		return puts.err
+		return p.err
 	})
-}
-
-func (n *newJob) put(puts *putter) {
-	puts.put(bucketJobs, seqKey(n.entry.Seq), &n.entry.job)
-	for i := range n.entry.tasks {
-		key := taskKey(n.entry.Seq, n.entry.tasks[i].Index)
-		puts.put(bucketTasks, key, &n.entry.tasks[i])
-		puts.raw(bucketCommands, key, n.commands[i])
-	}
 }
 
 // putter writes until the first error.
@@ -241,22 +198,9 @@ func (p *putter) raw(bucket, key, data []byte) {
 	}
 }
 
-// rollback puts every record back as it was, the last change first.
-func (x *tx) rollback() {
-	for e, was := range x.jobs {
-		e.job = was
-	}
-	for ref, was := range x.tasks {
-		*ref.task() = was
-	}
-	for w, was := range x.workers {
-		*w = was
-	}
-	for t, was := range x.tags {
-		*t = was
-	}
-	for _, undo := range slices.Backward(x.undo) {
-		undo()
+func (p *putter) remove(bucket, key []byte) {
+	if p.err == nil {
+		p.err = p.tx.Bucket(bucket).Delete(key)
 	}
 }
 

@@ -50,17 +50,7 @@ func (s *store) findWorker(id string) (*worker, error) {
 	return nil, refuse(http.StatusNotFound, "worker %q not found", id)
 }
 
-func (m *Manager) fetchWorker(q *request) error {
-	return m.view(q, func(s *store) (any, error) {
-		w, err := s.findWorker(q.params["worker_id"])
-		if err != nil {
-			return nil, err
-		}
-		return s.workerReply(w), nil
-	})
-}
-
-func (s *store) workerReply(w *worker) api.Worker {
+func (s *store) workerReply(w *worker) any {
 	summary := w.summary()
 	reply := api.Worker{
 		ID: w.ID, Name: w.Name, Status: w.Status, Version: w.Software, CanRestart: w.CanRestart, LastSeen: w.LastSeen,

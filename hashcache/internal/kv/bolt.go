@@ -217,7 +217,9 @@ func (db *DB) setAside(bad fs.FileInfo, why error) error {
 		if errors.Is(statErr, fs.ErrNotExist) || statErr == nil && bad != nil && !os.SameFile(now, bad) {
 			return nil
 		}
-		to = unusedName(to)
+		if _, err := os.Lstat(to); err == nil {
+			to += time.Now().Format(".20060102-150405.000000000")
+		}
 		err = os.Rename(db.path, to)
 	}
 	if err != nil {
@@ -225,17 +227,6 @@ func (db *DB) setAside(bad fs.FileInfo, why error) error {
 	}
 	db.warn(code, fmt.Sprintf("%s cannot be used and was set aside as %s, a new one is begun: %v", db.path, to, why))
 	return nil
-}
-
-// unusedName returns name, or with a number behind it if there is such a file.
-func unusedName(name string) string {
-	numbered := name
-	for n := 2; ; n++ {
-		if _, err := os.Lstat(numbered); errors.Is(err, fs.ErrNotExist) {
-			return numbered
-		}
-		numbered = fmt.Sprintf("%s.%d", name, n)
-	}
 }
 
 // isOurs reports whether a file that cannot be used is a cache nevertheless: it was sound before, or it
