@@ -34,6 +34,9 @@ def steps():
     bpy.context.preferences.view.show_splash = False
     jobtypes = sys.modules["flsync_addon.jobtypes"]
     watch_panel()
+    yield after(0.5)
+    yield from show_panel()
+    yield from picture("first")
 
     bpy.ops.flsync.refresh()
     assert state().running, "a window does not wait"
@@ -63,6 +66,25 @@ def steps():
     assert not state().uploading, "and sent once"
     yield idle
     assert state().ok and state().job_url, state().status
+    yield from show_panel()
+    yield from picture("submitted")
+
+    print("window: what a script changed just now is what is submitted")
+    assert not bpy.data.is_dirty
+    scene.frame_end = 77  # by a timer: Blender does not mark the file as changed
+    bpy.ops.flsync.submit()
+    yield idle
+    (job,) = [e.raw for e in sys.modules["flsync_addon.preferences"].program().start("jobs show", state().job_id)]
+    assert job["settings"]["frames"] == "1-77", job["settings"]
+
+    print("window: the panel saves only what has changed, and a job that is there is not made again")
+    saved, first = os.stat(shot).st_mtime_ns, state().job_id
+    bpy.ops.flsync.submit("INVOKE_DEFAULT")
+    yield idle
+    assert (os.stat(shot).st_mtime_ns, state().job_id) == (saved, first), state().status
+    yield after(3)
+    assert state().job_status == "queued", state().job_status
+
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.save_mainfile()  # stops the first upload, and begins anew
     yield lambda: not state().uploading
@@ -102,7 +124,8 @@ def steps():
     program = sys.modules["flsync_addon.preferences"].program()
     activity.begin(activity.Activity("sync", lambda: sync(os.path.join(FOLDER, "large"), args=["--limit-upload", "100k"], program=program)))
     yield lambda: "Sending" in state().status
-    picture("working")
+    yield after(1)
+    yield from picture("working")
     bpy.ops.wm.open_mainfile(filepath=shot)
     yield lambda: "Sending" in state().status
     bpy.ops.flsync.cancel()
@@ -110,22 +133,23 @@ def steps():
     assert state().exit_code == 130, state().exit_code
 
     print("window: a missing file")
-    lost = bpy.data.images.load(lost_image())
-    lost.use_fake_user = True
-    os.remove(lost.filepath_from_user())
+    for name in ("lost.png", "plate.0101.png", "wood.png"):
+        lost = bpy.data.images.load(lost_image(name))
+        lost.use_fake_user = True
+        os.remove(lost.filepath_from_user())
     bpy.ops.ed.undo_push(message="image")
     bpy.ops.flsync.submit()
     yield idle
-    assert not state().ok and len(state().missing) == 1, state().status
+    assert not state().ok and len(state().missing) == 3, state().status
     yield from show_panel()
-    picture("missing")
+    yield from picture("missing")
     assert panel["drawn"] and not panel["errors"], panel
     print("window: all steps done")
 
 
-def lost_image():
+def lost_image(name):
     image = bpy.data.images.new("lost", 4, 4)
-    image.filepath_raw, image.file_format = os.path.join(FOLDER, "lost.png"), "PNG"
+    image.filepath_raw, image.file_format = os.path.join(FOLDER, name), "PNG"
     image.save()
     return image.filepath_raw
 
@@ -173,12 +197,16 @@ def after(seconds):
 
 
 def picture(name):
-    """A screenshot, when somebody wants to look: FLSYNC_PICTURES names the folder."""
+    """A picture of the panel, when somebody wants to look: FLSYNC_PICTURES names the folder."""
     folder = os.environ.get("FLSYNC_PICTURES")
-    if folder:
-        bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
-        with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
-            bpy.ops.screen.screenshot(filepath=os.path.join(folder, name + ".png"))
+    if not folder:
+        return
+    bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
+    yield after(0.5)
+    window = bpy.context.window_manager.windows[0]
+    area = max(window.screen.areas, key=lambda a: a.width * a.height)
+    with bpy.context.temp_override(window=window, area=area):
+        bpy.ops.screen.screenshot_area(filepath=os.path.join(folder, name + ".png"))
 
 
 gaps = []  # seconds between two ticks

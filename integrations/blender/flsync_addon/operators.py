@@ -139,8 +139,8 @@ class FLSYNC_OT_submit(_Saves, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Set[str]:
         try:
-            arguments = self.arguments(context)  # before the save: it may find a mistake
             program = preferences.online("submit")
+            arguments = self.arguments(context)  # before the save: it may find a mistake
             blend = self.saved()
         except (ValueError, RuntimeError) as e:
             return self.fail(_words(e))
