@@ -8,6 +8,7 @@ Each `yield` gives the window back until the condition is true. blender_test.go 
 
 import json
 import os
+import subprocess
 import sys
 import time
 import traceback
@@ -197,16 +198,12 @@ def after(seconds):
 
 
 def picture(name):
-    """A picture of the panel, when somebody wants to look: FLSYNC_PICTURES names the folder."""
+    """Has a picture taken of the X server's screen, when somebody wants to look: FLSYNC_PICTURES names the folder."""
     folder = os.environ.get("FLSYNC_PICTURES")
-    if not folder:
-        return
-    bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
-    yield after(0.5)
-    window = bpy.context.window_manager.windows[0]
-    area = max(window.screen.areas, key=lambda a: a.width * a.height)
-    with bpy.context.temp_override(window=window, area=area):
-        bpy.ops.screen.screenshot_area(filepath=os.path.join(folder, name + ".png"))
+    if folder:
+        bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
+        yield after(0.5)
+        subprocess.run(["import", "-window", "root", os.path.join(folder, name + ".png")], check=True)
 
 
 gaps = []  # seconds between two ticks
