@@ -32,7 +32,6 @@ def steps():
     bpy.ops.preferences.addon_enable(module="flsync_addon")
     prefs = bpy.context.preferences.addons["flsync_addon"].preferences
     prefs.program, prefs.manager, prefs.use_offline = PROGRAM, MANAGER, True
-    bpy.context.preferences.view.show_splash = False
     jobtypes = sys.modules["flsync_addon.jobtypes"]
     watch_panel()
     yield after(0.5)
@@ -235,4 +234,5 @@ def tick():
     return 0.005
 
 
+bpy.context.preferences.view.show_splash = False  # it would lie over the panel
 bpy.app.timers.register(tick, first_interval=0.5, persistent=True)
