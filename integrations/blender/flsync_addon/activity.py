@@ -223,7 +223,7 @@ class Activity:
                 parts.append("%d to look at" % len(self.findings) + (", %d of them serious" % serious if serious else ""))
             return "; ".join(parts)
         if not self.ok:
-            if self.missing and all("missing" in e.message for e in self.run.errors):
+            if self.missing and any("missing" in e.message for e in self.run.errors):
                 return "Not submitted: %s missing" % files(len(self.missing))
             return plain(self.run, self.manager)
         if self.command == "refresh":
