@@ -68,6 +68,8 @@ type Lack struct {
 	Field  string `json:"field,omitempty"`
 	// Chain says how the traced blend file comes to want it, see [Dependency].
 	Chain []Link `json:"chain,omitempty"`
+	// Scene is the scene that it is about; "" for all.
+	Scene string `json:"scene,omitempty"`
 	// Frames are the missing frames of a hole as Blender's numbers in file names: "2-3,12".
 	Frames  string `json:"frames,omitempty"`
 	Message string `json:"message"`

@@ -26,32 +26,14 @@ func (d dependency) Text() string {
 	if !d.Missing {
 		return d.Path
 	}
-	text := fmt.Sprintf("%s\t%s: %s", d.Path, "MISSING", d.Message())
-	for _, l := range d.Chain {
-		text += fmt.Sprintf("\n\twanted by %s of %s", l.ID, l.Blend)
-	}
-	return text
+	return d.Path + "\tMISSING"
 }
 
-// problem is a problem of a trace, as an event.
+// problem is a problem of a trace, as an event. It has no text: a lack says the same.
 type problem struct{ deps.Problem }
 
-func (problem) Type() string   { return "warning" }
-func (p problem) Text() string { return "warning: " + p.UsedBy + ": " + p.Message }
-
-// lack is something that keeps frames from being right, as an event.
-type lack struct{ deps.Lack }
-
-func (lack) Type() string        { return "lack" }
-func (lack) Level() report.Level { return report.Result }
-func (l lack) Text() string {
-	return fmt.Sprintf("%s\t%s: %s\n\twhat to do: %s", l.Path, l.Code, l.Message, l.Remedy)
-}
-
-// isShown reports whether the dependency or the problem that a lack is made of shows it in text.
-func (l lack) isShown() bool {
-	return l.Code == deps.LackMissing || l.Code == deps.LackLibrary || l.Code == deps.LackDataBlock
-}
+func (problem) Type() string { return "warning" }
+func (problem) Text() string { return "" }
 
 func (a *app) depsCommand() *cobra.Command {
 	var missing, tree, properties bool
@@ -68,7 +50,7 @@ data-blocks that want it, and the exit code is 3 when there is any lack that mak
 			}
 			s.list()
 			s.config.Properties = s.config.Properties || properties
-			lost, spoiled := 0, 0
+			lost := 0
 			err := s.traceEach(ctx, args, func(t *deps.Trace) {
 				for _, p := range t.Problems {
 					s.sink.Emit(problem{p})
@@ -76,13 +58,11 @@ data-blocks that want it, and the exit code is 3 when there is any lack that mak
 				if tree && !s.json {
 					fmt.Fprint(s.stdout, treeText(t))
 				}
-				for _, l := range t.Lacks {
-					if l := (lack{l}); s.json || !l.isShown() {
-						s.sink.Emit(l)
-					}
-					if l.Spoils() {
-						spoiled++
-					}
+				for i := range t.Lacks {
+					l := pipeline.LackEvent(&t.Lacks[i], "")
+					l.Listed = true
+					s.summary.Lacks.Count(l)
+					s.sink.Emit(l)
 				}
 				for _, d := range t.Files {
 					s.summary.Files.Total++
@@ -95,7 +75,7 @@ data-blocks that want it, and the exit code is 3 when there is any lack that mak
 				}
 			})
 			s.summary.Files.Missing = int64(lost)
-			if err == nil && missing && spoiled > 0 {
+			if spoiled := s.summary.Lacks.Errors; err == nil && missing && spoiled > 0 {
 				err = fmt.Errorf("%w: %d files are missing, %d lacks make frames wrong", pipeline.ErrPartial, lost, spoiled)
 			}
 			return err

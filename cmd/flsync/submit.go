@@ -29,7 +29,6 @@ type submitFlags struct {
 	priority int
 	outside  string
 	mode     string
-	missing  string
 	blender  string
 	keepOn   bool
 	wait     bool
@@ -76,7 +75,7 @@ It is safe to run again: a job that is there already and has not changed is skip
 	flags.StringVar(&f.outside, "outside", "", "files outside of their project: `WHICH` is media (default: those that are what they claim to be), all or deny")
 	flags.BoolVar(&f.opt.RelativeOnly, "relative-only", false, "leave absolute paths in blend files alone")
 	flags.BoolVar(&f.opt.Properties, "properties", false, "send the files and folders that paths in custom properties lead to, where add-ons keep their caches")
-	flags.StringVar(&f.missing, "missing", "warn", "missing files: `WHAT` is warn or fail (the job is not submitted)")
+	flags.StringVar(&f.opt.Missing, "missing", "", "a job whose frames would be wrong (missing files and other lacks): `WHAT` is warn or fail (default: what the manifest says, else warn)")
 	flags.StringVar(&f.mode, "checkout-mode", "per-job", "`MODE` per-job, or shared: one checkout for all jobs of a project, which stays when they are deleted")
 	flags.StringVar(&f.blender, "blender", "", "`PATH` of a Blender for settings that flsync cannot evaluate; it runs the Manager's expressions as Python on this machine")
 	flags.StringVar(&f.opt.Platform, "platform", "", "submit as from this `PLATFORM`, linux, windows or darwin: for paths and two-way variables (default: this machine's)")
@@ -187,12 +186,10 @@ func (f *submitFlags) parse(s *session, targets []string) (err error) {
 	default:
 		return usagef("--platform %q: it is linux, windows or darwin", f.opt.Platform)
 	}
-	switch f.missing {
-	case "warn":
-	case "fail":
-		f.opt.NeedAll = true
+	switch f.opt.Missing {
+	case "", "warn", "fail":
 	default:
-		return usagef("--missing %q: it is warn or fail", f.missing)
+		return usagef("--missing %q: it is warn or fail", f.opt.Missing)
 	}
 	if f.opt.MaxFailures < 0 {
 		return usagef("--max-failures %d makes no sense", f.opt.MaxFailures)

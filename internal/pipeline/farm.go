@@ -28,43 +28,58 @@ func (s *submission) askFarm(ctx context.Context) error {
 		return err
 	})
 	group.Go(func() (err error) {
-		s.sharedStorage, err = askSharedStorage(ctx, env)
+		s.storage, err = askStorage(ctx, env)
 		return err
 	})
 	return group.Wait()
 }
 
-// askSharedStorage asks for what the farm sees already: the Manager's storage, and the values of its variables
-// that are paths.
-func askSharedStorage(ctx context.Context, env Env) (pack.Shared, error) {
-	var shared pack.Shared
-	add := func(prefix string) {
+// storage is what the Manager says of storage that the farm sees.
+type storage struct {
+	shared  pack.Shared // folders
+	moved   pack.Shared // those of them that workers see at another path
+	outputs []string    // shared, and the variables that stand for folders: "{storage}"
+}
+
+// askStorage asks for what the farm sees already: the Manager's storage, and the values of its variables that are
+// paths.
+func askStorage(ctx context.Context, env Env) (storage, error) {
+	var s storage
+	add := func(list *pack.Shared, prefix string) {
 		if one := (pack.Shared{prefix}); prefix != "" && isPath(prefix) && one.Validate() == nil {
-			shared = append(shared, prefix)
+			*list = append(*list, prefix)
 		}
 	}
 	config, err := ask(ctx, env, env.Manager.Configuration)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	if config.ShamanEnabled { // the storage location is then the folder of checkouts in it
-		add(path.Dir(filepath.ToSlash(config.StorageLocation)))
+		add(&s.shared, path.Dir(filepath.ToSlash(config.StorageLocation)))
 	}
-	add(config.StorageLocation)
+	add(&s.shared, config.StorageLocation)
+	seen := make(map[string]string) // by the name of a variable: the value that users have
 	for _, audience := range []api.ManagerVariableAudience{api.ManagerVariableAudienceUsers, api.ManagerVariableAudienceWorkers} {
 		variables, err := ask(ctx, env, func(ctx context.Context) (api.ManagerVariables, error) {
 			return env.Manager.Variables(ctx, audience, runtime.GOOS)
 		})
 		if err != nil {
-			return nil, err
+			return s, err
 		}
 		for name, v := range variables {
-			if v.IsTwoway || name == "jobs" || name == "shared_storage_path" {
-				add(v.Value)
+			if !v.IsTwoway && name != "jobs" && name != "shared_storage_path" {
+				continue
 			}
+			if before := seen[name]; before != "" && before != v.Value {
+				add(&s.moved, before)
+			}
+			seen[name] = v.Value
+			add(&s.shared, v.Value)
+			s.outputs = append(s.outputs, "{"+name+"}")
 		}
 	}
-	return shared, nil
+	s.outputs = append(s.outputs, s.shared...)
+	return s, nil
 }
 
 // isPath reports whether the value of a variable is a path, and not a command line.

@@ -115,7 +115,7 @@ func (s *submission) openGates() error {
 		if why := g.UnlikelyProject(home); why != "" {
 			s.run.env.Sink.Emit(report.Warning{Code: "project-guess", Path: j.Project, Message: "taken for the project, since it holds the blend file, but it is " + why + "; name the project with --project"})
 		}
-		if s.planners[j.Project], err = pack.NewPlanner(pack.Config{Gate: g, Shared: s.sharedStorage, RelativeOnly: s.opt.RelativeOnly}); err != nil {
+		if s.planners[j.Project], err = pack.NewPlanner(pack.Config{Gate: g, Shared: s.storage.shared, RelativeOnly: s.opt.RelativeOnly}); err != nil {
 			return err
 		}
 	}

@@ -50,6 +50,9 @@ type jobRun struct {
 	fingerprint string // "" until somebody asks, see findFingerprint
 	checkout    string // since checkedOut: its path, "" for a job without files
 
+	lacks  map[string]bool // that were reported
+	spoils []string        // messages of lacks that make frames wrong
+
 	earlierFingerprint string // as jobs of earlier releases have it
 }
 
@@ -141,6 +144,11 @@ func (s *submission) finishJob(ctx context.Context, j *jobRun, err error) (faile
 		s.giveUp(err)
 	default:
 		s.jobFailed(ctx, j, err)
+	}
+	if err == nil && j.state >= posted && len(j.spoils) > 0 && !s.opt.UploadOnly {
+		s.mu.Lock()
+		s.run.meter.lacks.Jobs++
+		s.mu.Unlock()
 	}
 	if err != nil || j.state >= posted {
 		j.trace, j.facts, j.files = nil, nil, nil // the list of a large run's files is long

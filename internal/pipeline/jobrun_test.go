@@ -438,7 +438,7 @@ func TestOddJobs(t *testing.T) {
 	}{
 		{"scene", `{blend: shots/sh010.blend, scene: Nowhere}`, nil, "job", ErrNoneDone},
 		{"missing file", `{blend: shots/sh030.blend}`, nil, "missing-file", nil},
-		{"missing file, all needed", `{blend: shots/sh030.blend}`, func(o *SubmitOptions) { o.NeedAll = true }, "job", ErrNoneDone},
+		{"missing file, all needed", `{blend: shots/sh030.blend}`, func(o *SubmitOptions) { o.Missing = "fail" }, "lacks", ErrNoneDone},
 		{"same output", "{blend: shots/sh010.blend, settings: {render_output_path: /render/x}}\n- {blend: shots/sh020.blend, settings: {render_output_path: /render/x}}", nil, "same-output", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

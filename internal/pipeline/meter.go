@@ -30,6 +30,8 @@ type meter struct {
 	checkouts, toCheckout            atomic.Int64
 	jobs, submitted, skipped, broken atomic.Int64
 
+	lacks report.LackCounts // under the submission's lock
+
 	inFlight func() int // how many uploads are under way; set before watch
 }
 
@@ -171,7 +173,7 @@ func (m *meter) summary(store uploader.Stats) report.Summary {
 			Wanted: store.Missing, WantedBytes: store.MissingBytes,
 		},
 		SentByType: m.sent.largest(&m.sent.types), SentByFolder: m.sent.largest(&m.sent.folders),
-		Checkouts: []report.Checkout{},
+		Checkouts: []report.Checkout{}, Lacks: m.lacks,
 		Jobs: report.JobCounts{
 			Total: int(m.jobs.Load()), Submitted: int(m.submitted.Load()),
 			Skipped: int(m.skipped.Load()), Failed: int(m.broken.Load()),

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/flsync/flsync/internal/check"
 	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
@@ -35,6 +36,7 @@ func (s *submission) addMore(ctx context.Context, j *jobRun) error {
 		taken[w.Rel] = true
 		if held, ok := errors.AsType[*gate.HeldError](s.mayList(j, w)); ok {
 			s.reportHeld(report.Warning{Path: w.Path, Job: j.job.Name, Message: "not sent: " + held.Reason})
+			s.reportLacks(j, check.New(check.HeldBack, w.Path, "%s is not sent: %s", w.Path, held.Reason))
 			return
 		}
 		j.files = append(j.files, f)

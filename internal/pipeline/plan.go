@@ -64,6 +64,7 @@ func (s *submission) planTogether(ctx context.Context, jobs []*jobRun) (planned 
 func (s *submission) assignFiles(ctx context.Context, j *jobRun, plan *pack.Plan) error {
 	if plan != nil {
 		s.reportPlan(j, plan)
+		s.reportLacks(j, s.planLacks(plan)...)
 		j.files = make([]*file, 0, len(plan.Files)+len(plan.Changed))
 		for _, f := range plan.Files {
 			j.files = append(j.files, &file{source: f.Path, checkoutPath: f.Place})
@@ -78,6 +79,9 @@ func (s *submission) assignFiles(ctx context.Context, j *jobRun, plan *pack.Plan
 		j.blendAt = at
 	}
 	if err := s.addMore(ctx, j); err != nil {
+		return err
+	}
+	if err := s.allowLacks(j); err != nil {
 		return err
 	}
 	j.state = planned
@@ -96,7 +100,7 @@ func (s *submission) reportPlan(j *jobRun, plan *pack.Plan) {
 
 // reportHeld reports a file that is held back, and counts it, once for a run.
 func (s *submission) reportHeld(w report.Warning) {
-	w.Code = "held-back"
+	w.Code, w.HasLack = "held-back", true
 	if s.warnOnce(w) {
 		s.run.meter.heldBack.Add(1)
 	}

@@ -31,7 +31,7 @@ type SubmitOptions struct {
 	Outside      gate.Policy // about files that lie outside of their project
 	RelativeOnly bool        // leave absolute paths in blend files alone
 	Properties   bool        // send what paths in custom properties lead to
-	NeedAll      bool        // a job with a missing file fails
+	Missing      string      // fail: a job whose frames would be wrong fails; warn; "": as the job says
 	Shared       bool        // one checkout for all jobs of a project
 	UploadOnly   bool        // end when the Manager has the files: no settings are needed, and no job is made
 
@@ -74,20 +74,20 @@ func Submit(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, er
 
 // submission is a run of [Submit].
 type submission struct {
-	run           *run
-	opt           SubmitOptions
-	farm          settings.Farm
-	sharedStorage pack.Shared
-	tracer        *deps.Tracer
-	pool          *hashPool
-	digests       *digests
-	rewrites      *pack.Store
-	journal       *journal.Run // nil if the run makes no jobs
-	locks         []*journal.Held
-	poster        *once.Poster
-	tracing       chan struct{} // one token for each job that is traced at the moment
-	posting       chan struct{} // one token for each job that is posted at the moment
-	giveUp        context.CancelCauseFunc
+	run      *run
+	opt      SubmitOptions
+	farm     settings.Farm
+	storage  storage
+	tracer   *deps.Tracer
+	pool     *hashPool
+	digests  *digests
+	rewrites *pack.Store
+	journal  *journal.Run // nil if the run makes no jobs
+	locks    []*journal.Held
+	poster   *once.Poster
+	tracing  chan struct{} // one token for each job that is traced at the moment
+	posting  chan struct{} // one token for each job that is posted at the moment
+	giveUp   context.CancelCauseFunc
 
 	mu       sync.Mutex
 	failures int

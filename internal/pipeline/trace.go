@@ -65,9 +65,7 @@ func (s *submission) traceJob(ctx context.Context, j *jobRun) (err error) {
 		}
 		facts := evalFacts(&j.trace.Blend, j.job.Scene)
 		j.facts = &facts
-		if err := s.reportTrace(j); err != nil {
-			return err
-		}
+		s.reportTrace(j)
 	}
 	if !s.opt.UploadOnly {
 		if err := s.resolveSettings(ctx, j); err != nil {
@@ -80,9 +78,10 @@ func (s *submission) traceJob(ctx context.Context, j *jobRun) (err error) {
 		} else {
 			s.warnOfSameOutput(j)
 		}
+		s.checkOutput(j)
 	}
 	j.state = traced
-	return nil
+	return s.allowLacks(j)
 }
 
 // resolveSettings makes a job's settings for its job type.
@@ -111,13 +110,12 @@ func (j *jobRun) requireScene() error {
 	return fmt.Errorf("there is no scene %q in %s, but %s", j.job.Scene, j.job.Blend, strings.Join(names, ", "))
 }
 
-// reportTrace reports what a job needs and does not find, and what is odd about its files; each once for a run.
-func (s *submission) reportTrace(j *jobRun) error {
+// reportTrace warns of what a job needs and does not find, each once for a run, and reports the job's lacks.
+func (s *submission) reportTrace(j *jobRun) {
 	for _, p := range j.trace.Problems {
-		s.warnOnce(report.Warning{Code: p.Code, Path: p.Path, Message: fmt.Sprintf("%s (%s in %s)", p.Message, p.ID, p.UsedBy)})
+		s.warnOnce(report.Warning{Code: p.Code, Path: p.Path, Message: fmt.Sprintf("%s (%s in %s)", p.Message, p.ID, p.UsedBy), HasLack: true})
 	}
-	missing := j.trace.Missing()
-	for _, d := range missing {
+	for _, d := range j.trace.Missing() {
 		if d.Wrong == deps.WrongUntouched {
 			s.reportHeld(report.Warning{Path: d.Path, Job: j.job.Name, Message: fmt.Sprintf("not sent: %s (%s in %s)", d.Message(), d.ID, d.UsedBy)})
 			continue
@@ -126,14 +124,11 @@ func (s *submission) reportTrace(j *jobRun) error {
 		for _, l := range d.Chain {
 			chain = append(chain, l.ID+" of "+l.Blend)
 		}
-		if s.warnOnce(report.Warning{Code: "missing-file", Path: d.Path, Job: j.job.Name, Message: d.Message(), Chain: chain}) {
+		if s.warnOnce(report.Warning{Code: "missing-file", Path: d.Path, Job: j.job.Name, Message: d.Message(), Chain: chain, HasLack: true}) {
 			s.run.meter.missing.Add(1)
 		}
 	}
-	if s.opt.NeedAll && len(missing) > 0 {
-		return fmt.Errorf("%d files that it needs are missing, %s among them", len(missing), missing[0].Path)
-	}
-	return nil
+	s.reportLacks(j, j.trace.Lacks...)
 }
 
 // warnOfSameOutput warns of a job that would render over the frames of another blend file. Two jobs of one file may

@@ -70,6 +70,8 @@ func jobCode(err error) string {
 		tooLong   *pack.TooLongError
 	)
 	switch {
+	case errors.Is(err, ErrLacks):
+		return "lacks"
 	case errors.As(err, &refused):
 		return "refused"
 	case errors.As(err, &notBlend):

@@ -70,13 +70,68 @@ type Warning struct {
 	Job     string   `json:"job,omitempty"`
 	Message string   `json:"message"`
 	Chain   []string `json:"chain,omitempty"` // for a missing file: who wants it, outermost first
+
+	HasLack bool `json:"-"` // a Lack says the same to people, and what to do
 }
 
 // Type implements [Event].
 func (Warning) Type() string { return "warning" }
 
+// Text implements [Event]. It is empty where a Lack says the same.
+func (w Warning) Text() string {
+	if w.HasLack {
+		return ""
+	}
+	return "warning: " + place(w.Job, w.Path, w.Message) + chain(w.Chain)
+}
+
+// Lack is something that stands between a job and right frames.
+type Lack struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"` // error: frames are wrong for certain; warning: they may be
+	Path     string `json:"path"`     // of the file in question
+	UsedBy   string `json:"used_by,omitempty"`
+	ID       string `json:"id,omitempty"` // data-block that names the file
+	Field    string `json:"field,omitempty"`
+	Job      string `json:"job,omitempty"`
+	Scene    string `json:"scene,omitempty"`
+	Frames   string `json:"frames,omitempty"` // of a hole
+	Chain    []Link `json:"chain,omitempty"`  // how the job comes to want the file, outermost first
+	Message  string `json:"message"`
+	Remedy   string `json:"remedy"` // what to do
+
+	Again  bool `json:"-"` // an earlier job has the same one: the text is short
+	Listed bool `json:"-"` // it is what the command was called for, and belongs to standard output
+}
+
+// Link is a data-block in a blend file.
+type Link struct {
+	Blend string `json:"blend"`
+	ID    string `json:"id"`
+}
+
+// Type implements [Event].
+func (Lack) Type() string { return "lack" }
+
+// Level implements the placing of the text.
+func (l Lack) Level() Level {
+	if l.Listed {
+		return Result
+	}
+	return Remark
+}
+
 // Text implements [Event].
-func (w Warning) Text() string { return "warning: " + place(w.Job, w.Path, w.Message) + chain(w.Chain) }
+func (l Lack) Text() string {
+	text := fmt.Sprintf("lack: %s (%s, %s)", place(l.Job, l.Path, l.Message), l.Code, l.Severity)
+	if l.Again {
+		return text + ", as above"
+	}
+	for _, link := range l.Chain {
+		text += fmt.Sprintf("\n         wanted by %s of %s", link.ID, link.Blend)
+	}
+	return text + "\n         what to do: " + l.Remedy
+}
 
 // Error is something that failed; the run's exit code says how much of it.
 type Error struct {

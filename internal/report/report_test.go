@@ -20,11 +20,12 @@ func TestJSONKeepsTheContract(t *testing.T) {
 		{Start{}, []string{"type", "run", "command", "version"}},
 		{Progress{}, []string{"type", "stage", "done", "total", "bytes_done", "bytes_total"}},
 		{Warning{Path: "p"}, []string{"type", "code", "path", "message"}},
+		{Lack{Job: "j", Scene: "s", Chain: []Link{{}}}, []string{"type", "code", "severity", "path", "job", "scene", "chain", "message", "remedy"}},
 		{Error{Path: "p", Job: "j"}, []string{"type", "code", "path", "job", "message"}},
 		{Checkout{}, []string{"type", "requested", "path", "files"}},
 		{Job{}, []string{"type", "name", "key", "id", "status", "checkout", "blendfile", "skipped"}},
 		{Hash{}, []string{"type", "path", "size", "sha256", "blake3", "cached"}},
-		{Summary{}, []string{"type", "ok", "exit_code", "run", "duration_s", "files", "store", "checkouts", "jobs"}},
+		{Summary{}, []string{"type", "ok", "exit_code", "run", "duration_s", "files", "store", "checkouts", "jobs", "lacks"}},
 	}
 	for _, test := range tests {
 		t.Run(test.event.Type(), func(t *testing.T) {

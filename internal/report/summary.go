@@ -17,6 +17,7 @@ type Summary struct {
 	Store     StoreCounts  `json:"store"`
 	Checkouts []Checkout   `json:"checkouts"`
 	Jobs      JobCounts    `json:"jobs"`
+	Lacks     LackCounts   `json:"lacks"`
 	Stages    []StageTimes `json:"stages,omitempty"`
 
 	// What was sent, the largest shares first.
@@ -64,7 +65,23 @@ type JobCounts struct {
 	Failed    int `json:"failed"`
 }
 
-// StageTimes tells when a stage began and ended, in seconds since the run began.
+// LackCounts are about what stands between jobs and right frames. What several jobs lack counts for each.
+type LackCounts struct {
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	Jobs     int `json:"jobs"` // that were submitted, or would be, although frames will be wrong
+}
+
+// Count adds a lack.
+func (c *LackCounts) Count(l Lack) {
+	if l.Severity == "error" {
+		c.Errors++
+	} else {
+		c.Warnings++
+	}
+}
+
+// StageTimes says when a stage began and ended, in seconds since the run began.
 type StageTimes struct {
 	Stage Stage   `json:"stage"`
 	Begin float64 `json:"begin_s"`
@@ -104,6 +121,13 @@ func (s Summary) Text() string {
 		outcome = "interrupted (exit 130)"
 	case !s.OK:
 		outcome = fmt.Sprintf("failed (exit %d)", s.ExitCode)
+	}
+	if n := s.Lacks.Jobs; n > 0 {
+		verb := "submitted"
+		if s.DryRun {
+			verb = "would be submitted"
+		}
+		outcome += fmt.Sprintf(": %s, %s will lack files,", verb, count(n, "job"))
 	}
 	fmt.Fprintf(&b, "%s after %s, run %s", outcome, took, s.Run)
 	return b.String()

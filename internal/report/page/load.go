@@ -23,6 +23,7 @@ type Run struct {
 	Jobs     []Job
 	Missing  []report.Warning
 	Held     []report.Warning
+	Lacks    []report.Lack
 	Warnings []report.Warning // the others
 	Errors   []report.Error
 	Progress []report.Progress
@@ -56,6 +57,8 @@ func Load(dir, id string) (*Run, error) {
 			return appendTo(&r.Jobs, object)
 		case "error":
 			return appendTo(&r.Errors, object)
+		case "lack":
+			return appendTo(&r.Lacks, object)
 		case "progress":
 			return appendTo(&r.Progress, object)
 		case "warning":
@@ -97,6 +100,8 @@ func (r *Run) Verdict() (text, mood string) {
 		return "This run has no end: it was killed, or is still going on.", "bad"
 	case s.ExitCode == 0 && failed > 0:
 		return fmt.Sprintf("All was sent, but on the farm %s failed or was canceled.", count(failed, "job")), "bad"
+	case s.ExitCode == 0 && s.Lacks.Jobs > 0:
+		return fmt.Sprintf("All done, but frames of %s will be wrong.", count(s.Lacks.Jobs, "job")), "odd"
 	case s.ExitCode == 0 && len(r.Missing) > 0:
 		return fmt.Sprintf("All done, but without %s.", count(len(r.Missing), "missing file")), "odd"
 	case s.ExitCode == 0:
@@ -211,6 +216,31 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Findings is one lack and the jobs that have it.
+type Findings struct {
+	report.Lack
+	Jobs []string
+}
+
+// ByLack returns the lacks, each once with all jobs that have it, those that spoil frames first.
+func (r *Run) ByLack() (list []Findings) {
+	at := make(map[[3]string]int)
+	for _, l := range r.Lacks {
+		key := [...]string{l.Code, l.Path, l.Message}
+		i, known := at[key]
+		if !known {
+			i = len(list)
+			at[key] = i
+			list = append(list, Findings{Lack: l})
+		}
+		if l.Job != "" {
+			list[i].Jobs = append(list[i].Jobs, l.Job)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Findings) int { return cmp.Compare(a.Severity, b.Severity) })
+	return list
 }
 
 // Saved is how many bytes needed not be sent because the store had them.

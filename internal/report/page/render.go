@@ -86,13 +86,20 @@ func (r *Run) Text(w io.Writer) error {
 	for _, e := range r.Causes() {
 		fmt.Fprintln(&b, "  "+e.Text())
 	}
-	section("Missing files", len(r.Missing))
-	for _, m := range r.Missing {
-		fmt.Fprintln(&b, "  "+m.Text())
+	section("What frames lack", len(r.Lacks))
+	for _, l := range r.ByLack() {
+		l.Job = strings.Join(l.Jobs, ", ")
+		fmt.Fprintln(&b, "  "+l.Text())
 	}
-	section("Held back", len(r.Held))
-	for _, h := range r.Held {
-		fmt.Fprintln(&b, "  "+h.Text())
+	if len(r.Lacks) == 0 { // the log of an earlier release
+		section("Missing files", len(r.Missing))
+		for _, m := range r.Missing {
+			fmt.Fprintln(&b, "  "+m.Text())
+		}
+		section("Held back", len(r.Held))
+		for _, h := range r.Held {
+			fmt.Fprintln(&b, "  "+h.Text())
+		}
 	}
 	jobs := r.ByUrgency()
 	section("Jobs", len(jobs))

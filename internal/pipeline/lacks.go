@@ -1,0 +1,91 @@
+package pipeline
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"github.com/flsync/flsync/deps"
+	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/internal/check"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/submit/settings"
+)
+
+// ErrLacks reports that a job is not submitted because its frames would be wrong.
+var ErrLacks = errors.New("its frames would be wrong")
+
+// LackEvent returns the event of a job's lack; job is "" for a blend file without one.
+func LackEvent(l *deps.Lack, job string) report.Lack {
+	event := report.Lack{
+		Code: l.Code, Severity: string(l.Severity), Path: l.Path, UsedBy: l.UsedBy, ID: l.ID, Field: l.Field,
+		Job: job, Scene: l.Scene, Frames: l.Frames, Message: l.Message, Remedy: l.Remedy,
+	}
+	for _, link := range l.Chain {
+		event.Chain = append(event.Chain, report.Link(link))
+	}
+	return event
+}
+
+// reportLacks reports lacks of a job, each once.
+func (s *submission) reportLacks(j *jobRun, lacks ...deps.Lack) {
+	for i := range lacks {
+		l := &lacks[i]
+		key := l.Code + "\x00" + l.Path + "\x00" + l.Message
+		if j.lacks[key] {
+			continue
+		}
+		if j.lacks == nil {
+			j.lacks = make(map[string]bool)
+		}
+		j.lacks[key] = true
+		event := LackEvent(l, j.job.Name)
+		s.mu.Lock()
+		event.Again = s.warned["lack\x00"+key]
+		s.warned["lack\x00"+key] = true
+		s.run.meter.lacks.Count(event)
+		s.mu.Unlock()
+		if l.Spoils() {
+			j.spoils = append(j.spoils, l.Message)
+		}
+		s.run.env.Sink.Emit(event)
+	}
+}
+
+// allowLacks returns an error that wraps [ErrLacks] if a job has lacks that make frames wrong and must have none.
+func (s *submission) allowLacks(j *jobRun) error {
+	if len(j.spoils) > 0 && cmp.Or(s.opt.Missing, j.job.Missing) == "fail" {
+		return fmt.Errorf("%w: %d lacks, %s", ErrLacks, len(j.spoils), j.spoils[0])
+	}
+	return nil
+}
+
+// checkOutput reports a job whose frames go where the Manager knows of no storage.
+func (s *submission) checkOutput(j *jobRun) {
+	output, _ := j.values["render_output_path"].(string)
+	if output != "" && len(s.storage.outputs) > 0 && !settings.InStorage(output, s.storage.outputs) {
+		s.reportLacks(j, check.New(check.OutputOutside, output, "frames go to %s, which is in no storage that the Manager knows", output))
+	}
+}
+
+// planLacks returns the lacks of a plan: files that are held back, and paths that workers do not see.
+func (s *submission) planLacks(plan *pack.Plan) (lacks []deps.Lack) {
+	for _, h := range plan.Held {
+		l := check.New(check.HeldBack, h.Path, "%s is not sent: %s", h.Path, h.Reason)
+		l.UsedBy, l.ID, l.Field = h.UsedBy, h.ID, h.Field
+		lacks = append(lacks, l)
+	}
+	for _, left := range plan.Left {
+		if left.Reason == pack.LeftShared && !s.storage.moved.Holds(left.Value, "") {
+			continue
+		}
+		code, why := check.LeftElsewhere, "workers see that storage elsewhere"
+		if left.Reason != pack.LeftShared {
+			code, why = check.LeftAbsolute, "absolute paths are left alone"
+		}
+		l := check.New(code, left.Value, "%s stays as it is: %s", left.Value, why)
+		l.UsedBy, l.ID, l.Field = left.UsedBy, left.ID, left.Field
+		lacks = append(lacks, l)
+	}
+	return lacks
+}
