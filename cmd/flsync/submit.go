@@ -37,6 +37,9 @@ type submitFlags struct {
 
 	missingFrames bool
 	maps          []string
+
+	check       bool
+	farmBlender string // of check
 }
 
 func (a *app) submitCommand() *cobra.Command {
@@ -83,6 +86,7 @@ It is safe to run again: a job that is there already and has not changed is skip
 	flags.BoolVar(&f.keepOn, "keep-going", true, "go on when a job fails")
 	flags.BoolVar(&f.opt.FailFast, "fail-fast", false, "end at the first job that fails")
 	flags.IntVar(&f.opt.MaxFailures, "max-failures", 0, "end when `N` jobs have failed (0: never)")
+	flags.BoolVar(&f.check, "check", false, "check the shots first as flsync check does, and submit none that has an error")
 	flags.BoolVar(&f.opt.Hold, "hold", false, "all jobs enter paused, and are released together when all are in")
 	flags.BoolVar(&f.opt.Force, "force", false, "submit again what is there already")
 	flags.BoolVar(&f.opt.Replace, "replace", false, "cancel the older job when a changed one is submitted")
@@ -129,6 +133,12 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 		}
 	}
 	f.opt.Jobs, f.opt.Run = jobs, s.id
+	if f.check {
+		f.opt.Missing = "fail"
+		if f.opt.Check, err = s.checkOptions(f); err != nil {
+			return err
+		}
+	}
 	f.opt.ExitCode = func(err error) int { return exitCode(ctx, err) }
 	s.summary, err = pipeline.Submit(ctx, env, f.opt)
 	s.summary.DryRun = f.dryRun

@@ -22,10 +22,7 @@ const (
 	Movie         = "movie-output"
 	FrameRange    = "frame-range"
 	EditRange     = "edit-range"
-	NoCompositor  = "compositor-output"
 	NoLayer       = "no-view-layer"
-	Unbaked       = "not-baked"
-	Scripts       = "python"
 	AddOnEngine   = "add-on-engine"
 	NewerBlender  = "newer-blender"
 	AbsolutePaths = "absolute-paths"
@@ -57,10 +54,7 @@ func Codes() []Code {
 		{Movie, bad, "the scene renders to a movie, and tasks write to the same file", "choose an image format in Blender (Output properties > Output); a job type makes the preview movie"},
 		{FrameRange, odd, "the frame range is a single frame, or reversed (an error)", "set the range in Blender (Output properties > Frame Range), or frames in the manifest"},
 		{EditRange, bad, "frames that the edit shows are not rendered", "set the shot's range to that of the edit, or submit the manifest that flsync conform writes"},
-		{NoCompositor, bad, "compositing is on, and its nodes have no output", "add a Composite (or Group Output) node, or switch compositing off (Output properties > Post Processing)"},
 		{NoLayer, bad, "no view layer is used for rendering", "switch a view layer on in Blender (View Layer properties > Use for Rendering)"},
-		{Unbaked, odd, "a simulation is not baked for the range: each task starts it anew", "bake it to disk in Blender (Physics properties > Cache > Bake)"},
-		{Scripts, odd, "texts with Register, or drivers in Python, which workers may not run", "let workers run them (-y in the Manager's blenderArgs), or remove them"},
 		{AddOnEngine, odd, "the render engine is an add-on's", "install the add-on on each worker, or choose another engine"},
 		{NewerBlender, bad, "the file was saved by a newer Blender than the farm's", "update Blender on the farm, or save the file with the farm's version"},
 		{AbsolutePaths, odd, "absolute paths, which need not lead to the same files elsewhere", "make them relative in Blender (File > External Data > Make Paths Relative)"},

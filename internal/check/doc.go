@@ -4,12 +4,8 @@
 // # Basics
 //
 //	rules, err := check.Compile(list)
-//	lacks := check.Scene(check.Shot{Name: "sh010", Blend: &trace.Blend, Trace: trace})
-//	broken, err := rules.Check(shot)
+//	lacks := check.Facts(check.Shot{Name: "sh010", Trace: trace})
+//	broken := rules.Check(shot, list)
 //
 // What is found are [deps.Lack] values, as what a trace finds, so that everybody shows one list.
-//
-// # Caveats
-//
-// Of scripts, drivers and simulations only those that the blend file holds itself are known, not those of libraries.
 package check

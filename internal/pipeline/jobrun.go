@@ -51,6 +51,7 @@ type jobRun struct {
 	checkout    string // since checkedOut: its path, "" for a job without files
 
 	lacks  map[string]bool // that were reported
+	found  []report.Lack   // of [Check]: those lacks
 	spoils []string        // messages of lacks that make frames wrong
 
 	earlierFingerprint string // as jobs of earlier releases have it

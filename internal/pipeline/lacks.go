@@ -48,6 +48,10 @@ func (s *submission) reportLacks(j *jobRun, lacks ...deps.Lack) {
 		if l.Spoils() {
 			j.spoils = append(j.spoils, l.Message)
 		}
+		if s.checking {
+			j.found = append(j.found, event) // reported job by job
+			continue
+		}
 		s.run.env.Sink.Emit(event)
 	}
 }

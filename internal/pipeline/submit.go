@@ -48,6 +48,7 @@ type SubmitOptions struct {
 	FailFast    bool // the first failed job ends the run
 	MaxFailures int  // so many failed jobs end the run; 0: any number is fine
 
+	Check    *CheckOptions    // check the jobs' scenes as well, before they are sent; nil: do not
 	Platform string           // of who submits, for paths and variables: linux, windows or darwin; "" is this machine's
 	Blender  settings.Blender // evaluates what flsync cannot; nil: nobody does
 	Once     once.Config      // how jobs are submitted; Submit fills in what it says of runs
@@ -88,6 +89,8 @@ type submission struct {
 	tracing  chan struct{} // one token for each job that is traced at the moment
 	posting  chan struct{} // one token for each job that is posted at the moment
 	giveUp   context.CancelCauseFunc
+
+	checking bool // nothing is sent, see [Check]
 
 	mu       sync.Mutex
 	failures int

@@ -129,6 +129,9 @@ func (s *submission) reportTrace(j *jobRun) {
 		}
 	}
 	s.reportLacks(j, j.trace.Lacks...)
+	if s.opt.Check != nil {
+		s.reportLacks(j, s.opt.Check.checkFacts(j.job, j.trace)...)
+	}
 }
 
 // warnOfSameOutput warns of a job that would render over the frames of another blend file. Two jobs of one file may

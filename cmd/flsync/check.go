@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/check"
+	"github.com/flsync/flsync/internal/config"
+	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/internal/report/page"
+	"github.com/flsync/flsync/submit/manifest"
+	"github.com/flsync/flsync/submit/settings"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	f := submitFlags{mode: "per-job"}
+	var edit conformFlags
+	var editFile, html string
+	cmd := &cobra.Command{
+		Use:   "check TARGET…",
+		Short: "Find what would go wrong tonight, shot by shot, without sending anything",
+		Long: `Reads blend files or manifests as submit does, and lists for each shot what would make its frames wrong, with
+what to do: files that are missing, settings of the scene such as a render region that is still on, and
+rules of the studio (rules: in the configuration or the manifest). No Manager is needed; where one is
+configured, job types, tags, settings and output folders are checked too.
+
+The exit code is 3 when there is an error, and 0 when there are only warnings. docs/check.md lists what is found.`,
+		Example: `  flsync check shots/*.blend --farm-blender 4.5
+  flsync check night.yaml --html check.html
+  flsync check night.yaml --edit cut_v12.otio --map 'shots/{shot}.blend'`,
+		RunE: a.inSession("check", func(ctx context.Context, s *session, args []string) error {
+			return s.check(ctx, &f, &edit, args, editFile, html)
+		}),
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.load.Type, "type", "", "job `TYPE` of all jobs")
+	flags.StringVar(&f.load.Project, "project", "", "`DIR` that paths are kept under (default: the manifest's folder, or the blend file's)")
+	flags.StringVar(&f.load.Scene, "scene", "", "`SCENE` that is rendered (default: the file's active one)")
+	flags.StringVar(&f.farmBlender, "farm-blender", "", "`VERSION` of Blender on the farm, such as 4.5")
+	flags.StringVar(&editFile, "edit", "", "compare frames with those of this edit `FILE`, as conform reads it")
+	flags.StringVar(&edit.rules.Map, "map", "", "with --edit: `TEMPLATE` of the blend file's path")
+	flags.StringArrayVar(&edit.rules.Patterns, "match", nil, "with --edit: `FIELD=REGEXP` with named groups; may be repeated")
+	flags.StringVar(&edit.firstFrame, "first-frame", "", "with --edit: the scene's frame `N` that shows the media's first one")
+	flags.StringVar(&html, "html", "", "write one HTML page to `FILE`")
+	return cmd
+}
+
+// check does what the command was told.
+func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags, targets []string, editFile, html string) error {
+	s.raiseGOGC()
+	if err := f.parse(s, targets); err != nil {
+		return err
+	}
+	jobs, err := manifest.Load(targets, f.load)
+	if err != nil {
+		return err
+	}
+	if err := settings.CheckJobs(jobs).Err(); err != nil {
+		return err
+	}
+	cache, err := s.openCache(hashcache.Config{}, false)
+	if err != nil {
+		return err
+	}
+	env := pipeline.Env{Cache: cache, Sink: s.sink}
+	if s.manager, err = s.connect(ctx, s.config); err == nil {
+		s.closers = append(s.closers, s.manager.Close)
+		env.Manager = s.manager.Client
+	} else if !errors.Is(err, config.ErrNoManager) {
+		return err
+	}
+	f.opt.Jobs = jobs
+	if f.opt.Check, err = s.checkOptions(f); err != nil {
+		return err
+	}
+	if editFile != "" {
+		if f.opt.Check.EditFrames, err = s.editFrames(ctx, cache, edit, editFile, f.load.Project); err != nil {
+			return err
+		}
+	}
+	found := &lackList{}
+	env.Sink = report.Tee(s.sink, found)
+	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began})
+	s.summary, err = pipeline.Check(ctx, env, f.opt)
+	if html != "" && ctx.Err() == nil {
+		shown := s.summary
+		shown.OK, shown.ExitCode, shown.Duration = err == nil, exitCode(ctx, err), time.Since(s.began).Seconds()
+		run := &page.Run{Start: report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began}, Summary: &shown, Lacks: found.list}
+		err = errors.Join(err, writePage(html, run))
+	}
+	return err
+}
+
+// lackList is a sink that keeps lacks.
+type lackList struct{ list []report.Lack }
+
+// Emit implements report.Sink. Check emits lacks one after the other.
+func (l *lackList) Emit(e report.Event) {
+	if lack, ok := e.(report.Lack); ok {
+		l.list = append(l.list, lack)
+	}
+}
+
+// checkOptions returns what the configuration and the flags say of checks.
+func (s *session) checkOptions(f *submitFlags) (*pipeline.CheckOptions, error) {
+	if f.farmBlender != "" && !check.ValidVersion(f.farmBlender) {
+		return nil, usagef("--farm-blender %q is no version such as 4.5", f.farmBlender)
+	}
+	o := &pipeline.CheckOptions{FarmBlender: f.farmBlender}
+	for i, r := range s.config.Rules {
+		o.Rules = append(o.Rules, check.Rule{When: r.When, Require: r.Require, Say: r.Say, Severity: r.Severity, Place: fmt.Sprintf("rules of the configuration, number %d", i+1)})
+	}
+	if err := o.Compile(f.opt.Jobs); err != nil {
+		return nil, usageError(fmt.Errorf("mistakes in rules:\n%w", err))
+	}
+	return o, nil
+}
+
+// editFrames returns the frames that an edit shows, by blend file.
+func (s *session) editFrames(ctx context.Context, cache *hashcache.Cache, f *conformFlags, edit, project string) (map[string][]int, error) {
+	f.rules.Project = orElse(project, ".")
+	if err := f.parse(); err != nil {
+		return nil, err
+	}
+	tracer, err := pipeline.NewTracer(cache, false, false, s.mayTouch(), func(error) {})
+	if err != nil {
+		return nil, err
+	}
+	plan, err := f.plan(ctx, tracer, edit)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range plan.Problems {
+		s.sink.Emit(report.Warning{Code: "clip", Path: p.Blend, Message: p.String()})
+	}
+	frames := make(map[string][]int)
+	for _, shot := range plan.Shots {
+		path, err := filepath.Abs(filepath.Join(f.rules.Project, filepath.FromSlash(shot.Blend)))
+		if err != nil {
+			return nil, err
+		}
+		for _, span := range shot.Frames {
+			for n := span.First; n <= span.Last; n++ {
+				frames[path] = append(frames[path], n)
+			}
+		}
+	}
+	return frames, nil
+}
