@@ -26,7 +26,11 @@ func TestWatchOutlastsManager(t *testing.T) {
 	} {
 		looks := strings.Fields(test.looks)
 		var at atomic.Int64
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/tasks") { // for the forecast
+				fmt.Fprint(w, `{"tasks":[]}`)
+				return
+			}
 			switch look := looks[min(int(at.Add(1))-1, len(looks)-1)]; look {
 			case "-":
 				w.WriteHeader(http.StatusServiceUnavailable)

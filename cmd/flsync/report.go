@@ -147,6 +147,13 @@ func (a *app) askNow(ctx context.Context, c *config.Config, run *page.Run) error
 		now := &page.Now{Status: string(job.Status), Done: job.StepsCompleted, Total: job.StepsTotal, Activity: job.Activity}
 		run.Jobs[i].Now = now
 		group.Go(func() (err error) {
+			if job.Status == api.JobStatusActive {
+				tasks, err := m.JobTasks(ctx, job.ID)
+				if err != nil {
+					return err
+				}
+				now.Forecast = forecast(tasks, time.Now())
+			}
 			now.Picture, err = lastPicture(ctx, m, job.ID)
 			return err
 		})

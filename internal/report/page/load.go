@@ -41,6 +41,7 @@ type Now struct {
 	Status      string
 	Done, Total int          // steps
 	Activity    string       // the Manager's words
+	Forecast    string       // when it will be done; "" when that is not known
 	Picture     template.URL // data: URL of the last picture that was rendered; "" without
 }
 

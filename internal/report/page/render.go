@@ -113,6 +113,9 @@ func (r *Run) Text(w io.Writer) error {
 			state = "not submitted"
 		case j.Now != nil:
 			state = fmt.Sprintf("%s, now %s (%d of %d)", state, j.Now.Status, j.Now.Done, j.Now.Total)
+			if j.Now.Forecast != "" {
+				state += ", " + j.Now.Forecast
+			}
 		case r.State(j) == gone:
 			state += ", not there any more"
 		}
