@@ -1,3 +1,3 @@
 package main
 
-//go:generate go test -count=1 -run TestDocs . -update-docs
+//go:generate go test -count=1 -run "TestDocs|TestSkillReference" . -update-docs
