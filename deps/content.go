@@ -75,9 +75,11 @@ func (d *disk) size(file string) int64 {
 // contents tells of files of the trace that are not what they say. Of a very long sequence it looks at some frames.
 func (r *run) contents() {
 	var frames map[string]bool // those to leave out
+	seen := map[*sequence]bool{}
 	for _, v := range r.visits {
 		for i := range v.uses {
-			if s := v.uses[i].sequence; s != nil && len(s.files) > maxFrameStats {
+			if s := v.uses[i].sequence; s != nil && len(s.files) > maxFrameStats && !seen[s] {
+				seen[s] = true
 				if frames == nil {
 					frames = map[string]bool{}
 				}

@@ -96,7 +96,7 @@ func (s *session) traceEach(ctx context.Context, paths []string, each func(*deps
 // mayTouch returns the test of paths on other computers for blend files that are only looked at.
 func (s *session) mayTouch(blends ...string) func(path string) bool {
 	policy := gate.Policy{Outside: gate.Outside(s.config.Outside), Roots: s.config.OutsideRoots}
-	return func(path string) bool { return policy.MayTouch(path, blends...) }
+	return policy.Reach(blends...)
 }
 
 // inOrder does something with each path at the same time, and hands over the results in order.

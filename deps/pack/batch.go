@@ -36,7 +36,29 @@ type shot struct {
 type sentUse struct {
 	*deps.Use
 	by    string
-	files []string
+	files []string // uses of one sequence share the list
+}
+
+// A listID identifies a list of files: its first element and its length. References to one sequence share their list,
+// so work that is done once for each list does not grow with references times frames.
+type listID struct {
+	first *string
+	n     int
+}
+
+// idOf returns the identity of a list that is not empty.
+func idOf(files []string) listID { return listID{&files[0], len(files)} }
+
+// A listSet holds the lists that were seen.
+type listSet map[listID]bool
+
+// isNew reports whether a list has something and is asked about for the first time.
+func (s listSet) isNew(files []string) bool {
+	if len(files) == 0 || s[idOf(files)] {
+		return false
+	}
+	s[idOf(files)] = true
+	return true
 }
 
 // A Planner plans the shots of one project. Goroutines may share it.
@@ -54,7 +76,7 @@ func NewPlanner(cfg Config) (*Planner, error) {
 // through something that is left alone or held back is not part of its plan.
 // What is wrong with single shots comes with their plans.
 func (p *Planner) Together(traces ...*deps.Trace) *Batch {
-	g := gatherer{cfg: p.cfg, where: newLayout(p.cfg.Gate)}
+	g := gatherer{cfg: p.cfg, where: newLayout(p.cfg.Gate), lists: map[listID]verdict{}}
 	b := &Batch{where: g.where, changes: map[string]*editor{}, clashes: map[string]error{}}
 	for _, t := range traces {
 		b.shots = append(b.shots, g.gather(t))
@@ -90,7 +112,11 @@ func (b *Batch) Plan(i int) (*Plan, error) {
 			errs = append(errs, c.errs...)
 		}
 	}
+	lists := listSet{}
 	for _, u := range s.uses {
+		if !lists.isNew(u.files) {
+			continue
+		}
 		for _, file := range u.files {
 			p.addFile(b.file(file))
 		}
@@ -113,15 +139,25 @@ func (b *Batch) file(file string) File { return File{filepath.FromSlash(file), b
 func (b *Batch) settle() {
 	var files []string
 	var groups [][]string
+	all, grouped := listSet{}, listSet{}
 	for _, s := range b.shots {
 		// What has no path of its own lies where it does because its blend file does.
-		beside := map[string][]string{}
+		beside, besides := map[string][]string{}, map[string]listSet{}
 		for _, u := range s.uses {
-			files = append(files, u.files...)
-			if len(u.Parts) == 0 {
-				beside[slash(u.From)] = append(beside[slash(u.From)], u.files...)
+			if all.isNew(u.files) {
+				files = append(files, u.files...)
+			}
+			if from := slash(u.From); len(u.Parts) > 0 {
+				if grouped.isNew(u.files) {
+					groups = append(groups, u.files)
+				}
 			} else {
-				groups = append(groups, u.files)
+				if besides[from] == nil {
+					besides[from] = listSet{}
+				}
+				if besides[from].isNew(u.files) {
+					beside[from] = append(beside[from], u.files...)
+				}
 			}
 		}
 		for _, file := range s.blends {
@@ -148,15 +184,18 @@ func (b *Batch) settle() {
 
 // edit works out which fields have to change, in each blend file once.
 func (b *Batch) edit() {
-	folders := map[string]bool{".": true}
+	folders, lists := map[string]bool{".": true}, listSet{}
 	for _, s := range b.shots {
 		for _, file := range s.blends {
 			b.addFolders(folders, file)
 			if b.changes[file] == nil {
-				b.changes[file] = &editor{where: b.where, blend: file, folders: folders, values: map[int64]string{}, from: map[string]bool{}}
+				b.changes[file] = &editor{where: b.where, blend: file, folders: folders, values: map[int64]string{}, from: map[string]bool{}, astray: map[listIn]string{}}
 			}
 		}
 		for _, u := range s.uses {
+			if !lists.isNew(u.files) {
+				continue
+			}
 			for _, file := range u.files {
 				b.addFolders(folders, file)
 			}
@@ -185,10 +224,18 @@ func (b *Batch) addFolders(folders map[string]bool, file string) {
 type gatherer struct {
 	cfg   Config
 	where *layout
+	lists map[listID]verdict
+}
+
+// A verdict says which files of a list are sent, and why the others are not.
+type verdict struct {
+	files []string
+	held  []Held // without who names them
 }
 
 func (g *gatherer) gather(t *deps.Trace) shot {
 	var s shot
+	told := listSet{}
 	uses := map[string][]*deps.Use{} // also those of libraries that are packed into a file
 	for i := range t.Blends {
 		file := slash(t.Blends[i].Path)
@@ -213,7 +260,7 @@ func (g *gatherer) gather(t *deps.Trace) shot {
 		s.blends = append(s.blends, file)
 		s.uses = slices.Grow(s.uses, len(uses[file]))
 		for _, u := range uses[file] {
-			files := g.sent(&s, file, u)
+			files := g.sent(&s, told, file, u)
 			if u.Kind == deps.KindLibrary && len(u.Files) == 0 {
 				s.bases = append(s.bases, sentUse{u, file, nil})
 			}
@@ -229,8 +276,9 @@ func (g *gatherer) gather(t *deps.Trace) shot {
 	return s
 }
 
-// sent gives the files of a use that are to be sent.
-func (g *gatherer) sent(s *shot, by string, u *deps.Use) []string {
+// sent returns the files of a use that are to be sent. told are the lists of which the files that are held back are
+// on the shot's list.
+func (g *gatherer) sent(s *shot, told listSet, by string, u *deps.Use) []string {
 	if len(u.Files) == 0 {
 		return nil
 	}
@@ -247,18 +295,34 @@ func (g *gatherer) sent(s *shot, by string, u *deps.Use) []string {
 		s.left = append(s.left, Left{value, leave, by, u.ID, u.Field})
 		return nil
 	}
-	files := make([]string, 0, len(u.Files))
-	for _, file := range u.Files {
+	v, known := g.lists[idOf(u.Files)]
+	if !known {
+		v = g.judge(u.Files)
+		g.lists[idOf(u.Files)] = v
+	}
+	if len(v.held) > 0 && (len(u.Files) == 1 || told.isNew(u.Files)) {
+		for _, h := range v.held {
+			h.UsedBy, h.ID, h.Field = by, u.ID, u.Field
+			s.held = append(s.held, h)
+		}
+	}
+	return v.files
+}
+
+// judge asks the gate about the files of a list.
+func (g *gatherer) judge(list []string) verdict {
+	v := verdict{files: make([]string, 0, len(list))}
+	for _, file := range list {
 		_, err := g.cfg.Gate.Decide(filepath.FromSlash(file))
 		if err == nil {
-			files = append(files, slash(file))
+			v.files = append(v.files, slash(file))
 			continue
 		}
 		reason := "it cannot be read: " + err.Error()
 		if held, ok := errors.AsType[*gate.HeldError](err); ok {
 			reason = held.Reason
 		}
-		s.held = append(s.held, Held{filepath.FromSlash(file), reason, by, u.ID, u.Field})
+		v.held = append(v.held, Held{Path: filepath.FromSlash(file), Reason: reason})
 	}
-	return files
+	return v
 }

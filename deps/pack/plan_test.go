@@ -516,6 +516,46 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// TestManyUsesOfOneSequence plans references to one sequence without a list of files for each, whether the files are
+// sent, sent from outside, or held back.
+func TestManyUsesOfOneSequence(t *testing.T) {
+	const frames, uses = 1000, 1000
+	w := newWorld(t, "proj/a.blend")
+	var files []string
+	for i := range frames {
+		files = append(files, w.file(fmt.Sprintf("seq/f_%04d.png", i)))
+	}
+	for range uses {
+		w.uses("proj/a.blend", w.at("seq/f_0001.png")).Files = files
+	}
+	for _, test := range []struct {
+		project       string
+		policy        gate.Outside
+		sent, changed int
+		held          int
+	}{
+		{"", gate.OutsideMedia, frames, 1, 0}, {"proj", gate.OutsideMedia, frames, 1, 0}, {"proj", gate.OutsideDeny, 0, 0, frames},
+	} {
+		cfg := pack.Config{Gate: newGate(t, filepath.Join(w.root, test.project), gate.Policy{Outside: test.policy})}
+		for _, f := range files {
+			cfg.Gate.Decide(f) // not what is measured
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		plan, err := together(t, cfg, w.trace).Plan(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
+			t.Errorf("%+v takes %d MiB", test, n>>20)
+		}
+		if len(plan.Files)+len(plan.Changed) != test.sent+1 || len(plan.Changed) != test.changed || len(plan.Held) != test.held {
+			t.Errorf("%+v: %d files, %d changed, %d held", test, len(plan.Files), len(plan.Changed), len(plan.Held))
+		}
+	}
+}
+
 // TestPlanUnreadable holds that a file which cannot be looked at is told, and
 // is no reason to give up the rest.
 func TestPlanUnreadable(t *testing.T) {

@@ -75,8 +75,36 @@ type editor struct {
 
 	values map[int64]string // what each field is to hold, by its offset
 	from   map[string]bool  // the blend files that // stands for the folder of
+	astray map[listIn]string
 	edits  []Edit
 	errs   []error
+}
+
+// A listIn is a list of files that a path names by their folder, and where that folder goes.
+type listIn struct {
+	listID
+	dir, want string
+}
+
+// strays returns the first file of a list that does not lie in dir, or does not go to the same place below want; "" if
+// all do.
+func (e *editor) strays(files []string, dir, want string) string {
+	key := listIn{idOf(files), dir, want}
+	if len(files) > 1 {
+		if known, ok := e.astray[key]; ok {
+			return known
+		}
+	}
+	for _, f := range files {
+		if rel, ok := below(dir, f); !ok || path.Join(want, sendable(rel)) != e.where.place(f) {
+			e.astray[key] = f
+			return f
+		}
+	}
+	if len(files) > 1 {
+		e.astray[key] = ""
+	}
+	return ""
 }
 
 // use sees to it that the path of a use leads to its files.
@@ -92,12 +120,9 @@ func (e *editor) use(u sentUse) {
 	}
 	dir := e.namedFolder(u, part)
 	want := e.where.folder(dir, e.where.layers[u.files[0]])
-	for _, f := range u.files {
-		rel, ok := below(dir, f)
-		if !ok || path.Join(want, sendable(rel)) != e.where.place(f) {
-			e.errs = append(e.errs, &UnreachableError{e.blend, u.ID, u.Field, part.Raw, f})
-			return
-		}
+	if f := e.strays(u.files, dir, want); f != "" {
+		e.errs = append(e.errs, &UnreachableError{e.blend, u.ID, u.Field, part.Raw, f})
+		return
 	}
 	base := path.Dir(e.where.place(slash(u.From)))
 	for i := range u.Parts {

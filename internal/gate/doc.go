@@ -24,7 +24,7 @@
 //
 //	outside of the project                media (default)  all                      deny
 //	below one of outside_roots            sent             sent                     sent
-//	on another computer, [Policy.MayTouch] not looked at  sent                     not looked at
+//	on another computer, [Policy.Reach]    not looked at  sent                     not looked at
 //	in a hidden folder                    held back        sent                     held back
 //	media, by its name and first bytes    sent             sent                     held back
 //	anything else                         held back        sent                     held back

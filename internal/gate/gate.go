@@ -66,6 +66,8 @@ type Gate struct {
 	root *os.Root // nil if the project cannot be opened
 	fold bool
 
+	reach func(path string) bool // see Policy.Reach
+
 	dirs      sync.Map // folders to their paths without links
 	folders   sync.Map // folders of the project, relative, to *folder
 	decisions sync.Map // files to decision
@@ -100,8 +102,11 @@ func New(cfg Config) (*Gate, error) {
 		return nil, err
 	}
 	cfg.Project = filepath.Clean(cfg.Project)
-	g := &Gate{cfg: cfg, fold: IgnoresCase(cfg.Project)}
-	g.real = g.RealDir(cfg.Project)
+	g := &Gate{cfg: cfg, fold: IgnoresCase(cfg.Project), reach: cfg.Policy.Reach(cfg.Project)}
+	g.real = cfg.Project
+	if resolved, err := filepath.EvalSymlinks(cfg.Project); err == nil {
+		g.real = resolved
+	}
 	if root, err := os.OpenRoot(g.real); err == nil {
 		g.root = root
 	}
@@ -135,14 +140,17 @@ func (g *Gate) UnlikelyProject(home string) string {
 	return ""
 }
 
-// RealDir is a folder without links in its path; the path itself where that cannot be had.
+// RealDir returns a folder without links in its path; the path itself where that cannot be had, or may not be looked
+// at.
 func (g *Gate) RealDir(dir string) string {
 	if real, known := g.dirs.Load(dir); known {
 		return real.(string)
 	}
 	real := dir
-	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
-		real = resolved
+	if g.MayTouch(dir) {
+		if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+			real = resolved
+		}
 	}
 	g.dirs.Store(dir, real)
 	return real
@@ -291,8 +299,13 @@ func (g *Gate) holdsOutside(f File) (reason string, err error) {
 		return "it lies outside of the project (--outside deny)", nil
 	}
 	for _, p := range []string{f.Path, f.Real} {
-		if hidden := hiddenPart(path.Dir(filepath.ToSlash(p))); hidden != "" {
-			return "it lies outside of the project in the hidden folder " + hidden, nil
+		folder := path.Dir(filepath.ToSlash(p))
+		if hidden := hiddenPart(folder); hidden != "" {
+			reason = "it lies outside of the project in the hidden folder " + hidden
+			if claimedBy(extension(p)) != 0 {
+				reason += "; if the files there may be sent, name " + folder + " in outside_roots"
+			}
+			return reason, nil
 		}
 	}
 	if reason, err = pretends(f); reason != "" {
@@ -350,8 +363,70 @@ func hiddenPart(p string) string {
 	return ""
 }
 
-// MayTouch reports whether a path that a blend file names may be looked at at all, for this project.
-func (g *Gate) MayTouch(path string) bool { return g.cfg.Policy.MayTouch(path, g.cfg.Project, g.real) }
+// MayTouch reports whether an absolute path that a blend file names may be looked at at all, see [Policy.Reach].
+func (g *Gate) MayTouch(path string) bool { return g.reach(path) }
+
+// Reach returns a function that reports whether an absolute path may be looked at, links in it included: it follows
+// them one by one, and ends at one that leads to another computer before that computer is asked. Folders near, which a
+// person named, and the hosts that their own links lead to are fine. Goroutines may share the function.
+func (p Policy) Reach(near ...string) func(path string) bool {
+	near = slices.Clip(near)
+	for _, folder := range near {
+		if real, err := filepath.EvalSymlinks(folder); err == nil {
+			near = append(near, real)
+		}
+	}
+	may := func(path string) bool { return p.MayTouch(path, near...) }
+	var ways sync.Map // folders to their paths without links, "" where those lead to another computer
+	return func(path string) bool {
+		if !may(path) {
+			return false
+		}
+		dir := filepath.Dir(path)
+		real, known := ways.Load(dir)
+		if !known {
+			real = followLinks(dir, may)
+			ways.Store(dir, real)
+		}
+		return real != "" && followLinks(filepath.Join(real.(string), filepath.Base(path)), may) != ""
+	}
+}
+
+// maxLinks is how many links of one path are followed, as on Linux.
+const maxLinks = 40
+
+// followLinks returns an absolute path without links, or "" when it comes to a path for which may is false. It looks at
+// links themselves only. What is not there, or is a link too many, stays as it is.
+func followLinks(p string, may func(path string) bool) string {
+	volume := filepath.VolumeName(p)
+	root := volume + string(filepath.Separator)
+	real, rest := root, strings.Split(filepath.ToSlash(p[len(volume):]), "/")
+	for links := 0; len(rest) > 0; {
+		name := rest[0]
+		rest = rest[1:]
+		if name == "" || name == "." {
+			continue
+		}
+		at := filepath.Join(real, name) // takes .. out, since real has no links
+		if !may(at) {
+			return ""
+		}
+		target, err := os.Readlink(at)
+		if links++; err != nil || links > maxLinks {
+			links--
+			real = at
+			continue
+		}
+		if v := filepath.VolumeName(target); v != "" {
+			root, target = v+string(filepath.Separator), target[len(v):]
+		}
+		if target != "" && os.IsPathSeparator(target[0]) {
+			real = root
+		}
+		rest = append(strings.Split(filepath.ToSlash(target), "/"), rest...)
+	}
+	return real
+}
 
 // MayTouch reports whether a path that a blend file names may be looked at at all. Looking at one on another computer
 // tells that computer who asks: Windows sends \\host\share the login of the person, as a hash, and automounters connect

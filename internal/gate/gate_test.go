@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -62,7 +63,10 @@ func sniffed(t testing.TB) map[string]string {
 		"a.vdb":           " BDV\x00\x00\x00\x00" + pad, "a.nvdb": "NanoVDB0" + pad,
 		"a.blend": string(blend), "gz.blend": string(gz(blend)), "zstd.blend": string(zst(blend)),
 		"a.ies": "IESNA:LM-63-2002\r\nTILT=NONE\r\n", "old.ies": "made in 1986\nTILT=NONE\n",
-		"a.osl": "shader foo(output color c = 0) {}\n", "a.oso": "OpenShadingLanguage 1.00\n",
+		"latin1.ies": "IESNA:LM-63-2002\r\n[LUMINAIRE] Strahler 30\xb0 f\xfcr Au\xdfen\r\nTILT=NONE\r\n",
+		"dos.ies":    "IESNA:LM-63-2002\r\nTILT=NONE\r\n\x1a", "bom.ies": "\ufeffIESNA:LM-63-2002\r\nTILT=NONE\r\n",
+		"latin1.osl": "// Gl\xe4nzend\nshader wood(float gloss = 1) {}\n\x1a",
+		"a.osl":      "shader foo(output color c = 0) {}\n", "a.oso": "OpenShadingLanguage 1.00\n",
 	}
 }
 
@@ -384,4 +388,72 @@ func FuzzLooksAs(f *testing.F) {
 			t.Errorf("%q passed", name)
 		}
 	})
+}
+
+// TestReach holds that a link to another computer is not followed, wherever it stands in a path, and others are.
+func TestReach(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a privilege")
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"proj", "tex/deep"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, target := range map[string]string{
+		"proj/far": "/net/host/x", "proj/near": dir + "/tex", "proj/file.png": "far/a.png", "far": "/net/host",
+		"proj/tricky": "near/deep/../../far", "proj/circle": "circle",
+	} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reach := Policy{}.Reach(filepath.Join(dir, "proj"))
+	for name, want := range map[string]bool{
+		"proj/far/a.png": false, "proj/far": false, "proj/file.png": false, "proj/tricky/a.png": false,
+		"proj/near/a.png": true, "proj/near/deep": true, "proj/gone/a.png": true, "proj/circle/a.png": true,
+	} {
+		if got := reach(filepath.Join(dir, name)); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	far := filepath.Join(dir, "proj", "far", "a.png")
+	g, err := New(Config{Project: filepath.Join(dir, "proj")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if _, err := g.Decide(far); !errors.As(err, new(*HeldError)) {
+		t.Errorf("Decide: %v", err)
+	}
+	if !(Policy{Outside: OutsideAll}).Reach(dir)(far) {
+		t.Error("not even with a policy of all")
+	}
+}
+
+// TestHiddenRemedy holds that the message for a font in a hidden folder says how to send it, and that for a key does not.
+func TestHiddenRemedy(t *testing.T) {
+	dir := t.TempDir()
+	g, err := New(Config{Project: filepath.Join(dir, "proj")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	fonts := filepath.Join(dir, ".local", "share", "fonts")
+	if err := os.MkdirAll(fonts, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"a.ttf": true, "id_rsa": false} {
+		if err := os.WriteFile(filepath.Join(fonts, name), []byte("\x00\x01\x00\x00"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, err := g.Decide(filepath.Join(fonts, name))
+		if err == nil || strings.Contains(err.Error(), "name "+filepath.ToSlash(fonts)+" in outside_roots") != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

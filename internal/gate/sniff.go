@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -310,14 +311,18 @@ func unpackedStart(head []byte) []byte {
 	return start[:n]
 }
 
-// isPlainText tells the few text files that a render reads. Text has no
-// signature; what is asked for is UTF-8 without control characters, and a
-// word that files of the kind begin with or hold.
+// isPlainText reports whether a file is one of the few kinds of text that a render reads. Text has no signature: it
+// has to be without control characters, and to begin with or hold a word of its kind. It has to be UTF-8, except that
+// light profiles and shaders may be in any 8-bit encoding, and end with Ctrl-Z as files of DOS programs do.
 func isPlainText(ext string, head []byte, size int64) bool {
-	if size > 16<<20 || !isText(head, size) {
+	eightBit := ext == "ies" || ext == "osl"
+	if eightBit {
+		head = bytes.TrimRight(head, "\x1a\r\n")
+	}
+	if size > 16<<20 || !eightBit && !isUTF8(head, size) || hasControls(head) {
 		return false
 	}
-	text := string(head)
+	text := strings.TrimPrefix(string(head), "\ufeff")
 	switch ext {
 	case "usda":
 		return strings.HasPrefix(text, "#usda")
@@ -333,23 +338,21 @@ func isPlainText(ext string, head []byte, size int64) bool {
 	return false
 }
 
-// isText reports whether what there is of a file is UTF-8 without control
-// characters. The last character may be cut off.
-func isText(head []byte, size int64) bool {
+// isUTF8 reports whether what there is of a file is UTF-8. The last character may be cut off.
+func isUTF8(head []byte, size int64) bool {
 	if int64(len(head)) < size {
 		for i := 0; i < utf8.UTFMax && len(head) > 0 && !utf8.Valid(head); i++ {
 			head = head[:len(head)-1]
 		}
 	}
-	if !utf8.Valid(head) {
-		return false
-	}
-	for _, c := range head {
-		if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' {
-			return false
-		}
-	}
-	return true
+	return utf8.Valid(head)
+}
+
+// hasControls reports whether text has control characters beyond those that separate words and lines.
+func hasControls(text []byte) bool {
+	return slices.ContainsFunc(text, func(c byte) bool {
+		return c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f'
+	})
 }
 
 func containsWord(text string, words ...string) bool {
