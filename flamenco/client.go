@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,6 +40,8 @@ type Client struct {
 	host      string // Host header when one is configured
 	secrets   secrets
 	transport *http.Transport
+
+	queriesJobs *atomic.Bool // the Manager lists jobs only by POST /jobs/query
 }
 
 // New returns a client for the Manager at config.URL. Nothing is sent yet.
@@ -57,7 +60,7 @@ func newClient(config Config, dial dialFunc) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{config: config, base: base, header: http.Header{}, transport: transport}
+	c := &Client{config: config, base: base, header: http.Header{}, transport: transport, queriesJobs: new(atomic.Bool)}
 	for name, values := range config.Header {
 		name = http.CanonicalHeaderKey(name)
 		c.header[name] = values
@@ -272,7 +275,7 @@ func (r *reply) failureOf(rest io.Reader) error {
 	}
 	body, err := io.ReadAll(io.LimitReader(rest, maxErrorReply))
 	if r.StatusCode >= 300 && r.StatusCode < 400 {
-		e.Message = "it sends on to " + r.destination() + ", which is not followed; if that is the Manager, use its address"
+		e.Message, e.Err = r.redirected()
 		return e
 	}
 	d := describe(r.StatusCode, r.Header.Get("Content-Type"), body, err == nil)
@@ -280,19 +283,26 @@ func (r *reply) failureOf(rest io.Reader) error {
 	switch {
 	case d.foreign:
 		e.Err = ErrNotAManager
+	case d.noOperation:
+		e.Err = ErrNoOperation
 	case err != nil || len(body) == 0 && r.StatusCode < 300:
 		e.Err = io.ErrUnexpectedEOF
 	}
 	return e
 }
 
-// destination names where a redirect leads, without its query, which may hold a ticket.
-func (r *reply) destination() string {
+// redirected explains a redirect. One to the same operation elsewhere is the Manager's address, any other is where
+// people sign in. The message leaves out the query, which may hold a ticket.
+func (r *reply) redirected() (string, error) {
 	location, err := r.Location()
 	if err != nil {
-		return "an address that cannot be read"
+		return "it sends on to an address that cannot be read, which is not followed", nil
 	}
-	return r.client.secrets.hide(clean(redactURL(location), maxMessage))
+	to := "it sends on to " + r.client.secrets.hide(clean(redactURL(location), maxMessage)) + ", which is not followed; "
+	if _, operation, ok := strings.Cut(r.Request.URL.Path, apiPrefix); ok && strings.HasSuffix(location.Path, apiPrefix+operation) {
+		return to + "if that is the Manager, use its address", nil
+	}
+	return to + "a proxy in front of the Manager wants people to sign in: give it the header that it asks of programs with --header-file", ErrSignIn
 }
 
 // stream is what reads its JSON in parts, because the whole may be large.

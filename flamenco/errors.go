@@ -19,6 +19,21 @@ import (
 // no Flamenco Manager: some other web server, or none at all.
 var ErrNotAManager = errors.New("this is not a Flamenco Manager")
 
+// ErrSignIn is wrapped by an [*Error] when a proxy redirects to a page where people sign in. All requests will have
+// this answer until the proxy gets the header that it asks for.
+var ErrSignIn = errors.New("a proxy wants people to sign in")
+
+// ErrNoOperation is wrapped by an [*Error] when a Manager does not have the operation, because it is older or newer.
+var ErrNoOperation = errors.New("there is no such operation")
+
+// needs adds to an error of an operation that the Manager does not have which release added it.
+func needs(operation string, err error) error {
+	if errors.Is(err, ErrNoOperation) {
+		return fmt.Errorf("this Manager is too old for it, which needs Flamenco %v: %w", api.Since(operation), err)
+	}
+	return err
+}
+
 // ErrSilent is wrapped by an [*UnreachableError] when no byte moved for too long, or too few of an
 // answer.
 var ErrSilent = errors.New("no byte came or went")

@@ -75,9 +75,10 @@ func TestErrors(t *testing.T) {
 		"cut at once":        {status: 500, cut: true, temporary: true, want: Error{Status: 500, Message: "the reply breaks off at its very beginning"}},
 		"redirect": {
 			status: 302, header: map[string]string{"Location": "https://user:pw@sso.test/login?ticket=t"},
-			want: Error{Status: 302, Message: "it sends on to https://sso.test/login, which is not followed; if that is the Manager, use its address"},
+			want: Error{Status: 302, Err: ErrSignIn, Message: "it sends on to https://sso.test/login, which is not followed; " +
+				"a proxy in front of the Manager wants people to sign in: give it the header that it asks of programs with --header-file"},
 		},
-		"redirect to nowhere":      {status: 301, want: Error{Status: 301, Message: "it sends on to an address that cannot be read, which is not followed; if that is the Manager, use its address"}},
+		"redirect to nowhere":      {status: 301, want: Error{Status: 301, Message: "it sends on to an address that cannot be read, which is not followed"}},
 		"success is a page":        {status: 200, body: "<html><title>Flamenco</title>", notAManager: true, want: Error{Status: 200, Message: `the reply is a web page titled "Flamenco"`}},
 		"success is empty":         {status: 200, temporary: true, want: Error{Status: 200, Message: "the reply is empty"}},
 		"success is cut":           {status: 200, body: `{"id":"j1","na`, cut: true, temporary: true, want: Error{Status: 200, Message: "the reply breaks off in the middle"}},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -17,16 +18,54 @@ const maxJobs = 250_000
 
 // Jobs returns all jobs. The Manager has no filter and no pages.
 func (c *Client) Jobs(ctx context.Context) ([]api.Job, error) {
-	result, err := list[jobList](ctx, c, "jobs")
-	if err == nil && result.jobs == nil {
-		err = c.incomplete(http.MethodGet, "list of jobs", "jobs") // it must not pass for "there are none"
-	}
+	result := jobList{take: func(d *json.Decoder, jobs *[]api.Job) error {
+		var job api.Job
+		err := d.Decode(&job)
+		*jobs = append(*jobs, job)
+		return err
+	}}
+	err := c.listJobs(ctx, &result)
 	return result.jobs, err
+}
+
+// EachJob calls do with each job as it came, while the list is received. The list ends with the error of do.
+func (c *Client) EachJob(ctx context.Context, do func(job json.RawMessage) error) error {
+	return c.listJobs(ctx, &jobList{take: func(d *json.Decoder, _ *[]api.Job) error {
+		var job json.RawMessage
+		if err := d.Decode(&job); err != nil {
+			return err
+		}
+		return do(job)
+	}})
+}
+
+// listJobs fetches the list of jobs. Managers before 3.6 have another operation for it.
+func (c *Client) listJobs(ctx context.Context, into *jobList) error {
+	if !c.queriesJobs.Load() {
+		_, err := c.call(ctx, request{method: http.MethodGet, path: []string{"jobs"}, harmless: true, limit: maxListReply}, nil, into)
+		if err == nil && into.jobs == nil {
+			err = c.incomplete(http.MethodGet, "list of jobs", "jobs") // it must not pass for "there are none"
+		}
+		if !errors.Is(err, ErrNoOperation) {
+			return err
+		}
+	}
+	_, err := c.call(ctx, request{method: http.MethodPost, path: []string{"jobs", "query"}, harmless: true, limit: maxListReply}, struct{}{}, into)
+	if err == nil && into.jobs == nil {
+		err = c.incomplete(http.MethodPost, "list of jobs", "jobs", "query")
+	}
+	if err == nil {
+		c.queriesJobs.Store(true)
+	}
+	return err
 }
 
 // jobList is read job by job, so that the text of one is held at a time. jobs is nil when the reply has no
 // list.
-type jobList struct{ jobs []api.Job }
+type jobList struct {
+	jobs []api.Job
+	take func(d *json.Decoder, jobs *[]api.Job) error // reads the next job
+}
 
 // readJSON implements stream.
 func (l *jobList) readJSON(d *json.Decoder) error {
@@ -57,15 +96,13 @@ func (l *jobList) readList(d *json.Decoder) error {
 		return err
 	}
 	l.jobs = []api.Job{}
-	for d.More() {
-		var job api.Job
-		if err := d.Decode(&job); err != nil {
-			return err
-		}
-		if len(l.jobs) == maxJobs {
+	for n := 0; d.More(); n++ {
+		if n == maxJobs {
 			return fmt.Errorf("there are more than %d jobs", maxJobs)
 		}
-		l.jobs = append(l.jobs, job)
+		if err := l.take(d, &l.jobs); err != nil {
+			return err
+		}
 	}
 	return expect(d, json.Delim(']'))
 }
@@ -128,7 +165,7 @@ func (c *Client) SetJobPriority(ctx context.Context, id string, priority int) er
 // SetJobTag gives a job to the workers of a tag, named by its ID or its Name; the zero JobTagChange gives it
 // to all. Status 406: there is no such tag.
 func (c *Client) SetJobTag(ctx context.Context, id string, tag api.JobTagChange) error {
-	return c.change(ctx, http.MethodPost, tag, "jobs", id, "settag")
+	return needs("setJobTag", c.change(ctx, http.MethodPost, tag, "jobs", id, "settag"))
 }
 
 // JobTasks returns the tasks of a job in short. For a job that does not exist there are none.

@@ -29,6 +29,7 @@ type description struct {
 	message     string
 	fromManager bool // the message is the Manager's own
 	foreign     bool // it is certainly not a Manager that answers
+	noOperation bool // it is a Manager without the operation
 }
 
 // describe turns the body of a reply that was not hoped for into a message for people. complete reports
@@ -42,8 +43,8 @@ func describe(status int, contentType string, body []byte, complete bool) descri
 		return description{message: "the reply is empty", foreign: status == http.StatusNotFound}
 	}
 	if message, hasCode, ok := managerMessage(trimmed); ok {
-		if status == http.StatusNotFound && !hasCode {
-			return description{message: "there is no such operation; the Manager is of another version, or its URL has a part too many"}
+		if !hasCode && (status == http.StatusNotFound || strings.EqualFold(message, "method not allowed")) {
+			return description{message: "there is no such operation; the Manager is of another version, or its URL has a part too many", noOperation: true}
 		}
 		return description{message: message, fromManager: true}
 	}

@@ -26,7 +26,7 @@ func (c *Client) Version(ctx context.Context) (api.FlamencoVersion, error) {
 // Status returns the status of the farm as a whole.
 func (c *Client) Status(ctx context.Context) (api.FarmStatus, error) {
 	report, err := get[api.FarmStatusReport](ctx, c, "status")
-	return report.Status, err
+	return report.Status, needs("getFarmStatus", err)
 }
 
 // OpenAPI returns the Manager's own description of its API, as JSON.
@@ -47,7 +47,7 @@ func (c *Client) ConfigurationFile(ctx context.Context) (json.RawMessage, error)
 // UpdateConfigurationFile overwrites the configuration file with a JSON object. The Manager does not check
 // it, and reads it when it next starts.
 func (c *Client) UpdateConfigurationFile(ctx context.Context, config json.RawMessage) error {
-	return c.change(ctx, http.MethodPut, config, "configuration", "file")
+	return needs("updateConfigurationFile", c.change(ctx, http.MethodPut, config, "configuration", "file"))
 }
 
 // SharedStorage returns the shared storage as one platform ("linux", "windows", "darwin") sees it.

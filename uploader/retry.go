@@ -186,10 +186,12 @@ func (u *Uploader) troubled(g *gate, err error, others int, began, now time.Time
 }
 
 // refusedOnce reports to the gate a request that was refused for good, and gives the run up when all of them
-// are. It is called under the lock.
+// are, or a proxy wants people to sign in. It is called under the lock.
 func (u *Uploader) refusedOnce(g *gate, err error) {
 	g.refusals++
-	if g.refusals >= refusals {
+	if errors.Is(err, flamenco.ErrSignIn) {
+		u.giveUp(u.gaveUp(err, 0))
+	} else if g.refusals >= refusals {
 		u.giveUp(u.gaveUp(fmt.Errorf("it refused %d requests in a row: %w", g.refusals, err), 0))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -59,7 +60,9 @@ func failure(advice, detail string, args ...any) finding {
 type doctor struct {
 	*app
 	*link
-	config *config.Config
+	config  *config.Config
+	release api.Release // of the Manager, if known
+	known   bool
 }
 
 func (a *app) farmDoctorCommand() *cobra.Command {
@@ -102,6 +105,7 @@ func (d *doctor) examine(ctx context.Context) error {
 		tell("hash cache", d.cache(ctx))
 		return &toldError{err}
 	}
+	d.release, d.known = api.ParseRelease(version.Version)
 	tell("manager", ok("%s, Flamenco %s at %s", version.Name, version.Version, d.URL()))
 	for _, check := range []struct {
 		name string
@@ -163,6 +167,8 @@ func (d *doctor) description(ctx context.Context) finding {
 	switch {
 	case err != nil:
 		return warning("", "the Manager's description cannot be read: %v", err)
+	case d.older() != "":
+		return warning("upgrade Flamenco if you want them", "%s", d.older())
 	case len(diff.goneOperations) > 0:
 		return failure("this Manager is older or newer than flsync knows; commands that need these will fail", "operations gone: %s", strings.Join(diff.goneOperations, ", "))
 	case len(diff.goneFields)+len(diff.changedFields) > 0:
@@ -173,6 +179,23 @@ func (d *doctor) description(ctx context.Context) finding {
 	return ok("as flsync knows it")
 }
 
+// older says what an older Manager lacks, "" for one of flsync's own age or a newer one.
+func (d *doctor) older() string {
+	if !d.known || !d.release.Before(api.Latest()) {
+		return ""
+	}
+	var lost []string
+	for _, a := range api.Additions() {
+		if d.release.Before(a.Since) && a.Loss != "" {
+			lost = append(lost, a.Loss)
+		}
+	}
+	if len(lost) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("older, Flamenco %v; these will not work: %s", d.release, strings.Join(lost, ", "))
+}
+
 func (d *doctor) storage(ctx context.Context) finding {
 	c, err := d.Configuration(ctx)
 	switch {
@@ -180,10 +203,18 @@ func (d *doctor) storage(ctx context.Context) finding {
 		return failure("", "%v", err)
 	case c.IsFirstRun:
 		return failure("run its setup assistant, or flsync farm setup", "the Manager is not set up yet")
-	case !c.ShamanEnabled:
-		return failure("set shaman.enabled in flamenco-manager.yaml (flsync farm config file, put) and restart the Manager", "Shaman is off: the Manager takes no uploads")
 	case c.StorageLocation == "":
 		return failure("set shared_storage_path in flamenco-manager.yaml", "the Manager has no shared storage")
+	case !c.ShamanEnabled:
+		users, err := d.SharedStorage(ctx, api.ManagerVariableAudienceUsers, runtime.GOOS)
+		if err != nil {
+			return failure("", "%v", err)
+		}
+		if info, err := os.Stat(users.Location); err == nil && info.IsDir() {
+			return ok("Shaman is off; jobs use their files in place, or copies, in %s (visible from here)", users.Location)
+		}
+		return failure("mount the storage and name it with --storage-path, or set shaman.enabled in flamenco-manager.yaml and restart the Manager",
+			"Shaman is off, and the storage %s is not visible from here", users.Location)
 	}
 	seen := "not visible from here, which is fine"
 	if _, err := os.Stat(c.StorageLocation); err == nil {
@@ -295,6 +326,9 @@ const probeSize = 1<<20 + 1
 // upload sends a probe the whole way. The second time, the Manager knows it and says so at once. A proxy that takes all of
 // it first passes that on too late, or reports that the Manager hung up.
 func (d *doctor) upload(ctx context.Context) finding {
+	if c, err := d.Configuration(ctx); err == nil && !c.ShamanEnabled {
+		return ok("not needed: Shaman is off")
+	}
 	content := bytes.Repeat([]byte("flsync upload probe "+rand.Text()+"\n"), probeSize/20)[:probeSize]
 	digest := sha256.Sum256(content)
 	var body *slowBody

@@ -31,7 +31,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitOK
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.Is(err, errUsage), errors.Is(err, config.ErrUsage), errors.Is(err, hashcache.ErrForeign), invalid(err):
+	case errors.Is(err, errUsage), errors.Is(err, config.ErrUsage), errors.Is(err, hashcache.ErrForeign), errors.Is(err, pipeline.ErrUnsupported), invalid(err):
 		return exitUsage
 	case errors.Is(err, errOutput):
 		return exitFailed
@@ -50,6 +50,8 @@ func codeName(err error) string {
 		return "usage"
 	case errors.Is(err, config.ErrUsage), errors.Is(err, hashcache.ErrForeign):
 		return "configuration"
+	case errors.Is(err, pipeline.ErrUnsupported):
+		return "unsupported"
 	case invalid(err):
 		return "invalid-manifest"
 	case errors.Is(err, errOutput):

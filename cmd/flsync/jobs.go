@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -36,7 +37,14 @@ take several also take globs on names, and "-" for a list on standard input.`,
 
 // jobs gets all jobs; the Manager has neither filters nor pages.
 func fetchJobs(ctx context.Context, m *link) ([]object[api.Job], error) {
-	return fetchList[api.Job](ctx, m, "jobs", "jobs")
+	var jobs []object[api.Job]
+	err := m.EachJob(ctx, func(raw json.RawMessage) error {
+		job := object[api.Job]{raw: raw}
+		err := json.Unmarshal(raw, &job.v)
+		jobs = append(jobs, job)
+		return err
+	})
+	return jobs, err
 }
 
 func jobChooser(ctx context.Context, m *link) chooser {

@@ -22,6 +22,7 @@ type transfer struct {
 	workers int
 	limit   string
 	verify  bool
+	storage pipeline.Storage
 }
 
 func (t *transfer) flags(cmd *cobra.Command) {
@@ -29,6 +30,8 @@ func (t *transfer) flags(cmd *cobra.Command) {
 	f.BoolVar(&t.dryRun, "dry-run", false, "say what would be done, and write nothing anywhere")
 	f.IntVar(&t.workers, "workers", 0, "read and hash `N` files at once (default: as many as fill the cores)")
 	f.StringVar(&t.limit, "limit-upload", "", "send at most this `RATE`: bytes a second, such as 20MiB or 500k")
+	f.StringVar((*string)(&t.storage.Mode), "storage", "", "how files get to the workers: `MODE` is auto, shaman, copy (to the farm's storage, mounted here) or in-place")
+	f.StringVar(&t.storage.Path, "storage-path", "", "`DIR` where this machine sees the farm's storage (default: where the Manager says)")
 	f.BoolVar(&t.verify, "verify", false, "trust no time stamp: compare the contents of every file")
 }
 
@@ -41,6 +44,10 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 	}
 	if t.workers < 0 {
 		return pipeline.Env{}, usagef("--workers %d: a number of files at once is wanted", t.workers)
+	}
+	t.storage.Mode = pipeline.StorageMode(orElse(string(t.storage.Mode), s.config.Storage))
+	if err := t.storage.Mode.Validate(); err != nil {
+		return pipeline.Env{}, usageError(err)
 	}
 	m, err := s.connect(ctx, s.config)
 	if err != nil {
@@ -59,7 +66,7 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 	}
 	env := pipeline.Env{
 		Manager: m.Client, Cache: cache, Sink: s.sink, HashWorkers: t.workers, DryRun: t.dryRun,
-		Folder: m.checkoutFolder,
+		Folder: m.checkoutFolder, Storage: t.storage,
 	}
 	env.Upload.LimitUpload = limit
 	return env, nil

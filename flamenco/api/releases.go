@@ -27,21 +27,22 @@ type Addition struct {
 	Name    string // an operationId, "Schema.field" or "Schema=value" of the API document
 	Since   Release
 	Without string // what an older Manager does when it is asked for it
+	Loss    string // what flsync cannot do there, as the end of "these will not work:"; "" if it has another way
 }
 
 // Additions lists what came after Flamenco 3.3, the oldest release that flsync works with; whatever is not listed is
 // older. Source: the API description of each release, and its answers.
 func Additions() []Addition {
 	return []Addition{
-		{"deleteJobMass", Release{3, 4}, `400 "job ID not valid"`},
-		{"getFarmStatus", Release{3, 5}, `404 "Not Found"`},
-		{"fetchJobs", Release{3, 6}, `400 "method not allowed"; POST /api/v3/jobs/query lists jobs`},
-		{"SubmittedJob.initial_status", Release{3, 6}, "is ignored: the job is queued at once"},
-		{"JobStatus=pause-requested", Release{3, 6}, "400: not one of the allowed values"},
-		{"TaskSummary.index_in_job", Release{3, 6}, "is absent"},
-		{"setJobTag", Release{3, 8}, `404 "Not Found"`},
-		{"updateConfigurationFile", Release{3, 8}, `400 "method not allowed"`},
-		{"Job.steps_total", Release{3, 8}, "is absent, as are all step counts of jobs, tasks and commands"},
+		{"deleteJobMass", Release{3, 4}, `400 "job ID not valid"`, "jobs delete --older-than"},
+		{"getFarmStatus", Release{3, 5}, `404 "Not Found"`, "farm status"},
+		{"fetchJobs", Release{3, 6}, `400 "method not allowed"; POST /api/v3/jobs/query lists jobs`, ""},
+		{"SubmittedJob.initial_status", Release{3, 6}, "is ignored: the job is queued at once", "submit --paused and --hold"},
+		{"JobStatus=pause-requested", Release{3, 6}, "400: not one of the allowed values", "pausing after the running tasks"},
+		{"TaskSummary.index_in_job", Release{3, 6}, "is absent", ""},
+		{"setJobTag", Release{3, 8}, `404 "Not Found"`, "tag changes of jobs"},
+		{"updateConfigurationFile", Release{3, 8}, `400 "method not allowed"`, "farm config put"},
+		{"Job.steps_total", Release{3, 8}, "is absent, as are all step counts of jobs, tasks and commands", ""},
 	}
 }
 

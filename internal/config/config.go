@@ -19,6 +19,7 @@
 //	outside_roots: [/mnt/library]    # folders whose files may always go
 //	properties: true                 # send what paths in custom properties lead to, such as caches of add-ons
 //	blender: /usr/bin/blender        # evaluates what flsync cannot
+//	storage: auto                    # auto, shaman, copy or in-place: how files get to the workers
 //	missing: fail                    # fail or warn: what a missing file means
 //	rules:                           # what the studio demands of every job
 //	  - {when: "…", require: "…", say: "…", severity: warning}
@@ -79,6 +80,7 @@ type Config struct {
 	Properties  bool   `yaml:"properties"`
 	Blender     string `yaml:"blender"`
 	LimitUpload string `yaml:"limit_upload"` // e.g. "20MiB" a second
+	Storage     string `yaml:"storage"`      // auto, shaman, copy or in-place
 	Notify      string `yaml:"notify"`       // command that gets the summary on standard input
 
 	// Missing says what a missing file means where neither the command line nor a manifest does: "fail" or "warn".

@@ -18,6 +18,10 @@ import (
 // checkOutJob makes the checkout of a stored job. With shared checkouts, the job waits for
 // [submission.checkOutTogether].
 func (s *submission) checkOutJob(ctx context.Context, j *jobRun) (err error) {
+	if j.inPlace {
+		j.state = checkedOut
+		return nil
+	}
 	if s.sharesCheckouts() {
 		return nil
 	}

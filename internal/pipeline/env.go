@@ -16,6 +16,9 @@ var ErrPartial = errors.New("done in part")
 // ErrNoneDone reports that every job, or every file, failed. The Sink got one event for each.
 var ErrNoneDone = errors.New("nothing could be done")
 
+// ErrUnsupported reports that the Manager, as it is, cannot do what was asked for. Nothing was sent.
+var ErrUnsupported = errors.New("this Manager cannot do it")
+
 // ErrPattern reports a pattern that means nothing, or lies elsewhere.
 var ErrPattern = errors.New("wrong pattern")
 
@@ -36,6 +39,8 @@ type Env struct {
 
 	// Upload configures the uploader; its zero value has good defaults.
 	Upload uploader.Config
+
+	Storage Storage
 
 	// DryRun sends nothing and makes nothing: the run reports what it would do.
 	DryRun bool

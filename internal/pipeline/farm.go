@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -23,36 +25,59 @@ func (s *submission) askFarm(ctx context.Context) error {
 		s.farm.Types, err = ask(ctx, env, env.Manager.JobTypes)
 		return err
 	})
+	if namesTag(s.opt.Jobs) {
+		group.Go(func() (err error) {
+			s.farm.Tags, err = ask(ctx, env, env.Manager.Tags)
+			return err
+		})
+	}
+	if entersPaused := func(j *manifest.Job) bool { return j.InitialStatus != "" }; s.opt.Hold || slices.ContainsFunc(s.opt.Jobs, entersPaused) {
+		group.Go(func() error { return requireInitialStatus(ctx, env) })
+	}
 	group.Go(func() (err error) {
-		s.farm.Tags, err = ask(ctx, env, env.Manager.Tags)
-		return err
-	})
-	group.Go(func() (err error) {
-		s.storage, err = askStorage(ctx, env)
+		s.storage, err = s.run.askStorage(ctx)
 		return err
 	})
 	return group.Wait()
+}
+
+// namesTag reports whether a job is for the workers of a tag. Managers before 3.3 have none.
+func namesTag(jobs []*manifest.Job) bool {
+	return slices.ContainsFunc(jobs, func(j *manifest.Job) bool { return j.WorkerTag != "" })
+}
+
+// requireInitialStatus returns an error that wraps [ErrUnsupported] if the Manager would start jobs that are to enter
+// paused.
+func requireInitialStatus(ctx context.Context, env Env) error {
+	version, err := ask(ctx, env, env.Manager.Version)
+	if err != nil {
+		return err
+	}
+	since := api.Since("SubmittedJob.initial_status")
+	if release, ok := api.ParseRelease(version.Version); ok && release.Before(since) {
+		return fmt.Errorf("%w: jobs cannot enter paused or held, because it is Flamenco %v and would start them at once (that came with %v): "+
+			"leave out --paused, --hold and initial_status", ErrUnsupported, release, since)
+	}
+	return nil
 }
 
 // storage is what the Manager says of storage that the farm sees.
 type storage struct {
 	shared  pack.Shared // folders
 	moved   pack.Shared // those of them that workers see at another path
-	outputs []string    // shared, and the variables that stand for folders: "{storage}"
+	roots   []storageRoot
+	outputs []string // shared, and the variables that stand for folders: "{storage}"
 }
 
 // askStorage asks for what the farm sees already: the Manager's storage, and the values of its variables that are
 // paths.
-func askStorage(ctx context.Context, env Env) (storage, error) {
+func (r *run) askStorage(ctx context.Context) (storage, error) {
+	env, config := r.env, r.farm
 	var s storage
 	add := func(list *pack.Shared, prefix string) {
 		if one := (pack.Shared{prefix}); prefix != "" && isPath(prefix) && one.Validate() == nil {
 			*list = append(*list, prefix)
 		}
-	}
-	config, err := ask(ctx, env, env.Manager.Configuration)
-	if err != nil {
-		return s, err
 	}
 	if config.ShamanEnabled { // the storage location is then the folder of checkouts in it
 		add(&s.shared, path.Dir(filepath.ToSlash(config.StorageLocation)))
@@ -65,6 +90,9 @@ func askStorage(ctx context.Context, env Env) (storage, error) {
 		})
 		if err != nil {
 			return s, err
+		}
+		if audience == api.ManagerVariableAudienceUsers {
+			s.roots = r.storageRoots(variables)
 		}
 		for name, v := range variables {
 			if !v.IsTwoway && name != "jobs" && name != "shared_storage_path" {
@@ -96,8 +124,10 @@ func ValidateWithManager(ctx context.Context, env Env, platform string, jobs []*
 	if farm.Types, err = env.Manager.JobTypes(ctx); err != nil {
 		return found.Err()
 	}
-	if farm.Tags, err = env.Manager.Tags(ctx); err != nil {
-		return found.Err()
+	if namesTag(jobs) {
+		if farm.Tags, err = env.Manager.Tags(ctx); err != nil {
+			return found.Err()
+		}
 	}
 	return append(found, settings.Static(jobs, &farm)...).Err()
 }

@@ -26,6 +26,7 @@ func (s *submission) hashJob(ctx context.Context, j *jobRun) error {
 			return err
 		}
 		send = !found || s.opt.Force
+		send = send && !j.inPlace
 	}
 	if err := s.hashFiles(ctx, j.files, send); err != nil {
 		return err
@@ -107,11 +108,15 @@ func (j *jobRun) hasFingerprint(stored string) bool {
 // storeJob hands what is not yet sent to the store, and waits until the store has all files of a job. A dry run and
 // a run that only uploads end there.
 func (s *submission) storeJob(ctx context.Context, j *jobRun) error {
-	for _, f := range j.files {
+	toSend := j.files
+	if j.inPlace {
+		toSend = nil
+	}
+	for _, f := range toSend {
 		s.run.sender.send(ctx, f.source, f.digest)
 	}
 	var errs []error
-	for _, f := range j.files {
+	for _, f := range toSend {
 		if err := s.run.sender.waitStored(ctx, f); err != nil {
 			if abortsRun(ctx, err) {
 				return err

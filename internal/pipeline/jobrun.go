@@ -45,6 +45,7 @@ type jobRun struct {
 
 	// since planned
 	files   []*file
+	inPlace bool   // its files are read where they are: their checkout paths, and blendAt, are the workers' paths
 	blendAt string // path of the blend file in the checkout
 
 	fingerprint string // "" until somebody asks, see findFingerprint

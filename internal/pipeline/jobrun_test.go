@@ -115,7 +115,7 @@ func TestJournalOfARunThatDoesNotOpen(t *testing.T) {
 func TestJournalFails(t *testing.T) {
 	n := newNight(t)
 	n.write("a.bin", "a")
-	r, err := openRun(t.Context(), n.env(&jobSink{}), true)
+	r, err := openRun(t.Context(), n.env(&jobSink{}), true, true)
 	if err != nil {
 		t.Fatal(err)
 	}

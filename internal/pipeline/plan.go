@@ -12,6 +12,9 @@ import (
 // planAlone finds the checkout paths of a job's files if they do not depend on the files of other jobs, as is so for
 // most. Otherwise the job waits for [submission.planTogether].
 func (s *submission) planAlone(ctx context.Context, j *jobRun) error {
+	if ready, err := s.planInPlace(ctx, j); ready || err != nil {
+		return err
+	}
 	if s.sharesCheckouts() {
 		return nil
 	}

@@ -86,9 +86,14 @@ func (s *submission) submittedJob(j *jobRun, checkout string) api.SubmittedJob {
 	}
 	settings.FillCheckout(submitted.Settings, checkout)
 	if j.blendAt != "" {
-		submitted.Settings[settings.Blendfile] = "{jobs}/" + checkout + "/" + j.blendAt
+		submitted.Settings[settings.Blendfile] = j.blendfile(checkout)
 	}
-	if checkout != "" && !s.opt.Shared {
+	if checkout != "" && s.run.mode != StorageShaman {
+		if submitted.Metadata == nil {
+			submitted.Metadata = make(api.JobMetadata)
+		}
+		submitted.Metadata[MetaCheckout] = checkout
+	} else if checkout != "" && !s.opt.Shared {
 		submitted.Storage = &api.JobStorageInfo{ShamanCheckoutID: checkout}
 	}
 	return submitted

@@ -8,11 +8,15 @@ import (
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/uploader"
 )
 
 // run holds what [Sync] and [Submit] have in common: the store, the files on their way into it, and the counts.
 type run struct {
 	env       Env
+	farm      api.ManagerConfiguration
+	mode      StorageMode
+	here      string // where this machine sees the farm's storage location; "" with Shaman
 	store     store
 	sender    *sender
 	gates     gates
@@ -37,16 +41,31 @@ func (l *checkoutList) add(c report.Checkout) {
 
 // openRun opens the store and starts to report progress. With checksOut set, the run makes a checkout of whatever it
 // sends: files that an earlier run saw in the store are then not asked about again, because a failing checkout
-// reveals that they are gone. The caller must call close.
-func openRun(ctx context.Context, env Env, checksOut bool) (*run, error) {
+// reveals that they are gone. With hasFiles set, the error wraps [ErrUnsupported] if the Manager takes no files. The
+// caller must call close.
+func openRun(ctx context.Context, env Env, checksOut, hasFiles bool) (*run, error) {
 	r := &run{env: env, gates: gates{sink: env.Sink}, stages: make(chan []report.StageTimes, 1)}
 	r.meter.began = time.Now()
+	var err error
+	if r.farm, err = ask(ctx, env, env.Manager.Configuration); err != nil {
+		return nil, err
+	}
 	r.sender = &sender{cache: env.Cache, meter: &r.meter, gates: &r.gates, sources: make(map[[32]byte]string)}
-	opened, err := openShaman(ctx, env, checksOut, &r.meter, r.sender.reopen)
+	r.mode = StorageShaman // which a job without files does not ask
+	if hasFiles {
+		if r.mode, r.here, err = chooseStorage(ctx, env, r.farm); err != nil {
+			return nil, err
+		}
+	}
+	if r.mode == StorageShaman {
+		r.store, err = openShaman(ctx, env, checksOut, &r.meter, r.sender.reopen)
+	} else {
+		r.store = openPool(r.here, env.DryRun, &r.meter, func(spec api.ShamanFileSpec) (uploader.Blob, error) { return r.sender.reopen(ctx, spec) })
+	}
 	if err != nil {
 		return nil, err
 	}
-	r.store, r.sender.store = opened, opened
+	r.sender.store = r.store
 	r.meter.inFlight = func() int { return r.store.stats().InFlight }
 	progress, stop := context.WithCancel(ctx)
 	r.stopProgress = stop

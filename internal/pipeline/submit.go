@@ -62,7 +62,8 @@ type SubmitOptions struct {
 // then wraps [ErrPartial], [ErrNoneDone] or [ErrTooManyFailures]. Mistakes in the manifest are [manifest.Errors], and
 // nothing is sent then. A Manager that stays away is a [*flamenco.UnreachableError] or a [*uploader.GaveUpError].
 func Submit(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, error) {
-	r, err := openRun(ctx, env, !opt.UploadOnly)
+	hasFiles := slices.ContainsFunc(opt.Jobs, func(j *manifest.Job) bool { return opt.All || j.Blend != "" || len(j.Files) > 0 })
+	r, err := openRun(ctx, env, !opt.UploadOnly, hasFiles)
 	if err != nil {
 		return report.Summary{}, err
 	}

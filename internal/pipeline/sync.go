@@ -41,9 +41,12 @@ func Sync(ctx context.Context, env Env, opt SyncOptions) (report.Summary, error)
 	if err != nil {
 		return report.Summary{}, fmt.Errorf("%w: --exclude: %w", ErrPattern, err)
 	}
-	r, err := openRun(ctx, env, !opt.NoCheckout)
+	r, err := openRun(ctx, env, !opt.NoCheckout, true)
 	if err != nil {
 		return report.Summary{}, err
+	}
+	if r.mode == StorageInPlace {
+		return r.close(fmt.Errorf("%w: sync sends nothing with --storage in-place; use copy or shaman", ErrUnsupported))
 	}
 	return r.close(r.syncTrees(ctx, opt, roots, base, exclude))
 }

@@ -155,7 +155,7 @@ func TestSyncOfNoPath(t *testing.T) {
 func TestFileVanishes(t *testing.T) {
 	n := newNight(t)
 	dir := n.tree(map[string]string{"a": "1", "b": "2"})
-	r, err := openRun(t.Context(), n.env(&codeSink{}), true)
+	r, err := openRun(t.Context(), n.env(&codeSink{}), true, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestSyncIsCanceled(t *testing.T) {
 func TestContentsAreReleased(t *testing.T) {
 	n := newNight(t)
 	dir := n.tree(map[string]string{"late": "late", "never": "never"})
-	r, err := openRun(t.Context(), n.env(&jobSink{}), true)
+	r, err := openRun(t.Context(), n.env(&jobSink{}), true, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestReopen(t *testing.T) {
 	n := newNight(t)
 	dir := n.tree(map[string]string{"a": "1"})
 	source := filepath.Join(dir, "a")
-	r, err := openRun(t.Context(), n.env(&jobSink{}), true)
+	r, err := openRun(t.Context(), n.env(&jobSink{}), true, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,133 @@
+package pipeline
+
+import (
+	"bytes"
+	"errors"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/lab/managertest"
+	"github.com/flsync/flsync/internal/manager"
+)
+
+// withoutShaman puts a Manager whose Shaman is off in the place of the night's.
+func (n *night) withoutShaman() {
+	n.t.Helper()
+	m, err := manager.New(n.t.Context(), manager.Config{Dir: filepath.Join(n.dir, "no shaman"), NoShaman: true})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	server := httptest.NewServer(m)
+	n.t.Cleanup(func() {
+		server.Close()
+		if err := m.Close(); err != nil {
+			n.t.Error(err)
+		}
+	})
+	n.manager = m
+	if n.client, err = flamenco.New(flamenco.Config{URL: server.URL}); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// TestOlder submits jobs twice to Managers of older releases, and refuses to hold them where they would start at once.
+func TestOlder(t *testing.T) {
+	for _, release := range []api.Release{{Major: 3, Minor: 3}, {Major: 3, Minor: 5}, {Major: 3, Minor: 6}, {Major: 3, Minor: 8}} {
+		t.Run(release.String(), func(t *testing.T) {
+			n := newNight(t)
+			server := httptest.NewServer(managertest.Older(n.manager, release))
+			defer server.Close()
+			var err error
+			if n.client, err = flamenco.New(flamenco.Config{URL: server.URL}); err != nil {
+				t.Fatal(err)
+			}
+			opt := n.options(twoTests)
+			opt.Hold = true
+			_, err = Submit(t.Context(), n.env(&jobSink{}), opt)
+			if refused, want := errors.Is(err, ErrUnsupported), release.Before(api.Since("SubmittedJob.initial_status")); refused != want {
+				t.Errorf("hold: error %v, want a refusal: %v", err, want)
+			}
+			for run, skipped := range []bool{opt.Hold && err == nil, true} {
+				summary, err := Submit(t.Context(), n.env(&jobSink{}), n.options(twoTests))
+				if err != nil || (summary.Jobs.Skipped == 2) != skipped {
+					t.Errorf("run %d: %+v, error %v", run, summary.Jobs, err)
+				}
+			}
+		})
+	}
+}
+
+// TestShamanOff: a Manager that takes no files is an error at once, with what to do. Jobs without files need none.
+func TestShamanOff(t *testing.T) {
+	n := newNight(t)
+	n.withoutShaman()
+	for name, dryRun := range map[string]bool{"run": false, "dry run": true} {
+		env := n.env(&jobSink{})
+		env.DryRun = dryRun
+		env.Storage.Path = filepath.Join(n.dir, "not mounted")
+		_, err := Sync(t.Context(), env, SyncOptions{Paths: []string{t.TempDir()}})
+		if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "Shaman is off at this Manager") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	if _, err := Submit(t.Context(), n.env(&jobSink{}), n.options(twoTests)); err != nil {
+		t.Errorf("jobs without files: %v", err)
+	}
+}
+
+// TestCopyAndInPlace submits shots to a farm without Shaman: by copy, then in place; each is skipped when it is there.
+func TestCopyAndInPlace(t *testing.T) {
+	n := newNight(t)
+	n.withoutShaman()
+	const shot = "version: 1\ndefaults: {type: simple-blender-render, settings: {render_output_root: /r}}\njobs: [{blend: shots/sh020.blend}]\n"
+	storage := n.manager.StorageDir()
+	sink := &jobSink{}
+	for run, skipped := range []int{0, 1} {
+		summary, err := Submit(t.Context(), n.env(sink), n.options(shot))
+		if err != nil || summary.Jobs.Skipped != skipped {
+			t.Fatalf("copy, run %d: %+v, error %v", run, summary.Jobs, err)
+		}
+	}
+	jobs, err := n.client.Jobs(t.Context())
+	if err != nil || len(jobs) != 1 {
+		t.Fatalf("%d jobs, error %v", len(jobs), err)
+	}
+	blendfile, _ := jobs[0].Settings["blendfile"].(string)
+	copied := strings.Replace(blendfile, "{jobs}", storage, 1)
+	got, err := os.ReadFile(copied)
+	want, werr := os.ReadFile(filepath.Join(n.dir, "project", "shots", "sh020.blend"))
+	if err != nil || werr != nil || !bytes.Equal(got, want) {
+		t.Errorf("the copy at %s differs, errors %v, %v", blendfile, err, werr)
+	}
+	if folder := jobs[0].Metadata[MetaCheckout]; !strings.HasPrefix(blendfile, "{jobs}/"+folder+"/") {
+		t.Errorf("the folder %q is not that of %q", folder, blendfile)
+	}
+
+	if err := os.Rename(filepath.Join(n.dir, "project"), filepath.Join(storage, "project")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(storage, "project"), filepath.Join(n.dir, "project")); err != nil {
+		t.Skip(err)
+	}
+	opt := n.options(shot)
+	for _, j := range opt.Jobs {
+		j.Blend, j.Project = filepath.Join(storage, "project", "shots", "sh020.blend"), filepath.Join(storage, "project")
+		j.Key = "in place"
+	}
+	if summary, err := Submit(t.Context(), n.env(sink), opt); err != nil || summary.Jobs.Submitted != 1 || summary.Store.Unique != 0 {
+		t.Fatalf("in place: %+v, error %v", summary, err)
+	}
+	if jobs, err = n.client.Jobs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range jobs {
+		if j.Metadata["flsync.key"] == "in place" && j.Settings["blendfile"] != "{jobs}/project/shots/sh020.blend" {
+			t.Errorf("in place: blendfile %v", j.Settings["blendfile"])
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/report"
+)
+
+// Storage says how files get to where the farm's workers read them.
+type Storage struct {
+	Mode StorageMode
+	// Path is where this machine sees the folder that the Manager calls its storage location. Default: where the
+	// Manager says that users of this platform see it.
+	Path string
+}
+
+// StorageMode is one way for files to get to the workers.
+type StorageMode string
+
+// The modes. StorageAuto, also the zero value's meaning, is Shaman where that is on; else in place for jobs whose
+// files all lie on the shared storage, and a copy for the others.
+const (
+	StorageAuto    StorageMode = "auto"
+	StorageShaman  StorageMode = "shaman"
+	StorageCopy    StorageMode = "copy"
+	StorageInPlace StorageMode = "in-place"
+)
+
+// Validate returns an error for a mode that does not exist.
+func (m StorageMode) Validate() error {
+	switch m {
+	case "", StorageAuto, StorageShaman, StorageCopy, StorageInPlace:
+		return nil
+	}
+	return fmt.Errorf("storage %q: it is auto, shaman, copy or in-place", string(m))
+}
+
+// MetaCheckout names in a job's metadata the folder that was made for it on the shared storage.
+const MetaCheckout = "flsync.checkout"
+
+// storageRoot is a folder that the workers see, too.
+type storageRoot struct {
+	here    string // its path on this machine
+	workers string // the Manager's variable for it
+}
+
+// chooseStorage finds the mode of a run, and where the storage is mounted here. The mode stays auto if jobs differ.
+func chooseStorage(ctx context.Context, env Env, farm api.ManagerConfiguration) (mode StorageMode, here string, err error) {
+	mode = env.Storage.Mode
+	switch {
+	case farm.ShamanEnabled && (mode == "" || mode == StorageAuto), mode == StorageShaman:
+		mode = StorageShaman
+	case mode == "":
+		mode = StorageAuto
+	}
+	if mode == StorageShaman {
+		if !farm.ShamanEnabled {
+			err = shamanOff("")
+		}
+		return mode, "", err
+	}
+	if here = env.Storage.Path; here == "" {
+		location, err := ask(ctx, env, func(ctx context.Context) (api.SharedStorageLocation, error) {
+			return env.Manager.SharedStorage(ctx, api.ManagerVariableAudienceUsers, runtime.GOOS)
+		})
+		if err != nil {
+			return mode, "", err
+		}
+		here = location.Location
+	}
+	if mode == StorageInPlace {
+		return mode, here, nil
+	}
+	if err := checkMounted(ctx, env, here, farm.StorageLocation); err != nil {
+		return mode, "", err
+	}
+	env.Sink.Emit(report.Note{Message: fmt.Sprintf("storage: %s, at %s", modeText(mode), here)})
+	return mode, here, nil
+}
+
+func modeText(mode StorageMode) string {
+	if mode == StorageAuto {
+		return "in place where all files of a job lie there, else copy"
+	}
+	return string(mode)
+}
+
+// checkMounted returns an error unless the folder here is the Manager's storage, which has the path there for the
+// Manager. A dry run only looks whether it exists.
+func checkMounted(ctx context.Context, env Env, here, there string) (err error) {
+	if info, err := os.Stat(here); err != nil || !info.IsDir() {
+		return shamanOff(fmt.Sprintf(" (%q is no folder on this machine)", here))
+	}
+	if env.DryRun || env.Manager.Local() && sameFolder(here, there) {
+		return nil
+	}
+	name := unfinished + strings.ToLower(rand.Text()[:16])
+	if err := os.Mkdir(filepath.Join(here, name), 0o777); err != nil {
+		return fmt.Errorf("the farm's storage: %w", err)
+	}
+	defer func() {
+		if rerr := os.Remove(filepath.Join(here, name)); err == nil {
+			err = rerr
+		}
+	}()
+	seen, err := ask(ctx, env, func(ctx context.Context) (api.PathCheckResult, error) {
+		return env.Manager.CheckSharedStorage(ctx, strings.TrimRight(there, `/\`)+"/"+name)
+	})
+	if err == nil && !seen.IsUsable {
+		err = shamanOff(fmt.Sprintf(" (%s on this machine is not the Manager's %s: %s)", here, there, seen.Cause))
+	}
+	return err
+}
+
+// sameFolder reports whether two paths lead to one folder of this machine.
+func sameFolder(a, b string) bool {
+	one, err := os.Stat(a)
+	other, oerr := os.Stat(b)
+	return err == nil && oerr == nil && os.SameFile(one, other)
+}
+
+func shamanOff(why string) error {
+	return fmt.Errorf("%w: Shaman is off at this Manager, and its shared storage is not mounted here%s: "+
+		"switch Shaman on (shaman.enabled in flamenco-manager.yaml, and restart the Manager), or mount the storage and name it with --storage-path", ErrUnsupported, why)
+}
+
+// onStorage returns the workers' path of a file, and false for one that they do not see.
+func (s *submission) onStorage(file string) (workers string, ok bool) {
+	for _, root := range s.storage.roots {
+		if rel := below(root.here, file); rel != "" {
+			return root.workers + "/" + rel, true
+		}
+	}
+	return "", false
+}
+
+// storageRoots returns the folders that this machine and the workers see: those of two-way variables first, which
+// workers of any platform understand.
+func (r *run) storageRoots(variables api.ManagerVariables) (roots []storageRoot) {
+	for name, v := range variables {
+		if v.IsTwoway && filepath.IsAbs(v.Value) && filepath.Dir(filepath.Clean(v.Value)) != filepath.Clean(v.Value) {
+			roots = append(roots, storageRoot{filepath.Clean(v.Value), "{" + name + "}"})
+		}
+	}
+	if r.here != "" && filepath.IsAbs(r.here) {
+		roots = append(roots, storageRoot{filepath.Clean(r.here), "{jobs}"})
+		if r.farm.ShamanEnabled { // the location is then the folder of checkouts in the storage
+			roots = append(roots, storageRoot{filepath.Dir(filepath.Clean(r.here)), "{jobs}/.."})
+		}
+	}
+	return roots
+}
+
+// planInPlace lets a job use its files where they are, if the mode and their places allow it. A file that the workers
+// do not see is reported like one that is held back.
+func (s *submission) planInPlace(ctx context.Context, j *jobRun) (bool, error) {
+	if s.run.mode != StorageInPlace && s.run.mode != StorageAuto || s.opt.UploadOnly {
+		return false, nil
+	}
+	var files []*file
+	if j.trace != nil {
+		files = append(files, &file{source: j.trace.Path})
+		for _, d := range j.trace.Files {
+			if !d.Missing {
+				files = append(files, &file{source: d.Path})
+			}
+		}
+	}
+	added := jobRun{job: j.job}
+	if err := s.addMore(ctx, &added); err != nil {
+		return false, err
+	}
+	files = append(files, added.files...)
+	var elsewhere []string
+	for _, f := range files {
+		at, ok := s.onStorage(f.source)
+		if !ok {
+			elsewhere = append(elsewhere, f.source)
+		}
+		f.checkoutPath = at
+	}
+	switch {
+	case len(elsewhere) > 0 && s.run.mode == StorageAuto:
+		return false, nil
+	case len(elsewhere) > 0 && (cmp.Or(s.opt.Missing, j.job.Missing) == "fail" || j.trace != nil && elsewhere[0] == j.trace.Path):
+		return false, fmt.Errorf("%d files that it needs are not on the farm's storage, %s among them: put them there, or use --storage copy", len(elsewhere), elsewhere[0])
+	}
+	for _, f := range elsewhere {
+		s.reportHeld(report.Warning{Code: "not-on-storage", Path: f, Job: j.job.Name, Message: "workers do not see it: it is not on the farm's storage"})
+	}
+	for _, f := range files {
+		if f.checkoutPath != "" {
+			j.files = append(j.files, f)
+		}
+	}
+	if j.trace != nil {
+		j.blendAt = files[0].checkoutPath
+	}
+	j.inPlace, j.state = true, planned
+	return true, nil
+}
+
+// blendfile returns the path of a job's blend file for the workers.
+func (j *jobRun) blendfile(checkout string) string {
+	if j.inPlace {
+		return j.blendAt
+	}
+	return path.Join("{jobs}", checkout, j.blendAt)
+}
