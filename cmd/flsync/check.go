@@ -20,7 +20,7 @@ import (
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	f := submitFlags{mode: "per-job"}
+	f := submitFlags{mode: "per-job", keepOn: true}
 	var edit conformFlags
 	var editFile, html string
 	cmd := &cobra.Command{
