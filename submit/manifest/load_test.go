@@ -157,21 +157,21 @@ func TestLoadExample(t *testing.T) {
 	metadata := map[string]string{"project": "sprite"}
 	want := []*Job{
 		{
-			Project: dir, Blend: filepath.Join(dir, "shots", "sh010.blend"), Name: "sh010", Type: "simple-blender-render", Priority: 50, Metadata: metadata,
+			Project: dir, Blend: filepath.Join(dir, "shots", "sh010.blend"), Name: "sh010", Type: "simple-blender-render", Priority: 50, HasPriority: true, Metadata: metadata,
 			Settings: map[string]Setting{"render_output_root": {Value: "/render/out"}, "chunk_size": {Value: int64(5)}, "frames": {Value: "1-48"}},
 		},
 		{
-			Project: dir, Blend: filepath.Join(dir, "shots", "sq020", "a 1.blend"), Name: "sq020 a 1", Type: "simple-blender-render", Priority: 70,
+			Project: dir, Blend: filepath.Join(dir, "shots", "sq020", "a 1.blend"), Name: "sq020 a 1", Type: "simple-blender-render", Priority: 70, HasPriority: true,
 			Metadata: map[string]string{"project": "sprite", "file": "a 1.blend"},
 			Settings: map[string]Setting{"render_output_root": {Value: "/render/shots/sq020/a 1/{timestamp}/{stem}"}},
 		},
 		{
-			Project: dir, Blend: filepath.Join(dir, "shots", "sq020", "b.blend"), Name: "sq020 b", Type: "simple-blender-render", Priority: 70,
+			Project: dir, Blend: filepath.Join(dir, "shots", "sq020", "b.blend"), Name: "sq020 b", Type: "simple-blender-render", Priority: 70, HasPriority: true,
 			Metadata: map[string]string{"project": "sprite", "file": "b.blend"},
 			Settings: map[string]Setting{"render_output_root": {Value: "/render/shots/sq020/b/{timestamp}/{stem}"}},
 		},
 		{
-			Project: dir, Name: "farm test", Type: "echo-sleep-test", Priority: 50, Metadata: metadata,
+			Project: dir, Name: "farm test", Type: "echo-sleep-test", Priority: 50, HasPriority: true, Metadata: metadata,
 			Settings: map[string]Setting{"message": {Value: "hello"}},
 		},
 	}
@@ -223,7 +223,7 @@ func TestLoadLinesAndRows(t *testing.T) {
 				Settings: map[string]Setting{"frames": text("1-48", tt.csv), "chunk_size": text(int64(3), tt.csv), "fast": text(true, tt.csv)},
 				Metadata: map[string]string{"a": "b"},
 			},
-			{Project: dir, Name: "t", Type: "echo-sleep-test", Priority: 7, InitialStatus: "paused"},
+			{Project: dir, Name: "t", Type: "echo-sleep-test", Priority: 7, HasPriority: true, InitialStatus: "paused"},
 		}
 		for _, target := range []string{tt.name, "-"} {
 			got, err := Load([]string{target}, Options{Dir: dir, Stdin: strings.NewReader(tt.content)})
@@ -252,7 +252,7 @@ func TestOptionsWin(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []*Job{{
-		Project: dir, Blend: filepath.Join(dir, "shots", "sh010.blend"), Name: "night sh010", Type: "special", Priority: 90, WorkerTag: "gpu", Scene: "S2", InitialStatus: "paused",
+		Project: dir, Blend: filepath.Join(dir, "shots", "sh010.blend"), Name: "night sh010", Type: "special", Priority: 90, HasPriority: true, WorkerTag: "gpu", Scene: "S2", InitialStatus: "paused",
 		Settings: map[string]Setting{"a": {Value: int64(1)}, "b": {Value: Text("3")}, "c": {Value: Text("shots")}},
 		Metadata: map[string]string{"x": "z"}, Exclude: []string{"cache/**", "*.tmp"},
 		Files: []string{"/tex/*.png", "/shots"},
