@@ -63,7 +63,7 @@ func (r Rules) Validate() error {
 		errs = append(errs, fmt.Errorf("a rate of %g frames a second makes no sense", r.FPS))
 	}
 	if r.FirstFrame != nil && (*r.FirstFrame < -maxFrame || *r.FirstFrame > maxFrame) {
-		errs = append(errs, fmt.Errorf("Blender has no frame %d", *r.FirstFrame))
+		errs = append(errs, fmt.Errorf("frame %d is none that Blender has", *r.FirstFrame))
 	}
 	if _, _, err := frame(r.MediaStart, frames(60), false); r.MediaStart != "" && err != nil {
 		errs = append(errs, fmt.Errorf("the media's start: %w", err))
