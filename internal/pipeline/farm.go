@@ -73,6 +73,12 @@ type storage struct {
 // paths.
 func (r *run) askStorage(ctx context.Context) (storage, error) {
 	env, config := r.env, r.farm
+	if config == (api.ManagerConfiguration{}) { // a check opens no store
+		var err error
+		if config, err = ask(ctx, env, env.Manager.Configuration); err != nil {
+			return storage{}, err
+		}
+	}
 	var s storage
 	add := func(list *pack.Shared, prefix string) {
 		if one := (pack.Shared{prefix}); prefix != "" && isPath(prefix) && one.Validate() == nil {
