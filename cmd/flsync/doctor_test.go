@@ -88,7 +88,7 @@ func TestDoctor(t *testing.T) {
 		{name: "offline", ward: ward{taskTypes: all, reply: in("worker-mgt/workers", `"awake"`, `"offline"`)}, code: 1, want: "failure workers none of 1 workers is awake or asleep"},
 		{name: "unknown status", ward: ward{taskTypes: all, reply: in("worker-mgt/workers", `"awake"`, `"dreaming"`)}, code: 1, want: "failure workers none of 1 workers is awake or asleep"},
 		{name: "no renderer", ward: ward{taskTypes: []string{"misc"}}, want: "warning workers 1 of 1 awake, but none does: blender (of simple-blender-render), ffmpeg (of simple-blender-render) -> enable"},
-		{name: "Shaman off", ward: ward{taskTypes: all, reply: in("configuration", `"shamanEnabled":true`, `"shamanEnabled":false`)}, code: 1, want: "failure storage Shaman is off: the Manager takes no uploads -> set shaman.enabled"},
+		{name: "Shaman off", ward: ward{taskTypes: all, reply: in("configuration", `"shamanEnabled":true`, `"shamanEnabled":false`)}, want: "ok storage Shaman is off; jobs use their files in place, or copies, in "},
 		{name: "not set up", ward: ward{taskTypes: all, reply: in("configuration", `"isFirstRun":false`, `"isFirstRun":true`)}, code: 1, want: "failure storage the Manager is not set up yet -> run its setup assistant"},
 		{name: "no job types", ward: ward{taskTypes: all, reply: func(at string, _ http.Header, b string) string {
 			if at == "jobs/types" {
