@@ -95,10 +95,7 @@ func compileOne(text string) (*vm.Program, error) {
 }
 
 // guard refuses what may take long or grow: ranges, variables, and loops in loops.
-type guard struct {
-	err   error
-	loops int
-}
+type guard struct{ err error }
 
 // Visit implements [ast.Visitor]; it is called for the leaves first.
 func (g *guard) Visit(node *ast.Node) {

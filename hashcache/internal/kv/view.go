@@ -61,7 +61,7 @@ func (db *DB) readFailed(err error) {
 		db.noView = time.Now().Add(time.Second)
 	}
 	db.viewing.Unlock()
-	if !errors.Is(err, ErrBusy) {
+	if !errors.Is(err, ErrBusy) && !errors.Is(err, ErrForeign) { // that is an error of the whole run
 		db.warn(WarnUnread, fmt.Sprintf("%s: it cannot be read, so files are read again: %v", db.path, err))
 	}
 }
