@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/flsync/flsync/internal/lab/cleanenv"
 )
 
 func TestPython(t *testing.T) {
@@ -26,7 +28,7 @@ func TestPython(t *testing.T) {
 	run(t, nil, "go", "build", "-o", program, "../../cmd/flsync")
 	addon := filepath.Join(dir, "addon.zip")
 	run(t, nil, "go", "run", "./addonzip", "-from", ".", "-o", addon)
-	env := []string{"XDG_CACHE_HOME=" + filepath.Join(dir, "cache"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"), "FLSYNC_STATE=" + filepath.Join(dir, "state")}
+	env := append(cleanenv.Environ(dir), "FLSYNC_PICTURES="+os.Getenv("FLSYNC_PICTURES")) // pictures for the documents
 
 	t.Run("module", func(t *testing.T) {
 		python := need(t, "python3", "flsync.py is not tested")
@@ -74,11 +76,11 @@ func need(t *testing.T, tool, otherwise string) string {
 	return path
 }
 
-// run runs a command to its end and returns what it printed.
+// run runs a command to its end and returns what it printed. A nil env is that of the test.
 func run(t *testing.T, env []string, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = env
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out[max(0, len(out)-8000):])
@@ -90,6 +92,7 @@ func run(t *testing.T, env []string, name string, args ...string) string {
 func serve(t *testing.T, program string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, "serve", "--json", "--storage", t.TempDir())
+	cmd.Env = cleanenv.Environ(t.TempDir())
 	line := firstLine(t, cmd)
 	var listening struct{ URL string }
 	if err := json.Unmarshal([]byte(line), &listening); err != nil || listening.URL == "" {
