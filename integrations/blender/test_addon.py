@@ -287,12 +287,14 @@ class Submit(unittest.TestCase):
         self.path = new_shot("held_back")
         image = bpy.data.images.new("secret", 8, 8)
         image.source, image.filepath, image.use_fake_user = "FILE", outside, True
-        self.assertEqual({"FINISHED"}, bpy.ops.flsync.submit(
-            settings=json.dumps({"render_output_root": OUT}), project=os.path.join(FOLDER, "project"), save=True))
+        options = dict(settings=json.dumps({"render_output_root": OUT}), project=os.path.join(FOLDER, "project"), save=True)
+        with self.assertRaisesRegex(RuntimeError, "pw.png"):  # as a missing file, it stops the job
+            bpy.ops.flsync.submit(**options)
+        self.assertEqual({"FINISHED"}, bpy.ops.flsync.submit(missing="SEND", **options))
         s = state()
         self.assertTrue(s.ok and s.job_url and s.exit_code == 3, s.status)
         self.assertEqual(("WARNING", "Submitted, but with 1 file held back"), (s.outcome, s.status.split(";")[0]))
-        self.assertEqual([(outside, "held-back", "pw.png")], [(f.path, f.code, f.name) for f in s.findings])
+        self.assertEqual([(outside, "pw.png")], [(f.path, f.name) for f in s.findings if f.code == "held-back"])
 
     def test_required_setting_in_words(self):
         jobtypes = addon("jobtypes")

@@ -130,7 +130,13 @@ class Activity:
             else:
                 remedy = event.remedy if isinstance(event, flsync.Lack) else ""
                 severity = event.severity if isinstance(event, flsync.Lack) else "warning"
-                self.findings.append(Finding(event.code, event.path, ". ".join(t for t in (event.message, remedy) if t), severity))
+                finding = Finding(event.code, event.path, ". ".join(t for t in (event.message, remedy) if t), severity)
+                # flsync says some things twice, as a lack and as a warning: the lack has the remedy
+                same = [i for i, f in enumerate(self.findings) if event.path and (f.code, f.path) == (event.code, event.path)]
+                if not same:
+                    self.findings.append(finding)
+                elif remedy:
+                    self.findings[same[0]] = finding
         elif isinstance(event, flsync.Dependency):
             if event.missing:
                 self.missing[event.path] = event.raw.get("message") or "%s in %s" % (event.id, event.used_by)

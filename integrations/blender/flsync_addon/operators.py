@@ -222,12 +222,7 @@ class FLSYNC_OT_check(_Runs, bpy.types.Operator):
             if bpy.data.is_dirty and not bpy.app.background:
                 done.findings.append(activity.Finding("unsaved", "", "Unsaved changes are not looked at: the check reads the file on disk"))
 
-        def following(done: activity.Activity) -> Any:
-            if done.exit_code == 2 and "unknown command" in done.run.message():  # an older program
-                return lambda: flsync.deps(blend, missing=True, program=program)
-            return None
-
-        return self.start("check", lambda: flsync.check(blend, program=program), ended, following)
+        return self.start("check", lambda: flsync.deps(blend, missing=True, program=program), ended)
 
 
 class FLSYNC_OT_refresh(_Runs, bpy.types.Operator):
