@@ -2,6 +2,7 @@ package uploader
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,8 +25,13 @@ func TestWaitingIsToldOnce(t *testing.T) {
 					}
 					return flamenco.Stored, nil
 				}
-				var events []Event
+				var (
+					mu     sync.Mutex // events come from any goroutine
+					events []Event
+				)
 				u := start(t, f, Config{Attempts: 100, Observer: observe(func(e Event) {
+					mu.Lock()
+					defer mu.Unlock()
 					if e.Kind == Waiting {
 						events = append(events, e)
 					}
