@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,16 +50,16 @@ func (s *Site) flsync(ctx context.Context, expect func(report.Summary) error, ar
 func syncs(name string, all bool, prepare []step, flags ...string) []Contender {
 	return []Contender{{Name: name, Prepare: prepare, Run: func(ctx context.Context, s *Site) (Sample, error) {
 		files, _ := s.Scenario.Tree.Totals()
+		want := 0
+		if all {
+			want = files
+		}
 		return s.flsync(ctx, func(r report.Summary) error {
-			want := int64(files)
-			if !all {
-				want = 0
-			}
-			if r.Files.Total != int64(files) || r.Store.Uploaded != want {
+			if r.Files.Total != int64(files) || r.Store.Uploaded != int64(want) {
 				return fmt.Errorf("it sent %d of %d files, instead of %d of %d", r.Store.Uploaded, r.Files.Total, want, files)
 			}
 			return nil
-		}, append(append([]string{"sync"}, flags...), s.Tree)...)
+		}, slices.Concat([]string{"sync"}, flags, []string{s.Tree})...)
 	}}}
 }
 
@@ -69,15 +70,11 @@ func flsyncFirst() []Contender {
 func flsyncWarm(name string, flags ...string) []Contender { return syncs(name, false, nil, flags...) }
 
 // flsyncHash hashes the folder of that name at the site; its output goes nowhere, as that of the tools beside it.
-func flsyncHash(name, folder string, prepare step, env ...string) []Contender {
-	c := Contender{Name: name, Run: func(ctx context.Context, s *Site) (Sample, error) {
+func flsyncHash(name, folder string, prepare []step, env ...string) []Contender {
+	return []Contender{{Name: name, Prepare: prepare, Run: func(ctx context.Context, s *Site) (Sample, error) {
 		return s.measure(ctx, command{path: s.Flsync, args: []string{"hash", "--quiet", "--cache", s.cache(), s.Path(folder)},
 			env: append(cleanenv.Environ(s.Dir), env...)})
-	}}
-	if prepare != nil {
-		c.Prepare = []step{prepare}
-	}
-	return []Contender{c}
+	}}}
 }
 
 // submit submits the batch's manifest, which has to send as many files; -1: any number.
@@ -152,7 +149,7 @@ func upperWarm(name string, part baseline.Part) []Contender {
 	return one(name, "", nil, baseline.Work{Kind: "upper", Part: part, Connections: 1})
 }
 
-// serialFirst works as Flamenco's add-on does.
+// serialFirst works as Flamenco's add-on does, and too slowly to be sampled more than once.
 func serialFirst() []Contender {
 	all := one("serial client", "", []step{freshTree, listed}, baseline.Work{Kind: "serial"})
 	all[0].Once = true
@@ -250,13 +247,9 @@ func copyFile(from, to string) error {
 // batchReady makes the batch, submits it once, so that everything is stored and known, and writes the list.
 func batchReady(batch workload.Batch) step {
 	return func(ctx context.Context, s *Site) error {
-		if err := batch.Create(ctx, s.Tree, s.Seed()); err != nil {
-			return err
-		}
-		if err := aged(ctx, s); err != nil {
-			return err
-		}
-		if _, err := s.submit(ctx, int64(batch.Shots), -1); err != nil {
+		create := func(ctx context.Context, s *Site) error { return batch.Create(ctx, s.Tree, s.Seed()) }
+		submit := func(ctx context.Context, s *Site) error { _, err := s.submit(ctx, int64(batch.Shots), -1); return err }
+		if err := s.take(ctx, []step{create, aged, submit}); err != nil {
 			return err
 		}
 		shots, err := batch.Specs(ctx, s.Tree)

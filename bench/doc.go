@@ -5,6 +5,9 @@
 // work, and [Goal] entries that compare them. [Lab.Run] runs scenarios, A B C A B C …, each contender in a process of its
 // own, and takes medians. [Results] is what was measured; [Results.Report] shows it to people.
 //
+// A new scenario is one value in [Scenarios]: a name, a tree or steps of Setup, contenders, goals. A contender that is a
+// command line of plain tools is one call of tool; one that is flsync is one call of Site.flsync with a check of its summary.
+//
 // To begin: go run ./bench/cmd/flsync-bench help
 //
 // # Caveats

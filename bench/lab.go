@@ -194,7 +194,8 @@ func (s *Site) sample(ctx context.Context, result *Result) error {
 				return fmt.Errorf("%s: %w", c.Name, err)
 			}
 			if !s.Quick {
-				flushDisk()
+				// What earlier samples left behind is written out, so that the next one does not pay for it.
+				_ = exec.CommandContext(ctx, "sync").Run()
 			}
 			sample, err := c.Run(ctx, s)
 			if err != nil {

@@ -1,22 +1,27 @@
 package bench
 
 import (
+	"bytes"
 	"cmp"
+	_ "embed"
 	"fmt"
 	"html"
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
+	"text/template"
 )
 
 // String is a goal on one line, as the run ends with.
 func (v Verdict) String() string {
-	return fmt.Sprintf("%-8s %s: %s (goal %s)", v.state(), v.Goal, v.value(), v.goal())
+	return fmt.Sprintf("%-8s %s: %s (goal %s)", v.State(), v.Goal, v.Measure(), v.Aim())
 }
 
-func (v Verdict) state() string {
+// State returns whether the goal is met, in words.
+func (v Verdict) State() string {
 	switch {
 	case !v.Measured:
 		return "unknown"
@@ -26,14 +31,16 @@ func (v Verdict) state() string {
 	return "not met"
 }
 
-func (v Verdict) value() string {
+// Measure returns what was measured, with its unit.
+func (v Verdict) Measure() string {
 	if !v.Measured {
 		return "not measured"
 	}
 	return number(v.Value) + " " + v.Unit
 }
 
-func (v Verdict) goal() string {
+// Aim returns the limit with its sign and unit.
+func (v Verdict) Aim() string {
 	sign := "≤"
 	if v.AtLeast {
 		sign = "≥"
@@ -74,37 +81,105 @@ func bytesText(n float64) string {
 	return fmt.Sprintf("%.0f B", n)
 }
 
-// Report writes the results for people into the file page, and charts into the folder charts beside it.
-func (r *Results) Report(page string) error {
-	charts := filepath.Join(filepath.Dir(page), "charts")
+// page is the report; its data are the Results.
+//
+//go:embed report.md.tmpl
+var page string
+
+// Report writes the results for people into the file path, and charts into the folder charts beside it.
+func (r *Results) Report(path string) error {
+	charts := filepath.Join(filepath.Dir(path), "charts")
 	if err := os.MkdirAll(charts, 0o777); err != nil {
 		return err
 	}
-	var b strings.Builder
-	b.WriteString("# Measured\n\nWritten by `make bench-report`; changes by hand are lost.\n\n")
-	r.Environment.markdown(&b)
-	r.goals(&b)
-	b.WriteString("## Scenarios\n\n" + howToRead)
 	for _, s := range r.Scenarios {
-		if s.Curve.Table != "" || len(s.Contenders) == 0 && s.Error == "" {
-			continue
-		}
-		s.markdown(&b)
-		if len(s.Contenders) > 1 && s.Error == "" {
-			fmt.Fprintf(&b, "![%s](charts/%s.svg)\n\n", s.Title, s.Name)
+		if s.Chart() {
 			if err := os.WriteFile(filepath.Join(charts, s.Name+".svg"), []byte(s.bars()), 0o666); err != nil {
 				return err
 			}
 		}
 	}
-	for _, c := range []curve{
-		{"walk", "Cost per file: walk, stat and lookup of empty files", true},
-		{"growth", "Cost per file: whole syncs", true},
-		{"distance", "First sync over distance", false},
-	} {
-		c.markdown(&b, r)
+	parsed, err := template.New("report").Funcs(template.FuncMap{
+		"join": strings.Join, "seconds": seconds,
+		"bytes":     func(n any) string { return bytesText(reflect.ValueOf(n).Convert(reflect.TypeFor[float64]()).Float()) },
+		"firstLine": func(s string) string { line, _, _ := strings.Cut(s, "\n"); return line },
+	}).Parse(page)
+	if err != nil {
+		return err
 	}
-	return os.WriteFile(page, []byte(b.String()), 0o666)
+	var b bytes.Buffer
+	if err := parsed.Execute(&b, r); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o666)
+}
+
+// Chart reports whether the report has a chart of the scenario.
+func (s Result) Chart() bool { return s.Curve.Table == "" && len(s.Contenders) > 1 && s.Error == "" }
+
+// Measured reports whether any contender has samples.
+func (s Result) Measured() bool {
+	return slices.ContainsFunc(s.Contenders, func(m Measured) bool { return len(m.Samples) > 0 })
+}
+
+// Heading returns the title with a capital letter.
+func (s Result) Heading() string { return strings.ToUpper(s.Title[:1]) + s.Title[1:] }
+
+// Rate returns how many bytes a contender did in a second.
+func (s Result) Rate(m Measured) float64 { return float64(s.Bytes) / m.Median.Wall }
+
+// Compared returns how many times as long as the first contender another takes, "" without a figure of the first.
+func (s Result) Compared(m Measured) string {
+	first := s.Contenders[0].Median.Wall
+	if first <= 0 {
+		return ""
+	}
+	return number(m.Median.Wall / first)
+}
+
+// Cost returns the time of a contender or of the best in a group, for each of Curve.Per where that is above 1.
+func (s Result) Cost(name string) string {
+	wall, ok := s.Wall(name)
+	switch {
+	case !ok:
+		return ""
+	case s.Curve.Per > 1:
+		return number(wall/s.Curve.Per*1e6) + " µs"
+	}
+	return seconds(wall)
+}
+
+// Curve is a table over several scenarios: a row for each contender or group, a column for each scenario.
+type Curve struct {
+	Title  string
+	Names  []string
+	Points []Result
+}
+
+// Curves returns the tables that have scenarios.
+func (r *Results) Curves() (all []Curve) {
+	for _, t := range [][2]string{
+		{"walk", "Cost per file: walk, stat and lookup of empty files"},
+		{"growth", "Cost per file: whole syncs"},
+		{"distance", "First sync over distance"},
+	} {
+		c := Curve{Title: t[1]}
+		for _, s := range r.Scenarios {
+			if s.Curve.Table != t[0] || s.Error != "" {
+				continue
+			}
+			c.Points = append(c.Points, s)
+			for _, m := range s.Contenders {
+				if name := cmp.Or(m.Group, m.Name); !slices.Contains(c.Names, name) {
+					c.Names = append(c.Names, name)
+				}
+			}
+		}
+		if len(c.Points) > 0 {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // bars draws one bar for each contender, as SVG.
@@ -128,137 +203,6 @@ func (s Result) bars() string {
 		`<rect width="100%%" height="100%%" fill="white"/><text x="12" y="24" font-weight="bold">%s</text>`+"\n%s</svg>\n", width, y+8, html.EscapeString(s.Title), rows.String())
 }
 
-const howToRead = `Times are medians, with the least and the most in brackets. The last column compares with flsync: 2.00 takes
-twice as long. Processor time and memory are those of the client, not of the Manager. The upper bounds and the passes of digests are
-timed without their start and the reading of their lists; flsync and all tools are timed as whole processes.
-
-`
-
-func (e Environment) markdown(b *strings.Builder) {
-	manager := e.Manager
-	if e.Embedded {
-		manager += " (embedded in flsync)"
-	}
-	flsync := e.Flsync
-	if flsync == "" {
-		flsync = "not recorded"
-	}
-	rows := [][2]string{
-		{"when", fmt.Sprintf("%s, %.0f minutes", e.Time.Format("2006-01-02 15:04 MST"), e.Minutes)},
-		{"machine", fmt.Sprintf("%s, %s, %d cores (%s)", e.System, e.CPU, e.Cores, strings.Join(e.Features, " "))},
-		{"flsync", fmt.Sprintf("revision %s, %s", flsync, e.FlsyncGo)},
-		{"Manager", manager},
-		{"samples", fmt.Sprintf("%d of each contender, in turn", e.Reps)},
-	}
-	if e.Load != "" {
-		rows = append(rows, [2]string{"load before", e.Load + " (the lower, the truer)"})
-	}
-	b.WriteString("| | |\n|---|---|\n")
-	for _, row := range rows {
-		fmt.Fprintf(b, "| %s | %s |\n", row[0], row[1])
-	}
-	b.WriteString("\nClient and Manager share the cores, but where it says that each has its own; all files are in the page cache.\n\n")
-}
-
-func (r *Results) goals(b *strings.Builder) {
-	b.WriteString("## Goals\n\n| what | goal | measured | |\n|---|---:|---:|---|\n")
-	for _, s := range r.Scenarios {
-		for _, g := range s.Goals {
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", g.Goal, g.goal(), g.value(), g.state())
-		}
-	}
-	b.WriteString("\n")
-}
-
-func (s Result) markdown(b *strings.Builder) {
-	fmt.Fprintf(b, "### %s\n\n", upperFirstLetter(s.Title))
-	if s.Files > 0 {
-		fmt.Fprintf(b, "%d files, %s.\n\n", s.Files, bytesText(float64(s.Bytes)))
-	}
-	if s.Error != "" {
-		fmt.Fprintf(b, "Not measured: %s\n\n", firstLine(s.Error))
-	}
-	s.table(b)
-}
-
-// table has a row for each contender; the first is what others are compared with.
-func (s Result) table(b *strings.Builder) {
-	if !slices.ContainsFunc(s.Contenders, func(m Measured) bool { return len(m.Samples) > 0 }) {
-		return
-	}
-	first := s.Contenders[0].Median.Wall
-	b.WriteString("| contender | time | rate | user + system | memory | compared |\n|---|---:|---:|---:|---:|---:|\n")
-	for _, m := range s.Contenders {
-		if len(m.Samples) == 0 {
-			fmt.Fprintf(b, "| %s | %s | | | | |\n", m.Name, m.Skipped)
-			continue
-		}
-		least, most := m.spread()
-		rate, compared := "", ""
-		if s.AllRead {
-			rate = bytesText(float64(s.Bytes)/m.Median.Wall) + "/s"
-		}
-		if first > 0 {
-			compared = number(m.Median.Wall / first)
-		}
-		fmt.Fprintf(b, "| %s | %s (%s–%s) | %s | %s + %s | %s | %s |\n", m.Name,
-			seconds(m.Median.Wall), seconds(least), seconds(most), rate,
-			seconds(m.Median.User), seconds(m.Median.System), bytesText(float64(m.Median.MaxRSS)), compared)
-	}
-	b.WriteString("\n")
-}
-
-// curve is a table over several scenarios: a row for each contender or group, a column for each scenario.
-type curve struct {
-	name, title string
-	perFile     bool // the values are a cost per file
-}
-
-func (c curve) markdown(b *strings.Builder, r *Results) {
-	var points []Result
-	var names []string
-	for _, s := range r.Scenarios {
-		if s.Curve.Table != c.name || s.Error != "" {
-			continue
-		}
-		points = append(points, s)
-		for _, m := range s.Contenders {
-			if name := cmp.Or(m.Group, m.Name); !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	if len(points) == 0 {
-		return
-	}
-	fmt.Fprintf(b, "### %s\n\n| |", c.title)
-	for _, s := range points {
-		fmt.Fprintf(b, " %s |", s.Curve.Label)
-	}
-	b.WriteString("\n|---|" + strings.Repeat("---:|", len(points)) + "\n")
-	for _, name := range names {
-		fmt.Fprintf(b, "| %s |", name)
-		for _, s := range points {
-			text := ""
-			if v, ok := s.Wall(name); ok && c.perFile {
-				text = number(v/s.Curve.Per*1e6) + " µs"
-			} else if ok {
-				text = seconds(v)
-			}
-			fmt.Fprintf(b, " %s |", text)
-		}
-		b.WriteString("\n")
-	}
-	b.WriteString("\n")
-}
-
-func upperFirstLetter(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
-}
-
 // noise is by how much two runs of one program differ on a quiet machine.
 const noise = 0.05
 
@@ -277,13 +221,11 @@ func Compare(w io.Writer, before, after *Results) (slower int) {
 			if !strings.HasPrefix(now.Name, "flsync") || len(was.Samples) == 0 || len(now.Samples) == 0 {
 				continue
 			}
-			wasLeast, wasMost := was.spread()
-			nowLeast, nowMost := now.spread()
 			change, word := now.Median.Wall/was.Median.Wall-1, "as before"
-			if change > noise && nowLeast > wasMost {
+			if change > noise && now.Least() > was.Most() {
 				word = "SLOWER"
 				slower++
-			} else if change < -noise && nowMost < wasLeast {
+			} else if change < -noise && now.Most() < was.Least() {
 				word = "faster"
 			}
 			fmt.Fprintf(w, "%-24s %-28s %10s → %-10s %+6.1f %%  %s\n",

@@ -59,53 +59,41 @@ type Verdict struct {
 
 // median takes the middle of each number by itself; of two middle ones, the mean.
 func median(samples []Sample) Sample {
-	of := func(get func(Sample) float64) float64 {
-		values := make([]float64, len(samples))
-		for i, s := range samples {
-			values[i] = get(s)
-		}
-		return middle(values)
+	middle := func(get func(Sample) float64) float64 {
+		values := sorted(samples, get)
+		n := len(values)
+		return (values[(n-1)/2] + values[n/2]) / 2
 	}
 	return Sample{
-		Wall:   of(func(s Sample) float64 { return s.Wall }),
-		User:   of(func(s Sample) float64 { return s.User }),
-		System: of(func(s Sample) float64 { return s.System }),
-		MaxRSS: int64(of(func(s Sample) float64 { return float64(s.MaxRSS) })),
+		Wall: middle(Sample.wall), User: middle(func(s Sample) float64 { return s.User }),
+		System: middle(func(s Sample) float64 { return s.System }), MaxRSS: int64(middle(Sample.maxRSS)),
 	}
 }
 
-func middle(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
+func (s Sample) wall() float64   { return s.Wall }
+func (s Sample) maxRSS() float64 { return float64(s.MaxRSS) }
+
+func sorted(samples []Sample, get func(Sample) float64) (values []float64) {
+	for _, s := range samples {
+		values = append(values, get(s))
 	}
 	slices.Sort(values)
-	half := len(values) / 2
-	if len(values)%2 == 1 {
-		return values[half]
-	}
-	return (values[half-1] + values[half]) / 2
+	return values
 }
 
-// maxRSS is the most of all samples, in bytes; 0 for nil.
-func (m *Measured) maxRSS() (most int64) {
-	if m == nil {
-		return 0
-	}
-	for _, s := range m.Samples {
-		most = max(most, s.MaxRSS)
-	}
-	return most
-}
+// Least returns the shortest wall time in seconds. There have to be samples.
+func (m Measured) Least() float64 { return sorted(m.Samples, Sample.wall)[0] }
 
-// spread is the least and the most of the wall times.
-func (m *Measured) spread() (least, most float64) {
-	for i, s := range m.Samples {
-		if i == 0 || s.Wall < least {
-			least = s.Wall
-		}
-		most = max(most, s.Wall)
+// Most returns the longest wall time in seconds. There have to be samples.
+func (m Measured) Most() float64 { return sorted(m.Samples, Sample.wall)[len(m.Samples)-1] }
+
+// megabytes returns the most memory of all samples in MB; false for nil and where the system does not count it.
+func (m *Measured) megabytes() (float64, bool) {
+	if m == nil || len(m.Samples) == 0 {
+		return 0, false
 	}
-	return least, most
+	most := sorted(m.Samples, Sample.maxRSS)[len(m.Samples)-1] / 1e6
+	return most, most > 0
 }
 
 // contender gives the best contender with that name or in that group, by the
@@ -133,16 +121,15 @@ func (r *Result) Wall(name string) (float64, bool) {
 // memory judges flsync's memory over all scenarios.
 func (r *Results) memory(budget float64) Result {
 	all := Result{Name: "memory", Title: "flsync's memory in any scenario"}
-	var most int64
-	for _, s := range r.Scenarios {
-		for _, m := range s.Contenders {
-			if strings.HasPrefix(m.Name, "flsync") {
-				most = max(most, m.maxRSS())
+	goal := Goal{Text: all.Title, Limit: budget, Unit: "MB", Value: func(*Result) (most float64, ok bool) {
+		for _, s := range r.Scenarios {
+			for i, m := range s.Contenders {
+				if mb, _ := s.Contenders[i].megabytes(); strings.HasPrefix(m.Name, "flsync") {
+					most = max(most, mb)
+				}
 			}
 		}
-	}
-	goal := Goal{Text: all.Title, Limit: budget, Unit: "MB", Value: func(*Result) (float64, bool) {
-		return float64(most) / 1e6, most > 0
+		return most, most > 0
 	}}
 	all.Goals = []Verdict{goal.judge(&all)}
 	return all

@@ -78,8 +78,7 @@ func faster(text, of, than string, limit float64) Goal {
 // memory is the goal that a contender stays below a number of megabytes.
 func memory(text, of string, megabytes float64) Goal {
 	return Goal{Text: text, Limit: megabytes, Unit: "MB", Value: func(r *Result) (float64, bool) {
-		m := r.contender(of)
-		return float64(m.maxRSS()) / 1e6, m.maxRSS() > 0
+		return r.contender(of).megabytes()
 	}}
 }
 

@@ -107,7 +107,7 @@ func Scenarios(scale Scale) []Scenario {
 			Name: "hash-cold", Title: "hash only, nothing known, files in memory",
 			Tree: large, AllRead: true,
 			Contenders: slices.Concat(
-				flsyncHash("flsync hash", "tree", forget),
+				flsyncHash("flsync hash", "tree", []step{forget}),
 				hashPass("one pass, blocks of 64 KiB", onePass, baseline.HashPass{Digests: both, Threads: 1, Block: 64 << 10}),
 				hashPass("one pass, blocks of 1 MiB", onePass, baseline.HashPass{Digests: both, Threads: 1, Block: 1 << 20}),
 				hashPass("one pass over memory", "", baseline.HashPass{Digests: both, Threads: 1, Block: 64 << 10, Memory: true}),
@@ -127,7 +127,7 @@ func Scenarios(scale Scale) []Scenario {
 			Name: "copied", Title: "a copy of a known tree in another place",
 			Tree: film, AllRead: true, Setup: []step{aged, hashed, copied},
 			Contenders: slices.Concat(
-				flsyncHash("flsync hash", "copy", onlyOriginal),
+				flsyncHash("flsync hash", "copy", []step{onlyOriginal}),
 				hashPass("SHA-256 alone, all cores", "", baseline.HashPass{Digests: both[:1], Threads: cores, Block: 256 << 10}),
 			),
 		},
@@ -170,7 +170,7 @@ func again(name, title string, tree workload.Spec, limit float64, env ...string)
 	return Scenario{
 		Name: name, Title: title, Tree: tree, AllRead: true, Setup: []step{aged, hashed},
 		Contenders: slices.Concat(
-			flsyncHash("flsync hash", "tree", touched, env...),
+			flsyncHash("flsync hash", "tree", []step{touched}, env...),
 			hashPass(sha, "", baseline.HashPass{Digests: both[:1], Threads: runtime.NumCPU(), Block: 256 << 10}, env...),
 			tool("sha256sum", "sha256sum", `find "$1" -type f -print0 | xargs -0 sha256sum`),
 		),

@@ -8,8 +8,6 @@ package baseline
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +20,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/flsync/flsync/bench/workload"
 	"github.com/flsync/flsync/flamenco/api"
 )
 
@@ -265,7 +264,7 @@ func Serial(ctx context.Context, url, root string, files []api.ShamanFileSpec, n
 		hashed := make([]api.ShamanFileSpec, len(files))
 		for i, f := range files {
 			var err error
-			if hashed[i], err = Spec(root, filepath.Join(root, filepath.FromSlash(f.Path))); err != nil {
+			if hashed[i], err = workload.Describe(root, f.Path); err != nil {
 				return nil, err
 			}
 		}
@@ -285,22 +284,6 @@ func Serial(ctx context.Context, url, root string, files []api.ShamanFileSpec, n
 		_, err = c.checkout(ctx, name, hashed)
 		return missing, err
 	})
-}
-
-// Spec reads a file below root and describes it as the Manager's API does.
-func Spec(root, path string) (api.ShamanFileSpec, error) {
-	rel, err := filepath.Rel(root, path)
-	if err != nil {
-		return api.ShamanFileSpec{}, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return api.ShamanFileSpec{}, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	size, err := io.Copy(h, f)
-	return api.ShamanFileSpec{Path: filepath.ToSlash(rel), Sha: hex.EncodeToString(h.Sum(nil)), Size: size}, err
 }
 
 // Batch is what the Manager has to do for shots whose files are all stored: one check, and for each shot a checkout and

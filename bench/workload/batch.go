@@ -92,13 +92,13 @@ func (b Batch) Specs(ctx context.Context, root string) ([][]api.ShamanFileSpec, 
 	shared := make([]api.ShamanFileSpec, BatchTextures)
 	for i := range shared {
 		var err error
-		if shared[i], err = spec(root, b.texture(i)); err != nil {
+		if shared[i], err = Describe(root, b.texture(i)); err != nil {
 			return nil, err
 		}
 	}
 	shots := make([][]api.ShamanFileSpec, b.Shots)
 	for i := range shots {
-		shot, err := spec(root, b.shot(i))
+		shot, err := Describe(root, b.shot(i))
 		if err != nil {
 			return nil, err
 		}

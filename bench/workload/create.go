@@ -88,7 +88,7 @@ func (s Spec) Manifest(ctx context.Context, root string) ([]api.ShamanFileSpec, 
 	var mu sync.Mutex
 	var specs []api.ShamanFileSpec
 	err := s.each(ctx, func(f File) error {
-		one, err := spec(root, f.Path)
+		one, err := Describe(root, f.Path)
 		mu.Lock()
 		defer mu.Unlock()
 		specs = append(specs, one)
@@ -97,8 +97,8 @@ func (s Spec) Manifest(ctx context.Context, root string) ([]api.ShamanFileSpec, 
 	return specs, err
 }
 
-// spec reads a file and describes it as the Manager's API does.
-func spec(root, name string) (api.ShamanFileSpec, error) {
+// Describe reads the file of that name below root, with slashes, and describes it as the Manager's API does.
+func Describe(root, name string) (api.ShamanFileSpec, error) {
 	in, err := os.Open(filepath.Join(root, filepath.FromSlash(name)))
 	if err != nil {
 		return api.ShamanFileSpec{}, err

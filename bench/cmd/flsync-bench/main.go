@@ -13,7 +13,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -34,6 +33,9 @@ func main() {
 	}
 }
 
+// resultsFile is where run writes and report reads, below the module's folder.
+const resultsFile = "bench/results.json"
+
 func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "flsync-bench",
@@ -45,18 +47,26 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runCommand(), smokeCommand(), listCommand(), reportCommand(), compareCommand(), lineCommand(), measureCommand(), baselineCommand())
+	root.AddCommand(
+		runCommand("run", "Measure; without a Manager's URL or program, against the embedded one", resultsFile, bench.Full(), time.Hour),
+		runCommand("smoke", "Run everything once and small, to see that it works; goals are not judged", "", bench.Smoke(), 5*time.Minute),
+		listCommand(), reportCommand(), compareCommand(), lineCommand(), measureCommand(), baselineCommand(),
+	)
 	return root
 }
 
-// options are what run and smoke have in common.
+// options are the flags of run and smoke.
 type options struct {
 	lab       bench.Lab
 	only, out string
 	timeLimit time.Duration
 }
 
-func (o *options) flags(cmd *cobra.Command) {
+// runCommand returns run for the full scale, and smoke for the small one.
+func runCommand(use, short, out string, scale bench.Scale, timeLimit time.Duration) *cobra.Command {
+	var o options
+	o.lab.Quick = use == "smoke"
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
 	f := cmd.Flags()
 	f.StringVar(&o.lab.Flsync, "flsync", "", "the `PROGRAM` to measure; without it, it is built from this module")
 	f.StringVar(&o.lab.Dir, "dir", os.TempDir(), "`FOLDER` for trees and stores; about 15 GB for all scenarios")
@@ -64,31 +74,16 @@ func (o *options) flags(cmd *cobra.Command) {
 	f.StringVar(&o.lab.Manager.Program, "manager-program", "", "flamenco-manager `PROGRAM` to start for each scenario")
 	f.Float64Var(&o.lab.Budget, "memory-budget", 300, "`MEGABYTES` that flsync may use in any scenario")
 	f.StringVar(&o.only, "only", "", "`REGEXP` of the scenarios to run; list shows their names")
-	f.StringVar(&o.out, "out", "", "`FILE` for the results")
-}
-
-func runCommand() *cobra.Command {
-	var o options
-	cmd := &cobra.Command{Use: "run", Short: "Measure; without a Manager's URL or program, against the embedded one", Args: cobra.NoArgs}
-	o.flags(cmd)
-	cmd.Flags().IntVar(&o.lab.Reps, "reps", 3, "`SAMPLES` of each contender")
-	cmd.Flags().DurationVar(&o.timeLimit, "time-limit", time.Hour, "end after this `TIME` with the results so far")
-	_ = cmd.Flags().Set("out", filepath.Join("bench", "results.json"))
+	f.StringVar(&o.out, "out", out, "`FILE` for the results")
+	f.IntVar(&o.lab.Reps, "reps", 3, "`SAMPLES` of each contender")
+	f.DurationVar(&o.timeLimit, "time-limit", timeLimit, "end after this `TIME` with the results so far")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return o.run(cmd.Context(), cmd.ErrOrStderr(), bench.Scenarios(bench.Full()))
-	}
-	return cmd
-}
-
-func smokeCommand() *cobra.Command {
-	o := options{lab: bench.Lab{Reps: 1, Quick: true}}
-	cmd := &cobra.Command{Use: "smoke", Short: "Run everything once and small, to see that it works; goals are not judged", Args: cobra.NoArgs}
-	o.flags(cmd)
-	cmd.Flags().DurationVar(&o.timeLimit, "time-limit", 5*time.Minute, "fail after this `TIME`")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		scenarios := bench.Scenarios(bench.Smoke())
-		for i := range scenarios {
-			scenarios[i].Goals = nil
+		scenarios := bench.Scenarios(scale)
+		if o.lab.Quick {
+			o.lab.Reps = 1
+			for i := range scenarios {
+				scenarios[i].Goals = nil
+			}
 		}
 		return o.run(cmd.Context(), cmd.ErrOrStderr(), scenarios)
 	}
@@ -119,12 +114,11 @@ func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scen
 			return err
 		}
 	}
-	if lab.Flsync, err = filepath.Abs(lab.Flsync); err != nil {
-		return err
-	}
-	if lab.Manager.Program != "" {
-		if lab.Manager.Program, err = filepath.Abs(lab.Manager.Program); err != nil {
-			return err
+	for _, program := range []*string{&lab.Flsync, &lab.Manager.Program} { // they are started in other folders
+		if *program != "" {
+			if *program, err = filepath.Abs(*program); err != nil {
+				return err
+			}
 		}
 	}
 	results, err := lab.Run(ctx, scenarios)
@@ -147,10 +141,7 @@ func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scen
 
 // build builds flsync as it is released.
 func build(ctx context.Context, dir string) (string, error) {
-	out := filepath.Join(dir, "flsync")
-	if runtime.GOOS == "windows" {
-		out += ".exe"
-	}
+	out := filepath.Join(dir, "flsync.exe") // only Windows minds the ending
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, "github.com/flsync/flsync/cmd/flsync")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building flsync: %w\n%s", err, said)
@@ -169,7 +160,7 @@ func listCommand() *cobra.Command {
 func reportCommand() *cobra.Command {
 	var in, out string
 	cmd := &cobra.Command{Use: "report", Short: "Write the results as tables and charts", Args: cobra.NoArgs}
-	cmd.Flags().StringVar(&in, "in", filepath.Join("bench", "results.json"), "`FILE` that run wrote")
+	cmd.Flags().StringVar(&in, "in", resultsFile, "`FILE` that run wrote")
 	cmd.Flags().StringVar(&out, "out", filepath.Join("bench", "RESULTS.md"), "`FILE` to write; charts go to charts/ beside it")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		results, err := bench.Load(in)

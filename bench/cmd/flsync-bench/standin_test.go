@@ -114,7 +114,11 @@ func scan(root string) (files []api.ShamanFileSpec, err error) {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		one, err := baseline.Spec(root, path)
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		one, err := workload.Describe(root, filepath.ToSlash(rel))
 		files = append(files, one)
 		return err
 	})
