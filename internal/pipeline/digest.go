@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/flsync/flsync/hashcache"
 )
@@ -63,6 +64,13 @@ func (d *digestFuture) sent() pending {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.pending
+}
+
+// written returns when the file last changed, as far as its file system says.
+func (d *digestFuture) written() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return time.Unix(0, max(d.stamp.Mtime, d.stamp.Ctime))
 }
 
 // hasChanged reports whether the file changed while it was sent, so that its digest is not the first one.

@@ -12,30 +12,28 @@ import (
 	"github.com/flsync/flsync/submit/settings"
 )
 
-// hashJob takes the digests of a planned job's files, and skips the job if the Manager has it. The
-// files go to the store as soon as their digests are known, unless all digests together may show that nothing is
-// to be sent.
+// hashJob takes the digests of a planned job's files, and skips the job if the Manager has it. The files of a job that
+// no earlier run on this computer knows go to the store as soon as their digests are known; of others, all digests
+// together may show that nothing is to be sent. The Manager checks a job before anything is sent for it.
 func (s *submission) hashJob(ctx context.Context, j *jobRun) error {
-	send := true
-	if !s.opt.UploadOnly {
+	if s.opt.UploadOnly {
+		j.state = hashed
+		return s.hashFiles(ctx, j.files, true)
+	}
+	known := s.poster.Knows(j.job.Key) && !s.opt.Force
+	if !known {
 		if err := s.checkJob(ctx, j); err != nil {
 			return err
 		}
-		_, found, err := s.poster.Find(ctx, j.job.Key)
-		if err != nil {
-			return err
-		}
-		send = !found || s.opt.Force
-		send = send && !j.inPlace
 	}
-	if err := s.hashFiles(ctx, j.files, send); err != nil {
+	if err := s.hashFiles(ctx, j.files, !known && !j.inPlace); err != nil {
 		return err
 	}
 	j.state = hashed
-	if s.opt.UploadOnly {
-		return nil
+	if err := s.skipIfThere(ctx, j); err != nil || j.state == ended || !known {
+		return err
 	}
-	return s.skipIfThere(ctx, j)
+	return s.checkJob(ctx, j)
 }
 
 // hashFiles returns when the digests of all files are known.

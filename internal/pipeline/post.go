@@ -47,8 +47,6 @@ func (s *submission) postJob(ctx context.Context, j *jobRun) error {
 	if flamenco.HasStatus(err, http.StatusPreconditionFailed) {
 		if err = s.renewType(ctx, j); err == nil {
 			request.Job = s.submittedJob(j, j.checkout)
-			// The next run has the new type, too, and would take the job for another.
-			j.fingerprint = ""
 			err = j.findFingerprint()
 			request.Fingerprint = j.fingerprint
 		}
@@ -147,6 +145,7 @@ func (s *submission) renewType(ctx context.Context, j *jobRun) error {
 		return fmt.Errorf("the job type has changed on the Manager: %w", errs.Err())
 	}
 	j.jobType = &t
+	j.fingerprint = "" // the next run has the new type, too, and would take the job for another
 	return s.resolveSettings(ctx, j)
 }
 
@@ -155,7 +154,10 @@ func (s *submission) skipIfThere(ctx context.Context, j *jobRun) error {
 	if s.opt.Force {
 		return nil
 	}
-	before, found, err := s.poster.Find(ctx, j.job.Key)
+	before, found, err := s.earlierJob(ctx, j)
+	if err == nil && !found {
+		before, found, err = s.poster.Find(ctx, j.job.Key)
+	}
 	if err != nil || !found {
 		return err
 	}
@@ -193,6 +195,22 @@ func (s *submission) skipIfThere(ctx context.Context, j *jobRun) error {
 		return nil // the run that held it ended before it released it
 	}
 	return s.poster.Replace(ctx, before, replaces) // an earlier run may have ended before it canceled them
+}
+
+// earlierJob returns the job that an earlier run on this computer submitted, if it is the same and nothing shows that
+// another computer may have submitted a newer one: no file of the job was written since it was last seen.
+func (s *submission) earlierJob(ctx context.Context, j *jobRun) (api.Job, bool, error) {
+	if !s.earlier {
+		return api.Job{}, false, nil
+	}
+	before, seen, found, err := s.poster.Earlier(ctx, j.job.Key)
+	if err != nil || !found {
+		return before, false, err
+	}
+	err = j.findFingerprint()
+	written := func(f *file) bool { return f.digest.written().After(seen) }
+	same := j.hasFingerprint(before.Metadata[once.MetaFingerprint]) && !slices.ContainsFunc(j.files, written)
+	return before, same, err
 }
 
 // whySkipped says why a job of the same fingerprint need not be submitted again.

@@ -3,12 +3,9 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"maps"
 	"runtime"
 	"slices"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/deps/pack"
@@ -76,20 +73,23 @@ func Submit(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, er
 
 // submission is a run of [Submit].
 type submission struct {
-	run      *run
-	opt      SubmitOptions
-	farm     settings.Farm
-	storage  storage
-	tracer   *deps.Tracer
-	pool     *hashPool
-	digests  *digests
-	rewrites *pack.Store
-	journal  *journal.Run // nil if the run makes no jobs
-	locks    []*journal.Held
-	poster   *once.Poster
-	tracing  chan struct{} // one token for each job that is traced at the moment
-	posting  chan struct{} // one token for each job that is posted at the moment
-	giveUp   context.CancelCauseFunc
+	run         *run
+	opt         SubmitOptions
+	farm        settings.Farm
+	storage     storage
+	tracer      *deps.Tracer
+	pool        *hashPool
+	digests     *digests
+	rewrites    *pack.Store
+	journal     *journal.Run // nil if the run makes no jobs
+	locks       []*journal.Held
+	poster      *once.Poster
+	earlier     bool // jobs that this computer knows of are asked for one by one, see look
+	looking     sync.WaitGroup
+	stopLooking context.CancelFunc // nil if nothing is looked for
+	tracing     chan struct{}      // one token for each job that is traced at the moment
+	posting     chan struct{}      // one token for each job that is posted at the moment
+	giveUp      context.CancelCauseFunc
 
 	checking bool // nothing is sent, see [Check]
 
@@ -147,30 +147,46 @@ func (s *submission) open(ctx context.Context) (err error) {
 	var steps once.Journal = noJournal{}
 	config := s.opt.Once
 	config.Run, config.OnWait = s.opt.Run, tellWait(env.Sink)
-	config.Unsettled, config.Released = make(map[string]string), make(map[string]bool)
-	if !env.DryRun && !s.opt.UploadOnly { // bytes in the store harm no other run
+	if s.opt.UploadOnly { // bytes in the store harm no other run
+		s.poster = once.New(env.Manager, steps, config)
+		return nil
+	}
+	if !env.DryRun {
 		if err := s.lock(); err != nil {
 			return err
 		}
 		steps = s.journal
 	}
+	left, err := journal.LeftOpen(s.opt.Journal, env.Manager.URL())
+	if err != nil {
+		return err
+	}
+	config.Released, config.Earlier = left.Released, left.Jobs
+	if !env.DryRun {
+		config.Unsettled = left.Unsettled
+	}
 	s.poster = once.New(env.Manager, steps, config)
-	var group errgroup.Group // the Manager lists its jobs while the journals are read
-	if s.journal != nil {
-		group.Go(func() error { return leftOpen(s.opt.Journal, env.Manager.URL(), config) })
-	}
-	if !s.opt.UploadOnly {
-		group.Go(func() error { return s.poster.Look(ctx) })
-	}
-	return group.Wait()
+	return s.look(ctx, left.Jobs)
 }
 
-// leftOpen adds to config what earlier runs leave open.
-func leftOpen(dir, manager string, config once.Config) error {
-	open, err := journal.LeftOpen(dir, manager)
-	maps.Copy(config.Unsettled, open.Unsettled)
-	maps.Copy(config.Released, open.Released)
-	return err
+// lookEach is how many jobs a run asks for one by one rather than for the list of all.
+const lookEach = 100
+
+// look asks for the list of the Manager's jobs if the run needs it in any case. A job that runs on this computer know
+// of, and that is still the same, does not need it.
+func (s *submission) look(ctx context.Context, earlier map[string]journal.Job) error {
+	unknown := func(j *manifest.Job) bool { return earlier[j.Key].ID == "" }
+	s.earlier = !s.opt.Replace && s.opt.MissingFrames == nil
+	switch {
+	case !s.earlier:
+		return s.poster.Look(ctx)
+	case s.opt.Force:
+	case len(s.opt.Jobs) > lookEach || slices.ContainsFunc(s.opt.Jobs, unknown):
+		s.earlier = false
+		ctx, s.stopLooking = context.WithCancel(ctx)
+		s.looking.Go(func() { _ = s.poster.Look(ctx) }) // the first job that needs the list asks again
+	}
+	return nil
 }
 
 // lock keeps other runs on this machine from the same projects, and begins the journal.
@@ -197,6 +213,10 @@ func (s *submission) lock() (err error) {
 func (s *submission) close(ctx context.Context, exit error) error {
 	s.pool.close()
 	s.digests.dropUnsent()
+	if s.stopLooking != nil {
+		s.stopLooking()
+		s.looking.Wait()
+	}
 	var errs []error
 	if s.journal != nil {
 		errs = append(errs, s.closeJournal(context.WithoutCancel(ctx), exit))

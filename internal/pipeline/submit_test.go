@@ -28,7 +28,6 @@ import (
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/journal"
 	"github.com/flsync/flsync/submit/manifest"
-	"github.com/flsync/flsync/submit/once"
 )
 
 // night is a folder with three small shots, an embedded Manager, and what runs share.
@@ -591,11 +590,11 @@ func TestWhatADeadRunSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	unsettled := func() bool {
-		config := once.Config{Unsettled: make(map[string]string)}
-		if err := leftOpen(dir, n.client.URL(), config); err != nil {
+		left, err := journal.LeftOpen(dir, n.client.URL())
+		if err != nil {
 			t.Fatal(err)
 		}
-		_, open := config.Unsettled[jobs[0].Key]
+		_, open := left.Unsettled[jobs[0].Key]
 		return open
 	}
 	if !unsettled() {
@@ -634,4 +633,79 @@ jobs:
 		t.Fatal(err)
 	}
 	n.want("jobs", n.statuses(), []string{"sh010 queued", "sh030 queued"})
+}
+
+// TestListedOnlyIfNeeded: a job that this computer submitted, and that is still the same, costs one short request; the
+// Manager's list is asked for, once, when the job is gone or another computer may have submitted a newer one.
+func TestListedOnlyIfNeeded(t *testing.T) {
+	n := newNight(t)
+	n.write("a.bin", "a")
+	file := filepath.Join(n.dir, "project", "a.bin")
+	text := strings.Replace(twoTests, "defaults: {", "defaults: {files: a.bin, ", 1)
+	elsewhere := func(change func(*SubmitOptions)) {
+		t.Helper()
+		_, err := n.submit(t.Context(), n.load(text), func(o *SubmitOptions) {
+			o.Journal = filepath.Join(n.dir, "journal of another computer")
+			if change != nil {
+				change(o)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := func(do func(j api.Job) error) {
+		t.Helper()
+		jobs, err := n.client.Jobs(t.Context())
+		for _, j := range jobs {
+			err = errors.Join(err, do(j))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	later := time.Now()
+	rewrite := func(content string) {
+		n.write("a.bin", content)
+		later = later.Add(time.Hour) // whatever the file system's clock
+		if err := os.Chtimes(file, later, later); err != nil {
+			t.Fatal(err)
+		}
+	}
+	skipped := []string{"a skipped", "b skipped"}
+	queued := []string{"a queued", "b queued"}
+	for _, step := range []struct {
+		name         string
+		before       func()
+		lists, looks int
+		jobs         []string
+	}{
+		{"first", func() {}, 1, 0, queued},
+		{"unchanged", func() {}, 0, 2, skipped},
+		{"canceled", func() {
+			each(func(j api.Job) error {
+				return n.client.SetJobStatus(t.Context(), j.ID, api.JobStatusCancelRequested, "test")
+			})
+		}, 1, 2, queued},
+		{"unchanged again", func() {}, 0, 2, skipped},
+		{"changed", func() { rewrite("b") }, 1, 2, queued},
+		{"changed back after another computer", func() { rewrite("c"); elsewhere(nil); rewrite("b") }, 1, 2, queued},
+		{"submitted elsewhere", func() { rewrite("d"); elsewhere(nil) }, 1, 2, skipped},
+	} {
+		step.before()
+		lists, looks, posts := n.proxy.Requests("GET /api/v3/jobs"), n.proxy.Requests("GET /api/v3/jobs/*"), n.proxy.Requests("POST /**")
+		types := n.proxy.Requests("GET /api/v3/jobs/types")
+		got, err := n.submit(t.Context(), n.load(text), nil)
+		if err != nil {
+			t.Fatal(step.name, err)
+		}
+		n.want(step.name, got, step.jobs)
+		lists, looks = n.proxy.Requests("GET /api/v3/jobs")-lists, n.proxy.Requests("GET /api/v3/jobs/*")-looks-(n.proxy.Requests("GET /api/v3/jobs/types")-types)
+		if lists != step.lists || looks > step.looks {
+			t.Errorf("%s: the jobs were listed %d times, want %d; %d single jobs were asked for, want %d at most", step.name, lists, step.lists, looks, step.looks)
+		}
+		if posts = n.proxy.Requests("POST /**") - posts; step.lists == 0 && posts != 0 {
+			t.Errorf("%s: %d requests that are more than a look", step.name, posts)
+		}
+	}
 }

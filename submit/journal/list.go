@@ -105,6 +105,8 @@ type Open struct {
 	Unsettled map[string]string
 	// Released are the Manager's ids of held jobs that were released.
 	Released map[string]bool
+	// Jobs are the jobs that the Manager was last seen to have, by key; none of a key in Unsettled.
+	Jobs map[string]Job
 }
 
 // lookBack is how many runs LeftOpen reads: more than a night has.
@@ -112,7 +114,7 @@ const lookBack = 50
 
 // LeftOpen reads what earlier runs on a Manager leave open.
 func LeftOpen(dir, manager string) (Open, error) {
-	open := Open{Unsettled: make(map[string]string), Released: make(map[string]bool)}
+	open := Open{Unsettled: make(map[string]string), Released: make(map[string]bool), Jobs: make(map[string]Job)}
 	runs, err := List(dir, lookBack)
 	if err != nil {
 		return open, err
@@ -128,6 +130,9 @@ func LeftOpen(dir, manager string) (Open, error) {
 			}
 			if _, known := open.Unsettled[j.Key]; !known && !settled[j.Key] && j.sent {
 				open.Unsettled[j.Key] = r.Run
+			}
+			if _, known := open.Jobs[j.Key]; !known && j.ID != "" && open.Unsettled[j.Key] == "" {
+				open.Jobs[j.Key] = j
 			}
 			settled[j.Key] = true
 		}

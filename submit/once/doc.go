@@ -13,5 +13,6 @@
 // # Caveats
 //
 // The Manager has neither transactions nor unique keys. Two computers that submit the same job within Config.Fresh both
-// find nothing and both submit; on one computer a lock keeps them apart (package journal).
+// find nothing and both submit; on one computer a lock keeps them apart (package journal). [Poster.Earlier] does not see
+// what other computers submitted.
 package once

@@ -57,9 +57,13 @@ type Config struct {
 	// busy Manager a few.
 	Settle time.Duration
 
-	// Fresh is how long the list of the Manager's jobs is believed. Default 30 seconds: an upload can take hours, in
-	// which another computer submits the same jobs; the list of a large farm takes the Manager a second or more.
+	// Fresh is how long the list of the Manager's jobs is believed, at least: an upload can take hours, in which
+	// another computer submits the same jobs. A list that took the Manager seconds, as one of 20,000 jobs does, is
+	// believed a hundred times as long. Default 30 seconds.
 	Fresh time.Duration
+
+	// Earlier are the jobs that runs on this computer know of, by key.
+	Earlier map[string]journal.Job
 
 	// Unsettled are the earlier runs that sent a job without hearing an answer, by its key. They have ended.
 	Unsettled map[string]string
@@ -78,6 +82,7 @@ type Poster struct {
 	mu    sync.Mutex
 	known map[string][]api.Job // the Manager's jobs by key, newest first; nil until asked
 	asked time.Time            // when it was
+	took  time.Duration        // how long the Manager worked on the list
 	held  []held               // submitted paused, to be released
 }
 
@@ -102,6 +107,29 @@ func New(m Manager, j Journal, c Config) *Poster {
 		c.Settle = 10 * time.Second
 	}
 	return &Poster{manager: m, journal: j, config: c, began: time.Now()}
+}
+
+// Knows reports whether runs on this computer know of a job of this key, or sent one without hearing an answer.
+func (p *Poster) Knows(key string) bool {
+	return p.config.Earlier[key].ID != "" || p.config.Unsettled[key] != ""
+}
+
+// Earlier returns the job of this key that runs on this computer know of, and when they saw it, if it still stands for
+// its key. It asks the Manager for this one job only: another computer may have submitted a newer one. Once the list of
+// jobs is there, it finds none.
+func (p *Poster) Earlier(ctx context.Context, key string) (job api.Job, seen time.Time, found bool, err error) {
+	p.mu.Lock()
+	listed := p.known != nil
+	p.mu.Unlock()
+	before, known := p.config.Earlier[key]
+	if !known || listed {
+		return job, seen, false, nil
+	}
+	job, err = retry(ctx, p.config, func() (api.Job, error) { return p.manager.Job(ctx, before.ID) })
+	if flamenco.IsNotFound(err) {
+		return job, seen, false, nil
+	}
+	return job, before.Time, err == nil && job.Metadata[MetaKey] == key && Counts(job), err
 }
 
 // Look asks for the Manager's jobs ahead of the first Find, which then need not wait.
@@ -166,17 +194,27 @@ func (p *Poster) Alive(key string) (alive []api.Job) {
 	return alive
 }
 
+// LookError reports that the Manager did not list its jobs, which is about the run as a whole.
+type LookError struct{ Err error }
+
+func (e *LookError) Error() string { return "looking for jobs of earlier runs: " + e.Err.Error() }
+func (e *LookError) Unwrap() error { return e.Err }
+
 // knownJobs are the Manager's jobs of a key, newest first, and when it was asked.
 func (p *Poster) knownJobs(ctx context.Context, key string) ([]api.Job, time.Time, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.known == nil || time.Since(p.asked) > p.config.Fresh {
+	fresh := p.config.Fresh
+	if p.took > time.Second {
+		fresh = max(fresh, 100*p.took)
+	}
+	if p.known == nil || time.Since(p.asked) > fresh {
 		asked := time.Now()
 		known, err := p.ask(ctx)
 		if err != nil {
-			return nil, asked, fmt.Errorf("looking for jobs of earlier runs: %w", err)
+			return nil, asked, &LookError{err}
 		}
-		p.known, p.asked = known, asked
+		p.known, p.asked, p.took = known, asked, time.Since(asked)
 	}
 	return p.known[key], p.asked, nil
 }
