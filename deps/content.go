@@ -2,7 +2,6 @@ package deps
 
 import (
 	"bytes"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -13,13 +12,16 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/flsync/flsync/internal/openfile"
+	"github.com/flsync/flsync/internal/sniff"
 )
 
 const (
 	// pointerMax is more than a git-lfs pointer has: 1,024 bytes by its specification.
 	pointerMax = 1 << 10
-	// maxFrameStats bounds how many frames of one sequence are looked at.
-	maxFrameStats = 2_000
+	// maxStats is how many files of one folder are looked at, maxReads how many of them are read; beyond both it is
+	// each maxReads-th.
+	maxStats = 2_000
+	maxReads = 64
 )
 
 // pointerStart is how a git-lfs pointer begins, with the address of its specification (older ones: hawser).
@@ -29,37 +31,65 @@ var pointerStart = []byte("version https://")
 const pullRemedy = "run git lfs pull in the folder of the file"
 
 // isPointer reports whether a file is a git-lfs pointer: what git leaves where the contents were not fetched.
-func isPointer(file string, size int64) bool {
-	if size < int64(len(pointerStart)) || size >= pointerMax {
-		return false
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return false
-	}
-	f, err := openfile.Open(file, info)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	head := make([]byte, pointerMax)
-	n, _ := io.ReadFull(f, head)
-	return bytes.HasPrefix(head[:n], pointerStart) && bytes.Contains(head[:n], []byte("\noid sha256:"))
+func isPointer(head []byte) bool {
+	return len(head) < pointerMax && bytes.HasPrefix(head, pointerStart) && bytes.Contains(head, []byte("\noid sha256:"))
 }
 
-// contentLack says what is wrong with the contents of a file that a render needs, and what to do about it; "" when
-// nothing is.
-func (d *disk) contentLack(file string, kind Kind) (wrong, remedy string) {
+// A contents says what is wrong with what is in a file, and what to do about it; wrong is "" when nothing is.
+type contents struct{ wrong, remedy string }
+
+// contents compares once what is in a file with its name.
+func (d *disk) contents(file string) contents {
+	d.mu.Lock()
+	c, known := d.contained[file]
+	d.mu.Unlock()
+	if known {
+		return c
+	}
+	if sample, err := sampleOf(filepath.FromSlash(file)); err != nil {
+		// whoever sends the file reports it
+	} else if isPointer(sample.Head) {
+		c = contents{"is a git-lfs pointer, not the file itself", pullRemedy}
+	} else if sample.Contradicts(file) {
+		c = contents{"does not begin as a ." + sniff.Extension(file) + " file does", "restore the file, or correct its name"}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.contained[file] = c
+	return c
+}
+
+// sampleOf reads the first and last bytes of a file. It follows links.
+func sampleOf(file string) (sniff.Sample, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return sniff.Sample{}, err
+	}
+	f, err := openfile.Open(file, info)
+	if err != nil { // a link, perhaps
+		real, err := filepath.EvalSymlinks(file)
+		if err != nil {
+			return sniff.Sample{}, err
+		}
+		if f, err = openfile.Open(real, info); err != nil {
+			return sniff.Sample{}, err
+		}
+	}
+	defer f.Close()
+	return sniff.Read(f, info.Size())
+}
+
+// contentLack says what is wrong with the contents of a file that a render needs. Of files that are no git-lfs
+// pointers for their size it reads only those that are to be read.
+func (d *disk) contentLack(file string, kind Kind, read bool) contents {
 	size := d.size(file)
 	switch {
-	case size == 0 && kind != KindText && kind != KindOther:
-		return "is empty", "restore the file, or render it again"
-	case size >= pointerMax || size <= 0:
-		return "", ""
-	case isPointer(filepath.FromSlash(file), size):
-		return "is a git-lfs pointer, not the file itself", pullRemedy
+	case size == 0 && (sniff.Known(file) || kind != KindText && kind != KindOther && kind != KindCache):
+		return contents{"is empty", "restore the file, or render it again"}
+	case size <= 0, size >= pointerMax && !(read && sniff.Known(file)):
+		return contents{}
 	}
-	return "", ""
+	return d.contents(file)
 }
 
 // size gives the size of a file that is there, in bytes; -1 for anything else.
@@ -72,33 +102,26 @@ func (d *disk) size(file string) int64 {
 	return d.found[file].size
 }
 
-// contents tells of files of the trace that are not what they say. Of a very long sequence it looks at some frames.
+// contents adds a lack for each file of the trace that is not what it says. Of a folder with very many files it looks
+// at a part.
 func (r *run) contents() {
-	var frames map[string]bool // those to leave out
-	seen := map[*sequence]bool{}
-	for _, v := range r.visits {
-		for i := range v.uses {
-			if s := v.uses[i].sequence; s != nil && len(s.files) > maxFrameStats && !seen[s] {
-				seen[s] = true
-				if frames == nil {
-					frames = map[string]bool{}
-				}
-				every := len(s.files)/maxFrameStats + 1
-				for n, f := range s.files {
-					frames[f] = n%every != 0
-				}
-			}
-		}
-	}
+	counts := map[string]int{} // of files by folder
 	for i := range r.trace.Files {
 		d := &r.trace.Files[i]
-		slashed := filepath.ToSlash(d.Path)
-		if d.Missing || d.Kind == KindLibrary || frames[slashed] {
+		if d.Missing || d.Kind == KindLibrary {
 			continue
 		}
-		if wrong, remedy := r.t.expand.disk.contentLack(slashed, d.Kind); wrong != "" {
-			lack := newLack(LackContent, d, "%s %s", d.Path, wrong)
-			lack.Remedy = remedy
+		file := filepath.ToSlash(d.Path)
+		folder := file[:strings.LastIndexByte(file, '/')]
+		n := counts[folder]
+		counts[folder]++
+		spot := n%maxReads == 0
+		if n >= maxStats && !spot {
+			continue
+		}
+		if c := r.t.expand.disk.contentLack(file, d.Kind, n < maxReads || spot); c.wrong != "" {
+			lack := newLack(LackContent, d, "%s %s", d.Path, c.wrong)
+			lack.Remedy = c.remedy
 			r.trace.Lacks = append(r.trace.Lacks, lack)
 		}
 	}

@@ -26,16 +26,17 @@ type seen struct {
 // A disk remembers what it saw, so that what many shots share is looked at
 // once in a run. All paths are absolute and have slashes.
 type disk struct {
-	mu      sync.Mutex
-	touch   func(path string) bool // may a path be looked at; nil: any
-	found   map[string]seen
-	folds   map[string]map[string]string
-	layers  map[string]*layer
-	folders map[string][]entry
-	real    map[string]string
-	numbers map[string]int32
-	singles map[single]expansion
-	runs    map[runKey]*sequence
+	mu        sync.Mutex
+	touch     func(path string) bool // may a path be looked at; nil: any
+	found     map[string]seen
+	contained map[string]contents
+	folds     map[string]map[string]string
+	layers    map[string]*layer
+	folders   map[string][]entry
+	real      map[string]string
+	numbers   map[string]int32
+	singles   map[single]expansion
+	runs      map[runKey]*sequence
 }
 
 // A runKey is what all file names of a sequence have in common.
@@ -52,7 +53,7 @@ type entry struct {
 
 func newDisk(touch func(path string) bool) *disk {
 	return &disk{
-		touch: touch, found: map[string]seen{}, folds: map[string]map[string]string{}, layers: map[string]*layer{}, folders: map[string][]entry{}, real: map[string]string{},
+		touch: touch, found: map[string]seen{}, contained: map[string]contents{}, folds: map[string]map[string]string{}, layers: map[string]*layer{}, folders: map[string][]entry{}, real: map[string]string{},
 		numbers: map[string]int32{}, singles: map[single]expansion{}, runs: map[runKey]*sequence{},
 	}
 }

@@ -89,6 +89,10 @@ func TestContents(t *testing.T) {
 	image(0x20, "empty", "//tex/empty.png", imageFile)
 	image(0x30, "fine", "//tex/fine.png", imageFile)
 	image(0x40, "case", "//Tex/wood.png", imageFile)
+	image(0x70, "page", "//tex/page.png", imageFile)
+	image(0x80, "other", "//tex/other.png", imageFile)
+	image(0x90, "link", "//tex/link.png", imageFile)
+	image(0xA0, "unknown", "//tex/notes.xyz", imageFile)
 	image(0x50, "frames", "//seq/f_01.png", imageSequence)
 	f.Block("ID", "ID", 0x60, values{"name": "OBchair", "lib": uint64(0x100)})
 	f.Block("LI", "Library", 0x100, values{"id.name": "LIkit", "name": "//kit.blend"})
@@ -98,6 +102,12 @@ func TestContents(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "tex", "pointer.png"), []byte(pointer))
 	writeFile(t, filepath.Join(dir, "tex", "empty.png"), nil)
 	writeFile(t, filepath.Join(dir, "seq", "f_03.png"), []byte(pointer))
+	writeFile(t, filepath.Join(dir, "tex", "page.png"), []byte("<!DOCTYPE html>"+strings.Repeat(" ", 2000)))
+	writeFile(t, filepath.Join(dir, "tex", "other.png"), blendtest.Media("a.jpg"))
+	writeFile(t, filepath.Join(dir, "tex", "notes.xyz"), []byte("<!DOCTYPE html>"))
+	if err := os.Symlink("pointer.png", filepath.Join(dir, "tex", "link.png")); err != nil {
+		t.Skip("no links here: ", err)
+	}
 	trace, err := newTracer(t, Config{}).Trace(t.Context(), filepath.Join(dir, "shot.blend"))
 	if err != nil {
 		t.Fatal(err)
@@ -116,6 +126,8 @@ func TestContents(t *testing.T) {
 		"kit.blend unreadable-library " + pullRemedy,
 		"seq/f_03.png not-what-it-says " + pullRemedy,
 		"tex/empty.png not-what-it-says restore the file, or render it again",
+		"tex/link.png not-what-it-says " + pullRemedy,
+		"tex/page.png not-what-it-says restore the file, or correct its name",
 		"tex/pointer.png not-what-it-says " + pullRemedy,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -156,7 +156,7 @@ func (r *run) unreadable(v *visit, name string) {
 		Code: ProblemUnreadable, Path: native(v.path), UsedBy: native(v.asked[name].visit.path), ID: name,
 		Message: fmt.Sprintf("cannot read the library %s: %v", native(v.path), v.err), Err: v.err,
 	}
-	if isPointer(native(v.path), r.t.expand.disk.size(v.path)) {
+	if r.t.expand.disk.contents(v.path).remedy == pullRemedy {
 		p.Code, p.remedy = ProblemNotBlend, pullRemedy
 		p.Message = fmt.Sprintf("the library %s is a git-lfs pointer, not the file itself", native(v.path))
 	} else if errors.Is(v.err, blend.ErrNotBlend) {

@@ -108,7 +108,7 @@ func wantRefs(t *testing.T, f *blendtest.File, want ...string) *Contents {
 func write(t testing.TB, dir string, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		writeFile(t, filepath.Join(dir, name), []byte("x"))
+		writeFile(t, filepath.Join(dir, name), blendtest.Media(name))
 	}
 }
 

@@ -13,7 +13,7 @@
 //	folders of version control systems    left out         held back                held back
 //	backups (x.blend1), litter            left out         sent                     as its contents
 //	hidden files and folders (.x)         sent             sent                     held back
-//	not what its name says (see sniff.go) sent             sent                     held back
+//	not what its name says ([sniff.Sample.Is])  sent       sent                     held back
 //	pipes, sockets, devices               left out, told   held back                held back
 //	links that stay in the project        sent             sent                     sent
 //	links that lead out of it             left out, told   as a file outside        as a file outside

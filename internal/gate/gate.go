@@ -3,7 +3,6 @@ package gate
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -14,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/flsync/flsync/internal/openfile"
+	"github.com/flsync/flsync/internal/sniff"
 )
 
 // Outside says which files that lie outside of the project may be sent.
@@ -302,7 +302,7 @@ func (g *Gate) holdsOutside(f File) (reason string, err error) {
 		folder := path.Dir(filepath.ToSlash(p))
 		if hidden := hiddenPart(folder); hidden != "" {
 			reason = "it lies outside of the project in the hidden folder " + hidden
-			if claimedBy(extension(p)) != 0 {
+			if sniff.Known(p) {
 				reason += "; if the files there may be sent, name " + folder + " in outside_roots"
 			}
 			return reason, nil
@@ -317,39 +317,23 @@ func (g *Gate) holdsOutside(f File) (reason string, err error) {
 // pretends says why a file is not of the kinds that a render needs, by its name and contents, or returns "".
 func pretends(f File) (reason string, err error) {
 	for _, p := range []string{f.Path, f.Real} { // both, so that a link is no way around
-		if claimedBy(extension(filepath.ToSlash(p))) == 0 {
+		if !sniff.Known(filepath.ToSlash(p)) {
 			return fmt.Sprintf("the name %q is not that of an image, movie, sound, font, cache, volume or blend file", filepath.Base(p)), nil
 		}
 	}
-	head, tail, err := ends(f)
+	file, err := openfile.Open(f.Real, f.Info)
 	if err != nil {
 		return "", err
 	}
-	if name := filepath.ToSlash(f.Path); !looksAs(name, head, tail, f.Info.Size()) {
-		return fmt.Sprintf("its first bytes are not those of a .%s file", extension(name)), nil
+	defer file.Close()
+	sample, err := sniff.Read(file, f.Info.Size())
+	if err != nil {
+		return "", err
+	}
+	if name := filepath.ToSlash(f.Path); !sample.Is(name) {
+		return fmt.Sprintf("its first bytes are not those of a .%s file", sniff.Extension(name)), nil
 	}
 	return "", nil
-}
-
-// ends reads the first and the last bytes of a file.
-func ends(file File) (head, tail []byte, err error) {
-	f, err := openfile.Open(file.Real, file.Info)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	size := file.Info.Size()
-	head = make([]byte, min(size, sniffLen))
-	n, err := f.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
-		return nil, nil, err
-	}
-	tail = make([]byte, min(size, 26))
-	m, err := f.ReadAt(tail, size-int64(len(tail)))
-	if err != nil && err != io.EOF {
-		return nil, nil, err
-	}
-	return head[:n], tail[:m], nil
 }
 
 // hiddenPart returns a path up to the first name in it that begins with a dot, or "".

@@ -1,4 +1,4 @@
-package gate
+package sniff
 
 import (
 	"bytes"
@@ -27,14 +27,40 @@ const (
 	shader // light profiles and OSL, which are text that can be told from other text
 )
 
-// sniffLen is how many of a file's first bytes are looked at.
-const sniffLen = 4096
+// How much of a file is looked at, in bytes.
+const (
+	headLen = 4096
+	tailLen = 26 // the footer of a Targa image
+)
 
-// looksAs reports whether a file is of the class that its name claims. head is
-// its beginning, up to sniffLen bytes of it; tail the last 26 bytes; size is
-// that of the whole file. An empty file is nothing.
-func looksAs(name string, head, tail []byte, size int64) bool {
-	ext := extension(name)
+// A Sample is the first and the last bytes of a file.
+type Sample struct {
+	Head, Tail []byte
+	Size       int64 // of the whole file, in bytes
+}
+
+// Read takes a sample of a file of size bytes.
+func Read(f io.ReaderAt, size int64) (Sample, error) {
+	s := Sample{make([]byte, min(size, headLen)), make([]byte, min(size, tailLen)), size}
+	n, err := f.ReadAt(s.Head, 0)
+	if err != nil && err != io.EOF {
+		return Sample{}, err
+	}
+	m, err := f.ReadAt(s.Tail, size-int64(len(s.Tail)))
+	if err != nil && err != io.EOF {
+		return Sample{}, err
+	}
+	s.Head, s.Tail = s.Head[:n], s.Tail[:m]
+	return s, nil
+}
+
+// Known reports whether a name, with slashes, is that of an image, movie, sound, font, cache, volume, shader or blend file.
+func Known(name string) bool { return claimedBy(Extension(name)) != 0 }
+
+// Is reports whether a file is of the class that its name, with slashes, claims. An empty file is nothing.
+func (s *Sample) Is(name string) bool {
+	head, tail, size := s.Head, s.Tail, s.Size
+	ext := Extension(name)
 	claimed := claimedBy(ext)
 	if claimed == 0 || len(head) == 0 {
 		return false
@@ -50,12 +76,10 @@ func looksAs(name string, head, tail []byte, size int64) bool {
 		return isMPEGAudio(head)
 	case "aac":
 		return len(head) > 1 && head[0] == 0xFF && head[1]&0xF6 == 0xF0
-	case "ts", "mts", "m2ts":
-		return isTransportStream(head)
 	case "mdd":
 		return isMDD(head, size)
 	case "stl":
-		return len(head) >= 84 && size == 84+50*int64(binary.LittleEndian.Uint32(head[80:]))
+		return len(head) >= 84 && size == 84+50*int64(binary.LittleEndian.Uint32(head[80:])) || isPlainText(ext, head, size)
 	case "uni", "bobj.gz":
 		return isMantaflow(path.Base(name), head)
 	case "blend":
@@ -68,8 +92,32 @@ func looksAs(name string, head, tail []byte, size int64) bool {
 	return false
 }
 
-// extension is what stands behind the last dot of a file's name, in lower case.
-func extension(name string) string {
+// Contradicts reports whether a file can be no file of the class that its name, with slashes, claims. Readers of
+// Blender and FFmpeg look at contents, not at names, so for formats that may begin in other ways than [Sample.Is]
+// knows only the signature of another class, text in place of a picture or a film, or nothing but zeros count.
+func (s *Sample) Contradicts(name string) bool {
+	ext := Extension(name)
+	claimed := claimedBy(ext)
+	switch {
+	case claimed == 0, len(s.Head) == 0, s.Is(name):
+		return false
+	case allZero(s.Head), signed(s.Head) != 0:
+		return true
+	}
+	switch ext {
+	case "usda", "obj", "ies", "osl", "oso", "stl", "pfa", "ply", "mdd", "uni", "bobj.gz", "usd":
+		return false // text, or without a signature
+	}
+	if claimed&(movie|sound) == 0 && ext != "tga" && ext != "targa" {
+		return true
+	}
+	return utf8.Valid(s.Head) && !hasControls(s.Head)
+}
+
+func allZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
+
+// Extension returns what stands behind the last dot of a name, in lower case.
+func Extension(name string) string {
 	name = strings.ToLower(path.Base(name))
 	if strings.HasSuffix(name, ".bobj.gz") {
 		return "bobj.gz"
@@ -176,10 +224,17 @@ func signed(head []byte) class {
 			return movie | sound
 		case "moov", "mdat", "wide":
 			return movie | sound
+		case "free", "skip", "pnot", "uuid", "junk": // other first atoms of QuickTime; text does not begin with a zero
+			if head[0] == 0 {
+				return movie | sound
+			}
 		}
 	}
 	if isBitmap(head) {
 		return image
+	}
+	if isTransportStream(head) {
+		return movie
 	}
 	for _, s := range signatures() {
 		if strings.HasPrefix(string(head[:min(len(head), 16)]), s.start) {
@@ -237,10 +292,15 @@ func isMPEGAudio(head []byte) bool {
 		head[2]&0xF0 != 0xF0 && head[2]&0x0C != 0x0C // bit rate and sample rate
 }
 
+// isTransportStream reports whether each packet that is wholly in head begins with its sync byte, at least two.
 func isTransportStream(head []byte) bool {
-	for _, at := range []int{0, 4} { // m2ts has four bytes before each packet
-		step := 188 + at
-		if len(head) > at+step && head[at] == 0x47 && head[at+step] == 0x47 {
+	for _, lead := range []int{0, 4} { // m2ts has four bytes before each packet
+		packets, at := 0, lead
+		for at < len(head) && head[at] == 0x47 {
+			packets++
+			at += 188 + lead
+		}
+		if packets > 1 && at >= len(head) {
 			return true
 		}
 	}
@@ -326,6 +386,8 @@ func isPlainText(ext string, head []byte, size int64) bool {
 	switch ext {
 	case "usda":
 		return strings.HasPrefix(text, "#usda")
+	case "stl":
+		return strings.HasPrefix(text, "solid") && containsWord(text, "facet", "endsolid")
 	case "ies":
 		return strings.HasPrefix(strings.TrimSpace(text), "IESNA") || strings.Contains(text, "TILT=")
 	case "oso":
