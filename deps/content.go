@@ -8,10 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/flsync/flsync/internal/openfile"
+	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/internal/sniff"
 )
 
@@ -140,7 +138,7 @@ func (d *disk) alike(p string) string {
 		at = parent
 	}
 	for _, name := range slices.Backward(names) {
-		found := d.folded(at)[fold(name)]
+		found := d.folded(at)[place.Fold(name)]
 		if found == "" {
 			return ""
 		}
@@ -165,17 +163,12 @@ func (d *disk) folded(folder string) map[string]string {
 	}
 	names := map[string]string{}
 	for _, e := range d.list(folder) {
-		names[fold(e.name)] = e.name
+		names[place.Fold(e.name)] = e.name
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.folds[folder] = names
 	return names
-}
-
-// fold makes equal what some file system takes for the same name.
-func fold(name string) string {
-	return norm.NFC.String(cases.Fold().String(norm.NFC.String(name)))
 }
 
 // hint says of a missing path what is there in its stead.

@@ -3,8 +3,11 @@ package deps
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // presence is what is found at a path.
@@ -37,6 +40,8 @@ type disk struct {
 	numbers   map[string]int32
 	singles   map[single]expansion
 	runs      map[runKey]*sequence
+	rules     map[string]place.Rules
+	probe     func(folder string) place.Rules // place.RulesOf, with slashes
 }
 
 // A runKey is what all file names of a sequence have in common.
@@ -54,7 +59,8 @@ type entry struct {
 func newDisk(touch func(path string) bool) *disk {
 	return &disk{
 		touch: touch, found: map[string]seen{}, contained: map[string]contents{}, folds: map[string]map[string]string{}, layers: map[string]*layer{}, folders: map[string][]entry{}, real: map[string]string{},
-		numbers: map[string]int32{}, singles: map[single]expansion{}, runs: map[runKey]*sequence{},
+		numbers: map[string]int32{}, singles: map[single]expansion{}, runs: map[runKey]*sequence{}, rules: map[string]place.Rules{},
+		probe: func(folder string) place.Rules { return place.RulesOf(filepath.FromSlash(folder)) },
 	}
 }
 
@@ -68,11 +74,14 @@ func (d *disk) sequence(folder string, n numbering) *sequence {
 		return known
 	}
 	s := &sequence{folder: folder, numbering: n}
+	rules := d.rulesOf(folder)
 	for _, entry := range d.list(folder) {
-		if _, ok := n.match(entry.name); ok && !entry.folder {
-			s.files = append(s.files, below(folder, entry.name))
+		if number, ok := n.match(entry.name, rules); ok && !entry.folder {
+			s.files = append(s.files, below(folder, n.name(number))) // as the blend file spells it: workers may know case
 		}
 	}
+	slices.Sort(s.files)
+	s.files = slices.Compact(s.files)
 	s.numbers, s.expansion.sequence = d.number(s.files), s
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -81,6 +90,22 @@ func (d *disk) sequence(folder string, n numbering) *sequence {
 	}
 	d.runs[key] = s
 	return s
+}
+
+// rulesOf returns how a folder compares names.
+func (d *disk) rulesOf(folder string) place.Rules {
+	d.mu.Lock()
+	rules, ok := d.rules[folder]
+	d.mu.Unlock()
+	if !ok {
+		if d.stat(folder) == isFolder {
+			rules = d.probe(folder)
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.rules[folder] = rules
+	}
+	return rules
 }
 
 // has reports whether a sequence has a file of that number.
@@ -185,7 +210,7 @@ func (d *disk) list(folder string) []entry {
 // clean takes .. and . out of a path. Where .. comes after a link to a folder,
 // the system follows the link first, and so do we.
 func (d *disk) clean(p string) string {
-	lexical := cleanPath(p)
+	lexical := place.Clean(p)
 	if !strings.Contains(p, "/../") {
 		return lexical
 	}
@@ -195,20 +220,20 @@ func (d *disk) clean(p string) string {
 	real, ok := d.real[before]
 	d.mu.Unlock()
 	if !ok {
-		if real = cleanPath(before); d.mayTouch(real) {
+		if real = place.Clean(before); d.mayTouch(real) {
 			real = realFolder(before)
 		}
 		d.mu.Lock()
 		d.real[before] = real
 		d.mu.Unlock()
 	}
-	return cleanPath(strings.TrimSuffix(real, "/") + after)
+	return place.Clean(strings.TrimSuffix(real, "/") + after)
 }
 
 // realFolder gives the folder that p, which has .. in it, leads to: by its
 // words if that is the same folder, else with all links resolved.
 func realFolder(p string) string {
-	lexical := cleanPath(p)
+	lexical := place.Clean(p)
 	system, err := os.Stat(filepath.FromSlash(p))
 	if err != nil {
 		return lexical

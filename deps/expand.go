@@ -5,6 +5,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // An expander finds the files that references lead to.
@@ -15,31 +17,30 @@ type expander struct {
 	properties bool
 }
 
-// A place is where a reference stands: the blend files that its path may be
-// relative to. All are absolute, with slashes.
-type place struct {
+// bases are the blend files that the path of a reference may be relative to: absolute, with slashes.
+type bases struct {
 	self, main string
 	library    string // with BaseLibrary
 	version    string // of the Blender that saved main
 }
 
-// base is the blend file that a reference's path is relative to.
-func (p place) base(b Base) string {
-	switch b {
+// of returns the blend file that a reference's path is relative to.
+func (b bases) of(kind Base) string {
+	switch kind {
 	case BaseMain:
-		return p.main
+		return b.main
 	case BaseStrip:
-		if p.version < "4" {
-			return p.main
+		if b.version < "4" {
+			return b.main
 		}
 	case BaseShader:
-		if p.version >= "5.1" {
-			return p.main
+		if b.version >= "5.1" {
+			return b.main
 		}
 	case BaseLibrary:
-		return p.library
+		return b.library
 	}
-	return p.self
+	return b.self
 }
 
 // An expansion is what a reference comes to.
@@ -65,8 +66,8 @@ type single struct {
 }
 
 // expand finds the files of a reference.
-func (x *expander) expand(r *Reference, at place) expansion {
-	base := at.base(r.Base)
+func (x *expander) expand(r *Reference, at bases) expansion {
+	base := at.of(r.Base)
 	s := single{base[:strings.LastIndexByte(base, '/')+1], r.Path, r.Kind == KindLibrary}
 	common := r.Form == FormFile && !r.Optional && !isShare(base)
 	if common {
@@ -115,7 +116,7 @@ func (x *expander) look(r *Reference, base string) expansion {
 		return expansion{missing: []string{target}}
 	}
 	if r.Kind == KindLibrary {
-		target = cleanPath(target) // Blender does so for libraries, and for nothing else
+		target = place.Clean(target) // Blender does so for libraries, and for nothing else
 	} else {
 		target = x.disk.clean(target)
 	}
@@ -131,9 +132,9 @@ func (x *expander) look(r *Reference, base string) expansion {
 	case FormTiles:
 		x.tiles(&e, target, r.Tiles)
 	case FormPointCache, FormDiskCache:
-		x.folder(&e, target, func(name string) bool { return cacheFrame(name, r.Name, r.Stack) })
+		x.folder(&e, target, r.Name, func(rest string) bool { return cacheFrame(rest, r.Stack) })
 	case FormOcean:
-		x.folder(&e, target, oceanFrame.MatchString)
+		x.folder(&e, target, "", oceanFrame.MatchString)
 	case FormFluid:
 		x.folders(&e, target, "config", "data", "guiding", "mesh", "noise", "particles", "script")
 	case FormBake:
@@ -150,7 +151,7 @@ func (x *expander) look(r *Reference, base string) expansion {
 		if !strings.HasSuffix(r.Path, "/") && !strings.HasSuffix(r.Path, `\`) {
 			target, prefix = folderOf(target), path.Base(target)
 		}
-		x.folder(&e, target, func(name string) bool { return strings.HasPrefix(name, prefix+"fluidsurface_") })
+		x.folder(&e, target, prefix+"fluidsurface_", func(string) bool { return true })
 	default:
 		x.file(&e, target)
 	}
@@ -170,10 +171,14 @@ func (x *expander) made(e *expansion, target, tail string) {
 	if x.disk.stat(target) == isFolder {
 		folder = target
 	}
+	rules := x.disk.rulesOf(folder)
 	for _, entry := range x.disk.list(folder) {
-		name := below(folder, entry.name)
-		if !entry.folder && strings.HasPrefix(name, head) && strings.HasSuffix(name, tail) {
-			e.files = append(e.files, name)
+		rest, ok := rules.CutPrefix(below(folder, entry.name), head)
+		if ok {
+			rest, ok = rules.CutSuffix(rest, tail)
+		}
+		if ok && !entry.folder {
+			e.files = append(e.files, head+rest+tail)
 		}
 	}
 	if len(e.files) == 0 {
@@ -228,19 +233,20 @@ func (x *expander) tiles(e *expansion, target string, tiles []int) {
 	}
 }
 
-// folder adds the files in a folder that match.
-func (x *expander) folder(e *expansion, target string, match func(name string) bool) {
-	x.matching(e, target, match)
-	x.needFolder(e, target)
-}
-
-// matching adds the files in a folder that match, if there are any.
-func (x *expander) matching(e *expansion, target string, match func(name string) bool) {
+// folder adds the files in a folder whose names begin with prefix and go on as match wants it, which is lower-case by
+// Blender's rules. They are spelled as Blender looks for them, whatever case they have on disk: workers may know case.
+func (x *expander) folder(e *expansion, target, prefix string, match func(rest string) bool) {
+	rules := x.disk.rulesOf(target)
 	for _, entry := range x.disk.list(target) {
-		if !entry.folder && match(entry.name) {
-			e.files = append(e.files, below(target, entry.name))
+		rest, ok := rules.CutPrefix(entry.name, prefix)
+		if rules.Case {
+			rest = strings.ToLower(rest)
+		}
+		if ok && !entry.folder && match(rest) {
+			e.files = append(e.files, below(target, prefix+rest))
 		}
 	}
+	x.needFolder(e, target)
 }
 
 // folders adds the files in some folders of a folder.

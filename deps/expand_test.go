@@ -2,9 +2,12 @@ package deps
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // TestExpand finds the files of each form of reference.
@@ -66,7 +69,7 @@ func TestExpand(t *testing.T) {
 		{Reference{Path: "//one.png", Base: BaseLibrary}, []string{"(lib/one.png)"}, ""},
 	} {
 		x := expander{disk: newDisk(nil)}
-		e := x.expand(&test.ref, place{self: dir + "/main.blend", main: dir + "/main/shot.blend", library: dir + "/lib/kit.blend"})
+		e := x.expand(&test.ref, bases{self: dir + "/main.blend", main: dir + "/main/shot.blend", library: dir + "/lib/kit.blend"})
 		var got []string
 		for _, f := range e.files {
 			got = append(got, f[len(dir)+1:])
@@ -80,5 +83,51 @@ func TestExpand(t *testing.T) {
 		if diff := cmp.Diff(test.want, got); diff != "" || e.wrong != test.wrong {
 			t.Errorf("%s, form %d: wrong %q, -want +got:\n%s", test.ref.Path, test.ref.Form, e.wrong, diff)
 		}
+	}
+}
+
+// TestExpandSpelling finds what a volume finds under another spelling, and gives it the spelling of the blend file.
+func TestExpandSpelling(t *testing.T) {
+	dir := filepath.ToSlash(t.TempDir())
+	write(t, dir, "Seq/Frame_0001.png", "Seq/FRAME_0002.PNG", "Seq/frame_0003.PNGX",
+		"n/Ba\u0308r_1.exr", "n/Ba\u0308r_2.exr", "c/A1_000001_00.BPHYS", "c/a1_000002_00.bphys", "o/DISP_0001.EXR", "e/Pre_FluidSurface_final_0001.bobj.gz",
+		"m/Cam0007.PNG", "v/Smoke_001.VDB", "t/Clip.0001.USD")
+	windows, macos := place.Rules{Case: true}, place.Rules{Case: true, Form: true}
+	for _, test := range []struct {
+		ref   Reference
+		rules place.Rules
+		want  []string // missing ones in brackets
+	}{
+		{Reference{Path: "//Seq/frame_0002.png", Form: FormSequence}, place.Rules{}, []string{"(Seq/frame_0002.png)"}},
+		{Reference{Path: "//Seq/frame_0002.png", Form: FormSequence}, windows, []string{"Seq/frame_0001.png", "Seq/frame_0002.png"}},
+		{Reference{Path: "//n/BÄR_0.exr", Form: FormSequence}, windows, []string{"(n/BÄR_0.exr)"}},
+		{Reference{Path: "//n/BÄR_0.exr", Form: FormSequence}, macos, []string{"n/BÄR_1.exr", "n/BÄR_2.exr"}},
+		{Reference{Path: "//n/Bär_0.exr", Form: FormSequence}, place.Rules{Form: true}, []string{"n/Bär_1.exr", "n/Bär_2.exr"}},
+		{Reference{Path: "//c", Form: FormPointCache, Name: "A1"}, windows, []string{"c/A1_000001_00.bphys", "c/A1_000002_00.bphys"}},
+		{Reference{Path: "//o", Form: FormOcean}, windows, []string{"o/disp_0001.exr"}},
+		{Reference{Path: "//e/pre_", Form: FormElbeem}, windows, []string{"e/pre_fluidsurface_final_0001.bobj.gz"}},
+		{Reference{Path: "//m/cam{}.png", Form: FormMade}, windows, []string{"m/cam0007.png"}},
+		{Reference{Path: "//v/smoke_005.vdb", Form: FormFrames}, windows, []string{"v/smoke_001.vdb"}},
+	} {
+		x := expander{disk: newDisk(nil)}
+		x.disk.probe = func(string) place.Rules { return test.rules }
+		e := x.expand(&test.ref, bases{self: dir + "/main.blend"})
+		var got []string
+		for _, f := range e.files {
+			got = append(got, strings.TrimPrefix(f, dir+"/"))
+		}
+		for _, f := range e.missing {
+			got = append(got, "("+strings.TrimPrefix(f, dir+"/")+")")
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s, form %d, %+v: -want +got:\n%s", test.ref.Path, test.ref.Form, test.rules, diff)
+		}
+	}
+	x := expander{disk: newDisk(nil)}
+	x.disk.probe = func(string) place.Rules { return windows }
+	var e expansion
+	x.template(&e, dir+"/t/clip.####.usd")
+	if diff := cmp.Diff([]string{dir + "/t/clip.0001.usd"}, e.files); diff != "" {
+		t.Errorf("value clips: -want +got:\n%s", diff)
 	}
 }

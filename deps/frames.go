@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/flsync/flsync/deps/blend"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // A FrameUse says which frames of a sequence a data-block shows.
@@ -171,7 +172,7 @@ func (s *sequence) has(number int) bool {
 	if s.present == nil {
 		s.present = make(map[int]bool, len(s.files))
 		for _, f := range s.files {
-			if n, ok := s.match(path.Base(f)); ok {
+			if n, ok := s.match(path.Base(f), place.Rules{}); ok {
 				s.present[n] = true
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"path"
 	"strings"
 	"testing"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // FuzzNumbering: what a numbering makes of a name it finds again, and the name itself belongs to its numbering.
@@ -20,18 +22,18 @@ func FuzzNumbering(f *testing.F) {
 			if n.head+n.tail != name && !strings.HasPrefix(name, n.head) {
 				t.Fatalf("%q: %+v", name, n)
 			}
-			if got, ok := n.match(name); ok && n.digits > 0 && n.name(got) != name {
+			if got, ok := n.match(name, place.Rules{}); ok && n.digits > 0 && n.name(got) != name {
 				t.Errorf("%q: number %d is %q", name, got, n.name(got))
 			}
 			if number >= 0 && n.digits < 100 {
-				if got, ok := n.match(n.name(number)); !ok || got != number {
+				if got, ok := n.match(n.name(number), place.Rules{}); !ok || got != number {
 					t.Errorf("%q: %q is number %d, %v", name, n.name(number), got, ok)
 				}
 			}
 		}
 		tilePath(name, number)
 		(&Reference{Form: FormTiles}).Cut(name)
-		cacheFrame(name, "p", 0)
+		cacheFrame(name, 0)
 	})
 }
 
@@ -50,15 +52,15 @@ func FuzzBlenderPath(f *testing.F) {
 		if got == "" || isShare(p) {
 			return
 		}
-		if !strings.HasPrefix(got, "/") && !(windows && isDrive(got)) {
+		if !strings.HasPrefix(got, "/") && !(windows && place.IsDrive(got)) {
 			t.Errorf("%q: %q is not absolute", p, got)
 		}
 		if strings.Contains(got, `\`) {
 			t.Errorf("%q: %q has a backslash", p, got)
 		}
-		clean := cleanPath(got)
-		if cleanPath(clean) != clean {
-			t.Errorf("%q: %q cleans to %q, and that to %q", p, got, clean, cleanPath(clean))
+		clean := place.Clean(got)
+		if place.Clean(clean) != clean {
+			t.Errorf("%q: %q cleans to %q, and that to %q", p, got, clean, place.Clean(clean))
 		}
 		if dir, name := splitPath(got); dir+name != got || strings.Contains(name, "/") {
 			t.Errorf("%q: folder %q, name %q", got, dir, name)

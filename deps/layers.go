@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/flsync/flsync/internal/openfile"
+	"github.com/flsync/flsync/internal/place"
 )
 
 const (
@@ -73,7 +74,7 @@ func (r *run) follows(v *visit, by Use, file string, left *int) {
 		}
 		for _, p := range l.paths {
 			*left--
-			if strings.HasPrefix(p, "/") || isDrive(strings.ReplaceAll(p, `\`, "/")) || isShare(p) {
+			if strings.HasPrefix(p, "/") || place.IsDrive(strings.ReplaceAll(p, `\`, "/")) || isShare(p) {
 				r.trace.Lacks = append(r.trace.Lacks, newLack(LackAlone, &d,
 					"%s names %s by an absolute path, which leads to nothing in a checkout: make it relative to the layer", d.Path, p))
 				continue
@@ -104,10 +105,20 @@ func (r *run) follows(v *visit, by Use, file string, left *int) {
 
 // template adds the files of a template of value clips, in which each run of # is a number.
 func (x *expander) template(e *expansion, target string) {
-	pattern := regexp.QuoteMeta(path.Base(target))
-	pattern = regexp.MustCompile(`#+`).ReplaceAllString(pattern, `-?[0-9]+`)
-	match := regexp.MustCompile("^" + pattern + "$")
-	x.matching(e, folderOf(target), match.MatchString)
+	folder, runs := folderOf(target), regexp.MustCompile(`#+`)
+	pattern := "^" + runs.ReplaceAllString(regexp.QuoteMeta(path.Base(target)), `(-?[0-9]+)`) + "$"
+	if x.disk.rulesOf(folder).Case {
+		pattern = "(?i)" + pattern
+	}
+	match := regexp.MustCompile(pattern)
+	for _, entry := range x.disk.list(folder) {
+		if numbers := match.FindStringSubmatch(entry.name); numbers != nil && !entry.folder {
+			e.files = append(e.files, below(folder, runs.ReplaceAllStringFunc(path.Base(target), func(string) string {
+				numbers = numbers[1:]
+				return numbers[0]
+			})))
+		}
+	}
 	if len(e.files) == 0 {
 		e.missing = append(e.missing, target)
 	}

@@ -151,17 +151,17 @@ func (f *tracedFile) addUse(r *reach, x *expander, ref int) {
 // use expands a reference. main is the file that is rendered; nil where that makes no difference.
 func (f *tracedFile) use(x *expander, ref int, main *tracedFile) Use {
 	r := &f.Refs[ref]
-	at := place{self: f.self}
+	at := bases{self: f.self}
 	if main != nil {
 		at.main, at.version = main.self, main.Version
 	}
 	if r.Base == BaseLibrary {
 		at.library = f.libraryPath(x, r.Library)
 	}
-	e, from := x.expand(r, at), at.base(r.Base)
+	e, from := x.expand(r, at), at.of(r.Base)
 	if r.Base == BaseStrip && len(e.files) == 0 && from != f.self {
 		// Nothing is there: show at least what the library has.
-		e, from = x.expand(r, place{self: f.self, version: "4"}), f.self
+		e, from = x.expand(r, bases{self: f.self, version: "4"}), f.self
 	}
 	return Use{
 		Reference: r, From: from, Files: e.files, Missing: e.missing, Wrong: e.wrong,
@@ -173,7 +173,7 @@ func (f *tracedFile) use(x *expander, ref int, main *tracedFile) Use {
 func (f *tracedFile) libraryPath(x *expander, lib int) string {
 	ref := f.Refs[f.Libraries[lib].Ref]
 	ref.Optional = false
-	e := x.expand(&ref, place{self: f.self})
+	e := x.expand(&ref, bases{self: f.self})
 	for _, p := range slices.Concat(e.files, e.missing) {
 		return p
 	}

@@ -3,6 +3,8 @@ package deps
 import (
 	"path"
 	"strings"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // blenderPath is what Blender makes of a path in a blend file: an absolute
@@ -31,13 +33,13 @@ func blenderPath(p, folder string, windows bool) string {
 	relative := strings.HasPrefix(p, "//")
 	p = strings.ReplaceAll(p, `\`, "/")
 	switch {
-	case isDrive(p) && windows:
+	case place.IsDrive(p) && windows:
 		return p
-	case isDrive(p):
+	case place.IsDrive(p):
 		return "/" + strings.ToLower(p[:1]) + p[2:]
 	case relative:
 		return below(folder, p[2:])
-	case strings.HasPrefix(p, "/") && windows && isDrive(folder):
+	case strings.HasPrefix(p, "/") && windows && place.IsDrive(folder):
 		return folder[:2] + p // on the drive we are on
 	case strings.HasPrefix(p, "/"):
 		return p
@@ -48,41 +50,11 @@ func blenderPath(p, folder string, windows bool) string {
 // isShare reports whether a path is on a Windows server: \\server\share\a.
 func isShare(p string) bool { return strings.HasPrefix(p, `\\`) }
 
-// isDrive reports whether a path with slashes begins as C:/ does.
-func isDrive(p string) bool {
-	return len(p) >= 3 && p[1] == ':' && p[2] == '/' &&
-		('a' <= p[0] && p[0] <= 'z' || 'A' <= p[0] && p[0] <= 'Z')
-}
-
 // isRooted reports whether p can only be meant as a path: it begins as a
 // relative path of Blender, an absolute one, or one of Windows does.
 func isRooted(p string) bool {
 	slashed := strings.ReplaceAll(p, `\`, "/")
-	return strings.HasPrefix(slashed, "/") || isDrive(slashed)
-}
-
-// cleanPath takes . and .. out of an absolute path by its words. No .. climbs above a drive (C:/) or a share
-// (//server/share/), as Blender on Windows has it.
-func cleanPath(p string) string {
-	volume := volumeOf(p)
-	rest := path.Clean("/" + p[len(volume):])
-	if rest == "/" && strings.HasPrefix(volume, "//") {
-		return volume
-	}
-	return volume + rest
-}
-
-// volumeOf gives the drive or the share that a path with slashes begins with: C:, //server/share; else "".
-func volumeOf(p string) string {
-	if isDrive(p) {
-		return p[:2]
-	}
-	server, rest, ok := strings.Cut(strings.TrimPrefix(p, "//"), "/")
-	if !strings.HasPrefix(p, "//") || !ok || server == "" {
-		return ""
-	}
-	share, _, _ := strings.Cut(rest, "/")
-	return "//" + server + "/" + share
+	return strings.HasPrefix(slashed, "/") || place.IsDrive(slashed)
 }
 
 // folderOf is the folder of an absolute path. What is relative to a blend file on
@@ -91,7 +63,7 @@ func folderOf(p string) string {
 	if isShare(p) {
 		return p[:max(strings.LastIndexAny(p, `/\`), len(`\\`))]
 	}
-	return cleanPath(p[:strings.LastIndexByte(p, '/')+1])
+	return place.Clean(p[:strings.LastIndexByte(p, '/')+1])
 }
 
 // below is what is named name in a folder.

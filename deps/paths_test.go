@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 func TestBlenderPath(t *testing.T) {
@@ -102,7 +104,7 @@ func TestFolders(t *testing.T) {
 		{"//server/share/tex/../a.png", "//server/share/a.png", "//server/share"},
 		{"C:/tex/./a.png", "C:/tex/a.png", "C:/tex"},
 	} {
-		clean := cleanPath(test.path)
+		clean := place.Clean(test.path)
 		if clean != test.clean || folderOf(clean) != test.folder {
 			t.Errorf("%s is %s in %s", test.path, clean, folderOf(clean))
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // A numbering is a file name with a number in it that counts frames or tiles:
@@ -58,15 +60,14 @@ func extension(name string) int {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// match gives the number in a file name if the name belongs to the numbering:
-// as many digits, or more for a number that needs them.
-func (n numbering) match(name string) (number int, ok bool) {
-	if len(name) < len(n.head)+n.digits+len(n.tail) ||
-		!strings.HasPrefix(name, n.head) || !strings.HasSuffix(name, n.tail) {
-		return 0, false
+// match gives the number in a file name if the name belongs to the numbering by the rules of its folder: as many digits,
+// or more for a number that needs them.
+func (n numbering) match(name string, rules place.Rules) (number int, ok bool) {
+	digits, ok := rules.CutPrefix(name, n.head)
+	if ok {
+		digits, ok = rules.CutSuffix(digits, n.tail)
 	}
-	digits := name[len(n.head) : len(name)-len(n.tail)]
-	if len(digits) > max(n.digits, 1) && digits[0] == '0' {
+	if !ok || len(digits) < n.digits || len(digits) > max(n.digits, 1) && digits[0] == '0' {
 		return 0, false
 	}
 	for i := range len(digits) {
@@ -134,15 +135,13 @@ func (r *Reference) Cut(path string) (folder, rest string) {
 	return folder, path[len(folder):]
 }
 
-// cacheFrame reports whether name is that of a frame of a point cache whose
-// files begin with prefix: prefix_000012_00.bphys, where the second number is
-// the cache's place among those of its object, or missing when stack is -1.
-func cacheFrame(name, prefix string, stack int) bool {
-	rest, ok := strings.CutPrefix(name, prefix)
-	if !ok || !strings.HasPrefix(rest, "_") {
+// cacheFrame reports whether rest, the end of a file name behind the prefix of a point cache, is that of a frame:
+// _000012_00.bphys, where the second number is the cache's place among those of its object, or missing when stack is -1.
+func cacheFrame(rest string, stack int) bool {
+	if !strings.HasPrefix(rest, "_") {
 		return false
 	}
-	rest, ok = cutAny(rest[1:], ".bphys", ".vdb")
+	rest, ok := cutAny(rest[1:], ".bphys", ".vdb")
 	if !ok {
 		return false
 	}

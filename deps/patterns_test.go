@@ -1,6 +1,11 @@
 package deps
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/flsync/flsync/internal/place"
+)
 
 func TestNumberings(t *testing.T) {
 	for _, test := range []struct {
@@ -39,7 +44,7 @@ func TestMatch(t *testing.T) {
 		"xshot_0001.png": -1, "shot_0001.exr": -1, "shot_.png": -1, "shot_12a4.png": -1,
 		"shot_99999999999999999999.png": -1, "shot_-001.png": -1,
 	} {
-		got, ok := n.match(name)
+		got, ok := n.match(name, place.Rules{})
 		if !ok {
 			got = -1
 		}
@@ -50,7 +55,7 @@ func TestMatch(t *testing.T) {
 			t.Errorf("number %d gives %q, want %q", got, n.name(got), name)
 		}
 	}
-	if _, ok := (numbering{"aa", "aa", 1}).match("aaa"); ok {
+	if _, ok := (numbering{"aa", "aa", 1}).match("aaa", place.Rules{}); ok {
 		t.Error("head and tail overlap")
 	}
 }
@@ -95,7 +100,7 @@ func TestCacheFrame(t *testing.T) {
 		{"43756265_000012_00.bphys.bak", "43756265", 0, false},
 		{"_000001_00.bphys", "", 0, true},
 	} {
-		if got := cacheFrame(test.name, test.prefix, test.stack); got != test.want {
+		if got := cacheFrame(strings.TrimPrefix(test.name, test.prefix), test.stack); got != test.want {
 			t.Errorf("%q of %q, %d: %v", test.name, test.prefix, test.stack, got)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // outsideFolder is where in a checkout files go that lie outside of the
@@ -20,17 +21,16 @@ const outsideFolder = "_outside_project"
 // the path it has there. Outside it is its whole path below outsideFolder, so
 // that all that lay side by side still does.
 type layout struct {
-	root, realRoot string
-	outside        string            // outsideFolder, or another name where the project has one
-	layers         map[string]string // of files whose names some file systems take for those of others: see settle
-	gate           *gate.Gate
-	settled        map[string]string // places of files, when they are final
-	selfContained  bool              // none of the settled files lies outside
+	root          string
+	outside       string            // outsideFolder, or another name where the project has one
+	layers        map[string]string // of files whose names some file systems take for those of others: see settle
+	gate          *gate.Gate
+	settled       map[string]string // places of files, when they are final
+	selfContained bool              // none of the settled files lies outside
 }
 
 func newLayout(g *gate.Gate) *layout {
 	l := &layout{root: slash(g.Project()), outside: outsideFolder, gate: g}
-	l.realRoot = l.realDir(l.root)
 	return l
 }
 
@@ -45,14 +45,8 @@ func (l *layout) real(file string) string {
 	return file
 }
 
-// inside gives the path in the project of a folder, also of one that is named
-// by way of links: as the link's target, or through another link.
-func (l *layout) inside(dir string) (rel string, ok bool) {
-	if rel, ok := below(l.root, dir); ok {
-		return rel, true
-	}
-	return below(l.realRoot, l.realDir(dir))
-}
+// inside is [gate.Gate.Rel].
+func (l *layout) inside(dir string) (rel string, ok bool) { return l.gate.Rel(filepath.FromSlash(dir)) }
 
 // place is where a file goes.
 func (l *layout) place(file string) string {
@@ -102,13 +96,13 @@ func (l *layout) settleInside(files []string) (outside []string) {
 			outside = append(outside, f)
 			continue
 		}
-		place := sendable(path.Base(f))
+		at := sendable(path.Base(f))
 		if home != "." {
-			place = home + "/" + place
+			at = home + "/" + at
 		}
-		l.settled[f] = place
+		l.settled[f] = at
 		// The project may have such a folder itself, from an earlier pack.
-		for folded := fold(place); within(fold(l.outside), folded); {
+		for folded := place.Fold(at); within(place.Fold(l.outside), folded); {
 			l.outside += "_"
 		}
 	}
@@ -203,19 +197,19 @@ type places map[string]string
 
 // take takes a place. It reports false when it, or one of the folders above
 // it, is there already under another spelling.
-func (t places) take(place string) bool {
+func (t places) take(at string) bool {
 	ok := true
-	for p := place; p != "."; p = path.Dir(p) {
-		key := fold(p)
+	for p := at; p != "."; p = path.Dir(p) {
+		key := place.Fold(p)
 		kind := p + "/"
-		if p == place {
+		if p == at {
 			kind = p
 		}
 		if was, there := t[key]; !there {
 			t[key] = kind
 		} else if was != kind {
 			ok = false
-		} else if p != place {
+		} else if p != at {
 			break // and so are the folders above it
 		}
 	}

@@ -7,8 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // Paths in this package have slashes on every system, and are clean. Absolute
@@ -29,27 +28,10 @@ func below(dir, p string) (rest string, ok bool) {
 	return strings.CutPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// clean is path.Clean for absolute paths of any system: no .. climbs above a drive (C:/) or a share (//server/share/).
-func clean(p string) string {
-	volume := ""
-	if isDrive(p) {
-		volume = p[:2]
-	} else if strings.HasPrefix(p, "//") {
-		parts := strings.SplitN(p[2:], "/", 3)
-		if volume = "//" + strings.Join(parts[:min(2, len(parts))], "/"); len(parts) < 2 {
-			return "/" + path.Clean(p)
-		}
-	}
-	if volume == "" {
-		return path.Clean(p)
-	}
-	return volume + strings.TrimSuffix(path.Clean("/"+p[len(volume):]), "/")
-}
-
 // parent is the folder of a clean absolute path.
 func parent(p string) string {
 	i := strings.LastIndexByte(p, '/')
-	if i <= 0 || i == 2 && isDrive(p) {
+	if i <= 0 || i == 2 && place.IsDrive(p) {
 		i++ // the root keeps its slash
 	}
 	return p[:i]
@@ -66,14 +48,10 @@ func outsideName(p string) string {
 	switch {
 	case strings.HasPrefix(p, "//"):
 		return "unc/" + strings.TrimLeft(p, "/")
-	case isDrive(p):
+	case place.IsDrive(p):
 		return strings.ToUpper(p[:1]) + p[2:]
 	}
 	return strings.TrimLeft(p, "/")
-}
-
-func isDrive(p string) bool {
-	return len(p) >= 3 && p[1] == ':' && p[2] == '/' && (p[0]|0x20 >= 'a' && p[0]|0x20 <= 'z')
 }
 
 // sendable makes a name that can be sent: Shaman's paths are JSON, and so UTF-8.
@@ -93,25 +71,6 @@ func sendable(name string) string {
 		name = name[n:]
 	}
 	return b.String()
-}
-
-// fold makes equal what some file system takes for the same name: upper and
-// lower case, and the forms in which Unicode writes an accent.
-func fold(p string) string {
-	if isPlain(p) {
-		return p
-	}
-	return norm.NFC.String(cases.Fold().String(norm.NFC.String(p)))
-}
-
-// isPlain reports whether folding would change nothing, as for most paths.
-func isPlain(p string) bool {
-	for i := range len(p) {
-		if c := p[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
-			return false
-		}
-	}
-	return true
 }
 
 // relative is the path from the folder from to the path to; both are relative

@@ -103,22 +103,6 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-func TestFold(t *testing.T) {
-	for _, same := range [][2]string{
-		{"Tex/Wood.PNG", "tex/wood.png"},
-		{"caf\u00e9.png", "cafe\u0301.png"},
-		{"CAF\u00c9.png", "cafe\u0301.png"},
-		{"straße", "STRASSE"},
-	} {
-		if fold(same[0]) != fold(same[1]) {
-			t.Errorf("%q and %q are told apart", same[0], same[1])
-		}
-	}
-	if fold("a/b") == fold("a/c") {
-		t.Error("a/b and a/c are taken for the same")
-	}
-}
-
 func TestShared(t *testing.T) {
 	shared := Shared{"/mnt/farm", `S:\`, `\\nas\render`, "/Volumes/farm/"}
 	if err := shared.Validate(); err != nil {

@@ -3,6 +3,8 @@ package pack
 import (
 	"fmt"
 	"strings"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // Shared are the folders of the farm's shared storage, as this machine or as
@@ -17,7 +19,7 @@ func (s Shared) Validate() error {
 		switch {
 		case form == "/" || form == ".":
 			return fmt.Errorf("shared storage %q: name a folder, not the root of the file system", prefix)
-		case !strings.HasPrefix(form, "/") && !isDrive(form+"/"):
+		case !strings.HasPrefix(form, "/") && !place.IsDrive(form+"/"):
 			return fmt.Errorf("shared storage %q is no absolute path", prefix)
 		}
 	}
@@ -41,7 +43,7 @@ func (s Shared) Holds(value, abs string) bool {
 			}
 			continue
 		}
-		if within(p, written) || abs != "" && within(p, clean(abs)) {
+		if within(p, written) || abs != "" && within(p, place.Clean(abs)) {
 			return true
 		}
 	}
@@ -51,7 +53,7 @@ func (s Shared) Holds(value, abs string) bool {
 // sharedForm is a path of any system with slashes and clean; a drive alone is
 // "S:".
 func sharedForm(p string) string {
-	return clean(unslashed(p))
+	return place.Clean(unslashed(p))
 }
 
-func isWindows(p string) bool { return strings.HasPrefix(p, "//") || isDrive(p+"/") }
+func isWindows(p string) bool { return strings.HasPrefix(p, "//") || place.IsDrive(p+"/") }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flsync/flsync/deps"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // An UnreachableError is a path that no rewriting of its field makes right in
@@ -43,7 +44,7 @@ func valueOf(u *deps.Use) string {
 // isAbsolute reports whether a path of a blend file is one on any system.
 func isAbsolute(p string) bool {
 	slashed := unslashed(p)
-	return !isRelative(p) && (strings.HasPrefix(slashed, "/") || isDrive(slashed))
+	return !isRelative(p) && (strings.HasPrefix(slashed, "/") || place.IsDrive(slashed))
 }
 
 // resolve is what a path of a blend file means on this machine. A path that is
@@ -52,19 +53,19 @@ func resolve(p, base string) string {
 	slashed := unslashed(p)
 	switch {
 	case isRelative(p):
-		return clean(base + "/" + slashed[2:])
-	case isDrive(slashed) && (isDrive(base) || strings.HasPrefix(base, "//")):
+		return place.Clean(base + "/" + slashed[2:])
+	case place.IsDrive(slashed) && (place.IsDrive(base) || strings.HasPrefix(base, "//")):
 		return slashed[:2] + path.Clean(slashed[2:])
-	case isDrive(slashed):
+	case place.IsDrive(slashed):
 		return path.Clean("/" + strings.ToLower(p[:1]) + slashed[2:])
 	case strings.HasPrefix(p, `\\`):
-		return clean(slashed)
-	case strings.HasPrefix(slashed, "/") && isDrive(base):
+		return place.Clean(slashed)
+	case strings.HasPrefix(slashed, "/") && place.IsDrive(base):
 		return base[:2] + path.Clean(slashed)
 	case strings.HasPrefix(slashed, "/"):
 		return path.Clean(slashed)
 	}
-	return clean(base + "/" + slashed)
+	return place.Clean(base + "/" + slashed)
 }
 
 // An editor works out the edits of one blend file.

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/flsync/flsync/internal/openfile"
+	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/internal/sniff"
 )
 
@@ -61,10 +62,10 @@ type Config struct {
 // A Gate decides for the files of one project. It remembers its decisions, so that what many shots share is looked at
 // once. Goroutines may share it.
 type Gate struct {
-	cfg  Config
-	real string   // the project without links
-	root *os.Root // nil if the project cannot be opened
-	fold bool
+	cfg   Config
+	real  string      // the project without links
+	root  *os.Root    // nil if the project cannot be opened
+	names place.Rules // of the project
 
 	reach func(path string) bool // see Policy.Reach
 
@@ -102,7 +103,7 @@ func New(cfg Config) (*Gate, error) {
 		return nil, err
 	}
 	cfg.Project = filepath.Clean(cfg.Project)
-	g := &Gate{cfg: cfg, fold: IgnoresCase(cfg.Project), reach: cfg.Policy.Reach(cfg.Project)}
+	g := &Gate{cfg: cfg, names: place.RulesOf(cfg.Project), reach: cfg.Policy.Reach(cfg.Project)}
 	g.real = cfg.Project
 	if resolved, err := filepath.EvalSymlinks(cfg.Project); err == nil {
 		g.real = resolved
@@ -134,7 +135,7 @@ func (g *Gate) UnlikelyProject(home string) string {
 	case home == "":
 	case g.RealDir(home) == g.real:
 		return "your home folder"
-	case Within(g.real, g.RealDir(home)):
+	case place.In(g.real, g.RealDir(home)):
 		return "a folder above your home folder"
 	}
 	return ""
@@ -174,7 +175,19 @@ func (g *Gate) Renew(path string) (File, error) {
 }
 
 // Inside reports whether a file that was decided on comes from the project, whatever links lead to it.
-func (g *Gate) Inside(f File) bool { return Within(g.real, f.Real) }
+func (g *Gate) Inside(f File) bool { return place.In(g.real, f.Real) }
+
+// Holds reports whether a path is one of the project by its text.
+func (g *Gate) Holds(p string) bool { return place.In(g.cfg.Project, p) }
+
+// Rel returns the path in the project of a folder or file, with slashes, also of one that is spelled otherwise or named
+// by way of links: as the link's target, or through another link.
+func (g *Gate) Rel(p string) (rel string, ok bool) {
+	if rel, ok := place.Inside(g.cfg.Project, p); ok {
+		return rel, true
+	}
+	return place.Inside(g.real, g.RealDir(p))
+}
 
 func (g *Gate) decide(path string) (File, error) {
 	f := File{Path: path}
@@ -208,8 +221,8 @@ func (g *Gate) decide(path string) (File, error) {
 
 // lstat looks at a path without links. In the project it does not follow one that has come in between, either.
 func (g *Gate) lstat(real string) (fs.FileInfo, error) {
-	if g.root != nil && Within(g.real, real) {
-		if rel, err := filepath.Rel(g.real, real); err == nil {
+	if g.root != nil {
+		if rel, ok := place.Inside(g.real, real); ok {
 			info, err := g.root.Lstat(rel)
 			if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
 				inner.Path = real
@@ -222,8 +235,8 @@ func (g *Gate) lstat(real string) (fs.FileInfo, error) {
 
 // holdsInside says why a file of the project is held back, or returns "".
 func (g *Gate) holdsInside(f File) (reason string, err error) {
-	real, _ := below(g.real, f.Real)
-	rel, named := below(g.cfg.Project, f.Path)
+	real, _ := place.Inside(g.real, f.Real)
+	rel, named := place.Inside(g.cfg.Project, f.Path)
 	if !named {
 		rel = real
 	}
@@ -279,7 +292,7 @@ func (g *Gate) folder(rel string) *folder {
 		f.rules = g.folder(path.Dir(rel)).rules
 	}
 	if f.held == "" && f.err == nil {
-		f.rules, f.err = ReadRules(filepath.Join(g.cfg.Project, filepath.FromSlash(rel)), base, g.fold, f.rules)
+		f.rules, f.err = ReadRules(filepath.Join(g.cfg.Project, filepath.FromSlash(rel)), base, g.names, f.rules)
 	}
 	g.folders.Store(rel, f)
 	return f
@@ -288,7 +301,7 @@ func (g *Gate) folder(rel string) *folder {
 // holdsOutside says why a file outside of the project is held back, or returns "".
 func (g *Gate) holdsOutside(f File) (reason string, err error) {
 	for _, root := range g.cfg.Policy.Roots {
-		if Within(g.RealDir(root), f.Real) {
+		if place.In(g.RealDir(root), f.Real) {
 			return "", nil
 		}
 	}
@@ -424,7 +437,10 @@ func (p Policy) mayTouch(path string, windows bool, near ...string) bool {
 	host := remoteHost(path, windows)
 	return host == "" || p.Outside == OutsideAll ||
 		slices.ContainsFunc(near, func(folder string) bool { return remoteHost(folder, windows) == host }) ||
-		slices.ContainsFunc(p.Roots, func(root string) bool { return Within(comparable(root, windows), comparable(path, windows)) })
+		slices.ContainsFunc(p.Roots, func(root string) bool {
+			_, ok := place.Rules{}.Below(comparable(root, windows), comparable(path, windows))
+			return ok
+		})
 }
 
 // RemoteHost returns the computer that looking at an absolute path would ask, in lower case; "" for this one.
@@ -471,16 +487,4 @@ func comparable(p string, windows bool) string {
 		return "/" + path.Clean(p)
 	}
 	return path.Clean(p)
-}
-
-// Within reports whether a path is dir or lies in it. Both are clean.
-func Within(dir, p string) bool { _, ok := below(dir, p); return ok }
-
-// below returns the rest of a path that lies in dir, with slashes; "." for dir itself. Both are clean.
-func below(dir, p string) (rest string, ok bool) {
-	if p == dir {
-		return ".", true
-	}
-	dir, p = filepath.ToSlash(dir), filepath.ToSlash(p)
-	return strings.CutPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }

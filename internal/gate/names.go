@@ -3,36 +3,7 @@ package gate
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 )
-
-// Fold returns a form of name that is equal for names which file systems that ignore case or Unicode normal form take
-// for the same: the canonical caseless form (The Unicode Standard, D145).
-func Fold(name string) string {
-	if isASCII(name) {
-		return strings.ToLower(name)
-	}
-	return norm.NFC.String(cases.Fold().String(norm.NFD.String(name)))
-}
-
-func folded(name string, fold bool) string {
-	if fold {
-		return Fold(name)
-	}
-	return name
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
 
 // LeftOut reports whether a listing leaves out a name by itself: a folder of a version control system or of the
 // operating system, a backup of Blender, litter.
@@ -45,11 +16,11 @@ func LeftOut(name string, isDir bool) bool {
 }
 
 func isVersionControl(name string) bool {
-	switch name {
-	case ".git", ".svn", ".hg", ".bzr", "CVS", "_darcs", ".jj", ".pijul", ".sl":
+	switch strings.ToLower(name) { // a volume that ignores case opens .GIT, too
+	case ".git", ".svn", ".hg", ".bzr", "_darcs", ".jj", ".pijul", ".sl":
 		return true
 	}
-	return false
+	return name == "CVS"
 }
 
 func isSystemFolder(name string) bool {

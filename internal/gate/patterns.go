@@ -2,12 +2,12 @@ package gate
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync/atomic"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // maxAlternatives bounds what the braces of one pattern may stand for: sixteen of {a,b} are 65,536 patterns.
@@ -27,8 +27,8 @@ const maxAlternatives = 1000
 //
 // Goroutines may share Patterns. Nil matches nothing.
 type Patterns struct {
-	fold bool
-	list []pattern
+	names place.Rules
+	list  []pattern
 }
 
 type pattern struct {
@@ -43,14 +43,14 @@ func ParsePatterns(texts []string, root string) (*Patterns, error) {
 	if len(texts) == 0 {
 		return nil, nil
 	}
-	p := &Patterns{fold: IgnoresCase(root), list: make([]pattern, len(texts))}
+	p := &Patterns{names: place.RulesOf(root), list: make([]pattern, len(texts))}
 	for i, text := range texts {
 		p.list[i].text = text
-		inside, err := relativePattern(text, root, filepath.Separator)
+		inside, err := relativePattern(text, root, filepath.Separator, p.names)
 		if err != nil {
 			return nil, err
 		}
-		if p.list[i].rules, err = compile(folded(inside, p.fold)); err != nil {
+		if p.list[i].rules, err = compile(p.names.Key(inside)); err != nil {
 			return nil, fmt.Errorf("%q: %w", text, err)
 		}
 	}
@@ -69,7 +69,7 @@ func CheckPattern(text string) error {
 }
 
 // relativePattern gives a pattern slashes, and makes it relative to root if it is an absolute path there.
-func relativePattern(text, root string, separator rune) (string, error) {
+func relativePattern(text, root string, separator rune, names place.Rules) (string, error) {
 	not := ""
 	if strings.HasPrefix(text, "!") {
 		not, text = "!", text[1:]
@@ -77,13 +77,10 @@ func relativePattern(text, root string, separator rune) (string, error) {
 	if separator == '\\' {
 		text, root = strings.ReplaceAll(text, `\`, "/"), strings.ReplaceAll(root, `\`, "/")
 	}
-	root = strings.TrimSuffix(root, "/")
 	isDrive := len(text) > 1 && text[1] == ':'
-	switch {
-	case len(text) > len(root) && text[len(root)] == '/' && root != "" &&
-		(text[:len(root)] == root || separator == '\\' && Fold(text[:len(root)]) == Fold(root)):
-		text = text[len(root):]
-	case separator == '\\' && (isDrive || strings.HasPrefix(text, "//")):
+	if rest, ok := names.Below(root, text); ok && rest != "." {
+		text = "/" + rest
+	} else if separator == '\\' && (isDrive || strings.HasPrefix(text, "//")) {
 		return "", fmt.Errorf("%q lies outside of %s", text, root)
 	}
 	return not + strings.TrimPrefix(text, "./"), nil
@@ -196,7 +193,7 @@ func (p *Patterns) Match(rel string, isDir bool) (meant bool) {
 		return false
 	}
 	decided := false
-	rel = folded(rel, p.fold)
+	rel = p.names.Key(rel)
 	for i := len(p.list) - 1; i >= 0; i-- {
 		one := &p.list[i]
 		if decided && one.used.Load() {
@@ -245,7 +242,7 @@ func (p *Patterns) Literal() []string {
 	for i := range p.list {
 		for _, r := range p.list[i].rules {
 			n := 0
-			for !r.anywhere && !p.fold && n < len(r.segments) && !strings.ContainsAny(r.segments[n], `*?[\`) {
+			for !r.anywhere && p.names == (place.Rules{}) && n < len(r.segments) && !strings.ContainsAny(r.segments[n], `*?[\`) {
 				n++
 			}
 			list = append(list, path.Join(append([]string{"."}, r.segments[:n]...)...))
@@ -266,37 +263,4 @@ func Quote(rel string) string {
 		}
 	}
 	return b.String()
-}
-
-// IgnoresCase reports whether the file system that a folder is on takes names for the same that differ only in case. It
-// looks for one of the folder's entries under another case.
-func IgnoresCase(folder string) bool {
-	usual := runtime.GOOS == "windows" || runtime.GOOS == "darwin"
-	dir, err := os.Open(folder)
-	if err != nil {
-		return usual
-	}
-	defer dir.Close()
-	const enough = 64
-	names, _ := dir.Readdirnames(enough)
-	for _, name := range names {
-		other := swapCase(name)
-		if other == name {
-			continue
-		}
-		info, err := os.Lstat(filepath.Join(folder, name))
-		if err != nil {
-			continue
-		}
-		same, err := os.Lstat(filepath.Join(folder, other))
-		return err == nil && os.SameFile(info, same)
-	}
-	return usual
-}
-
-func swapCase(name string) string {
-	if upper := strings.ToUpper(name); upper != name {
-		return upper
-	}
-	return strings.ToLower(name)
 }

@@ -1,12 +1,12 @@
 package gate
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 func TestPatterns(t *testing.T) {
@@ -101,7 +101,7 @@ func TestRelativePattern(t *testing.T) {
 		{"/proj2/tex", "/proj", '/', "/proj2/tex"},
 		{"/tex", "/", '/', "/tex"},
 	} {
-		got, err := relativePattern(c.text, c.root, c.separator)
+		got, err := relativePattern(c.text, c.root, c.separator, place.Rules{Case: c.separator == 0x5c})
 		if got != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%s in %s: got %q, %v, want %q", c.text, c.root, got, err, c.want)
 		}
@@ -122,25 +122,15 @@ func TestQuote(t *testing.T) {
 }
 
 func TestFoldedPatterns(t *testing.T) {
-	p := &Patterns{fold: true, list: make([]pattern, 1)}
-	p.list[0].rules, _ = compile(Fold("TEXTURES/*.Png"))
+	both := place.Rules{Case: true, Form: true}
+	p := &Patterns{names: both, list: make([]pattern, 1)}
+	p.list[0].rules, _ = compile(both.Key("TEXTURES/*.Png"))
 	if !p.MatchFile("textures/A.PNG") {
 		t.Error("case counts where the file system ignores it")
 	}
-	r := parseRules([]byte("Bäume/"), "", true, nil)
+	r := parseRules([]byte("Bäume/"), "", both, nil)
 	if out, _ := r.Judge("BA\u0308UME", true); !out {
 		t.Error("case and Unicode form count where the file system ignores them")
-	}
-}
-
-func TestIgnoresCase(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "Name"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := os.Lstat(filepath.Join(dir, "NAME"))
-	if got := IgnoresCase(dir); got != (err == nil) {
-		t.Errorf("got %v, but looking for the name in other case gives %v", got, err)
 	}
 }
 

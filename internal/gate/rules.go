@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/flsync/flsync/internal/openfile"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // IgnoreFile is the name of the files with rules of what to leave out.
@@ -23,7 +24,7 @@ const MaxIgnoreFile = 1 << 20
 type Rules struct {
 	base   string // path of the folder from the root, with a slash at the end unless empty
 	list   []rule
-	fold   bool   // case and Unicode form do not count
+	names  place.Rules
 	parent *Rules // of the next folder above that has such a file
 }
 
@@ -35,8 +36,8 @@ type rule struct {
 }
 
 // ReadRules reads the ignore file of a folder, if it has one, and puts its rules before those of parent. base is the
-// folder's path from the root, with slashes; fold is as [IgnoresCase] reports it.
-func ReadRules(folder, base string, fold bool, parent *Rules) (*Rules, error) {
+// folder's path from the root, with slashes; names are those of [place.RulesOf].
+func ReadRules(folder, base string, names place.Rules, parent *Rules) (*Rules, error) {
 	path := filepath.Join(folder, IgnoreFile)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
@@ -60,16 +61,16 @@ func ReadRules(folder, base string, fold bool, parent *Rules) (*Rules, error) {
 	if base != "" {
 		base += "/"
 	}
-	return parseRules(text, base, fold, parent), nil
+	return parseRules(text, base, names, parent), nil
 }
 
 // parseRules reads the text of an ignore file. Like git, it never fails: a line that makes no sense matches nothing.
-func parseRules(text []byte, base string, fold bool, parent *Rules) *Rules {
-	r := &Rules{base: base, fold: fold, parent: parent}
+func parseRules(text []byte, base string, names place.Rules, parent *Rules) *Rules {
+	r := &Rules{base: base, names: names, parent: parent}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	for line := range bytes.Lines(text) {
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-		if parsed, ok := parseRule(folded(string(line), fold)); ok {
+		if parsed, ok := parseRule(names.Key(string(line))); ok {
 			r.list = append(r.list, parsed)
 		}
 	}
@@ -141,7 +142,7 @@ func splitPattern(p string) (segments []string) {
 // not look at: ask about the folders above first.
 func (r *Rules) Judge(rel string, isDir bool) (out, decided bool) {
 	for ; r != nil; r = r.parent {
-		below := folded(rel[len(r.base):], r.fold)
+		below := r.names.Key(rel[len(r.base):])
 		for i := len(r.list) - 1; i >= 0; i-- {
 			if r.list[i].matches(below, isDir) {
 				return !r.list[i].keep, true

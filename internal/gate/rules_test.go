@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // rulesCase is an ignore file and paths that it leaves out or not. Folders end in a slash.
@@ -103,7 +105,7 @@ func decide(r *Rules, path string) bool {
 
 func TestRules(t *testing.T) {
 	for name, c := range rulesCases {
-		r := parseRules([]byte(c.rules), "", false, nil)
+		r := parseRules([]byte(c.rules), "", place.Rules{}, nil)
 		for _, p := range strings.Fields(c.out) {
 			if !decide(r, p) {
 				t.Errorf("%s: %q does not leave out %q", name, c.rules, p)
@@ -203,7 +205,7 @@ func TestRulesAgainstGit(t *testing.T) {
 	}
 	want := g.ignored(t, all)
 	for name, folder := range folders {
-		r := parseRules([]byte(rulesCases[name].rules), "", false, nil)
+		r := parseRules([]byte(rulesCases[name].rules), "", place.Rules{}, nil)
 		for _, p := range paths[name] {
 			if got := decide(r, strings.TrimPrefix(p, folder)); got != want[strings.TrimSuffix(p, "/")] {
 				t.Errorf("%s: %q and %q: left out %v, git says otherwise", name, rulesCases[name].rules, p, got)
@@ -253,7 +255,7 @@ func TestRandomRulesAgainstGit(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(g.dir, ".gitignore"), []byte(rules), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		parsed := parseRules([]byte(rules), "", false, nil)
+		parsed := parseRules([]byte(rules), "", place.Rules{}, nil)
 		want := g.ignored(t, paths)
 		for _, p := range paths {
 			if got := decide(parsed, p); got != want[strings.TrimSuffix(p, "/")] {
@@ -269,7 +271,7 @@ func FuzzRules(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text, path string) {
 		if strings.Trim(path, "/") != "" {
-			decide(parseRules([]byte(text), "", false, nil), path)
+			decide(parseRules([]byte(text), "", place.Rules{}, nil), path)
 		}
 	})
 }
@@ -279,7 +281,7 @@ func BenchmarkRules(b *testing.B) {
 	for i := range 20 {
 		fmt.Fprintf(&text, "*.tmp%d\n/cache%d/\nshots/**/old%d\n", i, i, i)
 	}
-	r := parseRules([]byte(text.String()), "", false, nil)
+	r := parseRules([]byte(text.String()), "", place.Rules{}, nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		r.Judge("shots/sq010/sh0100/comp/frame.0001.exr", false)

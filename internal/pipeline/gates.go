@@ -73,7 +73,7 @@ func (g *gates) ask(path string, decide func(*gate.Gate, string) (gate.File, err
 	err := fmt.Errorf("%s: nothing has decided about it", path)
 	for _, mine := range []bool{true, false} { // the gate of the project that the path lies in knows best
 		for _, one := range g.list {
-			if gate.Within(one.Project(), path) == mine {
+			if one.Holds(path) == mine {
 				var f gate.File
 				if f, err = decide(one, path); err == nil {
 					return f.Info, nil

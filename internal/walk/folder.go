@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // dir is a folder of the tree.
@@ -110,11 +111,11 @@ func (w *walker) open(d *dir) (*os.File, error) {
 
 // below is a path without links that lies in the tree, relative to the root.
 func (w *walker) below(real string) string {
-	rel, err := filepath.Rel(w.realRoot, real)
-	if err != nil {
+	rel, ok := place.Inside(w.realRoot, real)
+	if !ok {
 		return real // an os.Root refuses it
 	}
-	return rel
+	return filepath.FromSlash(rel)
 }
 
 // read fills b with the next entries of a folder and reports whether they are the last.
@@ -225,7 +226,7 @@ func (w *walker) follow(d *dir, e entry, b *batch) {
 	if err == nil {
 		real, err = filepath.EvalSymlinks(to)
 	}
-	inside := err == nil && gate.Within(w.realRoot, real)
+	inside := err == nil && place.In(w.realRoot, real)
 	if inside {
 		info, err = w.tree.Lstat(w.below(real))
 	}
@@ -284,7 +285,7 @@ func kind(mode fs.FileMode) string {
 }
 
 // hash is equal for names that are one name for a file system which ignores case or Unicode form.
-func (w *walker) hash(name string) uint64 { return maphash.String(w.seed, gate.Fold(name)) }
+func (w *walker) hash(name string) uint64 { return maphash.String(w.seed, place.Fold(name)) }
 
 // maxPath is the longest path that the system opens, in bytes: PATH_MAX less the NUL; 0 where the system says so itself.
 func maxPath() int {
@@ -306,7 +307,7 @@ func (w *walker) readRules(d *dir, entries []entry, whole bool) (err error) {
 	if d.path != w.root {
 		base = w.rel(d.path)
 	}
-	d.rules, err = gate.ReadRules(d.real(), base, w.fold, d.rules)
+	d.rules, err = gate.ReadRules(d.real(), base, w.names, d.rules)
 	return err
 }
 
@@ -337,7 +338,7 @@ func (w *walker) reportClashes(d *dir) {
 		end, err = b.read(d, file)
 		for _, e := range b.entries {
 			if twice[w.hash(e.name)] && !w.isOut(d, e.path, e.name, e.info.IsDir()) {
-				groups[gate.Fold(e.name)] = append(groups[gate.Fold(e.name)], e.name)
+				groups[place.Fold(e.name)] = append(groups[place.Fold(e.name)], e.name)
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // Options say what to walk.
@@ -157,7 +158,7 @@ func Walk(ctx context.Context, opt Options, found func(File) error) error {
 		return &Error{CodeUnreadable, root, err}
 	}
 	defer tree.Close()
-	w := &walker{opt: opt, found: found, root: root, realRoot: real, tree: tree, fold: gate.IgnoresCase(real), seed: maphash.MakeSeed()}
+	w := &walker{opt: opt, found: found, root: root, realRoot: real, tree: tree, names: place.RulesOf(real), seed: maphash.MakeSeed()}
 	w.more = sync.NewCond(&w.mu)
 	w.start = len(root) + 1
 	if os.IsPathSeparator(root[len(root)-1]) { // the root of a disk
@@ -191,7 +192,7 @@ type walker struct {
 	realRoot string   // without links
 	start    int      // where Rel begins in Path
 	tree     *os.Root // at realRoot
-	fold     bool     // case and Unicode form of names do not count
+	names    place.Rules
 	seed     maphash.Seed
 
 	emitting sync.Mutex // one call of found or Warn at a time

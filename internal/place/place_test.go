@@ -1,0 +1,224 @@
+package place
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestFold(t *testing.T) {
+	for _, pair := range [][2]string{
+		{"wood.png", "WOOD.Png"}, {"é", "e\u0301"}, {"É", "e\u0301"}, {"Straße", "STRASSE"}, {"ﬁle", "file"}, {"Σ", "ς"}, {"Å", "\u212b"},
+	} {
+		if Fold(pair[0]) != Fold(pair[1]) {
+			t.Errorf("%q and %q are one name", pair[0], pair[1])
+		}
+	}
+	for _, pair := range [][2]string{{"a", "b"}, {"é", "e"}, {"a[", "a{"}, {"a@", "a`"}} {
+		if Fold(pair[0]) == Fold(pair[1]) {
+			t.Errorf("%q and %q are two names", pair[0], pair[1])
+		}
+	}
+}
+
+// The rules of the systems: Linux, Windows (NTFS), macOS (APFS), and APFS where somebody wants case to count.
+var (
+	linux   = Rules{}
+	windows = Rules{Case: true}
+	macos   = Rules{Case: true, Form: true}
+	apfs    = Rules{Form: true}
+)
+
+func TestKey(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same []Rules
+	}{
+		{"a.png", "A.PNG", []Rules{windows, macos}},
+		{"Ä.png", "ä.png", []Rules{windows, macos}},
+		{"é.png", "e\u0301.png", []Rules{macos, apfs}},
+		{"É.png", "e\u0301.png", []Rules{macos}},
+		{"straße", "STRASSE", []Rules{macos}}, // NTFS compares letter by letter
+		{"a.png", "b.png", nil},
+	} {
+		for _, r := range []Rules{linux, windows, macos, apfs} {
+			if got := r.Key(c.a) == r.Key(c.b); got != slices.Contains(c.same, r) {
+				t.Errorf("%q and %q by %+v: same is %v", c.a, c.b, r, got)
+			}
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	for _, c := range []struct {
+		rules                    Rules
+		name, prefix, suffix     string
+		afterPrefix, beforeSuffx string // "-" for none
+	}{
+		{linux, "Frame_01.PNG", "frame_", ".png", "-", "-"},
+		{linux, "frame_01.png", "frame_", ".png", "01.png", "frame_01"},
+		{windows, "Frame_01.PNG", "frame_", ".png", "01.PNG", "Frame_01"},
+		{windows, "Frame", "frames", "xframe", "-", "-"},
+		{windows, "É_01.ÄXR", "é_", ".äxr", "01.ÄXR", "É_01"},
+		{windows, "e\u0301_01.x", "é_", "", "-", "e\u0301_01.x"},
+		{macos, "e\u0301_01.x", "É_", "1.X", "01.x", "e\u0301_0"},
+		{apfs, "e\u0301_01.x", "é_", ".X", "01.x", "-"},
+		{macos, "e\u0301", "e", "", "\u0301", "e\u0301"}, // the exact prefix counts first
+	} {
+		none := func(s string, ok bool) string {
+			if !ok {
+				return "-"
+			}
+			return s
+		}
+		if got := none(c.rules.CutPrefix(c.name, c.prefix)); got != c.afterPrefix {
+			t.Errorf("%+v: %q behind %q: got %q, want %q", c.rules, c.name, c.prefix, got, c.afterPrefix)
+		}
+		if got := none(c.rules.CutSuffix(c.name, c.suffix)); got != c.beforeSuffx {
+			t.Errorf("%+v: %q before %q: got %q, want %q", c.rules, c.name, c.suffix, got, c.beforeSuffx)
+		}
+	}
+}
+
+func TestBelow(t *testing.T) {
+	for _, c := range []struct {
+		rules     Rules
+		dir, path string
+		want      string // "-" for none
+	}{
+		{linux, "/a", "/a", "."}, {linux, "/a", "/a/b", "b"}, {linux, "/a", "/ab", "-"}, {linux, "/a", "/", "-"}, {linux, "/a/b", "/a", "-"},
+		{linux, "/", "/a", "a"}, {linux, "/", "/", "."}, {linux, "/A", "/a/b", "-"},
+		{linux, "C:/a", "C:/a/b", "b"}, {linux, "C:/a", "C:/ab", "-"}, {linux, "C:/", "C:/a", "a"}, {linux, "C:/a", "D:/a", "-"},
+		{windows, "C:/Proj", "c:/PROJ/Tex/a.png", "Tex/a.png"}, {windows, "//srv/x", "//SRV/X/y", "y"}, {windows, "C:/Proj", "c:/PROJECT", "-"},
+		{macos, "/V/Bäume", "/v/BA\u0308UME/x", "x"}, {windows, "/V/Bäume", "/v/BA\u0308UME/x", "-"},
+	} {
+		got, ok := c.rules.Below(c.dir, c.path)
+		if !ok {
+			got = "-"
+		}
+		if got != c.want {
+			t.Errorf("%+v: %q below %q: got %q, want %q", c.rules, c.path, c.dir, got, c.want)
+		}
+	}
+}
+
+func TestProbe(t *testing.T) {
+	for name, c := range map[string]struct {
+		usual Rules
+		names []string
+		disk  Rules // what the volume does
+		want  Rules
+	}{
+		"nothing to see":           {macos, nil, linux, macos},
+		"nothing that has letters": {windows, []string{"1", "2"}, linux, windows},
+		"Linux":                    {linux, []string{"1", "a", "é"}, linux, linux},
+		"a share that ignores":     {linux, []string{"a", "é"}, macos, macos},
+		"macOS, case counts":       {macos, []string{"a", "é"}, apfs, apfs},
+		"no accent":                {macos, []string{"a"}, windows, macos},
+		"Windows":                  {windows, []string{"a", "e\u0301"}, windows, windows},
+	} {
+		same := func(name, other string) (bool, bool) { return c.disk.Key(name) == c.disk.Key(other), true }
+		if got := probe(c.names, c.usual, same); got != c.want {
+			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+func TestClean(t *testing.T) {
+	for p, want := range map[string]string{
+		"/a/../b": "/b", "/a/./b/../c": "/a/c", "/../../x": "/x", "/": "/",
+		"C:/a/../b": "C:/b", "C:/../../lib/x": "C:/lib/x", "c:/..": "c:/", "C:/": "C:/",
+		"//srv/share/a/../../../b": "//srv/share/b", "//srv/share/": "//srv/share", "//srv/share": "//srv/share", "//srv": "/srv",
+		"a/../b": "b",
+	} {
+		if got := Clean(p); got != want {
+			t.Errorf("%q: got %q, want %q", p, got, want)
+		}
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	device := func(drive string) string {
+		return map[string]string{
+			"C:": `\Device\HarddiskVolume3`, "S:": `\??\C:\proj`, "T:": `\??\S:\robot`, "R:": `\??\C:\`,
+			"P:": `\Device\LanmanRedirector\;P:000000000001a2b3\srv\projects`,
+			"Q:": `\Device\Mup\;LanmanRedirector\;Q:000000000001a2b3\srv\projects\deep`,
+			"Z:": `\??\unix\tmp`, "L:": `\??\L:\x`,
+		}[drive]
+	}
+	for p, want := range map[string]string{
+		`c:\proj`: `C:\proj`, `C:\PROJ`: `C:\PROJ`, `p:\robot\x`: `\\srv\projects\robot\x`, `P:\`: `\\srv\projects\`, `Q:\a`: `\\srv\projects\deep\a`,
+		`S:\robot`: `C:\proj\robot`, `t:\shots`: `C:\proj\robot\shots`, `R:\proj`: `C:\proj`, `Z:\a`: `Z:\a`, `\\srv\x\y`: `\\srv\x\y`, `/mnt/a:b`: `/mnt/a:b`,
+	} {
+		if got := identity(p, device); got != want {
+			t.Errorf("%q: got %q, want %q", p, got, want)
+		}
+	}
+	identity(`L:\x`, device) // ends
+}
+
+// caseless returns a folder that ignores case: a temporary one where the system does so, else one in the folder that
+// FLSYNC_TEST_CASELESS names, such as a mount of lowntfs-3g -o ignore_case.
+func caseless(t *testing.T) string {
+	dir := t.TempDir()
+	if mount := os.Getenv("FLSYNC_TEST_CASELESS"); mount != "" {
+		var err error
+		if dir, err = os.MkdirTemp(mount, "place"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+	}
+	file := filepath.Join(dir, "Name")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "nAME")); err != nil {
+		if got := RulesOf(dir); got.Case {
+			t.Errorf("%s: got %+v", dir, got)
+		}
+		t.Skip("the file system knows case, and FLSYNC_TEST_CASELESS names no other")
+	}
+	return dir
+}
+
+func TestCaselessDisk(t *testing.T) {
+	dir := caseless(t)
+	if got := RulesOf(dir); !got.Case {
+		t.Errorf("%s: got %+v", dir, got)
+	}
+	spelled := filepath.Join(dir, "Shots", "Sh010")
+	if err := os.MkdirAll(spelled, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(dir, "SHOTS", "sH010")
+	var s Speller
+	if one, two := s.Spell(spelled), s.Spell(other); one != two || !strings.EqualFold(one, spelled) {
+		t.Errorf("got %s and %s", one, two)
+	}
+	if rest, ok := Inside(filepath.Join(dir, "SHOTS"), spelled); !ok || rest != "Sh010" {
+		t.Errorf("got %q, %v", rest, ok)
+	}
+}
+
+func TestSpell(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"Sub", "sub"} {
+		if err := os.MkdirAll(filepath.Join(dir, name, "x"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if RulesOf(dir).Case {
+		t.Skip("the file system ignores case")
+	}
+	var s Speller
+	for _, p := range []string{"/", dir, filepath.Join(dir, "Sub"), filepath.Join(dir, "sub", "x"), filepath.Join(dir, "SUB", "x"), filepath.Join(dir, "nothing", "A")} {
+		if got := s.Spell(p); got != p {
+			t.Errorf("%s: got %s", p, got)
+		}
+	}
+	if _, ok := Inside(filepath.Join(dir, "Sub"), filepath.Join(dir, "sub", "x")); ok {
+		t.Error("another folder is taken for the same, since only its case differs")
+	}
+}
