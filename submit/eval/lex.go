@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -40,7 +41,6 @@ var operators = strings.Fields("... ** // << >> <= >= == != + - * / % @ & | ^ ~ 
 // Numbers, names and the beginnings of strings as Python writes them.
 var (
 	numberLike  = regexp.MustCompile(`^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`)
-	nameLike    = regexp.MustCompile(`^[_\pL][_\pL\pN\pM]*`)
 	stringStart = regexp.MustCompile(`^([rRfFbBuUtT]{0,2})('''|"""|'|")`)
 )
 
@@ -82,8 +82,8 @@ func (l *lexer) next() {
 		}
 	}
 	switch c := rest[0]; {
-	case isNamePart(c) && (c < '0' || c > '9') && nameLike.MatchString(rest):
-		l.tok = token{kind: tokName, text: nameLike.FindString(rest), offset: start}
+	case isNamePart(c) && (c < '0' || c > '9') && name(rest) != "":
+		l.tok = token{kind: tokName, text: name(rest), offset: start}
 		l.pos += len(l.tok.text)
 	case numberLike.MatchString(rest):
 		l.tok = token{kind: tokNumber, text: numberLike.FindString(rest), offset: start}
@@ -122,6 +122,17 @@ func (l *lexer) skipSpace() {
 			return
 		}
 	}
+}
+
+// name returns the name that s begins with, "" for none. A regular expression for it would cost each start of the program
+// a millisecond.
+func name(s string) string {
+	for i, r := range s {
+		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.In(r, unicode.N, unicode.M)) {
+			return s[:i]
+		}
+	}
+	return s
 }
 
 func isNamePart(c byte) bool {
