@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // Some tests need a program of their own: to share a cache, to be killed, to be another user, to be out of disk space.
@@ -175,7 +177,7 @@ func TestKilledAnywhere(t *testing.T) {
 	if testing.Short() {
 		kills = 5
 	}
-	if os.Getenv("FLSYNC_TEST_LONG") != "" {
+	if long.Wanted() {
 		kills = 300
 	}
 	seed := uint64(time.Now().UnixNano())

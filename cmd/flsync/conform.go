@@ -14,8 +14,8 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/openfile"
 	"github.com/flsync/flsync/internal/pipeline"
-	"github.com/flsync/flsync/internal/plainfile"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/conform"
 	"github.com/flsync/flsync/submit/manifest"
@@ -177,7 +177,7 @@ func (f *conformFlags) readEdit(ctx context.Context, tracer *deps.Tracer, edit s
 		}
 		return stripsToEdit(shown), nil
 	}
-	file, err := plainfile.Open(edit)
+	file, err := openfile.Named(edit)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/flsync/flsync/internal/plainfile"
+	"github.com/flsync/flsync/internal/openfile"
 
 	"github.com/flsync/flsync/flamenco/api"
 )
@@ -108,7 +108,7 @@ const maxConfigFile = 16 << 20
 func (a *app) readConfigFile(name string) (json.RawMessage, error) {
 	var in io.Reader = a.stdin
 	if name != "-" {
-		f, err := plainfile.Open(name)
+		f, err := openfile.Named(name)
 		if err != nil {
 			return nil, usageError(err)
 		}

@@ -44,7 +44,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/flsync/flsync/internal/plainfile"
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 // maxFile bounds configurations and header files; real ones have a few KB.
@@ -143,7 +143,7 @@ func Load(s Source) (*Config, error) {
 	}
 	c := &Config{file: path}
 	if path != "" {
-		text, err := plainfile.Read(path, maxFile)
+		text, err := openfile.Read(path, maxFile)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && !named:
 		case err != nil:
@@ -267,7 +267,7 @@ func (p Profile) HTTPHeader() (http.Header, error) {
 }
 
 func headerLines(path string) ([]string, error) {
-	text, err := plainfile.Read(expandHome(path), maxFile)
+	text, err := openfile.Read(expandHome(path), maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("%w: header file: %w", ErrUsage, err)
 	}

@@ -118,3 +118,14 @@ func stat(t *testing.T, path string) fs.FileInfo {
 	}
 	return info
 }
+
+// A pipe that nobody writes into would be waited for without an end.
+func TestNamedPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	if _, err := openfile.Named(pipe); !errors.Is(err, openfile.ErrNotRegular) {
+		t.Errorf("error %v, want ErrNotRegular", err)
+	}
+}

@@ -9,6 +9,7 @@ package openfile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,6 +44,33 @@ func Open(path string, want fs.FileInfo) (*os.File, error) {
 		return nil, fail(path, ErrReplaced)
 	}
 	return openFinal(real, want)
+}
+
+// Named opens a regular file, or a link to one, whose name a person gave: a manifest, a configuration. A pipe is
+// [ErrNotRegular]: to open it would wait until somebody writes into it, and no signal ends that wait.
+func Named(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fail(path, ErrNotRegular)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Open(path, info)
+}
+
+// Read returns the contents of a file as [Named] opens it, of at most limit bytes.
+func Read(path string, limit int64) ([]byte, error) {
+	file, err := Named(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("is too large")}
+	}
+	return text, err
 }
 
 // errLink is the ErrNotRegular of a link.

@@ -12,7 +12,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/flsync/flsync/internal/gate"
-	"github.com/flsync/flsync/internal/plainfile"
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 // absolute joins slash or native paths of a manifest to a folder.
@@ -109,7 +109,7 @@ func (d *draft) checkBlend(pos Pos, file string) {
 		d.e.errs.Add(pos, "%s is a folder, not a blend file", file)
 		return
 	}
-	f, err := plainfile.Open(file)
+	f, err := openfile.Named(file)
 	if err != nil {
 		d.e.errs.Add(pos, "%s: %v", file, reason(err))
 		return

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/flsync/flsync/internal/gate"
-	"github.com/flsync/flsync/internal/plainfile"
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 // DefaultType is the job type of a blend file for which nobody names one.
@@ -140,7 +140,7 @@ func (e *expander) target(target string) {
 	}
 	switch ext := strings.ToLower(filepath.Ext(target)); {
 	case slices.Contains(manifestExtensions, ext):
-		file, err := plainfile.Open(path)
+		file, err := openfile.Named(path)
 		if err != nil {
 			e.errs.Add(Pos{File: target}, "%v", reason(err))
 			return

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // survives opens a copy of a file with some fault, reads all, writes, reads again: no value may be wrong, nothing may
@@ -65,7 +67,7 @@ func TestFlippedBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := os.Getpagesize()
-	long := os.Getenv("FLSYNC_TEST_LONG") != "" // every byte, some minutes
+	every := long.Wanted() // some minutes
 	sample := make(map[string]string)
 	for key, value := range want {
 		if len(sample) < 40 {
@@ -75,11 +77,11 @@ func TestFlippedBytes(t *testing.T) {
 	for i := 0; i < len(good); i++ {
 		// Headers of pages and of their first element, meta pages, and samples of the rest.
 		dense := i%page < 32 && i%5 == 0 || i < 2*page && i%page < 80 && i%2 == 0
-		if !long && !dense && i%3011 != 0 || allZero(good[i/page*page:][:page]) {
+		if !every && !dense && i%3011 != 0 || allZero(good[i/page*page:][:page]) {
 			continue
 		}
 		masks := []byte{1 << (i % 8), 0xFF}
-		if !long {
+		if !every {
 			masks = masks[i%2:][:1]
 		}
 		for _, mask := range masks {

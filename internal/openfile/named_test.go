@@ -1,4 +1,4 @@
-package plainfile
+package openfile_test
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 func TestRead(t *testing.T) {
@@ -18,13 +20,13 @@ func TestRead(t *testing.T) {
 		path  string
 		limit int64
 		want  error // nil for the text
-	}{{file, 4, nil}, {link, 4, nil}, {dir, 4, ErrKind}, {os.DevNull, 4, ErrKind}, {filepath.Join(dir, "gone"), 4, fs.ErrNotExist}} {
-		text, err := Read(test.path, test.limit)
+	}{{file, 4, nil}, {link, 4, nil}, {dir, 4, openfile.ErrNotRegular}, {os.DevNull, 4, openfile.ErrNotRegular}, {filepath.Join(dir, "gone"), 4, fs.ErrNotExist}} {
+		text, err := openfile.Read(test.path, test.limit)
 		if !errors.Is(err, test.want) || err == nil && string(text) != "four" {
 			t.Errorf("%s: %q, %v, want %v", test.path, text, err, test.want)
 		}
 	}
-	if _, err := Read(file, 3); err == nil {
+	if _, err := openfile.Read(file, 3); err == nil {
 		t.Error("a file beyond the limit was read")
 	}
 }
