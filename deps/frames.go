@@ -278,8 +278,7 @@ func (r *run) hole(v *visit, use *Use, numbers []int) {
 		}
 	}
 	d.Path = native(below(use.sequence.folder, use.sequence.name(numbers[0])))
-	pattern := native(below(use.sequence.folder, use.sequence.pattern()))
-	lack := newLack(LackHole, &d, "%s lacks frames that the shot uses: %s", pattern, list)
+	lack := newLack(LackHole, &d, "%s does not exist; missing frames of %s that the shot uses: %s", d.Path, use.sequence.pattern(), list)
 	lack.Frames = list
 	r.trace.Lacks = append(r.trace.Lacks, lack)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,6 @@ import (
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/report/page"
 	"github.com/flsync/flsync/submit/manifest"
-	"github.com/flsync/flsync/submit/settings"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -48,6 +48,7 @@ The exit code is 3 when there is an error, and 0 when there are only warnings. d
 	flags.StringVar(&edit.rules.Map, "map", "", "with --edit: `TEMPLATE` of the blend file's path")
 	flags.StringArrayVar(&edit.rules.Patterns, "match", nil, "with --edit: `FIELD=REGEXP` with named groups; may be repeated")
 	flags.StringVar(&edit.firstFrame, "first-frame", "", "with --edit: the scene's frame `N` that shows the media's first one")
+	flags.StringArrayVar(&f.settings, "set", nil, "a `KEY=VALUE` setting for all jobs, as with submit; may be repeated")
 	flags.StringVar(&html, "html", "", "write one HTML page to `FILE`")
 	return cmd
 }
@@ -60,9 +61,6 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 	}
 	jobs, err := manifest.Load(targets, f.load)
 	if err != nil {
-		return err
-	}
-	if err := settings.CheckJobs(jobs).Err(); err != nil {
 		return err
 	}
 	cache, err := s.openCache(hashcache.Config{}, false)
@@ -85,26 +83,40 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 			return err
 		}
 	}
-	found := &lackList{}
+	found := &findings{}
 	env.Sink = report.Tee(s.sink, found)
 	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began})
 	s.summary, err = pipeline.Check(ctx, env, f.opt)
 	if html != "" && ctx.Err() == nil {
 		shown := s.summary
 		shown.OK, shown.ExitCode, shown.Duration = err == nil, exitCode(ctx, err), time.Since(s.began).Seconds()
-		run := &page.Run{Start: report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began}, Summary: &shown, Lacks: found.list}
-		err = errors.Join(err, writePage(html, run))
+		run := &page.Run{Start: report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began}, Summary: &shown, Lacks: found.lacks, Errors: found.errors}
+		if failed := writePage(html, run); failed != nil {
+			return errors.Join(err, failed)
+		}
+	}
+	if errors.Is(err, pipeline.ErrPartial) {
+		return &toldError{err} // the summary says it
 	}
 	return err
 }
 
-// lackList is a sink that keeps lacks.
-type lackList struct{ list []report.Lack }
+// findings is a sink that keeps lacks and errors.
+type findings struct {
+	mu     sync.Mutex
+	lacks  []report.Lack
+	errors []report.Error
+}
 
-// Emit implements report.Sink. Check emits lacks one after the other.
-func (l *lackList) Emit(e report.Event) {
-	if lack, ok := e.(report.Lack); ok {
-		l.list = append(l.list, lack)
+// Emit implements report.Sink.
+func (f *findings) Emit(e report.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch e := e.(type) {
+	case report.Lack:
+		f.lacks = append(f.lacks, e)
+	case report.Error:
+		f.errors = append(f.errors, e)
 	}
 }
 

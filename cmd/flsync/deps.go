@@ -76,7 +76,7 @@ data-blocks that want it, and the exit code is 3 when there is any lack that mak
 			})
 			s.summary.Files.Missing = int64(lost)
 			if spoiled := s.summary.Lacks.Errors; err == nil && missing && spoiled > 0 {
-				err = fmt.Errorf("%w: %d files are missing, %d lacks make frames wrong", pipeline.ErrPartial, lost, spoiled)
+				err = fmt.Errorf("%w: frames would be wrong, lacks of severity error: %d, files that are not there: %d", pipeline.ErrPartial, spoiled, lost)
 			}
 			return err
 		}),

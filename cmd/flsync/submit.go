@@ -132,6 +132,9 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 			return s.missingFrames(ctx, places, before, alive, f.dryRun)
 		}
 	}
+	for _, j := range jobs {
+		j.Missing = orElse(j.Missing, s.config.Missing)
+	}
 	f.opt.Jobs, f.opt.Run = jobs, s.id
 	if f.check {
 		f.opt.Missing = "fail"

@@ -26,6 +26,8 @@ const (
 	AddOnEngine   = "add-on-engine"
 	NewerBlender  = "newer-blender"
 	AbsolutePaths = "absolute-paths"
+	Unreadable    = "unreadable-shot"
+	WrongSettings = "wrong-settings"
 	BrokenRule    = "rule"
 )
 
@@ -58,6 +60,8 @@ func Codes() []Code {
 		{AddOnEngine, odd, "the render engine is an add-on's", "install the add-on on each worker, or choose another engine"},
 		{NewerBlender, bad, "the file was saved by a newer Blender than the farm's", "update Blender on the farm, or save the file with the farm's version"},
 		{AbsolutePaths, odd, "absolute paths, which need not lead to the same files elsewhere", "make them relative in Blender (File > External Data > Make Paths Relative)"},
+		{Unreadable, bad, "the shot cannot be read or planned", "restore the file, or correct what the message names"},
+		{WrongSettings, bad, "submit or the Manager would refuse the job's settings", "correct the manifest or the options (flsync jobs types TYPE lists the settings)"},
 		{BrokenRule, bad, "a rule of the studio is broken (severity as the rule says)", "do what the rule says"},
 	}
 }

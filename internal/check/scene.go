@@ -80,7 +80,7 @@ func Facts(s Shot) (lacks []deps.Lack) {
 		add(Simplify, "Simplify is on")
 	}
 	if n, known := samples(scene); known && n < fewSamples {
-		add(FewSamples, "it renders with %d samples", n)
+		add(FewSamples, "samples of a pixel: %d", n)
 	}
 	if scene.IsMovie {
 		add(Movie, "it renders to a movie (%s), and each task of the job would write it", scene.FileFormat)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -71,13 +72,20 @@ func Check(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, err
 	jobs := make([]*jobRun, len(opt.Jobs))
 	var group errgroup.Group
 	group.SetLimit(jobsInFlight)
-	for i, job := range opt.Jobs {
-		j := &jobRun{job: job}
+	for i, mistakes := range s.mistakes() {
+		j := &jobRun{job: opt.Jobs[i], mistaken: len(mistakes) > 0}
 		jobs[i] = j
+		for _, m := range mistakes {
+			s.reportLacks(j, check.New(check.WrongSettings, m.Pos.String(), "%s", m.Message))
+		}
 		group.Go(func() error {
 			err := s.traceJob(ctx, j)
 			if err == nil {
 				err = s.planAlone(ctx, j)
+			}
+			if err != nil && !abortsRun(ctx, err) {
+				s.reportLacks(j, check.New(check.Unreadable, cmp.Or(j.job.Blend, j.job.Pos.String()), "%v", err))
+				j.trace, err = nil, nil
 			}
 			s.finishJob(ctx, j, err)
 			return nil
@@ -96,6 +104,7 @@ func Check(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, err
 		}
 	}
 	summary := r.meter.summary(uploader.Stats{})
+	summary.Checked, summary.Spoiled = len(jobs), wrong
 	switch {
 	case ctx.Err() != nil:
 		return summary, context.Cause(ctx)
@@ -105,6 +114,14 @@ func Check(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, err
 	return summary, nil
 }
 
+// mistakes returns what is wrong with each job before its blend file is read.
+func (s *submission) mistakes() []manifest.Errors {
+	if s.run.env.Manager == nil {
+		return settings.Mistakes(s.opt.Jobs, nil)
+	}
+	return settings.Mistakes(s.opt.Jobs, &s.farm)
+}
+
 // openCheck asks the Manager, if there is one, what jobs are checked against, and opens what tracing needs.
 func (s *submission) openCheck(ctx context.Context) (err error) {
 	if s.run.env.Manager != nil {
@@ -112,9 +129,6 @@ func (s *submission) openCheck(ctx context.Context) (err error) {
 			return err
 		}
 		s.farm.Platform = s.opt.Platform
-		if err := settings.Static(s.opt.Jobs, &s.farm).Err(); err != nil {
-			return err
-		}
 	}
 	if err := s.openGates(); err != nil {
 		return err

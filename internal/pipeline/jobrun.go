@@ -34,6 +34,8 @@ type jobRun struct {
 	job   *manifest.Job
 	state state
 
+	mistaken bool // of [Check]: its settings are wrong, and told
+
 	// since traced
 	jobType *api.AvailableJobType
 	trace   *deps.Trace     // nil without a blend file

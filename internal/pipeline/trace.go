@@ -9,6 +9,7 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/check"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/settings"
 )
@@ -67,8 +68,12 @@ func (s *submission) traceJob(ctx context.Context, j *jobRun) (err error) {
 		j.facts = &facts
 		s.reportTrace(j)
 	}
-	if !s.opt.UploadOnly {
-		if err := s.resolveSettings(ctx, j); err != nil {
+	if !s.opt.UploadOnly && !j.mistaken {
+		if err := s.resolveSettings(ctx, j); err != nil && s.checking && ctx.Err() == nil {
+			for _, e := range report.Split(err) {
+				s.reportLacks(j, check.New(check.WrongSettings, j.job.Pos.String(), "%v", e))
+			}
+		} else if err != nil {
 			return err
 		}
 		if s.opt.MissingFrames != nil {

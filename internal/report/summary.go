@@ -8,17 +8,20 @@ import (
 
 // Summary closes a run; it is the last event, whatever happened before.
 type Summary struct {
-	OK        bool         `json:"ok"`
-	ExitCode  int          `json:"exit_code"`
-	Run       string       `json:"run"`
-	Duration  float64      `json:"duration_s"` // seconds
-	DryRun    bool         `json:"dry_run,omitempty"`
-	Files     FileCounts   `json:"files"`
-	Store     StoreCounts  `json:"store"`
-	Checkouts []Checkout   `json:"checkouts"`
-	Jobs      JobCounts    `json:"jobs"`
-	Lacks     LackCounts   `json:"lacks"`
-	Stages    []StageTimes `json:"stages,omitempty"`
+	OK        bool        `json:"ok"`
+	ExitCode  int         `json:"exit_code"`
+	Run       string      `json:"run"`
+	Duration  float64     `json:"duration_s"` // seconds
+	DryRun    bool        `json:"dry_run,omitempty"`
+	Files     FileCounts  `json:"files"`
+	Store     StoreCounts `json:"store"`
+	Checkouts []Checkout  `json:"checkouts"`
+	Jobs      JobCounts   `json:"jobs"`
+	Lacks     LackCounts  `json:"lacks"`
+	// Checked counts the shots of a check, Spoiled those of them whose frames would be wrong.
+	Checked int          `json:"checked,omitempty"`
+	Spoiled int          `json:"spoiled,omitempty"`
+	Stages  []StageTimes `json:"stages,omitempty"`
 
 	// What was sent, the largest shares first.
 	SentByType   []Share `json:"sent_by_type,omitempty"`   // by the ending of the file's name
@@ -96,6 +99,9 @@ func (Summary) Level() Level { return Result }
 
 // Text implements [Event].
 func (s Summary) Text() string {
+	if s.Checked > 0 {
+		return s.checkText()
+	}
 	var b strings.Builder
 	took := time.Duration(s.Duration * float64(time.Second)).Round(time.Millisecond)
 	if s.OK || s.Files.Total > 0 { // else it did not come to that
@@ -131,6 +137,23 @@ func (s Summary) Text() string {
 	}
 	fmt.Fprintf(&b, "%s after %s, run %s", outcome, took, s.Run)
 	return b.String()
+}
+
+// checkText says in words what a check found.
+func (s Summary) checkText() string {
+	found := ""
+	if n := s.Lacks.Warnings; n > 0 {
+		found = ", " + count(n, "warning")
+	}
+	switch {
+	case s.Spoiled > 0:
+		return fmt.Sprintf("%d of %s would go wrong: %s%s (exit %d)", s.Spoiled, count(s.Checked, "shot"), count(s.Lacks.Errors, "error"), found, s.ExitCode)
+	case !s.OK:
+		return fmt.Sprintf("the check did not come to its end (exit %d)", s.ExitCode)
+	case found != "":
+		return fmt.Sprintf("nothing would go wrong for certain in %s%s", count(s.Checked, "shot"), found)
+	}
+	return "nothing would go wrong in " + count(s.Checked, "shot")
 }
 
 // filesText tells of files and blobs.

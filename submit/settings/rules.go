@@ -29,22 +29,21 @@ const (
 
 // CheckJobs finds what is wrong with jobs whatever the Manager has, before anything is asked of it: frame ranges
 // beyond MaxFrame, names that are no folder below the output root, and {checkout} in jobs without files.
-func CheckJobs(jobs []*manifest.Job) manifest.Errors {
-	var errs manifest.Errors
-	for _, j := range jobs {
-		if err := checkName(j.Name); err != nil {
-			errs.Add(j.At("name"), "the name %.60q %v", j.Name, err)
+func CheckJobs(jobs []*manifest.Job) manifest.Errors { return slices.Concat(Mistakes(jobs, nil)...) }
+
+func checkJob(j *manifest.Job) (errs manifest.Errors) {
+	if err := checkName(j.Name); err != nil {
+		errs.Add(j.At("name"), "the name %.60q %v", j.Name, err)
+	}
+	for key, given := range j.Settings {
+		text := fmt.Sprint(given.Value)
+		if key == framesKey {
+			if err := checkFrames(text); err != nil {
+				errs.Add(given.Pos, "setting %s of job %.60q: %v", key, j.Name, err)
+			}
 		}
-		for key, given := range j.Settings {
-			text := fmt.Sprint(given.Value)
-			if key == framesKey {
-				if err := checkFrames(text); err != nil {
-					errs.Add(given.Pos, "setting %s of job %.60q: %v", key, j.Name, err)
-				}
-			}
-			if strings.Contains(text, Checkout) && j.Blend == "" && len(j.Files) == 0 {
-				errs.Add(given.Pos, "setting %s: the job %.60q has no files and so no %s; give it files", key, j.Name, Checkout)
-			}
+		if strings.Contains(text, Checkout) && j.Blend == "" && len(j.Files) == 0 {
+			errs.Add(given.Pos, "setting %s: the job %.60q has no files and so no %s; give it files", key, j.Name, Checkout)
 		}
 	}
 	return errs

@@ -41,27 +41,41 @@ func (f *Farm) Tag(name string) (id string, ok bool) {
 // that the Manager does not have, settings that their type does not know, values of a wrong type or
 // out of the choices, and settings that nobody gives and nothing makes. All of it at once.
 func Static(jobs []*manifest.Job, farm *Farm) manifest.Errors {
-	errs := CheckJobs(jobs)
-	known := knownKeys(jobs, farm)
-	for _, j := range jobs {
-		if j.WorkerTag != "" {
-			if _, ok := farm.Tag(j.WorkerTag); !ok {
-				errs.Add(j.At("worker_tag"), "the Manager has no worker tag %q%s", j.WorkerTag, nearest.Hint(j.WorkerTag, tagNames(farm)))
-			}
-		}
-		if j.Type == "" {
-			continue // the manifest has a wrong one, and it was told
-		}
-		t, ok := farm.Type(j.Type)
-		if !ok {
-			names := typeNames(farm)
-			errs.Add(j.At("type"), "the Manager has no job type %q%s (it has: %s)", j.Type, nearest.Hint(j.Type, names), strings.Join(names, ", "))
-			continue
-		}
-		checkGiven(&errs, j, t, known, cmp.Or(farm.Platform, runtime.GOOS))
-		checkNeeded(&errs, j, t)
+	return slices.Concat(Mistakes(jobs, farm)...)
+}
+
+// Mistakes returns for each job what Static finds; without a farm it is what [CheckJobs] finds.
+func Mistakes(jobs []*manifest.Job, farm *Farm) []manifest.Errors {
+	list := make([]manifest.Errors, len(jobs))
+	var known map[string]bool
+	if farm != nil {
+		known = knownKeys(jobs, farm)
 	}
-	return errs
+	for i, j := range jobs {
+		list[i] = checkJob(j)
+		if farm != nil {
+			checkAgainst(&list[i], j, farm, known)
+		}
+	}
+	return list
+}
+
+// checkAgainst compares a job with what the Manager has.
+func checkAgainst(errs *manifest.Errors, j *manifest.Job, farm *Farm, known map[string]bool) {
+	if _, ok := farm.Tag(j.WorkerTag); !ok && j.WorkerTag != "" {
+		errs.Add(j.At("worker_tag"), "the Manager has no worker tag %q%s", j.WorkerTag, nearest.Hint(j.WorkerTag, tagNames(farm)))
+	}
+	if j.Type == "" {
+		return // the manifest has a wrong one, and it was told
+	}
+	t, ok := farm.Type(j.Type)
+	if !ok {
+		names := typeNames(farm)
+		errs.Add(j.At("type"), "the Manager has no job type %q%s (it has: %s)", j.Type, nearest.Hint(j.Type, names), strings.Join(names, ", "))
+		return
+	}
+	checkGiven(errs, j, t, known, cmp.Or(farm.Platform, runtime.GOOS))
+	checkNeeded(errs, j, t)
 }
 
 // knownKeys are the settings that any of the jobs' types has; one whose name is misspelled is taken for the nearest.
