@@ -11,6 +11,7 @@ import (
 
 	"github.com/flsync/flsync/hashcache/internal/kv"
 	"github.com/flsync/flsync/internal/openfile"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // Source says how a Sum came about.
@@ -71,6 +72,7 @@ type Cache struct {
 	store *kv.DB
 	pool  buffers
 	facts factsState
+	place place.Drives // one entry for a file on a mapped drive and on its share
 }
 
 // Open opens the cache in the file at path, or begins one. A file that cannot be read or written, is damaged,
@@ -183,7 +185,7 @@ func (c *Cache) trusts(path string, e *entry, info fs.FileInfo) bool {
 func (c *Cache) entry(path string) (e entry, ok bool) {
 	var key [folderIDSize + 64]byte
 	var value [entrySize + kv.SumSize]byte
-	b, ok := c.store.Get(filesTable, fileKey(key[:0], path), value[:0])
+	b, ok := c.store.Get(filesTable, fileKey(key[:0], c.place.Identity(path)), value[:0])
 	return e, ok && e.decode(b)
 }
 
@@ -193,6 +195,7 @@ func (c *Cache) learn(path string, e *entry, known bool) {
 		keyBuf [folderIDSize + 64]byte
 		buf    [entrySize]byte
 	)
+	path = c.place.Identity(path)
 	key := fileKey(keyBuf[:0], path)
 	c.store.Put(filesTable, key, e.encode(buf[:0]))
 	if !known {

@@ -14,6 +14,7 @@ import (
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
 )
@@ -71,6 +72,7 @@ func (h *hasher) tree(ctx context.Context, root string, exclude []string) error 
 	if err != nil {
 		return err
 	}
+	abs = new(place.Speller).Spell(abs)
 	patterns, err := gate.ParsePatterns(exclude, abs)
 	if err != nil {
 		return usageError(fmt.Errorf("--exclude: %w", err))

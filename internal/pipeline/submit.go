@@ -161,7 +161,12 @@ func (s *submission) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	config.Released, config.Earlier = left.Released, left.Jobs
+	config.Released, config.Earlier, config.Renamed = left.Released, left.Jobs, make(map[string]string)
+	for _, j := range s.opt.Jobs {
+		for _, old := range j.OldKeys {
+			config.Renamed[old] = j.Key
+		}
+	}
 	if !env.DryRun {
 		config.Unsettled = left.Unsettled
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
 	"github.com/flsync/flsync/uploader"
@@ -179,11 +180,13 @@ func rootsOf(paths []string) (roots []string, base string, err error) {
 	if len(paths) == 0 {
 		return nil, "", fmt.Errorf("%w: no path was given", ErrNothing)
 	}
+	var speller place.Speller
 	for _, p := range paths {
 		abs, err := filepath.Abs(p)
 		if err != nil {
 			return nil, "", err
 		}
+		abs = speller.Spell(abs)
 		if _, err := os.Stat(abs); err != nil {
 			return nil, "", err
 		}

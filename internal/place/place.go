@@ -2,7 +2,7 @@
 // ignore the case of letters, macOS the form in which Unicode writes an accent too, and a drive may stand for a share.
 //
 // [RulesOf] asks a folder how it compares names; [Rules] and the functions of paths look at text alone, so that the
-// rules of every system are tested on any. A [Speller] finds the spelling that a path has on disk, and [Identity] gives
+// rules of every system are tested on any. A [Speller] finds the spelling that a path has on disk, and [Drives] give
 // one name to what several drives lead to. Paths have slashes, or the system's separators where a comment says so.
 package place
 
@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/cases"
@@ -217,26 +218,35 @@ func Clean(p string) string {
 	return volume + rest
 }
 
-// A Speller gives paths the spelling that they have on disk, so that C:\proj and c:\PROJ are one path. It remembers the
-// names of folders. One goroutine at a time may use it. The zero value is ready.
-type Speller struct{ folders map[string]map[string]string }
+// A Speller gives paths the spelling that they have on disk, so that C:\proj and c:\PROJ are one path. It remembers
+// folders and their names. One goroutine at a time may use it. The zero value is ready.
+type Speller struct {
+	spelled map[string]string            // folders
+	names   map[string]map[string]string // of folders, by themselves and folded
+}
 
 // Spell returns an absolute, clean path with the system's separators as it is on disk. Links stay; so does what is not
 // there.
 func (s *Speller) Spell(p string) string {
-	volume := filepath.VolumeName(p)
-	at := volume + string(filepath.Separator)
-	if len(volume) == 2 {
-		at = strings.ToUpper(at)
+	dir := filepath.Dir(p)
+	if dir == p {
+		if len(filepath.VolumeName(p)) == len("C:") {
+			return strings.ToUpper(p)
+		}
+		return p
 	}
-	rest := strings.Trim(p[len(volume):], string(filepath.Separator))
-	if rest == "" {
-		return at
+	spelled, known := s.spelled[dir]
+	if dir == "/net" || dir == "/Network/Servers" { // a name there is a server, which looking would ask
+		return p
 	}
-	for name := range strings.SplitSeq(rest, string(filepath.Separator)) {
-		at = filepath.Join(at, s.name(at, name))
+	if !known {
+		spelled = s.Spell(dir)
+		if s.spelled == nil {
+			s.spelled, s.names = map[string]string{}, map[string]map[string]string{}
+		}
+		s.spelled[dir] = spelled
 	}
-	return at
+	return filepath.Join(spelled, s.name(spelled, filepath.Base(p)))
 }
 
 // name returns the name in a folder as it is there.
@@ -253,7 +263,7 @@ func (s *Speller) name(folder, name string) string {
 			return name
 		}
 	}
-	names := s.folders[folder]
+	names := s.names[folder]
 	if names == nil {
 		names = map[string]string{}
 		if dir, err := os.Open(folder); err == nil {
@@ -263,10 +273,7 @@ func (s *Speller) name(folder, name string) string {
 				names[one], names[Fold(one)] = one, one
 			}
 		}
-		if s.folders == nil {
-			s.folders = map[string]map[string]string{}
-		}
-		s.folders[folder] = names
+		s.names[folder] = names
 	}
 	for _, key := range []string{name, Fold(name)} {
 		if found, ok := names[key]; ok {
@@ -276,9 +283,22 @@ func (s *Speller) name(folder, name string) string {
 	return name
 }
 
+// Drives know what the drives of Windows stand for, and look each up once. Goroutines may share them. The zero value is
+// ready.
+type Drives struct{ devices sync.Map }
+
 // Identity returns an absolute path, with the system's separators, in which a drive that stands for a share or for a
-// folder (net use, subst) is replaced by that. It is for comparing; opening it may ask a server anew.
-func Identity(p string) string { return identity(p, device) }
+// folder (net use, subst) is replaced by that, and the share is in lower case. It is for comparing; opening it may ask a server anew.
+func (d *Drives) Identity(p string) string {
+	return identity(p, func(drive string) string {
+		known, ok := d.devices.Load(drive)
+		if !ok {
+			known = device(drive)
+			d.devices.Store(drive, known)
+		}
+		return known.(string)
+	})
+}
 
 func identity(p string, device func(drive string) string) string {
 	for range 3 { // a drive may stand for a folder of another
@@ -291,6 +311,10 @@ func identity(p string, device func(drive string) string) string {
 			break
 		}
 		p = strings.TrimSuffix(target, `\`) + p[2:]
+	}
+	if unc, ok := strings.CutPrefix(p, `\\`); ok { // servers and shares know no case
+		parts := append(strings.SplitN(unc, `\`, 3), "", "")
+		p = strings.TrimRight(`\\`+strings.ToLower(parts[0]+`\`+parts[1])+`\`+parts[2], `\`)
 	}
 	return p
 }

@@ -25,10 +25,10 @@ func TestFold(t *testing.T) {
 
 // The rules of the systems: Linux, Windows (NTFS), macOS (APFS), and APFS where somebody wants case to count.
 var (
-	linux   = Rules{}
-	windows = Rules{Case: true}
-	macos   = Rules{Case: true, Form: true}
-	apfs    = Rules{Form: true}
+	onLinux   = Rules{}
+	onWindows = Rules{Case: true}
+	onMac     = Rules{Case: true, Form: true}
+	onAPFS    = Rules{Form: true}
 )
 
 func TestKey(t *testing.T) {
@@ -36,14 +36,14 @@ func TestKey(t *testing.T) {
 		a, b string
 		same []Rules
 	}{
-		{"a.png", "A.PNG", []Rules{windows, macos}},
-		{"Ä.png", "ä.png", []Rules{windows, macos}},
-		{"é.png", "e\u0301.png", []Rules{macos, apfs}},
-		{"É.png", "e\u0301.png", []Rules{macos}},
-		{"straße", "STRASSE", []Rules{macos}}, // NTFS compares letter by letter
+		{"a.png", "A.PNG", []Rules{onWindows, onMac}},
+		{"Ä.png", "ä.png", []Rules{onWindows, onMac}},
+		{"é.png", "e\u0301.png", []Rules{onMac, onAPFS}},
+		{"É.png", "e\u0301.png", []Rules{onMac}},
+		{"straße", "STRASSE", []Rules{onMac}}, // NTFS compares letter by letter
 		{"a.png", "b.png", nil},
 	} {
-		for _, r := range []Rules{linux, windows, macos, apfs} {
+		for _, r := range []Rules{onLinux, onWindows, onMac, onAPFS} {
 			if got := r.Key(c.a) == r.Key(c.b); got != slices.Contains(c.same, r) {
 				t.Errorf("%q and %q by %+v: same is %v", c.a, c.b, r, got)
 			}
@@ -57,15 +57,15 @@ func TestCut(t *testing.T) {
 		name, prefix, suffix     string
 		afterPrefix, beforeSuffx string // "-" for none
 	}{
-		{linux, "Frame_01.PNG", "frame_", ".png", "-", "-"},
-		{linux, "frame_01.png", "frame_", ".png", "01.png", "frame_01"},
-		{windows, "Frame_01.PNG", "frame_", ".png", "01.PNG", "Frame_01"},
-		{windows, "Frame", "frames", "xframe", "-", "-"},
-		{windows, "É_01.ÄXR", "é_", ".äxr", "01.ÄXR", "É_01"},
-		{windows, "e\u0301_01.x", "é_", "", "-", "e\u0301_01.x"},
-		{macos, "e\u0301_01.x", "É_", "1.X", "01.x", "e\u0301_0"},
-		{apfs, "e\u0301_01.x", "é_", ".X", "01.x", "-"},
-		{macos, "e\u0301", "e", "", "\u0301", "e\u0301"}, // the exact prefix counts first
+		{onLinux, "Frame_01.PNG", "frame_", ".png", "-", "-"},
+		{onLinux, "frame_01.png", "frame_", ".png", "01.png", "frame_01"},
+		{onWindows, "Frame_01.PNG", "frame_", ".png", "01.PNG", "Frame_01"},
+		{onWindows, "Frame", "frames", "xframe", "-", "-"},
+		{onWindows, "É_01.ÄXR", "é_", ".äxr", "01.ÄXR", "É_01"},
+		{onWindows, "e\u0301_01.x", "é_", "", "-", "e\u0301_01.x"},
+		{onMac, "e\u0301_01.x", "É_", "1.X", "01.x", "e\u0301_0"},
+		{onAPFS, "e\u0301_01.x", "é_", ".X", "01.x", "-"},
+		{onMac, "e\u0301", "e", "", "\u0301", "e\u0301"}, // the exact prefix counts first
 	} {
 		none := func(s string, ok bool) string {
 			if !ok {
@@ -88,11 +88,11 @@ func TestBelow(t *testing.T) {
 		dir, path string
 		want      string // "-" for none
 	}{
-		{linux, "/a", "/a", "."}, {linux, "/a", "/a/b", "b"}, {linux, "/a", "/ab", "-"}, {linux, "/a", "/", "-"}, {linux, "/a/b", "/a", "-"},
-		{linux, "/", "/a", "a"}, {linux, "/", "/", "."}, {linux, "/A", "/a/b", "-"},
-		{linux, "C:/a", "C:/a/b", "b"}, {linux, "C:/a", "C:/ab", "-"}, {linux, "C:/", "C:/a", "a"}, {linux, "C:/a", "D:/a", "-"},
-		{windows, "C:/Proj", "c:/PROJ/Tex/a.png", "Tex/a.png"}, {windows, "//srv/x", "//SRV/X/y", "y"}, {windows, "C:/Proj", "c:/PROJECT", "-"},
-		{macos, "/V/Bäume", "/v/BA\u0308UME/x", "x"}, {windows, "/V/Bäume", "/v/BA\u0308UME/x", "-"},
+		{onLinux, "/a", "/a", "."}, {onLinux, "/a", "/a/b", "b"}, {onLinux, "/a", "/ab", "-"}, {onLinux, "/a", "/", "-"}, {onLinux, "/a/b", "/a", "-"},
+		{onLinux, "/", "/a", "a"}, {onLinux, "/", "/", "."}, {onLinux, "/A", "/a/b", "-"},
+		{onLinux, "C:/a", "C:/a/b", "b"}, {onLinux, "C:/a", "C:/ab", "-"}, {onLinux, "C:/", "C:/a", "a"}, {onLinux, "C:/a", "D:/a", "-"},
+		{onWindows, "C:/Proj", "c:/PROJ/Tex/a.png", "Tex/a.png"}, {onWindows, "//srv/x", "//SRV/X/y", "y"}, {onWindows, "C:/Proj", "c:/PROJECT", "-"},
+		{onMac, "/V/Bäume", "/v/BA\u0308UME/x", "x"}, {onWindows, "/V/Bäume", "/v/BA\u0308UME/x", "-"},
 	} {
 		got, ok := c.rules.Below(c.dir, c.path)
 		if !ok {
@@ -111,13 +111,13 @@ func TestProbe(t *testing.T) {
 		disk  Rules // what the volume does
 		want  Rules
 	}{
-		"nothing to see":           {macos, nil, linux, macos},
-		"nothing that has letters": {windows, []string{"1", "2"}, linux, windows},
-		"Linux":                    {linux, []string{"1", "a", "é"}, linux, linux},
-		"a share that ignores":     {linux, []string{"a", "é"}, macos, macos},
-		"macOS, case counts":       {macos, []string{"a", "é"}, apfs, apfs},
-		"no accent":                {macos, []string{"a"}, windows, macos},
-		"Windows":                  {windows, []string{"a", "e\u0301"}, windows, windows},
+		"nothing to see":           {onMac, nil, onLinux, onMac},
+		"nothing that has letters": {onWindows, []string{"1", "2"}, onLinux, onWindows},
+		"Linux":                    {onLinux, []string{"1", "a", "é"}, onLinux, onLinux},
+		"a share that ignores":     {onLinux, []string{"a", "é"}, onMac, onMac},
+		"macOS, case counts":       {onMac, []string{"a", "é"}, onAPFS, onAPFS},
+		"no accent":                {onMac, []string{"a"}, onWindows, onMac},
+		"Windows":                  {onWindows, []string{"a", "e\u0301"}, onWindows, onWindows},
 	} {
 		same := func(name, other string) (bool, bool) { return c.disk.Key(name) == c.disk.Key(other), true }
 		if got := probe(c.names, c.usual, same); got != c.want {
@@ -149,7 +149,7 @@ func TestIdentity(t *testing.T) {
 		}[drive]
 	}
 	for p, want := range map[string]string{
-		`c:\proj`: `C:\proj`, `C:\PROJ`: `C:\PROJ`, `p:\robot\x`: `\\srv\projects\robot\x`, `P:\`: `\\srv\projects\`, `Q:\a`: `\\srv\projects\deep\a`,
+		`c:\proj`: `C:\proj`, `C:\PROJ`: `C:\PROJ`, `p:\robot\x`: `\\srv\projects\robot\x`, `P:\`: `\\srv\projects`, `\\SRV\Projects\`: `\\srv\projects`, `\\Srv\Projects\Robot`: `\\srv\projects\Robot`, `Q:\a`: `\\srv\projects\deep\a`,
 		`S:\robot`: `C:\proj\robot`, `t:\shots`: `C:\proj\robot\shots`, `R:\proj`: `C:\proj`, `Z:\a`: `Z:\a`, `\\srv\x\y`: `\\srv\x\y`, `/mnt/a:b`: `/mnt/a:b`,
 	} {
 		if got := identity(p, device); got != want {

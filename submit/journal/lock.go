@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // Holder is who holds a lock.
@@ -46,7 +48,7 @@ func Lock(dir, manager, project, run string) (*Held, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	name := sha256.Sum256([]byte(manager + "\x00" + project))
+	name := sha256.Sum256([]byte(manager + "\x00" + new(place.Drives).Identity(project)))
 	path := filepath.Join(dir, hex.EncodeToString(name[:16]))
 	lock, who := flock.New(path+".lock"), path+".holder" // apart: Windows keeps others from reading what is locked
 	switch taken, err := lock.TryLock(); {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/submit/internal/jobname"
 )
 
@@ -26,6 +27,8 @@ type expander struct {
 	full bool // there are more jobs than allowed, and it has been said
 
 	patterns map[string]*gate.Patterns // by project and texts
+	speller  place.Speller
+	drives   place.Drives
 }
 
 // checkOptions finds what is wrong with the command line itself.
@@ -108,8 +111,9 @@ func (e *expander) add(s *source, root *node, dir string) {
 type draft struct {
 	e             *expander
 	dir           string // what relative paths are relative to
-	project       string
-	guessed       bool // nobody named the project
+	project       string // spelled as on disk
+	asTyped       string // the project as somebody typed it
+	guessed       bool   // nobody named the project
 	pos           Pos
 	job, defaults *node // defaults may be nil
 }
@@ -128,7 +132,8 @@ func (d *draft) setProject(project string, pos Pos) bool {
 	if d.e.opts.Project != "" {
 		project, base, pos = d.e.opts.Project, d.e.opts.Dir, Pos{File: "--project"}
 	}
-	d.project = absolute(base, project)
+	d.asTyped = absolute(base, project)
+	d.project = d.e.speller.Spell(d.asTyped)
 	info, err := os.Stat(d.project)
 	switch {
 	case err != nil && project != "":
@@ -161,13 +166,17 @@ func (d *draft) expand() {
 }
 
 // build adds the job for one blend file, or without one.
-func (d *draft) build(blend string) {
+func (d *draft) build(typed string) {
 	if len(d.e.jobs) >= maxJobs {
 		if !d.e.full {
 			d.e.errs.Add(d.pos, "more than %d jobs", maxJobs)
 		}
 		d.e.full = true
 		return
+	}
+	blend := typed
+	if typed != "" {
+		blend = d.e.speller.Spell(typed)
 	}
 	opts := d.e.opts
 	blendPos := d.pos
@@ -199,7 +208,7 @@ func (d *draft) build(blend string) {
 	j.Name, j.Type, j.WorkerTag, j.Scene = text("name", opts.Name), text("type", opts.Type), text("worker_tag", opts.WorkerTag), text("scene", opts.Scene)
 	j.InitialStatus = text("initial_status", map[bool]string{true: "paused"}[opts.Paused])
 	if j.Name == "" && blend != "" {
-		j.Name, j.unnamed = strings.TrimSuffix(filepath.Base(blend), filepath.Ext(blend)), true
+		j.Name, j.unnamed = stem(blend), true
 	}
 	if j.Type == "" && !d.job.has("type") && !d.defaults.has("type") {
 		if j.Type = DefaultType; blend == "" {
@@ -236,7 +245,16 @@ func (d *draft) build(blend string) {
 	}
 	j.Key = text("key", "")
 	if j.Key == "" {
-		j.Key = deriveKey(j)
+		j.Key = deriveKey(d.e.drives.Identity(j.Project), j.Project, j.Name, j.Blend)
+		oldName := j.Name
+		if j.unnamed {
+			oldName = stem(typed)
+		}
+		for _, old := range []string{deriveKey(j.Project, j.Project, j.Name, j.Blend), deriveKey(d.asTyped, d.asTyped, oldName, typed)} {
+			if old != j.Key {
+				j.OldKeys = append(j.OldKeys, old)
+			}
+		}
 	}
 	d.e.jobs = append(d.e.jobs, j)
 }
@@ -283,18 +301,18 @@ func (d *draft) merge(t *template, name string, options map[string]string, flag 
 	return merged
 }
 
-// deriveKey makes an identity of project, name and blend file. Unicode is brought
+func stem(file string) string { return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) }
+
+// deriveKey makes an identity of project, name and blend file, whose path counts from the folder root. Unicode is brought
 // to one form, because file systems differ in it.
-func deriveKey(j *Job) string {
-	blend := ""
-	if j.Blend != "" {
-		blend = j.Blend
-		if rel, err := filepath.Rel(j.Project, j.Blend); err == nil {
+func deriveKey(project, root, name, blend string) string {
+	if blend != "" {
+		if rel, err := filepath.Rel(root, blend); err == nil {
 			blend = rel
 		}
 	}
 	h := sha256.New()
-	for _, part := range []string{"flsync key 1", filepath.ToSlash(j.Project), j.Name, filepath.ToSlash(blend)} {
+	for _, part := range []string{"flsync key 1", filepath.ToSlash(project), name, filepath.ToSlash(blend)} {
 		part = norm.NFC.String(part)
 		fmt.Fprintf(h, "%d:%s\n", len(part), part)
 	}

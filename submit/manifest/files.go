@@ -24,6 +24,9 @@ func absolute(dir, p string) string {
 	return filepath.Join(dir, p)
 }
 
+// absolute is absolute, spelled as on disk.
+func (e *expander) absolute(dir, p string) string { return e.speller.Spell(absolute(dir, p)) }
+
 // blendFiles are the blend files that match a pattern, sorted.
 func (e *expander) blendFiles(pos Pos, dir, pattern string) []string {
 	matches, ok := e.glob(pos, dir, pattern)
@@ -47,7 +50,7 @@ func (e *expander) glob(pos Pos, dir, pattern string) ([]string, bool) {
 	}
 	// The part without wildcards becomes the root, because fs.FS knows no "..".
 	base, rest := doublestar.SplitPattern(filepath.ToSlash(pattern))
-	root := absolute(dir, base)
+	root := e.absolute(dir, base)
 	matches, err := doublestar.Glob(os.DirFS(root), rest, doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		e.errs.Add(pos, "%q: %v", pattern, reason(err))
@@ -94,7 +97,7 @@ func (d *draft) files(pos Pos, name string) []string {
 		}
 		base, rest = doublestar.SplitPattern(base)
 	}
-	rel, err := filepath.Rel(d.project, absolute(d.dir, base))
+	rel, err := filepath.Rel(d.project, d.e.absolute(d.dir, base))
 	if err != nil || !filepath.IsLocal(rel) {
 		d.e.errs.Add(pos, "%s lies outside of the project %s", name, d.project)
 		return nil

@@ -46,6 +46,8 @@ type Job struct {
 	// Key is what the job is known by when it is submitted again: the manifest's, or
 	// made of project, name and blend file.
 	Key string
+	// OldKeys are those that versions which took another spelling of a path for another file made of it.
+	OldKeys []string
 
 	places  map[string]Pos
 	unnamed bool // its name is its blend file's

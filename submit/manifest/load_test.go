@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -339,7 +340,8 @@ func TestWrongTargets(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	base := Job{Project: "/p", Blend: "/p/shots/a.blend", Name: "a"}
-	key := deriveKey(&base)
+	keyOf := func(j Job) string { return deriveKey(j.Project, j.Project, j.Name, j.Blend) }
+	key := keyOf(base)
 	for _, tt := range []struct {
 		name string
 		job  Job
@@ -350,12 +352,12 @@ func TestKeys(t *testing.T) {
 		{"file", Job{Project: "/p", Blend: "/p/shots/b.blend", Name: "a"}, false},
 		{"project", Job{Project: "/q", Blend: "/q/shots/a.blend", Name: "a"}, false},
 	} {
-		if same := deriveKey(&tt.job) == key; same != tt.same {
+		if same := keyOf(tt.job) == key; same != tt.same {
 			t.Errorf("%s: same key %v", tt.name, same)
 		}
 	}
 	composed, decomposed := Job{Project: "/p", Name: "é"}, Job{Project: "/p", Name: "e\u0301"}
-	if deriveKey(&composed) != deriveKey(&decomposed) {
+	if keyOf(composed) != keyOf(decomposed) {
 		t.Error("two forms of one name give two keys")
 	}
 }
@@ -522,4 +524,39 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("%v has no places", err)
 		}
 	})
+}
+
+// TestSpelling holds that one file, spelled otherwise, is one job, and that the keys which the spellings once made are
+// told. FLSYNC_TEST_CASELESS names a folder that ignores case, where the system itself does not.
+func TestSpelling(t *testing.T) {
+	dir := t.TempDir()
+	if mount := os.Getenv("FLSYNC_TEST_CASELESS"); mount != "" {
+		var err error
+		if dir, err = os.MkdirTemp(mount, "manifest"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "Proj", "Shots"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "Proj/Shots/Sh010.blend", "BLENDER")
+	if _, err := os.Stat(filepath.Join(dir, "PROJ")); err != nil {
+		t.Skip("the file system knows case")
+	}
+	var jobs []*Job
+	for _, name := range []string{"Proj/Shots/Sh010.blend", "PROJ/shots/SH010.BLEND"} {
+		got, err := Load([]string{filepath.Join(dir, name)}, Options{Project: filepath.Join(dir, name[:4])})
+		if err != nil {
+			t.Fatal(err)
+		}
+		jobs = append(jobs, got...)
+	}
+	if jobs[0].Key != jobs[1].Key || jobs[0].Name != jobs[1].Name || jobs[0].Project != jobs[1].Project || jobs[0].Blend != jobs[1].Blend {
+		t.Errorf("two jobs: %+v and %+v", jobs[0], jobs[1])
+	}
+	typed := filepath.Join(dir, "PROJ")
+	if old := deriveKey(typed, typed, "SH010", filepath.Join(typed, "shots", "SH010.BLEND")); !slices.Contains(jobs[1].OldKeys, old) {
+		t.Errorf("the key of earlier versions is forgotten: %q", jobs[1].OldKeys)
+	}
 }

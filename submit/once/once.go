@@ -62,6 +62,9 @@ type Config struct {
 	// believed a hundred times as long. Default 30 seconds.
 	Fresh time.Duration
 
+	// Renamed are the keys that jobs have now, by those that earlier versions gave them.
+	Renamed map[string]string
+
 	// Earlier are the jobs that runs on this computer know of, by key.
 	Earlier map[string]journal.Job
 
@@ -106,7 +109,24 @@ func New(m Manager, j Journal, c Config) *Poster {
 	if c.Settle == 0 {
 		c.Settle = 10 * time.Second
 	}
+	for old, key := range c.Renamed {
+		if job, known := c.Earlier[old]; known && c.Earlier[key].ID == "" {
+			c.Earlier[key] = job
+		}
+		if run, unsettled := c.Unsettled[old]; unsettled && c.Unsettled[key] == "" {
+			c.Unsettled[key] = run
+		}
+	}
 	return &Poster{manager: m, journal: j, config: c, began: time.Now()}
+}
+
+// keyOf returns the key of a Manager's job, "" for one that somebody else has submitted.
+func (p *Poster) keyOf(j api.Job) string {
+	key, frames, _ := strings.Cut(j.Metadata[MetaKey], " ") // a job for some frames has them behind its key
+	if renamed, ok := p.config.Renamed[key]; ok {
+		return strings.TrimSuffix(renamed+" "+frames, " ")
+	}
+	return j.Metadata[MetaKey]
 }
 
 // Knows reports whether runs on this computer know of a job of this key, or sent one without hearing an answer.
@@ -129,7 +149,7 @@ func (p *Poster) Earlier(ctx context.Context, key string) (job api.Job, seen tim
 	if flamenco.IsNotFound(err) {
 		return job, seen, false, nil
 	}
-	return job, before.Time, err == nil && job.Metadata[MetaKey] == key && Counts(job), err
+	return job, before.Time, err == nil && p.keyOf(job) == key && Counts(job), err
 }
 
 // Look asks for the Manager's jobs ahead of the first Find, which then need not wait.
@@ -263,7 +283,7 @@ func (p *Poster) ask(ctx context.Context) (map[string][]api.Job, error) {
 	}
 	known := make(map[string][]api.Job)
 	for _, j := range jobs {
-		if key := j.Metadata[MetaKey]; key != "" {
+		if key := p.keyOf(j); key != "" {
 			known[key] = append(known[key], j)
 		}
 	}

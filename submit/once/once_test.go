@@ -510,3 +510,24 @@ func (k *killing) Record(ctx context.Context, e journal.Entry) error {
 	e.Time = time.Now()
 	return k.memory.Record(ctx, e)
 }
+
+// A job that an earlier version submitted under another key is found, by the Manager's list, the journal, and for frames.
+func TestRenamedKeys(t *testing.T) {
+	m := &fake{jobs: []api.Job{
+		{ID: "before", Status: api.JobStatusCompleted, Metadata: api.JobMetadata{MetaKey: "old"}},
+		{ID: "part", Status: api.JobStatusActive, Metadata: api.JobMetadata{MetaKey: "old frames 1-2"}},
+	}}
+	p := New(m, new(memory), Config{
+		Run: "r", Renamed: map[string]string{"old": "new"},
+		Earlier: map[string]journal.Job{"old": {ID: "before"}}, Unsettled: map[string]string{},
+	})
+	if !p.Knows("new") {
+		t.Error("the journal's job is not known")
+	}
+	if job, found, err := p.Find(t.Context(), "new"); err != nil || !found || job.ID != "before" {
+		t.Errorf("got %q, %v, %v", job.ID, found, err)
+	}
+	if alive := p.AliveWith("new frames "); len(alive) != 1 {
+		t.Errorf("jobs for frames: %v", alive)
+	}
+}
