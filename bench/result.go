@@ -108,8 +108,7 @@ func (r *Result) contender(name string) (best *Measured) {
 	return best
 }
 
-// Wall is the median of the wall times of a contender or of the best in a
-// group, in seconds.
+// Wall is the median of the wall times of a contender or of the best in a group, in seconds.
 func (r *Result) Wall(name string) (float64, bool) {
 	m := r.contender(name)
 	if m == nil || m.Median.Wall <= 0 {

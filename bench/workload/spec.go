@@ -42,9 +42,8 @@ type Size func(r *rand.Rand) int64
 // Fixed gives every file the same size.
 func Fixed(bytes int64) Size { return func(*rand.Rand) int64 { return bytes } }
 
-// LogNormal is how sizes of textures and small files are distributed: many
-// near the median, a few that are far larger. sigma is that of the logarithm;
-// the mean is median·exp(sigma²/2).
+// LogNormal is how sizes of textures and small files are distributed: many near the median, a few that are
+// far larger. sigma is that of the logarithm; the mean is median·exp(sigma²/2).
 func LogNormal(median, sigma float64) Size {
 	return func(r *rand.Rand) int64 {
 		// Cut at four sigma, so that one draw cannot outweigh all others.
@@ -61,8 +60,7 @@ const (
 	mB = 1000 * kB
 )
 
-// SmallFiles are scripts, presets, sidecars: 5.45 KB on average, so that
-// 20,000 of them are 109 MB.
+// SmallFiles are scripts, presets, sidecars: 5.45 KB on average, so that 20,000 of them are 109 MB.
 func SmallFiles(n int) Spec {
 	return Spec{"small files", []Group{{Dir: "small", Ext: ".json", Files: n, PerDir: 200, Size: LogNormal(3950, 0.8)}}}
 }
@@ -77,8 +75,7 @@ func Caches(n int, bytes int64) Spec {
 	return Spec{"caches", []Group{{Dir: "cache", Ext: ".vdb", Files: n, Size: Fixed(bytes)}}}
 }
 
-// Film is a project with something of everything; scale 1 is about 1 GB in
-// 6,084 files.
+// Film is a project with something of everything; scale 1 is about 1 GB in 6,084 files.
 func Film(scale float64) Spec {
 	n := func(files float64) int { return max(1, int(files*scale)) }
 	return Spec{"film project", []Group{

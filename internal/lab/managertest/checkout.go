@@ -142,11 +142,9 @@ func (s *suite) testCheckoutFails(t *testing.T) {
 
 // removeLeftovers removes the half checkouts that the Manager made beside the path that was asked for.
 func (s *suite) removeLeftovers(t *testing.T, used string) {
-	found, err := filepath.Glob(filepath.Join(s.storage, filepath.FromSlash(used)) + "-????")
-	must(t, err)
+	found := get(filepath.Glob(filepath.Join(s.storage, filepath.FromSlash(used)) + "-????"))(t)
 	for _, path := range found {
-		rel, err := filepath.Rel(s.storage, path)
-		must(t, err)
+		rel := get(filepath.Rel(s.storage, path))(t)
 		s.removeCheckout(t, filepath.ToSlash(rel))
 	}
 }

@@ -14,10 +14,7 @@ func Embedded(t testing.TB, dir string, change ...func(*manager.Config)) (url st
 	for _, f := range change {
 		f(&cfg)
 	}
-	m, err := manager.New(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m = get(manager.New(t.Context(), cfg))(t)
 	server := httptest.NewServer(m)
 	t.Cleanup(func() {
 		server.CloseClientConnections()

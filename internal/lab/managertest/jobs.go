@@ -18,8 +18,7 @@ import (
 )
 
 func (s *suite) testSubmit(t *testing.T) {
-	types, err := s.client.JobTypes(t.Context())
-	must(t, err)
+	types := get(s.client.JobTypes(t.Context()))(t)
 	job := echo(s.name("żółć"))
 	for _, jobType := range types {
 		if jobType.Name == job.Type {
@@ -179,8 +178,7 @@ func (s *suite) testCommands(t *testing.T) {
 	if len(tasks) != 3 {
 		t.Fatalf("%d tasks", len(tasks))
 	}
-	first, err := s.client.Task(t.Context(), tasks[0].ID)
-	must(t, err)
+	first := get(s.client.Task(t.Context(), tasks[0].ID))(t)
 	wantDiff(t, api.Task{
 		ID: tasks[0].ID, JobID: stored.ID, IndexInJob: 1, Name: "render-1,2", TaskType: "blender", Priority: 50,
 		Status: api.TaskStatusQueued, StepsTotal: 2, Worker: &api.TaskWorker{}, FailedByWorkers: []api.TaskWorker{},
@@ -193,8 +191,7 @@ func (s *suite) testCommands(t *testing.T) {
 			},
 		}}},
 	}, first, cmpopts.IgnoreFields(api.Task{}, "Created", "Updated"))
-	video, err := s.client.Task(t.Context(), tasks[2].ID)
-	must(t, err)
+	video := get(s.client.Task(t.Context(), tasks[2].ID))(t)
 	wantDiff(t, []api.Command{{Name: "frames-to-video", Parameters: map[string]any{
 		"exe": "ffmpeg", "fps": 24.0, "inputGlob": dir + "/*.png", "outputFile": dir + "/shot-1-9.mp4",
 		"args": []any{

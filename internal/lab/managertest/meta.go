@@ -1,6 +1,7 @@
 package managertest
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
 	"net/http"
@@ -37,21 +38,18 @@ func (s *suite) testStorage(t *testing.T) {
 		t.Errorf("configuration: %+v, %v", config, err)
 	}
 	for _, platform := range []string{"linux", "windows", "darwin"} {
-		variables, err := s.client.Variables(t.Context(), api.ManagerVariableAudienceWorkers, platform)
-		must(t, err)
+		variables := get(s.client.Variables(t.Context(), api.ManagerVariableAudienceWorkers, platform))(t)
 		if variables["blender"].Value == "" || variables["jobs"].Value != config.StorageLocation {
 			t.Errorf("variables on %s: %v", platform, variables)
 		}
 	}
 	for _, audience := range []api.ManagerVariableAudience{api.ManagerVariableAudienceUsers, api.ManagerVariableAudienceWorkers} {
-		variables, err := s.client.Variables(t.Context(), audience, "linux")
-		must(t, err)
+		variables := get(s.client.Variables(t.Context(), audience, "linux"))(t)
 		wantDiff(t, api.ManagerVariable{Value: config.StorageLocation}, variables["jobs"])
 		if args := variables["blenderArgs"]; args.IsTwoway || args.Value == "" {
 			t.Errorf("blenderArgs for %s: %+v", audience, args)
 		}
-		storage, err := s.client.SharedStorage(t.Context(), audience, "linux")
-		must(t, err)
+		storage := get(s.client.SharedStorage(t.Context(), audience, "linux"))(t)
 		wantDiff(t, api.SharedStorageLocation{
 			Audience: audience, Platform: "linux", ShamanEnabled: s.shaman, Location: config.StorageLocation,
 		}, storage)
@@ -76,8 +74,7 @@ func (s *suite) testChecks(t *testing.T) {
 		"":                            {Cause: "An empty path is not suitable as shared storage"},
 	} {
 		want.Path = path
-		got, err := s.client.CheckSharedStorage(t.Context(), path)
-		must(t, err)
+		got := get(s.client.CheckSharedStorage(t.Context(), path))(t)
 		wantDiff(t, want, got)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
@@ -124,12 +121,9 @@ func (s *suite) checkFakeBlender(t *testing.T, dir string) {
 
 // testDocument: the Manager describes every operation that we know.
 func (s *suite) testDocument(t *testing.T) {
-	raw, err := s.client.OpenAPI(t.Context())
-	must(t, err)
-	theirs, err := openapi3.NewLoader().LoadFromData(raw)
-	must(t, err)
-	ours, err := openapi3.NewLoader().LoadFromData(api.Document())
-	must(t, err)
+	raw := get(s.client.OpenAPI(t.Context()))(t)
+	theirs := get(openapi3.NewLoader().LoadFromData(raw))(t)
+	ours := get(openapi3.NewLoader().LoadFromData(api.Document()))(t)
 	const unlisted = "GET /api/v3/openapi3.json" // which the Manager serves without listing it
 	known := operations(theirs)
 	for _, id := range operations(ours) {
@@ -157,8 +151,7 @@ func operations(doc *openapi3.T) (list []string) {
 
 // testConfigurationFile changes the Manager's name and changes it back. What it does not know of stays as it was.
 func (s *suite) testConfigurationFile(t *testing.T) {
-	before, err := s.client.ConfigurationFile(t.Context())
-	must(t, err)
+	before := get(s.client.ConfigurationFile(t.Context()))(t)
 	var config map[string]json.RawMessage
 	must(t, json.Unmarshal(before, &config))
 	for _, key := range []string{
@@ -169,23 +162,16 @@ func (s *suite) testConfigurationFile(t *testing.T) {
 			t.Errorf("no key %q", key)
 		}
 	}
-	restore := func() {
-		ctx, cancel := cleanupContext(t)
-		defer cancel()
-		must(t, s.client.UpdateConfigurationFile(ctx, before))
-	}
-	t.Cleanup(restore)
-	config["manager_name"], err = json.Marshal(s.run)
-	must(t, err)
-	changed, err := json.Marshal(config)
-	must(t, err)
+	restore := func(ctx context.Context) error { return s.client.UpdateConfigurationFile(ctx, before) }
+	afterwards(t, restore)
+	config["manager_name"] = get(json.Marshal(s.run))(t)
+	changed := get(json.Marshal(config))(t)
 	must(t, s.client.UpdateConfigurationFile(t.Context(), changed))
 	if version, err := s.client.Version(t.Context()); err != nil || version.Name != s.run {
 		t.Errorf("name after the change: %+v, %v", version, err)
 	}
-	restore()
-	after, err := s.client.ConfigurationFile(t.Context())
-	must(t, err)
+	must(t, restore(t.Context()))
+	after := get(s.client.ConfigurationFile(t.Context()))(t)
 	wantDiff(t, string(before), string(after))
 }
 
@@ -208,10 +194,8 @@ func (s *suite) testJobTypes(t *testing.T) {
 	})
 	wantDiff(t, want, got)
 
-	single, err := s.client.JobType(t.Context(), "simple-blender-render")
-	must(t, err)
-	all, err := s.client.JobTypes(t.Context())
-	must(t, err)
+	single := get(s.client.JobType(t.Context(), "simple-blender-render"))(t)
+	all := get(s.client.JobTypes(t.Context()))(t)
 	for _, jobType := range all {
 		if jobType.Name == single.Name {
 			wantDiff(t, jobType, single)

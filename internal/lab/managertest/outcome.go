@@ -21,15 +21,11 @@ func failing(cfg *simworker.Config) {
 // testFailures: a task goes to other workers until three have failed it; a job fails when nobody is left.
 func (s *suite) testFailures(t *testing.T) {
 	tag, crew := s.crew(t, 4, failing)
-	job := render(s.name("failing"))
-	job.WorkerTag, job.InitialStatus = tag, ""
-	job.Settings["frames"], job.Settings["chunk_size"] = "1-20", 1
-	id := s.submit(t, job).ID
+	id := s.start(t, render(s.name("failing")), tag, api.JobSettings{"frames": "1-20", "chunk_size": 1})
 	first := s.tasks(t, id)[0].ID
 	for i, want := range []api.TaskStatus{api.TaskStatusSoftFailed, api.TaskStatusSoftFailed, api.TaskStatusFailed} {
 		works(t, crew[i], 1)
-		task, err := s.client.Task(t.Context(), first)
-		must(t, err)
+		task := get(s.client.Task(t.Context(), first))(t)
 		if task.Status != want || len(task.FailedByWorkers) != i+1 || task.Activity != "out of memory" {
 			t.Errorf("after %d failures the task is %s, failed by %d, %s", i+1, task.Status, len(task.FailedByWorkers), task.Activity)
 		}
@@ -63,10 +59,7 @@ func (s *suite) testFailures(t *testing.T) {
 func (s *suite) testBlocklist(t *testing.T) {
 	tag, crew := s.crew(t, 4, failing)
 	bad := crew[0]
-	job := render(s.name("blocked"))
-	job.WorkerTag, job.InitialStatus = tag, ""
-	job.Settings["frames"], job.Settings["chunk_size"] = "1-40", 1
-	id := s.submit(t, job).ID
+	id := s.start(t, render(s.name("blocked")), tag, api.JobSettings{"frames": "1-40", "chunk_size": 1})
 	list, err := s.client.JobBlocklist(t.Context(), id)
 	if err != nil || len(list) > 0 {
 		t.Fatalf("blocklist at the beginning: %v, %v", list, err)
@@ -76,8 +69,7 @@ func (s *suite) testBlocklist(t *testing.T) {
 			t.Fatal("not blocked after 10 failures")
 		}
 		works(t, bad, 1)
-		list, err = s.client.JobBlocklist(t.Context(), id)
-		must(t, err)
+		list = get(s.client.JobBlocklist(t.Context(), id))(t)
 	}
 	wantDiff(t, []api.JobBlocklistEntry{{WorkerID: bad.ID(), WorkerName: s.fetchWorker(t, bad.ID()).Name, TaskType: "blender"}}, list)
 	must(t, s.client.RemoveFromJobBlocklist(t.Context(), id, []api.JobBlocklistEntry{
@@ -92,19 +84,13 @@ func (s *suite) testBlocklist(t *testing.T) {
 // testPictures: what a worker rendered last, of a job and of all.
 func (s *suite) testPictures(t *testing.T) {
 	tag, crew := s.crew(t, 1)
-	job := render(s.name("pictures"))
-	job.WorkerTag, job.InitialStatus = tag, ""
-	id := s.submit(t, job).ID
+	id := s.start(t, render(s.name("pictures")), tag, nil)
 	if _, has, err := s.client.JobLastRendered(t.Context(), id); err != nil || has {
 		t.Errorf("picture at the beginning: %v, %v", has, err)
 	}
 	session := crew[0].Session()
-	task, found, err := session.ScheduleTask(t.Context())
-	if err != nil || !found {
-		t.Fatal(found, err)
-	}
-	picture, err := simworker.Picture("contract")
-	must(t, err)
+	task := schedule(t, session)
+	picture := get(simworker.Picture("contract"))(t)
 	s.wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/webp", picture), http.StatusBadRequest,
 		`request body has an error: header Content-Type has unexpected value "image/webp"`)
 	s.wantStatus(t, session.OutputProduced(t.Context(), task.UUID, "image/png", nil), http.StatusBadRequest,
@@ -117,6 +103,7 @@ func (s *suite) testPictures(t *testing.T) {
 	var info api.JobLastRenderedImageInfo
 	eventually(t, "the picture is there", func() bool {
 		var has bool
+		var err error
 		info, has, err = s.client.JobLastRendered(t.Context(), id)
 		must(t, err)
 		return has
@@ -130,8 +117,7 @@ func (s *suite) testPictures(t *testing.T) {
 	} {
 		file, _, err := s.client.Download(t.Context(), info.Base+"/"+suffix)
 		must(t, err)
-		data, err := io.ReadAll(file)
-		must(t, err)
+		data := get(io.ReadAll(file))(t)
 		file.Close()
 		decoded, format, err := image.Decode(bytes.NewReader(data))
 		if err != nil || format != "jpeg" {

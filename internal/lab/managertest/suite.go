@@ -29,6 +29,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,10 +48,7 @@ func Run(t *testing.T, url string) { RunBehind(t, url, flamenco.Config{URL: url}
 // their own.
 func RunBehind(t *testing.T, url string, through flamenco.Config) {
 	through.Version = "contract"
-	client, err := flamenco.New(through)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := get(flamenco.New(through))(t)
 	t.Cleanup(client.Close)
 	s := &suite{
 		url: strings.TrimRight(url, "/"), client: client, behind: through.URL != url,
@@ -156,10 +154,8 @@ type suite struct {
 // prepare asks the Manager for its release and storage. FLSYNC_TEST_MANAGER_VERSION names the release of one that was
 // built without.
 func (s *suite) prepare(t *testing.T) {
-	config, err := s.client.Configuration(t.Context())
-	must(t, err)
-	version, err := s.client.Version(t.Context())
-	must(t, err)
+	config := get(s.client.Configuration(t.Context()))(t)
+	version := get(s.client.Version(t.Context()))(t)
 	var known bool
 	if s.release, known = api.ParseRelease(cmp.Or(os.Getenv("FLSYNC_TEST_MANAGER_VERSION"), version.Shortversion)); !known {
 		s.release = api.Latest()
@@ -236,10 +232,7 @@ func (s *suite) checkout(t *testing.T, path string, files ...api.ShamanFileSpec)
 	if files == nil {
 		files = []api.ShamanFileSpec{}
 	}
-	used, err := s.client.ShamanCheckout(t.Context(), api.ShamanCheckout{CheckoutPath: path, Files: files})
-	if err != nil {
-		t.Fatal(err)
-	}
+	used := get(s.client.ShamanCheckout(t.Context(), api.ShamanCheckout{CheckoutPath: path, Files: files}))(t)
 	t.Cleanup(func() { s.removeCheckout(t, used) })
 	return used
 }
@@ -264,6 +257,18 @@ func cleanupContext(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 }
 
+// afterwards calls undo after the test. Its error may have one of the statuses: the test may have undone it itself.
+func afterwards(t *testing.T, undo func(context.Context) error, fine ...int) {
+	t.Cleanup(func() {
+		ctx, cancel := cleanupContext(t)
+		defer cancel()
+		err := undo(ctx)
+		if err != nil && !slices.ContainsFunc(fine, func(status int) bool { return flamenco.HasStatus(err, status) }) {
+			t.Error(err)
+		}
+	})
+}
+
 // echo is the smallest job: one task.
 func echo(name string) api.SubmittedJob {
 	return api.SubmittedJob{
@@ -279,40 +284,25 @@ const priority = 1_000_000
 // by any worker.
 func (s *suite) submit(t *testing.T, job api.SubmittedJob) api.Job {
 	t.Helper()
-	stored, err := s.client.SubmitJob(t.Context(), job)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := cleanupContext(t)
-		defer cancel()
+	stored := get(s.client.SubmitJob(t.Context(), job))(t)
+	afterwards(t, func(ctx context.Context) error {
 		err := s.client.DeleteJob(ctx, stored.ID)
 		for ; err == nil; _, err = s.client.Job(ctx, stored.ID) {
 			time.Sleep(2 * time.Millisecond)
 		}
-		if !flamenco.IsNotFound(err) {
-			t.Errorf("deleting job %s: %v", stored.ID, err)
-		}
-	})
+		return fmt.Errorf("deleting job %s: %w", stored.ID, err)
+	}, http.StatusNotFound)
 	return stored
 }
 
 func (s *suite) job(t *testing.T, id string) api.Job {
 	t.Helper()
-	job, err := s.client.Job(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return job
+	return get(s.client.Job(t.Context(), id))(t)
 }
 
 func (s *suite) tasks(t *testing.T, id string) []api.TaskSummary {
 	t.Helper()
-	tasks, err := s.client.JobTasks(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tasks
+	return get(s.client.JobTasks(t.Context(), id))(t)
 }
 
 // statuses lists the statuses of a job's tasks in order, such as "completed queued".
@@ -326,12 +316,24 @@ func (s *suite) statuses(t *testing.T, id string) string {
 }
 
 // must fails the test when a step of its preparation does.
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
+
+// get returns value, and fails the test when err is not nil: get(client.Job(ctx, id))(t).
+func get[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		must(t, err)
+		return value
+	}
+}
+
+// failure returns the error of a call whose value does not matter.
+func failure[T any](_ T, err error) error { return err }
 
 // wantStatus checks that err is the Manager's answer with a status and words. The client makes one space of several. Of
 // older releases only the status counts.
@@ -360,16 +362,13 @@ func eventually(t *testing.T, what string, holds func() bool) {
 // raw sends what the client would refuse to send.
 func (s *suite) raw(t *testing.T, method, path, contentType, body string) (status int, reply string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
-	must(t, err)
+	req := get(http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body)))(t)
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	answer, err := http.DefaultClient.Do(req)
-	must(t, err)
+	answer := get(http.DefaultClient.Do(req))(t)
 	defer answer.Body.Close()
-	data, err := io.ReadAll(answer.Body)
-	must(t, err)
+	data := get(io.ReadAll(answer.Body))(t)
 	return answer.StatusCode, string(data)
 }
 

@@ -195,8 +195,7 @@ func (s *suite) wantEarly(t *testing.T, what string, want, got flamenco.UploadOu
 func (s *suite) awaitStatus(t *testing.T, b blob, want api.ShamanFileStatus) {
 	t.Helper()
 	eventually(t, "file is "+string(want), func() bool {
-		status, err := s.client.ShamanFileStatus(t.Context(), b.sha, b.size())
-		must(t, err)
+		status := get(s.client.ShamanFileStatus(t.Context(), b.sha, b.size()))(t)
 		return status == want
 	})
 }
@@ -234,15 +233,12 @@ type rawUpload struct {
 // dial begins an upload: it sends the header.
 func (s *suite) dial(t *testing.T, b blob, headers ...string) *rawUpload {
 	t.Helper()
-	base, err := url.Parse(s.url)
-	must(t, err)
-	conn, err := net.Dial("tcp", base.Host)
-	must(t, err)
+	base := get(url.Parse(s.url))(t)
+	conn := get(net.Dial("tcp", base.Host))(t)
 	c := &rawUpload{Conn: conn, t: t, replies: bufio.NewReader(conn)}
 	t.Cleanup(func() { c.Close() })
 	headers = append(headers, "Host: "+base.Host, "Content-Type: application/octet-stream", fmt.Sprintf("Content-Length: %d", b.size()))
-	_, err = fmt.Fprintf(conn, "POST %s%s HTTP/1.1\r\n%s\r\n\r\n", base.Path, s.filePath(b), strings.Join(headers, "\r\n"))
-	must(t, err)
+	must(t, failure(fmt.Fprintf(conn, "POST %s%s HTTP/1.1\r\n%s\r\n\r\n", base.Path, s.filePath(b), strings.Join(headers, "\r\n"))))
 	return c
 }
 

@@ -3,6 +3,7 @@ package managertest
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,14 +30,14 @@ func (s *suite) crew(t *testing.T, n int, change ...func(*simworker.Config)) (ta
 func works(t *testing.T, w *simworker.Worker, n int) {
 	t.Helper()
 	for i := range n {
-		worked, err := w.Work(t.Context())
-		must(t, err)
+		worked := get(w.Work(t.Context()))(t)
 		if !worked {
 			t.Fatalf("no task after %d", i)
 		}
 	}
 }
 
+// want checks the status of a job and those of its tasks; see [suite.statuses].
 func (s *suite) want(t *testing.T, id string, status api.JobStatus, tasks string) {
 	t.Helper()
 	if got := s.job(t, id); got.Status != status {
@@ -47,14 +48,29 @@ func (s *suite) want(t *testing.T, id string, status api.JobStatus, tasks string
 	}
 }
 
+// start submits a job with more settings for the workers of a tag, and returns its id.
+func (s *suite) start(t *testing.T, job api.SubmittedJob, tag string, more api.JobSettings) string {
+	t.Helper()
+	job.WorkerTag, job.InitialStatus = tag, ""
+	maps.Copy(job.Settings, more)
+	return s.submit(t, job).ID
+}
+
+// schedule gives a worker its next task.
+func schedule(t *testing.T, session *flamenco.WorkerSession) api.AssignedTask {
+	t.Helper()
+	task, found, err := session.ScheduleTask(t.Context())
+	if err != nil || !found {
+		t.Fatalf("no task: %v", err)
+	}
+	return task
+}
+
 // testEchoJob drives the smallest job to its end and looks at everything that is left of it.
 func (s *suite) testEchoJob(t *testing.T) {
 	tag, crew := s.crew(t, 1)
 	w := crew[0]
-	submitted := echo(s.name("echo"))
-	submitted.WorkerTag = tag
-	submitted.Settings["sleep_repeats"], submitted.Settings["sleep_duration_seconds"] = 2, 0
-	id := s.submit(t, submitted).ID
+	id := s.start(t, echo(s.name("echo")), tag, api.JobSettings{"sleep_repeats": 2, "sleep_duration_seconds": 0})
 	tasks := s.tasks(t, id)
 	s.want(t, id, api.JobStatusQueued, "queued queued queued")
 	if _, has, err := s.client.TaskLogInfo(t.Context(), tasks[0].ID); err != nil || has {
@@ -73,8 +89,7 @@ func (s *suite) testEchoJob(t *testing.T) {
 		t.Errorf("job at its end: %d of %d, %s", job.StepsCompleted, job.StepsTotal, job.Activity)
 	}
 
-	task, err := s.client.Task(t.Context(), tasks[0].ID)
-	must(t, err)
+	task := get(s.client.Task(t.Context(), tasks[0].ID))(t)
 	if task.Activity != "Simulated" || !s.lacks("Job.steps_total") && task.StepsCompleted != 1 || task.LastTouched == nil || task.Worker == nil || task.Worker.ID != w.ID() {
 		t.Errorf("task at its end: %+v", task)
 	}
@@ -95,8 +110,7 @@ func (s *suite) testEchoJob(t *testing.T) {
 // wantLog looks for texts, in this order, in a task's log and in the file that its URL leads to.
 func (s *suite) wantLog(t *testing.T, task string, texts []string) {
 	t.Helper()
-	tail, err := s.client.TaskLogTail(t.Context(), task)
-	must(t, err)
+	tail := get(s.client.TaskLogTail(t.Context(), task))(t)
 	info, has, err := s.client.TaskLogInfo(t.Context(), task)
 	if err != nil || !has {
 		t.Fatalf("log info: %v, %v", has, err)
@@ -104,8 +118,7 @@ func (s *suite) wantLog(t *testing.T, task string, texts []string) {
 	file, _, err := s.client.Download(t.Context(), info.URL)
 	must(t, err)
 	defer file.Close()
-	whole, err := io.ReadAll(file)
-	must(t, err)
+	whole := get(io.ReadAll(file))(t)
 	if info.Size != int64(len(whole)) || info.TaskID != task {
 		t.Errorf("log info %+v for %d bytes", info, len(whole))
 	}
@@ -126,9 +139,7 @@ func (s *suite) wantLog(t *testing.T, task string, texts []string) {
 // testRenderJob drives a render job with two workers: frames in parallel, the video last.
 func (s *suite) testRenderJob(t *testing.T) {
 	tag, crew := s.crew(t, 2)
-	submitted := render(s.name("render"))
-	submitted.WorkerTag, submitted.InitialStatus = tag, ""
-	id := s.submit(t, submitted).ID
+	id := s.start(t, render(s.name("render")), tag, nil)
 	works(t, crew[0], 1)
 	s.want(t, id, api.JobStatusActive, "completed queued queued")
 	if job := s.job(t, id); !s.lacks("Job.steps_total") && (job.StepsCompleted != 2 || job.StepsTotal != 5) {
@@ -145,30 +156,18 @@ func (s *suite) testRenderJob(t *testing.T) {
 func (s *suite) testScheduling(t *testing.T) {
 	tag, crew := s.crew(t, 2)
 	first, second := crew[0].Session(), crew[1].Session()
-	low := render(s.name("low"))
-	low.WorkerTag, low.InitialStatus, low.Priority = tag, "", priority+1
-	low.Settings["chunk_size"] = 4
-	high := echo(s.name("high"))
-	high.WorkerTag, high.Priority = tag, priority+2
-	high.Settings["sleep_repeats"] = 1
-	lowID, highID := s.submit(t, low).ID, s.submit(t, high).ID
-
-	schedule := func(session *flamenco.WorkerSession) api.AssignedTask {
-		t.Helper()
-		task, found, err := session.ScheduleTask(t.Context())
-		if err != nil || !found {
-			t.Fatalf("no task: %v", err)
-		}
-		return task
-	}
-	task := schedule(first)
+	low, high := render(s.name("low")), echo(s.name("high"))
+	low.Priority, high.Priority = priority+1, priority+2
+	lowID := s.start(t, low, tag, api.JobSettings{"chunk_size": 4})
+	highID := s.start(t, high, tag, api.JobSettings{"sleep_repeats": 1})
+	task := schedule(t, first)
 	if task.Job != highID || task.Name != "echo" || task.Status != api.TaskStatusActive || task.JobPriority != priority+2 {
 		t.Fatalf("first task: %+v", task)
 	}
-	if again := schedule(first); again.UUID != task.UUID {
+	if again := schedule(t, first); again.UUID != task.UUID {
 		t.Errorf("asking again gave another task: %+v", again)
 	}
-	other := schedule(second) // "sleep" has to wait for "echo"
+	other := schedule(t, second) // "sleep" has to wait for "echo"
 	if other.Job != lowID || other.Name != "render-1-4" {
 		t.Fatalf("second task: %+v", other)
 	}
@@ -178,7 +177,7 @@ func (s *suite) testScheduling(t *testing.T) {
 		t.Errorf("parameters: %v", parameters)
 	}
 	must(t, first.UpdateTask(t.Context(), task.UUID, api.TaskUpdate{TaskStatus: ptr(api.TaskStatusCompleted)}))
-	if next := schedule(first); next.Job != highID || next.Name != "sleep" {
+	if next := schedule(t, first); next.Job != highID || next.Name != "sleep" {
 		t.Errorf("next task: %+v", next)
 	}
 
@@ -198,27 +197,18 @@ func ptr[T any](value T) *T { return &value }
 
 func (s *suite) variable(t *testing.T, name string) string {
 	t.Helper()
-	variables, err := s.client.Variables(t.Context(), api.ManagerVariableAudienceWorkers, "linux")
-	must(t, err)
-	return variables[name].Value
+	return get(s.client.Variables(t.Context(), api.ManagerVariableAudienceWorkers, "linux"))(t)[name].Value
 }
 
 // testMayRun: the answers to a worker that asks whether it may go on.
 func (s *suite) testMayRun(t *testing.T) {
 	tag, crew := s.crew(t, 2)
 	w, session := crew[0], crew[0].Session()
-	job := echo(s.name("may run"))
-	job.WorkerTag = tag
-	id := s.submit(t, job).ID
-	task, found, err := session.ScheduleTask(t.Context())
-	if err != nil || !found {
-		t.Fatal(found, err)
-	}
+	id := s.start(t, echo(s.name("may run")), tag, nil)
+	task := schedule(t, session)
 	want := func(session *flamenco.WorkerSession, task string, answer api.MayKeepRunning) {
 		t.Helper()
-		got, err := session.MayRun(t.Context(), task)
-		must(t, err)
-		wantDiff(t, answer, got)
+		wantDiff(t, answer, get(session.MayRun(t.Context(), task))(t))
 	}
 	want(session, task.UUID, api.MayKeepRunning{MayKeepRunning: true})
 	want(crew[1].Session(), task.UUID, api.MayKeepRunning{Reason: "task not assigned to this worker"})
@@ -237,13 +227,8 @@ func (s *suite) testMayRun(t *testing.T) {
 func (s *suite) testPauseWhileRunning(t *testing.T) {
 	tag, crew := s.crew(t, 1)
 	session := crew[0].Session()
-	job := render(s.name("pause"))
-	job.WorkerTag, job.InitialStatus = tag, ""
-	id := s.submit(t, job).ID
-	task, found, err := session.ScheduleTask(t.Context())
-	if err != nil || !found {
-		t.Fatal(found, err)
-	}
+	id := s.start(t, render(s.name("pause")), tag, nil)
+	task := schedule(t, session)
 	must(t, s.client.SetJobStatus(t.Context(), id, api.JobStatusPauseRequested, "contract"))
 	s.want(t, id, api.JobStatusPauseRequested, "active paused paused")
 	must(t, session.UpdateTask(t.Context(), task.UUID, api.TaskUpdate{TaskStatus: ptr(api.TaskStatusCompleted)}))
@@ -255,14 +240,9 @@ func (s *suite) testPauseWhileRunning(t *testing.T) {
 // testSignOffReturnsTask: a worker that goes away gives its task back.
 func (s *suite) testSignOffReturnsTask(t *testing.T) {
 	tag, crew := s.crew(t, 3)
-	job := render(s.name("sign off"))
-	job.WorkerTag, job.InitialStatus = tag, ""
-	job.Settings["frames"], job.Settings["chunk_size"] = "1-3", 1
-	id := s.submit(t, job).ID
+	id := s.start(t, render(s.name("sign off")), tag, api.JobSettings{"frames": "1-3", "chunk_size": 1})
 	for _, w := range crew {
-		if _, found, err := w.Session().ScheduleTask(t.Context()); err != nil || !found {
-			t.Fatal(found, err)
-		}
+		schedule(t, w.Session())
 	}
 	s.want(t, id, api.JobStatusActive, "active active active queued")
 	must(t, crew[0].Session().SignOff(t.Context()))
@@ -287,10 +267,7 @@ func (s *suite) testRetry(t *testing.T) {
 			return ""
 		}
 	})
-	job := echo(s.name("retry"))
-	job.WorkerTag = tag
-	job.Settings["sleep_repeats"] = 2
-	id := s.submit(t, job).ID
+	id := s.start(t, echo(s.name("retry")), tag, api.JobSettings{"sleep_repeats": 2})
 	works(t, crew[0], 1)
 	s.want(t, id, api.JobStatusFailed, "failed canceled canceled")
 

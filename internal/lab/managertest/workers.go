@@ -1,8 +1,10 @@
 package managertest
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -15,15 +17,8 @@ import (
 // tag makes a worker tag and deletes it after the test.
 func (s *suite) tag(t *testing.T) api.WorkerTag {
 	t.Helper()
-	tag, err := s.client.CreateTag(t.Context(), api.WorkerTag{Name: s.name("tag")})
-	must(t, err)
-	t.Cleanup(func() {
-		ctx, cancel := cleanupContext(t)
-		defer cancel()
-		if err := s.client.DeleteTag(ctx, tag.ID); err != nil && !flamenco.IsNotFound(err) {
-			t.Error(err)
-		}
-	})
+	tag := get(s.client.CreateTag(t.Context(), api.WorkerTag{Name: s.name("tag")}))(t)
+	afterwards(t, func(ctx context.Context) error { return s.client.DeleteTag(ctx, tag.ID) }, http.StatusNotFound)
 	return tag
 }
 
@@ -32,31 +27,18 @@ func (s *suite) testTags(t *testing.T) {
 	description := "for the contract"
 	changed := api.WorkerTag{ID: created.ID, Name: s.name("renamed"), Description: &description}
 	must(t, s.client.UpdateTag(t.Context(), changed))
-	got, err := s.client.Tag(t.Context(), created.ID)
-	must(t, err)
+	got := get(s.client.Tag(t.Context(), created.ID))(t)
 	wantDiff(t, changed, got)
 
 	// A description that is not sent stays.
 	changed.Name = s.name("again")
 	must(t, s.client.UpdateTag(t.Context(), api.WorkerTag{ID: created.ID, Name: changed.Name}))
-	list, err := s.client.Tags(t.Context())
-	must(t, err)
-	found := 0
-	for _, tag := range list {
-		if tag.ID == created.ID {
-			wantDiff(t, changed, tag)
-			found++
-		}
-	}
-	if found != 1 {
-		t.Errorf("tag is in the list %d times", found)
-	}
-	_, err = s.client.CreateTag(t.Context(), api.WorkerTag{Name: changed.Name})
-	s.wantStatus(t, err, http.StatusInternalServerError, "error creating worker tag")
+	list := get(s.client.Tags(t.Context()))(t)
+	wantDiff(t, []api.WorkerTag{changed}, slices.DeleteFunc(list, func(tag api.WorkerTag) bool { return tag.ID != created.ID }))
+	s.wantStatus(t, failure(s.client.CreateTag(t.Context(), api.WorkerTag{Name: changed.Name})), http.StatusInternalServerError, "error creating worker tag")
 
 	must(t, s.client.DeleteTag(t.Context(), created.ID))
-	_, err = s.client.Tag(t.Context(), created.ID)
-	s.wantStatus(t, err, http.StatusNotFound, fmt.Sprintf("worker tag %q not found", created.ID))
+	s.wantStatus(t, failure(s.client.Tag(t.Context(), created.ID)), http.StatusNotFound, fmt.Sprintf("worker tag %q not found", created.ID))
 	s.wantStatus(t, s.client.DeleteTag(t.Context(), created.ID), http.StatusNotFound, "not found")
 }
 
@@ -67,23 +49,14 @@ func (s *suite) worker(t *testing.T, change ...func(*simworker.Config)) *simwork
 	for _, f := range change {
 		f(&cfg)
 	}
-	w, err := simworker.Start(t.Context(), cfg)
-	must(t, err)
-	t.Cleanup(func() {
-		ctx, cancel := cleanupContext(t)
-		defer cancel()
-		if err := w.Stop(ctx); err != nil && !flamenco.HasStatus(err, http.StatusForbidden) { // the test deleted it
-			t.Error(err)
-		}
-	})
+	w := get(simworker.Start(t.Context(), cfg))(t)
+	afterwards(t, w.Stop, http.StatusForbidden)
 	return w
 }
 
 func (s *suite) fetchWorker(t *testing.T, id string) api.Worker {
 	t.Helper()
-	worker, err := s.client.Worker(t.Context(), id)
-	must(t, err)
-	return worker
+	return get(s.client.Worker(t.Context(), id))(t)
 }
 
 func (s *suite) testRegistration(t *testing.T) {
@@ -96,13 +69,7 @@ func (s *suite) testRegistration(t *testing.T) {
 		t.Errorf("registered: %+v", registered)
 	}
 	id := registered.UUID
-	t.Cleanup(func() {
-		ctx, cancel := cleanupContext(t)
-		defer cancel()
-		if err := s.client.DeleteWorker(ctx, id); err != nil && !flamenco.IsNotFound(err) {
-			t.Error(err)
-		}
-	})
+	afterwards(t, func(ctx context.Context) error { return s.client.DeleteWorker(ctx, id) }, http.StatusNotFound)
 	for _, wrong := range []*flamenco.WorkerSession{s.client.AsWorker(id, "wrong"), s.client.AsWorker("nobody", "secret")} {
 		_, _, err := wrong.State(t.Context())
 		s.wantStatus(t, err, http.StatusForbidden, "security requirements failed: authorization failed: no such worker known")
@@ -129,22 +96,14 @@ func (s *suite) testRegistration(t *testing.T) {
 		SupportedTaskTypes: []string{"misc", "ffmpeg"},
 	}, got, cmpopts.IgnoreFields(api.Worker{}, "LastSeen"))
 
-	list, err := s.client.Workers(t.Context())
-	must(t, err)
-	found := 0
-	for _, worker := range list {
-		if worker.ID == id {
-			found++
-		}
+	list := get(s.client.Workers(t.Context()))(t)
+	if list = slices.DeleteFunc(list, func(w api.WorkerSummary) bool { return w.ID != id }); len(list) != 1 {
+		t.Errorf("worker is in the list %d times", len(list))
 	}
 	must(t, s.client.DeleteWorker(t.Context(), id))
-	_, err = s.client.Worker(t.Context(), id)
-	s.wantStatus(t, err, http.StatusNotFound, fmt.Sprintf("worker %q not found", id))
+	s.wantStatus(t, failure(s.client.Worker(t.Context(), id)), http.StatusNotFound, fmt.Sprintf("worker %q not found", id))
 	_, _, err = session.State(t.Context())
 	s.wantStatus(t, err, http.StatusForbidden, "no such worker known")
-	if found != 1 {
-		t.Errorf("worker was in the list %d times", found)
-	}
 }
 
 // testWorkerStatus: what is asked of a worker, how it hears of it, and what is remembered.
@@ -203,15 +162,13 @@ func (s *suite) testSleepSchedule(t *testing.T) {
 		t.Errorf("schedule at the beginning: %v, %v", has, err)
 	}
 	for _, test := range []struct{ sent, want api.WorkerSleepSchedule }{
+		{api.WorkerSleepSchedule{}, api.WorkerSleepSchedule{}},
 		{
-			api.WorkerSleepSchedule{IsActive: false, StartTime: "09:00", EndTime: "18:00", DaysOfWeek: "mo tu"},
-			api.WorkerSleepSchedule{IsActive: false, StartTime: "09:00", EndTime: "18:00", DaysOfWeek: "mo tu"},
+			api.WorkerSleepSchedule{StartTime: "09:00", EndTime: "18:00", DaysOfWeek: "mo tu"},
+			api.WorkerSleepSchedule{StartTime: "09:00", EndTime: "18:00", DaysOfWeek: "mo tu"},
 		}, {
-			api.WorkerSleepSchedule{IsActive: false, StartTime: "18:00", EndTime: "9:00", DaysOfWeek: " Monday  FRIDAY "},
-			api.WorkerSleepSchedule{IsActive: false, StartTime: "09:00", EndTime: "18:00", DaysOfWeek: "mo fr"},
-		}, {
-			api.WorkerSleepSchedule{IsActive: false},
-			api.WorkerSleepSchedule{IsActive: false},
+			api.WorkerSleepSchedule{StartTime: "18:00", EndTime: "9:00", DaysOfWeek: " Monday  FRIDAY "},
+			api.WorkerSleepSchedule{StartTime: "09:00", EndTime: "18:00", DaysOfWeek: "mo fr"},
 		},
 	} {
 		must(t, s.client.SetSleepSchedule(t.Context(), w.ID(), test.sent))

@@ -22,7 +22,6 @@
 // The line delays and paces, nothing else: it loses no packets, and does not model TCP slow start and congestion
 // control. Each direction has one token bucket for all connections. Delays are as exact as Go timers: about 1 ms.
 //
-// The decisions of a plan depend on the plan's seed and on what is asked for
-// (method, path, contents, how often), never on time or on which of two
-// concurrent requests came first. See [Plan] for the one exception.
+// The decisions of a plan depend on the plan's seed and on what is asked for (method, path, contents, how
+// often), never on time or on which of two concurrent requests came first. See [Plan] for the one exception.
 package netsim

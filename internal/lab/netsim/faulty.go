@@ -96,8 +96,7 @@ func (e Event) String() string {
 // maxJSON bounds the bodies that are kept in memory to tell requests apart.
 const maxJSON = 64 << 20
 
-// ListenFaulty starts a faulty proxy on a free port of 127.0.0.1. It runs
-// until Close or until ctx ends.
+// ListenFaulty starts a faulty proxy on a free port of 127.0.0.1. It runs until Close or until ctx ends.
 func ListenFaulty(ctx context.Context, cfg FaultConfig) (*FaultyProxy, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err

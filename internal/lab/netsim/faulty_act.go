@@ -128,9 +128,8 @@ func (p *FaultyProxy) sendWhole(r *http.Request) reply {
 // errCut ends a request's body early.
 var errCut = errors.New("netsim: cut off by plan")
 
-// sendPart sends r with its body cut off, and ignores the reply, if any. It
-// calls then when the first part has been read. A request without a body is
-// not sent at all: that would be the whole of it.
+// sendPart sends r with its body cut off, and ignores the reply, if any. It calls then when the first part
+// has been read. A request without a body is not sent at all: that would be the whole of it.
 func (p *FaultyProxy) sendPart(r *http.Request, at float64, then func()) {
 	if r.ContentLength == 0 {
 		then()

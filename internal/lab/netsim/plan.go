@@ -43,9 +43,8 @@ func AllKinds() []Kind { return append(NetworkKinds(), Restart, FillDisk) }
 // Fault is what happens to one request.
 type Fault struct {
 	Kind Kind `json:"kind"`
-	// At is the place of a fault that has one: 0 is the start, 1 the end of
-	// the body, or of the whole reply when that has no body. It also chooses
-	// between the forms of a fault that has more than one.
+	// At is the place of a fault that has one: 0 is the start, 1 the end of the body, or of the whole reply
+	// when that has no body. It also chooses between the forms of a fault that has more than one.
 	At float64 `json:"at,omitempty"`
 	// Status is the reply's status for the kinds that reply.
 	Status int `json:"status,omitempty"`
@@ -71,25 +70,21 @@ func (f Fault) String() string {
 	return string(f.Kind)
 }
 
-// Plan decides what happens to each request. It is a value that can be printed
-// and made again from its seed: the same plan gives the same request the same
-// fault, in every run and whatever else is under way.
+// Plan decides what happens to each request. It is a value that can be printed and made again from its seed:
+// the same plan gives the same request the same fault, in every run and whatever else is under way.
 //
-// What makes two requests the same is their identity (by default method, path,
-// query and, for JSON, contents) and the attempt: the how-manieth request with
-// that identity it is.
+// What makes two requests the same is their identity (by default method, path, query and, for JSON, contents)
+// and the attempt: the how-manieth request with that identity it is.
 //
-// The exception is for a client that changes its request when it tries again:
-// after MaxInARow faults in a row on one method and path the proxy lets the
-// next request pass, and which one that is depends on their order.
+// The exception is for a client that changes its request when it tries again: after MaxInARow faults in a row
+// on one method and path the proxy lets the next request pass, and which one that is depends on their order.
 type Plan struct {
 	Seed uint64 `json:"seed"`
 
 	// Share of the requests that meet a fault, 0 to 1.
 	Share float64 `json:"share"`
 
-	// Kinds to choose from, each as likely as the others; repeat one to make
-	// it likelier.
+	// Kinds to choose from, each as likely as the others; repeat one to make it likelier.
 	Kinds []Kind `json:"kinds"`
 
 	// MaxInARow bounds the faults that one request meets before it passes, so
@@ -103,9 +98,8 @@ type Plan struct {
 	// closed. Short: what matters is that the order of events changes.
 	MaxWait time.Duration `json:"max_wait"`
 
-	// StallFor is how long a stall lasts before the connection is closed. It
-	// should be longer than the client's patience, or the client's own limits
-	// are not tested.
+	// StallFor is how long a stall lasts before the connection is closed. It should be longer than the
+	// client's patience, or the client's own limits are not tested.
 	StallFor time.Duration `json:"stall_for"`
 }
 
