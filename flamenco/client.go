@@ -98,10 +98,6 @@ func basicAuth(user, password string) string {
 // URL returns the Manager's root as it may be shown: without user and password.
 func (c *Client) URL() string { return redactURL(c.base) }
 
-// Local reports whether the Manager is on this machine, as far as its address tells: an IP address of the
-// loopback network, or localhost.
-func (c *Client) Local() bool { return isLoopback(c.base.Hostname()) }
-
 // String is URL, so that a Client can be printed without what it knows.
 func (c *Client) String() string { return c.URL() }
 

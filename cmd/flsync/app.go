@@ -124,7 +124,7 @@ Exit codes: 0 all done, 1 failed, 2 wrong usage or configuration, 3 done in part
 
 	root.AddCommand(
 		a.syncCommand(), a.submitCommand(), a.checkCommand(), a.conformCommand(), a.runsCommand(), a.reportCommand(), a.framesCommand(), a.depsCommand(), a.inspectCommand(), a.hashCommand(), a.cacheCommand(),
-		a.jobsCommand(), a.tasksCommand(), a.workersCommand(), a.tagsCommand(), a.farmCommand(),
+		a.jobsCommand(), a.tasksCommand(), a.workersCommand(), a.tagsCommand(), a.farmCommand(), a.storageCommand(),
 		a.serveCommand(), a.versionCommand(),
 	)
 	return root

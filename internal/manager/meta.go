@@ -53,7 +53,8 @@ func (s *store) farmStatus() api.FarmStatus {
 }
 
 // checkSharedStorage reports whether a folder could be the shared storage. Because any account of this machine
-// may ask, it looks only at the storage in use and at folders that all accounts can look into.
+// may ask, it looks only at the storage in use, at what flsync makes in it to see whether it is the same, and at folders
+// that all accounts can look into.
 func (m *Manager) checkSharedStorage(q *request, sent api.PathCheckInput) error {
 	cause := storageProblem(sent.Path, m.StorageDir())
 	if cause == "" {
@@ -69,7 +70,8 @@ func storageProblem(path, own string) string {
 	if strings.HasPrefix(path, `\\`) {
 		return "UNC notation is not supported. Mount as a drive letter instead."
 	}
-	if path != own && (!filepath.IsAbs(path) || !openToAll(path)) {
+	probe := filepath.Dir(path) == own && strings.HasPrefix(filepath.Base(path), ".flsync-") // of a client that sees the storage
+	if path != own && !probe && (!filepath.IsAbs(path) || !openToAll(path)) {
 		return "Only an absolute path is checked, to a folder that every account of this machine can look into."
 	}
 	info, err := os.Stat(path)

@@ -3,11 +3,14 @@ package pipeline
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
@@ -129,5 +132,104 @@ func TestCopyAndInPlace(t *testing.T) {
 		if j.Metadata["flsync.key"] == "in place" && j.Settings["blendfile"] != "{jobs}/project/shots/sh020.blend" {
 			t.Errorf("in place: blendfile %v", j.Settings["blendfile"])
 		}
+	}
+}
+
+// TestPrune removes the folder of a job that is gone with the contents that only it had, and what a killed run left;
+// it leaves alone what is young, what jobs and synced folders need, and what flsync did not make.
+func TestPrune(t *testing.T) {
+	n := newNight(t)
+	n.withoutShaman()
+	for name, content := range map[string]string{"a.bin": "a", "b.bin": "b", "both.bin": "both", "synced/s.bin": "synced"} {
+		n.write(name, content)
+	}
+	if _, err := Submit(t.Context(), n.env(&jobSink{}), n.options(withFiles("[a.bin, both.bin]", "[b.bin, both.bin]"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Sync(t.Context(), n.env(&jobSink{}), SyncOptions{Paths: []string{filepath.Join(n.dir, "project", "synced")}}); err != nil {
+		t.Fatal(err)
+	}
+	storage := n.manager.StorageDir()
+	for _, other := range []string{
+		"jobs/theirs/file", "jobs/.flsync-killed/file", "jobs/bare.flsync", "jobs/lost.flsync", "pool/aa/.flsync-killed", "pool/aa/theirs", "pool/theirs",
+		"pool/aa/bb" + strings.Repeat("0", 62) + "-1",
+	} {
+		path := filepath.Join(storage, "flsync", filepath.FromSlash(other))
+		content := ""
+		if strings.HasSuffix(other, "lost.flsync") {
+			content = listHead
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func() (all []string) {
+		t.Helper()
+		err := filepath.WalkDir(filepath.Join(storage, "flsync"), func(path string, e fs.DirEntry, err error) error {
+			if err == nil && e.Type().IsRegular() {
+				all = append(all, filepath.ToSlash(path))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	prune := func(dryRun bool) Pruned {
+		t.Helper()
+		env := n.env(&jobSink{})
+		env.DryRun = dryRun
+		done, err := PruneStorage(t.Context(), env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done
+	}
+	jobs, err := n.client.Jobs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var folder string
+	for _, j := range jobs {
+		if j.Name == "a" {
+			folder = j.Metadata[MetaCheckout]
+			if err := n.client.DeleteJob(t.Context(), j.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before := left()
+	if done := prune(false); done != (Pruned{}) || len(left()) != len(before) {
+		t.Errorf("within the hour: %+v, %d of %d files are left", done, len(left()), len(before))
+	}
+	old := time.Now().Add(-2 * pruneGrace)
+	err = filepath.WalkDir(filepath.Join(storage, "flsync"), func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chtimes(path, old, old))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Pruned{Folders: 1, Files: 3, Bytes: 1, DryRun: true}
+	if done := prune(true); done != want || len(left()) != len(before) {
+		t.Errorf("dry run: %+v, want %+v; %d of %d files are left", done, want, len(left()), len(before))
+	}
+	want.DryRun = false
+	if done := prune(false); done != want {
+		t.Errorf("%+v, want %+v", done, want)
+	}
+	gone := make(map[string]bool)
+	for _, f := range before {
+		gone[f] = !slices.Contains(left(), f)
+	}
+	for _, f := range before {
+		below := strings.TrimPrefix(f, filepath.ToSlash(storage)+"/")
+		a := below == "flsync/pool/ca/ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb-1"
+		if wanted := strings.HasPrefix(below, folder) || strings.Contains(below, "killed") || strings.Contains(below, "lost") || a; gone[f] != wanted {
+			t.Errorf("%s is gone: %v, want %v", below, gone[f], wanted)
+		}
+	}
+	if done := prune(false); done != (Pruned{}) {
+		t.Errorf("again: %+v", done)
 	}
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,8 +11,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/uploader"
@@ -19,28 +23,53 @@ import (
 
 // Folders below the farm's shared storage.
 const (
-	poolFolder = "flsync/pool" // one file a content: <2 hex digits>/<SHA-256>-<size>
-	jobsFolder = "flsync/jobs" // one folder a job
-	unfinished = ".flsync-"    // begins the names of what is being made
+	poolFolder = "flsync/pool"   // one file a content: <2 hex digits>/<SHA-256>-<size>
+	jobsFolder = "flsync/jobs"   // one folder a job, and beside it a list of its contents
+	syncFolder = "flsync/synced" // one folder a sync, and the same
+	unfinished = ".flsync-"      // begins the names of what is being made or removed
+	listSuffix = ".flsync"       // ends the names of lists
 )
 
-// copiesAtOnce is how many files are copied into the pool at once.
+// listHead is the first line of the list of a folder's contents. A name in the pool follows on each other line.
+const listHead = "flsync folder 1\n"
+
+// copiesAtOnce is how many files are copied or linked at once.
 const copiesAtOnce = 8
+
+// StorageError reports that the farm's storage takes no more files: it is full, read-only or no longer mounted. It is
+// about the run as a whole.
+type StorageError struct {
+	Dir string
+	Err error
+}
+
+func (e *StorageError) Error() string {
+	return fmt.Sprintf("the farm's storage at %s takes no files (what is there stays, and the next run goes on): %v", e.Dir, e.Err)
+}
+func (e *StorageError) Unwrap() error { return e.Err }
+
+// errOther reports that another folder is in the place of the storage.
+var errOther = errors.New("another folder is in its place; was it unmounted?")
 
 // pool is the store of a farm without Shaman whose shared storage is mounted here: a pool of contents, and folders of
 // jobs that are made of it. Whatever gets its name is whole, so that other runs, and one that is killed, do no harm.
 type pool struct {
-	dir      string // the shared storage
+	dir      string      // the shared storage
+	root     fs.FileInfo // of dir, when the run began
+	folder   string      // below dir: that of jobs' folders, or of synced ones
 	dryRun   bool
 	observer uploader.Observer
 	reopen   func(api.ShamanFileSpec) (uploader.Blob, error)
 	slots    chan struct{}
 	working  sync.WaitGroup
+	ctx      context.Context // of the copies: that of a put may end before them
+	abandon  context.CancelFunc
 
 	mu      sync.Mutex
 	blobs   map[string]*pooled // by name in the pool
 	counts  uploader.Stats
-	noLinks bool // the file system has no hard links
+	linked  bool // a hard link was made
+	noLinks bool // the first one failed: the file system has none
 }
 
 // pooled is a content on its way to the pool.
@@ -67,19 +96,73 @@ func (p *pooled) Failed() bool {
 	}
 }
 
-func openPool(dir string, dryRun bool, observer uploader.Observer, reopen func(api.ShamanFileSpec) (uploader.Blob, error)) *pool {
-	return &pool{
-		dir: dir, dryRun: dryRun, observer: observer, reopen: reopen,
+// openPool opens the pool of the shared storage at dir. Only here are its folders made: if they are gone later, the
+// storage was unmounted.
+func openPool(ctx context.Context, dir string, dryRun bool, observer uploader.Observer, reopen func(api.ShamanFileSpec) (uploader.Blob, error)) (*pool, error) {
+	p := &pool{
+		dir: dir, folder: jobsFolder, dryRun: dryRun, observer: observer, reopen: reopen,
 		slots: make(chan struct{}, copiesAtOnce), blobs: make(map[string]*pooled),
 	}
+	p.ctx, p.abandon = context.WithCancel(ctx)
+	var err error
+	if p.root, err = os.Stat(dir); err == nil && !dryRun {
+		for _, folder := range []string{poolFolder, jobsFolder, syncFolder} {
+			err = errors.Join(err, p.mkdir(p.at(folder)))
+		}
+	}
+	if err != nil {
+		return nil, &StorageError{dir, err}
+	}
+	return p, nil
+}
+
+// at returns the path of a slash path below the storage.
+func (p *pool) at(below ...string) string {
+	return filepath.Join(p.dir, filepath.FromSlash(path.Join(below...)))
+}
+
+// shard makes a folder of the pool. It does not make those above it, which are gone when the storage is unmounted.
+func (p *pool) shard(dir string) error {
+	if err := p.same(); err != nil {
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: err}
+	}
+	return p.mkdir(dir)
+}
+
+// mkdir makes a folder, with those above it, that the accounts which may write to the storage may write to.
+func (p *pool) mkdir(dir string) error {
+	err := os.Mkdir(dir, 0o777)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = p.mkdir(filepath.Dir(dir)); err == nil {
+			err = os.Mkdir(dir, 0o777)
+		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		_ = os.Chmod(dir, p.root.Mode().Perm()) // whatever the umask; some file systems have no modes
+	}
+	return err
+}
+
+// same returns an error if the storage is no longer the folder that it was when the run began.
+func (p *pool) same() error {
+	now, err := os.Stat(p.dir)
+	if err == nil && !os.SameFile(p.root, now) {
+		err = errOther
+	}
+	return err
 }
 
 // contentPath returns where the pool has a content.
 func (p *pool) contentPath(sha string, size int64) string {
-	return filepath.Join(p.dir, filepath.FromSlash(poolFolder), sha[:2], fmt.Sprintf("%s-%d", sha, size))
+	return p.at(poolFolder, sha[:2], contentName(sha, size))
 }
 
-func (p *pool) put(ctx context.Context, b uploader.Blob) pending {
+func contentName(sha string, size int64) string { return fmt.Sprintf("%s-%d", sha, size) }
+
+func (p *pool) put(_ context.Context, b uploader.Blob) pending {
 	name := p.contentPath(b.SHA256, b.Size)
 	p.mu.Lock()
 	known := p.blobs[name]
@@ -102,7 +185,7 @@ func (p *pool) put(ctx context.Context, b uploader.Blob) pending {
 		defer func() { <-p.slots }()
 		defer close(sent.done)
 		defer release(b)
-		if sent.err = p.take(ctx, b, name); sent.err != nil {
+		if sent.err = p.take(p.ctx, b, name); sent.err != nil {
 			p.count(func(s *uploader.Stats) { s.Failed++ })
 			sent.err = &uploader.BlobError{Name: b.Name, SHA256: b.SHA256, Size: b.Size, Attempts: 1, Err: sent.err}
 			p.observer.Observe(uploader.Event{Kind: uploader.Failed, Blobs: 1, Bytes: b.Size, Name: b.Name, Err: sent.err})
@@ -139,7 +222,7 @@ func (p *pool) take(ctx context.Context, b uploader.Blob, name string) error {
 	if p.dryRun {
 		return nil
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	source, err := b.Open()
@@ -147,8 +230,11 @@ func (p *pool) take(ctx context.Context, b uploader.Blob, name string) error {
 		return err
 	}
 	defer source.Close()
-	if err := writeWhole(name, source, b.Size, b.Verify); err != nil {
-		return err
+	if err = p.shard(filepath.Dir(name)); err == nil {
+		err = writeWhole(name, source, b.Size, b.Verify)
+	}
+	if err != nil {
+		return p.blame(err)
 	}
 	p.count(func(s *uploader.Stats) { s.Uploaded++; s.UploadedBytes += b.Size })
 	p.observer.Observe(uploader.Event{Kind: uploader.Moved, Bytes: b.Size})
@@ -156,19 +242,26 @@ func (p *pool) take(ctx context.Context, b uploader.Blob, name string) error {
 	return nil
 }
 
+// blame makes a [StorageError] of an error that is about a file of the pool, and leaves others as they are.
+func (p *pool) blame(err error) error {
+	var file *fs.PathError
+	var link *os.LinkError
+	if errors.As(err, &file) && below(p.at(poolFolder), file.Path) != "" || errors.As(err, &link) && below(p.at(poolFolder), link.New) != "" {
+		return &StorageError{p.dir, err}
+	}
+	return err
+}
+
 // writeWhole writes size bytes to a read-only file of the given name, which appears when it is whole. verify, if it is
 // not nil, has the last word.
 func writeWhole(name string, source io.Reader, size int64, verify func() error) (err error) {
-	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-		return err
-	}
 	temp, err := os.CreateTemp(filepath.Dir(name), unfinished+"*")
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, os.Remove(temp.Name()))
+			_ = os.Remove(temp.Name()) // prune removes it else
 		}
 	}()
 	n, err := io.Copy(temp, source) // the kernel copies or clones where it can
@@ -178,72 +271,111 @@ func writeWhole(name string, source io.Reader, size int64, verify func() error) 
 	if err == nil && verify != nil {
 		err = verify()
 	}
-	if err = errors.Join(err, temp.Chmod(0o444), temp.Close()); err != nil {
+	_ = temp.Chmod(0o444) // some file systems have no modes
+	if err = errors.Join(err, temp.Close()); err != nil {
 		return err
 	}
-	return os.Rename(temp.Name(), name)
+	err = os.Rename(temp.Name(), name)
+	if info, look := os.Lstat(name); err != nil && look == nil && info.Size() == size {
+		return os.Remove(temp.Name()) // another run was faster, and Windows replaces no read-only file
+	}
+	return err
 }
 
 func (p *pool) flush(context.Context) error { p.working.Wait(); return nil }
 
-// checkOut makes a folder of files, under a temporary name first.
+// checkOut makes a folder of files, under a temporary name first, and a list of its contents for [PruneStorage].
 func (p *pool) checkOut(ctx context.Context, requested string, files []api.ShamanFileSpec, record func(string) error) (string, error) {
 	for _, f := range files {
 		if err := uploader.CheckPath(f.Path); err != nil {
 			return "", err
 		}
 	}
-	folder := path.Join(jobsFolder, uploader.CheckoutName(requested)+"-"+strings.ToLower(rand.Text()[:16]))
+	name := strings.ReplaceAll(uploader.CheckoutName(requested), "/", "_") + "-" + strings.ToLower(rand.Text()[:16])
+	folder := path.Join(p.folder, name[max(0, len(name)-200):])
 	if err := record(folder); err != nil {
 		return "", err
 	}
-	final := filepath.Join(p.dir, filepath.FromSlash(folder))
-	if err := os.MkdirAll(filepath.Dir(final), 0o777); err != nil {
-		return "", err
-	}
-	temp := filepath.Join(p.dir, filepath.FromSlash(jobsFolder), unfinished+filepath.Base(final))
-	if err := os.Mkdir(temp, 0o777); err != nil {
-		return "", err
-	}
-	err := p.fill(ctx, temp, files)
+	err := p.makeFolder(ctx, p.at(folder), files)
 	if err == nil {
-		err = os.Rename(temp, final)
+		p.count(func(s *uploader.Stats) { s.Checkouts++ })
+		return folder, nil
 	}
-	if err != nil {
-		return "", errors.Join(err, os.RemoveAll(temp))
+	// Names that the file system does not take are this job's own failure.
+	if broken := writeWhole(p.at(p.folder, unfinished+"probe-"+rand.Text()), bytes.NewReader(make([]byte, 64<<10)), 0, nil); !errors.Is(broken, uploader.ErrChanged) {
+		err = &StorageError{p.dir, err}
 	}
-	p.count(func(s *uploader.Stats) { s.Checkouts++ })
-	return folder, nil
+	return "", err
+}
+
+// makeFolder makes the folder final.
+func (p *pool) makeFolder(ctx context.Context, final string, files []api.ShamanFileSpec) (err error) {
+	temp := filepath.Join(filepath.Dir(final), unfinished+filepath.Base(final))
+	if err := p.mkdir(temp); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(temp) // prune removes it else
+		}
+	}()
+	if err := p.fill(ctx, temp, files); err != nil {
+		return err
+	}
+	list := make([]string, len(files))
+	for i, f := range files {
+		list[i] = contentName(f.Sha, f.Size) + "\n"
+	}
+	slices.Sort(list)
+	text := listHead + strings.Join(slices.Compact(list), "")
+	if err := writeWhole(final+listSuffix, strings.NewReader(text), int64(len(text)), nil); err != nil {
+		return err
+	}
+	if err := p.same(); err != nil {
+		return err
+	}
+	return os.Rename(temp, final)
 }
 
 // fill puts files into a folder.
 func (p *pool) fill(ctx context.Context, dir string, files []api.ShamanFileSpec) error {
 	made := make(map[string]bool)
 	for _, f := range files {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		to := filepath.Join(dir, filepath.FromSlash(f.Path))
-		if parent := filepath.Dir(to); !made[parent] {
-			if err := os.MkdirAll(parent, 0o777); err != nil {
+		if parent := filepath.Join(dir, filepath.FromSlash(path.Dir(f.Path))); !made[parent] {
+			if err := p.mkdir(parent); err != nil {
 				return err
 			}
 			made[parent] = true
 		}
-		err := p.link(f, to)
-		if errors.Is(err, fs.ErrNotExist) { // the pool was pruned since
-			if err = p.restore(ctx, f); err == nil {
-				err = p.link(f, to)
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.Path, err)
-		}
 	}
-	return nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(copiesAtOnce)
+	for _, f := range files {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return context.Cause(ctx)
+			}
+			to := filepath.Join(dir, filepath.FromSlash(f.Path))
+			err := p.link(f, to)
+			if errors.Is(err, fs.ErrNotExist) { // the pool was pruned since
+				if err = p.restore(ctx, f); err == nil {
+					err = p.link(f, to)
+				}
+			}
+			if errors.Is(err, fs.ErrExist) {
+				err = errors.New("the farm's storage takes it for another file of the job, whose name differs in case or in the form of its letters: rename one of them")
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", f.Path, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
-// link gives a content of the pool a name in a job's folder: by a hard link, or by a copy where there are none.
+// link gives a content of the pool a name in a job's folder: by a hard link, or by a copy where there are none, which
+// the kernel makes a clone where the file system has those. A content may also have as many links as it can have.
 func (p *pool) link(f api.ShamanFileSpec, to string) error {
 	from := p.contentPath(f.Sha, f.Size)
 	p.mu.Lock()
@@ -251,21 +383,22 @@ func (p *pool) link(f api.ShamanFileSpec, to string) error {
 	p.mu.Unlock()
 	if !noLinks {
 		err := os.Link(from, to)
+		p.mu.Lock()
+		p.linked = p.linked || err == nil
+		p.noLinks = err != nil && !p.linked && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist)
+		p.mu.Unlock()
 		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		p.mu.Lock()
-		p.noLinks = true
-		p.mu.Unlock()
-	}
-	if _, err := os.Lstat(to); err == nil {
-		return fs.ErrExist // two names of one file, where case does not count
 	}
 	source, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
+	if _, err := os.Lstat(to); err == nil {
+		return fs.ErrExist
+	}
 	return writeWhole(to, source, f.Size, nil)
 }
 
@@ -279,7 +412,14 @@ func (p *pool) restore(ctx context.Context, f api.ShamanFileSpec) error {
 	return p.take(ctx, b, p.contentPath(f.Sha, f.Size))
 }
 
-func (p *pool) close(bool) error { p.working.Wait(); return nil }
+func (p *pool) close(abandon bool) error {
+	if abandon {
+		p.abandon()
+	}
+	p.working.Wait()
+	p.abandon()
+	return nil
+}
 
 func (p *pool) stats() uploader.Stats {
 	p.mu.Lock()

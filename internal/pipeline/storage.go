@@ -100,12 +100,16 @@ func checkMounted(ctx context.Context, env Env, here, there string) (err error) 
 	if info, err := os.Stat(here); err != nil || !info.IsDir() {
 		return shamanOff(fmt.Sprintf(" (%q is no folder on this machine)", here))
 	}
-	if env.DryRun || env.Manager.Local() && sameFolder(here, there) {
+	if env.DryRun {
 		return nil
 	}
 	name := unfinished + strings.ToLower(rand.Text()[:16])
-	if err := os.Mkdir(filepath.Join(here, name), 0o777); err != nil {
-		return fmt.Errorf("the farm's storage: %w", err)
+	err = os.Mkdir(filepath.Join(here, name), 0o777)
+	if err == nil {
+		err = os.Chmod(filepath.Join(here, name), 0o777) // the Manager writes to it under another account
+	}
+	if err != nil {
+		return &StorageError{here, err}
 	}
 	defer func() {
 		if rerr := os.Remove(filepath.Join(here, name)); err == nil {
@@ -119,13 +123,6 @@ func checkMounted(ctx context.Context, env Env, here, there string) (err error) 
 		err = shamanOff(fmt.Sprintf(" (%s on this machine is not the Manager's %s: %s)", here, there, seen.Cause))
 	}
 	return err
-}
-
-// sameFolder reports whether two paths lead to one folder of this machine.
-func sameFolder(a, b string) bool {
-	one, err := os.Stat(a)
-	other, oerr := os.Stat(b)
-	return err == nil && oerr == nil && os.SameFile(one, other)
 }
 
 func shamanOff(why string) error {

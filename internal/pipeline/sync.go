@@ -49,6 +49,9 @@ func Sync(ctx context.Context, env Env, opt SyncOptions) (report.Summary, error)
 	if r.mode == StorageInPlace {
 		return r.close(fmt.Errorf("%w: sync sends nothing with --storage in-place; use copy or shaman", ErrUnsupported))
 	}
+	if p, copies := r.store.(*pool); copies {
+		p.folder = syncFolder // which stays, as no job has it
+	}
 	return r.close(r.syncTrees(ctx, opt, roots, base, exclude))
 }
 

@@ -26,8 +26,9 @@ func abortsRun(ctx context.Context, err error) bool {
 		away *flamenco.UnreachableError
 		own  *jobOnlyError
 		look *once.LookError
+		full *StorageError
 	)
-	return ctx.Err() != nil || errors.As(err, &look) || errors.As(err, &up) || errors.Is(err, flamenco.ErrSignIn) || errors.As(err, &away) && !errors.As(err, &own)
+	return ctx.Err() != nil || errors.As(err, &look) || errors.As(err, &full) || errors.As(err, &up) || errors.Is(err, flamenco.ErrSignIn) || errors.As(err, &away) && !errors.As(err, &own)
 }
 
 // jobOnlyError keeps one job from a Manager that took others meanwhile, such as a job of a million tasks. It is not
