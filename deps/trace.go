@@ -119,6 +119,14 @@ type Blend struct {
 	Scenes      []Scene `json:"scenes"`
 }
 
+// RenderSize returns the size in pixels of an image that the scene renders; 0, 0 where its border or its views decide.
+func (s Scene) RenderSize() (width, height int) {
+	if s.UseBorder && s.UseCropToBorder || s.UseMultiview {
+		return 0, 0
+	}
+	return s.ResolutionX * s.ResolutionPercentage / 100, s.ResolutionY * s.ResolutionPercentage / 100
+}
+
 // Active gives the scene that is rendered by default; nil when the file has none.
 func (b *Blend) Active() *Scene {
 	for i := range b.Scenes {

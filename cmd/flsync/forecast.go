@@ -2,77 +2,155 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/report"
 )
 
-// forecast says when a job will be done, such as "done about 02:40 (02:25–03:10)"; "" when too little is known. The time
-// of a task is that between two completed ones of the same worker. Shown is what follows from the median, and from the
-// quartiles, if as many tasks stay active as are now.
-func forecast(tasks []api.TaskSummary, now time.Time) string {
-	const least = 3 // times that say something
-	ends := make(map[string][]time.Time)
-	left, active := 0.0, 0
+// work is what a job still has to do, and how fast it has done the rest. It counts steps of tasks: those of a render
+// are frames.
+type work struct {
+	left    float64         // steps
+	longest float64         // steps that are left of one active task: no other worker takes any of them
+	active  int             // tasks
+	times   []time.Duration // of a step, sorted; those of one task are equal
+}
+
+// workOf measures a job by its tasks. The time of a task is that between two completed ones of the same worker.
+func workOf(tasks []api.TaskSummary) (w work) {
+	type end struct {
+		at    time.Time
+		steps int
+	}
+	ends := make(map[string][]end)
 	for _, t := range tasks {
+		steps := max(1, t.StepsTotal)
+		left := float64(steps - t.StepsCompleted)
 		switch {
 		case t.Status == api.TaskStatusCompleted && t.Worker != nil:
-			ends[t.Worker.ID] = append(ends[t.Worker.ID], t.Updated)
+			ends[t.Worker.ID] = append(ends[t.Worker.ID], end{t.Updated, steps})
 		case t.Status == api.TaskStatusActive:
-			active++
+			w.active++
+			w.longest = max(w.longest, left)
 			fallthrough
 		case waits(t.Status):
-			left += 1 - float64(t.StepsCompleted)/float64(max(1, t.StepsTotal))
+			w.left += left
 		}
 	}
-	var times []time.Duration
 	for _, e := range ends {
-		slices.SortFunc(e, time.Time.Compare)
+		slices.SortFunc(e, func(a, b end) int { return a.at.Compare(b.at) })
 		for i := 1; i < len(e); i++ {
-			times = append(times, e[i].Sub(e[i-1]))
+			w.times = append(w.times, e[i].at.Sub(e[i-1].at)/time.Duration(e[i].steps))
 		}
 	}
-	if active == 0 || len(times) < least {
-		return ""
+	slices.Sort(w.times)
+	return w
+}
+
+// forecast says when jobs will be done if as many tasks stay active as are now; nil when too little is known. A job of
+// which few tasks are done takes the times of all.
+func forecast(now time.Time, jobs ...work) *report.Forecast {
+	const least = 3 // times that say something
+	var pooled []time.Duration
+	active := 0
+	for _, w := range jobs {
+		pooled = append(pooled, w.times...)
+		active += w.active
 	}
-	slices.Sort(times)
-	at := func(share int) string { // of the times that are no longer, in quarters
-		took := times[(len(times)-1)*share/4]
-		end := now.Add(time.Duration(left / float64(active) * float64(took))).Local()
-		if end.Sub(now) > 20*time.Hour {
-			return end.Format("Mon 15:04")
+	if active == 0 || len(pooled) < least {
+		return nil
+	}
+	slices.Sort(pooled)
+	at := func(share int) time.Time { // of the times that are no longer, in quarters
+		var all, longest float64
+		for _, w := range jobs {
+			times := w.times
+			if len(times) < least {
+				times = pooled
+			}
+			took := float64(times[(len(times)-1)*share/4])
+			all += w.left * took
+			longest = max(longest, w.longest*took)
 		}
-		return end.Format("15:04")
+		return now.Add(time.Duration(max(all/float64(active), longest)))
 	}
-	return fmt.Sprintf("done about %s (%s–%s)", at(2), at(1), at(3))
+	return &report.Forecast{At: now, Done: at(2), Early: at(1), Late: at(3)}
 }
 
 // forecasts asks for the tasks of active jobs now and then: the list of a long job is long.
 type forecasts struct {
 	asked map[string]time.Time // by job
-	text  map[string]string
+	work  map[string]work
+	byJob map[string]*report.Forecast // that of all jobs together has the key ""
+	told  map[string]string
 }
 
 // look renews the forecasts of jobs. A failure leaves the last one: the next look at the jobs reports it.
 func (f *forecasts) look(ctx context.Context, m *link, jobs []api.Job) {
 	const every, most = 15 * time.Second, 20
 	if f.asked == nil {
-		f.asked, f.text = make(map[string]time.Time), make(map[string]string)
+		f.asked, f.work = make(map[string]time.Time), make(map[string]work)
+		f.byJob, f.told = make(map[string]*report.Forecast), make(map[string]string)
 	}
+	now := time.Now()
 	n := 0
 	for _, j := range jobs {
 		if j.Status != api.JobStatusActive {
-			delete(f.text, j.ID)
+			delete(f.byJob, j.ID)
 			continue
 		}
-		if n++; n > most || time.Since(f.asked[j.ID]) < every {
+		if n++; n > most || now.Sub(f.asked[j.ID]) < every {
 			continue
 		}
-		f.asked[j.ID] = time.Now()
+		f.asked[j.ID] = now
 		if tasks, err := m.JobTasks(ctx, j.ID); err == nil {
-			f.text[j.ID] = forecast(tasks, time.Now())
+			f.work[j.ID] = workOf(tasks)
+			if f.byJob[j.ID] = forecast(now, f.work[j.ID]); f.byJob[j.ID] != nil {
+				f.byJob[j.ID].Job = j.ID
+			}
 		}
 	}
+	f.byJob[""] = nightOf(now, jobs, f.work)
+}
+
+// tell emits those forecasts that have changed.
+func (f *forecasts) tell(sink report.Sink) {
+	for _, id := range sortedKeys(f.byJob) {
+		if text := forecastText(f.byJob[id]); text != "" && text != f.told[id] {
+			f.told[id] = text
+			sink.Emit(*f.byJob[id])
+		}
+	}
+}
+
+// forecastText returns the text of a forecast that may be nil.
+func forecastText(f *report.Forecast) string {
+	if f == nil {
+		return ""
+	}
+	return f.Text()
+}
+
+// nightOf says when those of several jobs will be done that go on by themselves; nil when that is not known. What a
+// queued job has left follows from the Manager's count of its steps, which those of before 3.8 lack.
+func nightOf(now time.Time, jobs []api.Job, known map[string]work) *report.Forecast {
+	if len(jobs) < 2 {
+		return nil
+	}
+	all := make([]work, len(jobs))
+	for i, j := range jobs {
+		w, measured := known[j.ID]
+		all[i].times = w.times
+		switch {
+		case j.Status == api.JobStatusActive && measured:
+			all[i] = w
+		case j.Status == api.JobStatusActive, j.StepsTotal == 0 && !ended(j.Status):
+			return nil
+		case j.Status == api.JobStatusQueued, j.Status == api.JobStatusRequeueing, j.Status == api.JobStatusUnderConstruction:
+			all[i].left = float64(j.StepsTotal - j.StepsCompleted)
+		}
+	}
+	return forecast(now, all...)
 }

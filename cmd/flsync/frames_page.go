@@ -20,22 +20,26 @@ import (
 func writeFramesPage(name string, jobs []jobFrames) (err error) {
 	var maps []page.FrameMap
 	for _, j := range jobs {
-		m := page.FrameMap{Name: j.job.Name, ID: j.job.ID, Status: string(j.job.Status), Path: j.path}
-		all := j.frames
-		if j.video != nil {
-			all = append(all[:len(all):len(all)], *j.video)
-		}
-		for _, f := range all {
-			m.Cells = append(m.Cells, page.Cell{Frame: f.Number, State: string(f.State), Path: f.Path, Detail: f.Detail, Bad: f.State.Bad()})
-		}
-		m.Pictures = thumbnails(j.frames)
-		maps = append(maps, m)
+		maps = append(maps, j.frameMap())
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	return errors.Join(page.Frames(file, maps), file.Close())
+}
+
+// frameMap returns what a page shows of a job's frames.
+func (j jobFrames) frameMap() (m page.FrameMap) {
+	m.Frames, m.Wrong = j.found()
+	for _, f := range j.frames {
+		m.Cells = append(m.Cells, page.Cell{Frame: f.Number, State: string(f.State)})
+	}
+	if j.video != nil {
+		m.Cells = append(m.Cells, page.Cell{Frame: j.video.Number, State: string(j.video.State)})
+	}
+	m.Pictures = thumbnails(j.frames)
+	return m
 }
 
 // thumbnails returns small pictures of up to so many good frames, evenly chosen. Formats that are not decoded have none.

@@ -22,14 +22,16 @@ import (
 //	paused                          skips    asks     asks     asks                     asks
 //	cancel-requested                skips    skips    skips    skips                    asks
 //	completed                       ended    ended    ended    asks: all tasks          asks
-//	failed, canceled                ended    ended    ended    asks: not the completed  asks
+//	failed                          ended    ended    asks     asks: not the completed  asks
+//	canceled                        ended    ended    ended    asks: not the completed  asks
 //
-// "ended" is skipped, too, but for --even-ended.
+// "ended" is skipped, too, but for --even-ended. The web interface also offers to pause canceled jobs, which flsync
+// leaves to --even-ended: resumed together with others, they would render.
 type jobAction struct {
 	verb, short, long string
 	asks              api.JobStatus   // what the Manager is asked to make of the job
 	skips             []api.JobStatus // of jobs that have not ended
-	skipsEnded        bool
+	skipsEnded        []api.JobStatus // of those that have, but for --even-ended
 }
 
 var endedStatuses = []api.JobStatus{api.JobStatusCompleted, api.JobStatusFailed, api.JobStatusCanceled}
@@ -48,7 +50,7 @@ func (a *app) jobActions() []*cobra.Command {
 		a.jobActionCommand(jobAction{
 			verb: "pause", short: "Let running tasks end and start no others",
 			long: `Pauses jobs that are queued or active. ` + leftAlone,
-			asks: api.JobStatusPauseRequested, skipsEnded: true,
+			asks: api.JobStatusPauseRequested, skipsEnded: endedStatuses,
 			skips: []api.JobStatus{api.JobStatusPaused, api.JobStatusPauseRequested, api.JobStatusCancelRequested},
 		}),
 		a.jobActionCommand(jobAction{
@@ -56,13 +58,13 @@ func (a *app) jobActions() []*cobra.Command {
 			verb: "resume", short: "Go on with paused jobs",
 			long: `Goes on with jobs that are paused. ` + leftAlone + `
 What has failed or was canceled: see flsync jobs requeue.`,
-			asks: api.JobStatusRequeueing, skipsEnded: true,
+			asks: api.JobStatusRequeueing, skipsEnded: endedStatuses,
 			skips: []api.JobStatus{api.JobStatusQueued, api.JobStatusActive, api.JobStatusRequeueing, api.JobStatusUnderConstruction, api.JobStatusCancelRequested},
 		}),
 		a.jobActionCommand(jobAction{
 			verb: "cancel", short: "Stop jobs for good",
-			long: `Stops jobs that have not ended. ` + leftAlone,
-			asks: api.JobStatusCancelRequested, skipsEnded: true,
+			long: `Stops jobs that have not ended, and cancels failed ones. ` + leftAlone,
+			asks: api.JobStatusCancelRequested, skipsEnded: []api.JobStatus{api.JobStatusCompleted, api.JobStatusCanceled},
 			skips: []api.JobStatus{api.JobStatusCancelRequested},
 		}),
 		a.jobActionCommand(jobAction{
@@ -89,7 +91,7 @@ func (a *app) jobActionCommand(act jobAction) *cobra.Command {
 					return err
 				}
 				switch {
-				case act.skipsEnded && ended(job.Status) && !evenEnded:
+				case slices.Contains(act.skipsEnded, job.Status) && !evenEnded:
 					a.skipped("%s is %s: nothing to %s (--even-ended does it all the same)", label(n), job.Status, act.verb)
 					return nil
 				case slices.Contains(act.skips, job.Status):
@@ -105,8 +107,8 @@ func (a *app) jobActionCommand(act jobAction) *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&reason, "reason", act.verb+" with flsync", "`TEXT` that the Manager keeps as the job's activity")
-	if act.skipsEnded {
-		cmd.Flags().BoolVar(&evenEnded, "even-ended", false, act.verb+" also jobs that are completed, failed or canceled")
+	if act.skipsEnded != nil {
+		cmd.Flags().BoolVar(&evenEnded, "even-ended", false, act.verb+" also jobs that have ended")
 	}
 	return cmd
 }

@@ -18,8 +18,8 @@ func (a *app) jobsWatchCommand() *cobra.Command {
 	var interval time.Duration
 	cmd := &cobra.Command{
 		Use: "watch JOB…", Short: "Follow jobs until they end",
-		Long: `Shows a live table on a terminal, else a line at each change; of jobs that render also when they will be
-done, from the time that their tasks took. Exit code: 0 when every job was
+		Long: `Shows a live table on a terminal, else a line at each change. Jobs that render have a forecast of their end,
+and several jobs one of the end of all, from the time that finished tasks took. Exit code: 0 when every job was
 completed, 3 when some were, 1 when none was.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completeJobs,
@@ -92,13 +92,13 @@ func (a *app) poll(ctx context.Context, interval time.Duration, look func(contex
 // watchJobs shows jobs until none of them is one to wait for, and returns them.
 func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval time.Duration, waitFor func(api.Job) bool) (jobs []api.Job, err error) {
 	var soon forecasts
-	columns := append(jobColumns(), column[api.Job]{title: "forecast", cell: func(j api.Job) string { return soon.text[j.ID] }, gives: true, early: true})
+	columns := append(jobColumns(), column[api.Job]{title: "forecast", cell: func(j api.Job) string { return forecastText(soon.byJob[j.ID]) }, gives: true, early: true})
 	view := liveTable[api.Job]{
 		app: a, columns: columns, id: func(j api.Job) string { return j.ID }, rank: rank,
 		state: func(j api.Job) string { return fmt.Sprintf("%s %d/%d", j.Status, j.StepsCompleted, j.StepsTotal) },
 		line: func(j api.Job) string {
 			line := fmt.Sprintf("%s  %-16s %4s  %s", short(j.ID), j.Status, percent(j.StepsCompleted, j.StepsTotal), j.Name)
-			if text := soon.text[j.ID]; text != "" {
+			if text := forecastText(soon.byJob[j.ID]); text != "" {
 				line += "  " + text
 			}
 			return line
@@ -111,11 +111,16 @@ func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval tim
 			return false, err
 		}
 		jobs = values(list)
-		if !a.json {
+		done := !slices.ContainsFunc(jobs, waitFor)
+		if !done {
 			soon.look(ctx, m, jobs)
 		}
-		done := !slices.ContainsFunc(jobs, waitFor)
-		return done, view.show(list, done)
+		view.foot = forecastText(soon.byJob[""])
+		if err := view.show(list, done); err != nil || !a.json {
+			return done, err
+		}
+		soon.tell(a.sink())
+		return done, nil
 	})
 	return jobs, err
 }

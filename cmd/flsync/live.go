@@ -23,6 +23,7 @@ type liveTable[T any] struct {
 	columns         []column[T]
 	id, state, line func(T) string // state changes when there is something to say
 	rank            func(T) int    // rows with the least are shown when not all can be; may be nil
+	foot            string         // a line below the table, where it is drawn; "" for none
 
 	lines int
 	last  map[string]string // state by id
@@ -37,6 +38,10 @@ func (v *liveTable[T]) show(list []object[T], whole bool) error {
 		v.last = make(map[string]string)
 	}
 	if v.json || v.width() == 0 {
+		if v.foot != "" && v.foot != v.last[""] && !v.json {
+			v.last[""] = v.foot
+			v.did("%s", v.foot)
+		}
 		for _, o := range list {
 			id, state := v.id(o.v), v.state(o.v)
 			if v.last[id] == state {
@@ -55,7 +60,7 @@ func (v *liveTable[T]) show(list []object[T], whole bool) error {
 	}
 	rows := values(list)
 	hidden := ""
-	if most := v.height() - 3; most > 0 && len(rows) > most && !whole { // the title, this line, the cursor's
+	if most := v.height() - 4; most > 0 && len(rows) > most && !whole { // the title, this line, the foot, the cursor's
 		if v.rank != nil {
 			slices.SortStableFunc(rows, func(a, b T) int { return cmp.Compare(v.rank(a), v.rank(b)) })
 		}
@@ -63,6 +68,9 @@ func (v *liveTable[T]) show(list []object[T], whole bool) error {
 		rows = rows[:most]
 	}
 	text := renderTable(rows, v.columns, v.width(), v.colours()) + hidden
+	if v.foot != "" && !whole {
+		text += "\n" + v.foot
+	}
 	// Up to the table's first line, each line over the old one, then clear what is left below (ECMA-48).
 	up := ""
 	if v.lines > 0 {

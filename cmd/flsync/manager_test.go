@@ -320,7 +320,7 @@ func (f *farm) jobStatus(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(f.client.SetJobStatus(ctx, jobs[i].ID, api.JobStatus(args[1]), "a test"))
 }
 
-// paint NAME [FRAMES] writes the frames of a job where it has them, as its workers would: all, or a range.
+// paint NAME [FRAMES [WIDTH]] writes the frames of a job where it has them, as its workers would: all, or a range.
 func (f *farm) paint(ts *testscript.TestScript, _ bool, args []string) {
 	jobs, err := f.client.Jobs(context.Background())
 	ts.Check(err)
@@ -335,11 +335,16 @@ func (f *farm) paint(ts *testscript.TestScript, _ bool, args []string) {
 		numbers, err = frames.Parse(args[1])
 		ts.Check(err)
 	}
+	width := 64
+	if len(args) > 2 {
+		width, err = strconv.Atoi(args[2])
+		ts.Check(err)
+	}
 	dir := filepath.Dir(output.Path)
 	ts.Check(os.MkdirAll(dir, 0o700))
 	for _, n := range numbers {
 		var b bytes.Buffer
-		ts.Check(png.Encode(&b, image.NewGray(image.Rect(0, 0, 32, 18))))
+		ts.Check(png.Encode(&b, image.NewGray(image.Rect(0, 0, width, width*9/16))))
 		ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("%06d.png", n)), b.Bytes(), 0o600))
 	}
 	if len(args) == 1 {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/config"
+	"github.com/flsync/flsync/internal/frames"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/report/page"
 	"github.com/flsync/flsync/submit/journal"
@@ -24,12 +25,14 @@ import (
 
 func (a *app) reportCommand() *cobra.Command {
 	var html string
-	var offline bool
+	var offline, withFrames bool
+	var maps []string
 	cmd := &cobra.Command{
 		Use: "report [RUN]", Short: "Show a past run: what was done, what failed and why, and how its jobs are now",
 		Long: `Without RUN, the last one is shown. With --html FILE, it becomes one page that needs nothing else and can be
-mailed or printed. The Manager is asked how the jobs are now, and for their last pictures.`,
-		Example: "  flsync report\n  flsync report --html morning.html",
+mailed or printed. The Manager is asked how the jobs are now, and for their last pictures. With --frames,
+their frames are looked at, as flsync frames does, and a map of them is part of the report.`,
+		Example: "  flsync report\n  flsync report --html morning.html --frames",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, paths, err := a.loadPaths()
@@ -40,8 +43,11 @@ mailed or printed. The Manager is asked how the jobs are now, and for their last
 			if err != nil {
 				return err
 			}
+			if offline && withFrames {
+				return usagef("--frames needs the Manager, which --offline does not ask")
+			}
 			if !offline {
-				if err := a.askNow(cmd.Context(), c, run); err != nil {
+				if err := a.askNow(cmd.Context(), c, run, withFrames, maps); err != nil {
 					a.sink().Emit(report.Warning{Code: "manager", Message: "how the jobs are now is not known: " + err.Error()})
 				}
 			}
@@ -56,6 +62,8 @@ mailed or printed. The Manager is asked how the jobs are now, and for their last
 	}
 	cmd.Flags().StringVar(&html, "html", "", "write one HTML page to `FILE`")
 	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the Manager")
+	cmd.Flags().BoolVar(&withFrames, "frames", false, "look at the frames of the jobs")
+	cmd.Flags().StringArrayVar(&maps, "storage-map", nil, storageMapHelp)
 	return cmd
 }
 
@@ -113,21 +121,46 @@ func writePage(name string, run *page.Run) (err error) {
 const askTime = 20 * time.Second
 
 // askNow asks the Manager of the run how its jobs are. Without a Manager in the configuration, the address
-// in the run's log is taken.
-func (a *app) askNow(ctx context.Context, c *config.Config, run *page.Run) error {
+// in the run's log is taken. withFrames looks at the frames of the jobs, too.
+func (a *app) askNow(ctx context.Context, c *config.Config, run *page.Run, withFrames bool, maps []string) error {
 	if len(run.Jobs) == 0 {
 		return nil
 	}
 	if c.Manager == "" {
 		c.Manager = run.Start.Manager
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
 	m, err := a.connect(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
+	if err := jobsNow(ctx, m, run); err != nil || !withFrames {
+		return err
+	}
+	places, err := findPlaces(ctx, m, maps)
+	if err != nil {
+		return err
+	}
+	for _, j := range run.Jobs {
+		if j.Now == nil {
+			continue
+		}
+		switch found, err := places.look(ctx, m, j.ID, false); {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err == nil:
+			run.Frames = append(run.Frames, found.frameMap())
+		case !errors.Is(err, frames.ErrNoOutput):
+			a.sink().Emit(report.Warning{Code: "frames", Job: j.Name, Message: "its frames could not be looked at: " + err.Error()})
+		}
+	}
+	return nil
+}
+
+// jobsNow asks how the jobs of a run are.
+func jobsNow(ctx context.Context, m *link, run *page.Run) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	all, err := m.Jobs(ctx)
 	if err != nil {
 		return err
@@ -137,6 +170,15 @@ func (a *app) askNow(ctx context.Context, c *config.Config, run *page.Run) error
 	for _, j := range all {
 		byID[j.ID] = j
 	}
+	var mine []api.Job
+	for _, j := range run.Jobs {
+		if job, there := byID[j.ID]; there {
+			mine = append(mine, job)
+		}
+	}
+	var soon forecasts
+	soon.look(ctx, m, mine)
+	run.Night = soon.byJob[""]
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i := range run.Jobs {
@@ -144,16 +186,9 @@ func (a *app) askNow(ctx context.Context, c *config.Config, run *page.Run) error
 		if !there {
 			continue
 		}
-		now := &page.Now{Status: string(job.Status), Done: job.StepsCompleted, Total: job.StepsTotal, Activity: job.Activity}
+		now := &page.Now{Status: string(job.Status), Done: job.StepsCompleted, Total: job.StepsTotal, Activity: job.Activity, Forecast: soon.byJob[job.ID]}
 		run.Jobs[i].Now = now
 		group.Go(func() (err error) {
-			if job.Status == api.JobStatusActive {
-				tasks, err := m.JobTasks(ctx, job.ID)
-				if err != nil {
-					return err
-				}
-				now.Forecast = forecast(tasks, time.Now())
-			}
 			now.Picture, err = lastPicture(ctx, m, job.ID)
 			return err
 		})

@@ -31,7 +31,7 @@ const (
 	Empty      State = "empty"        // it has no bytes
 	Truncated  State = "truncated"    // its end is missing, or its header is not that of its format
 	Older      State = "older"        // it was written before the job was submitted
-	OtherSize  State = "other-size"   // it has other pixels than most frames of the job
+	OtherSize  State = "other-size"   // it has other pixels than the scene, or than most frames where that is not known
 	Unreadable State = "unreadable"   // the system refuses it, or it is no regular file
 	Undecoded  State = "not-decoding" // it has header and end, and what is between cannot be decoded
 )
@@ -52,6 +52,9 @@ type Frame struct {
 // Options say how Check looks.
 type Options struct {
 	Decode bool // decode PNG, JPEG and TIFF wholly
+	// Size returns the pixels that a frame is to have; 0, 0, as nil does, for those of most frames. It is called once,
+	// while the files are looked at.
+	Size func() (width, height int)
 }
 
 // slack is how much the clocks of the Manager and of the file server may differ.
@@ -92,10 +95,14 @@ func (o Output) Check(ctx context.Context, dir string, opt Options) ([]Frame, er
 			return nil
 		})
 	}
+	var want size
+	if opt.Size != nil {
+		want.width, want.height = opt.Size()
+	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	compareSizes(found)
+	compareSizes(found, want)
 	return found, nil
 }
 
@@ -174,27 +181,31 @@ func Picture(file io.ReadSeeker) (image.Image, error) {
 	return m, err
 }
 
-// compareSizes finds frames of other pixels than more than half of those that are whole.
-func compareSizes(all []Frame) {
-	type size struct{ width, height int }
-	number, total := map[size]int{}, 0
-	var most size
-	for _, f := range all {
-		if f.State == OK && f.Width > 0 {
-			s := size{f.Width, f.Height}
-			total++
-			if number[s]++; number[s] > number[most] {
-				most = s
+type size struct{ width, height int }
+
+// compareSizes finds frames of other pixels than want, or, where that is zero, than more than half of those that are
+// whole.
+func compareSizes(all []Frame, want size) {
+	whose := "the scene has"
+	if want == (size{}) {
+		whose = "most frames are"
+		number, total := map[size]int{}, 0
+		for _, f := range all {
+			if s := (size{f.Width, f.Height}); f.State == OK && f.Width > 0 {
+				total++
+				if number[s]++; number[s] > number[want] {
+					want = s
+				}
 			}
 		}
-	}
-	if 2*number[most] <= total {
-		return
+		if 2*number[want] <= total {
+			return
+		}
 	}
 	for i := range all {
 		f := &all[i]
-		if f.State == OK && f.Width > 0 && (size{f.Width, f.Height}) != most {
-			f.State, f.Detail = OtherSize, fmt.Sprintf("%d×%d, most frames are %d×%d", f.Width, f.Height, most.width, most.height)
+		if f.State == OK && f.Width > 0 && (size{f.Width, f.Height}) != want {
+			f.State, f.Detail = OtherSize, fmt.Sprintf("%d×%d, %s %d×%d", f.Width, f.Height, whose, want.width, want.height)
 		}
 	}
 }

@@ -195,7 +195,15 @@ func TestCheck(t *testing.T) {
 			t.Errorf("decode %v: (-want +got)\n%s", decode, diff)
 		}
 	}
-	found, err := o.Check(t.Context(), filepath.Join(dir, "none"), Options{})
+	// The scene's size counts, not that of most frames.
+	found, err := o.Check(t.Context(), dir, Options{Size: func() (int, int) { return 20, 15 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found[0].State != OtherSize || found[5].State != OK || found[0].Detail != "40×30, the scene has 20×15" {
+		t.Errorf("against the scene: %+v, %+v", found[0], found[5])
+	}
+	found, err = o.Check(t.Context(), filepath.Join(dir, "none"), Options{})
 	if err != nil || found[0].State != Missing {
 		t.Errorf("no folder: %v %v", found, err)
 	}

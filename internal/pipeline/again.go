@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -27,6 +28,8 @@ func (s *submission) reportChanged(ctx context.Context, j *jobRun, before api.Jo
 	differs := settings.Diff(before.Settings, j.values)
 	if before.Type != j.job.Type {
 		differs = append(differs, fmt.Sprintf("job type %s → %s", before.Type, j.job.Type))
+	} else if etag := before.Metadata[MetaTypeEtag]; etag != "" && etag != j.jobType.Etag {
+		differs = append(differs, "the script of the job type (its etag)")
 	}
 	differs = append(differs, s.otherFiles(ctx, j, before)...)
 	if len(differs) == 0 {
@@ -46,8 +49,9 @@ func (s *submission) reportChanged(ctx context.Context, j *jobRun, before api.Jo
 	s.run.env.Sink.Emit(report.Note{Message: what})
 }
 
-// otherFiles names files that differ from those in the checkout of an earlier job, if that is to be seen on this
-// machine. A file of a checkout is a link into the store, where its name has its digest.
+// otherFiles names files that differ from those in the checkout of an earlier job, and those that are no longer among
+// the job's, if the checkout is to be seen on this machine. A file of a checkout is a link into the store, where its
+// name has its digest.
 func (s *submission) otherFiles(ctx context.Context, j *jobRun, before api.Job) (names []string) {
 	if before.Storage == nil || before.Storage.ShamanCheckoutID == "" {
 		return nil
@@ -56,15 +60,18 @@ func (s *submission) otherFiles(ctx context.Context, j *jobRun, before api.Job) 
 	if err != nil || storage.Location == "" {
 		return nil // the message is complete without
 	}
-	checkout := filepath.Join(storage.Location, "jobs", filepath.FromSlash(before.Storage.ShamanCheckoutID))
+	checkout := filepath.Join(storage.Location, filepath.FromSlash(before.Storage.ShamanCheckoutID))
 	if _, err := os.Stat(checkout); err != nil {
 		return nil
 	}
 	const most = 5
+	mine := make(map[string]bool)
 	for _, f := range specsOf(j.files) {
+		mine[f.Path] = true
 		target, err := os.Readlink(filepath.Join(checkout, filepath.FromSlash(f.Path)))
-		stored := fmt.Sprintf("%s/%s/%d.blob", f.Sha[:2], f.Sha[2:], f.Size)
-		if err == nil && strings.HasSuffix(filepath.ToSlash(target), stored) {
+		// The built-in Manager has a dash where Flamenco's has a slash.
+		stored := strings.Replace(filepath.ToSlash(target), f.Sha[2:]+"-", f.Sha[2:]+"/", 1)
+		if err == nil && strings.HasSuffix(stored, fmt.Sprintf("%s/%s/%d.blob", f.Sha[:2], f.Sha[2:], f.Size)) {
 			continue
 		}
 		if len(names) == most {
@@ -72,6 +79,17 @@ func (s *submission) otherFiles(ctx context.Context, j *jobRun, before api.Job) 
 		}
 		names = append(names, f.Path)
 	}
+	_ = fs.WalkDir(os.DirFS(checkout), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || mine[name] {
+			return nil // what cannot be read is not named
+		}
+		if len(names) == most {
+			names = append(names, "…")
+			return fs.SkipAll
+		}
+		names = append(names, name+" is no longer among them")
+		return nil
+	})
 	return names
 }
 

@@ -164,7 +164,7 @@ func (s *submission) finishJob(ctx context.Context, j *jobRun, err error) (faile
 func (s *submission) jobFailed(ctx context.Context, j *jobRun, err error) {
 	s.run.meter.broken.Add(1)
 	for _, e := range report.Split(err) {
-		s.run.env.Sink.Emit(report.Error{Code: jobCode(e), Job: j.job.Name, Path: j.job.Blend, Message: e.Error()})
+		s.run.env.Sink.Emit(report.Error{Code: jobCode(e), Job: j.job.Name, Path: j.job.Blend, Message: e.Error(), From: report.OriginOf(j.job.Metadata)})
 	}
 	if s.journal != nil {
 		// If even this cannot be recorded, the next step of another job finds out and ends the run.

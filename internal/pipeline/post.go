@@ -79,6 +79,10 @@ func (s *submission) submittedJob(j *jobRun, checkout string) api.SubmittedJob {
 	if submitted.Settings == nil {
 		submitted.Settings = make(api.JobSettings)
 	}
+	if submitted.Metadata == nil {
+		submitted.Metadata = make(api.JobMetadata)
+	}
+	submitted.Metadata[MetaTypeEtag] = j.jobType.Etag
 	if j.job.WorkerTag != "" {
 		submitted.WorkerTag, _ = s.farm.Tag(j.job.WorkerTag) // settings.Static has found it
 	}
@@ -87,9 +91,6 @@ func (s *submission) submittedJob(j *jobRun, checkout string) api.SubmittedJob {
 		submitted.Settings[settings.Blendfile] = j.blendfile(checkout)
 	}
 	if checkout != "" && s.run.mode != StorageShaman {
-		if submitted.Metadata == nil {
-			submitted.Metadata = make(api.JobMetadata)
-		}
 		submitted.Metadata[MetaCheckout] = checkout
 	} else if checkout != "" && !s.opt.Shared {
 		submitted.Storage = &api.JobStorageInfo{ShamanCheckoutID: checkout}
@@ -229,7 +230,8 @@ func (s *submission) reportWouldSubmit(j *jobRun) {
 	s.run.meter.submitted.Add(1)
 	frames, _ := j.values["frames"].(string)
 	output, _ := j.values["render_output_path"].(string)
-	s.run.env.Sink.Emit(report.Job{Name: j.job.Name, Key: j.job.Key, JobType: j.job.Type, DryRun: true, Frames: frames, Output: output})
+	s.run.env.Sink.Emit(report.Job{Name: j.job.Name, Key: j.job.Key, JobType: j.job.Type, DryRun: true,
+		Frames: frames, Output: output, From: report.OriginOf(j.job.Metadata)})
 	s.run.env.Sink.Emit(report.Settings{Job: j.job.Name, Values: j.values})
 }
 
@@ -238,6 +240,7 @@ func (s *submission) jobEvent(j *jobRun, job api.Job, skipped string) report.Job
 	e := report.Job{
 		Name: j.job.Name, Key: j.job.Key, ID: job.ID, Status: string(job.Status), JobType: j.job.Type,
 		Skipped: skipped != "", Reason: skipped, URL: s.run.env.Manager.WebURL("jobs", job.ID),
+		From: report.OriginOf(j.job.Metadata),
 	}
 	if job.Storage != nil {
 		e.Checkout = job.Storage.ShamanCheckoutID

@@ -47,6 +47,9 @@ func (m StorageMode) Validate() error {
 // MetaCheckout names in a job's metadata the folder that was made for it on the shared storage.
 const MetaCheckout = "flsync.checkout"
 
+// MetaTypeEtag is the etag of the job type with which a job was made, in the job's metadata: the Manager does not keep it.
+const MetaTypeEtag = "flsync.type_etag"
+
 // storageRoot is a folder that the workers see, too.
 type storageRoot struct {
 	here    string // its path on this machine

@@ -139,6 +139,8 @@ type Error struct {
 	Path    string `json:"path,omitempty"`
 	Job     string `json:"job,omitempty"`
 	Message string `json:"message"`
+
+	From *Origin `json:"from,omitempty"` // of the job; nil for one that is from no edit
 }
 
 // Type implements [Event].
@@ -148,7 +150,13 @@ func (Error) Type() string { return "error" }
 func (Error) Level() Level { return Failure }
 
 // Text implements [Event].
-func (e Error) Text() string { return "error: " + place(e.Job, e.Path, e.Message) }
+func (e Error) Text() string {
+	text := "error: " + place(e.Job, e.Path, e.Message)
+	if e.From != nil {
+		text += " (from " + e.From.String() + ")"
+	}
+	return text
+}
 
 // Checkout is a checkout that the Manager made.
 type Checkout struct {
@@ -188,6 +196,8 @@ type Job struct {
 	DryRun    bool   `json:"dry_run,omitempty"`
 	Frames    string `json:"frames,omitempty"` // of a dry run: the range that would be rendered
 	Output    string `json:"output,omitempty"` // of a dry run: the path of a frame, with # for its digits
+
+	From *Origin `json:"from,omitempty"` // nil for a job that is from no edit
 }
 
 // Type implements [Event].

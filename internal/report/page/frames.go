@@ -1,32 +1,25 @@
 package page
 
 import (
-	_ "embed"
 	"html/template"
 	"io"
-	"sync"
 	"time"
+
+	"github.com/flsync/flsync/internal/report"
 )
-
-//go:embed frames.html
-var framesHTML string
-
-var framesPage = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("frames").Funcs(functions).Parse(framesHTML))
-})
 
 // FrameMap is the frames of one job.
 type FrameMap struct {
-	Name, ID, Status, Path string
-	Cells                  []Cell // in order of the frames
-	Pictures               []Picture
+	report.Frames
+	Wrong    []report.Frame `json:"wrong"` // what is to be made again
+	Cells    []Cell         `json:"-"`     // in order of the frames
+	Pictures []Picture      `json:"-"`
 }
 
-// Cell is one frame.
+// Cell is one frame, or the video of a job.
 type Cell struct {
-	Frame               int
-	State, Path, Detail string
-	Bad                 bool
+	Frame int
+	State string
 }
 
 // Picture is a small picture of a frame, as a data URL.
@@ -35,19 +28,17 @@ type Picture struct {
 	Src   template.URL
 }
 
-// Bad returns the frames that are to be rendered again.
-func (m FrameMap) Bad() (bad []Cell) {
-	for _, c := range m.Cells {
-		if c.Bad {
-			bad = append(bad, c)
-		}
+// wrong returns how many files are to be made again.
+func (r *Run) wrong() (n int) {
+	for _, m := range r.Frames {
+		n += len(m.Wrong)
 	}
-	return bad
+	return n
 }
 
 // Frames writes one page with a map of the frames of each job.
 func Frames(w io.Writer, jobs []FrameMap) error {
-	return framesPage().Execute(w, struct {
+	return pages().ExecuteTemplate(w, "frames.html", struct {
 		Made time.Time
 		Jobs []FrameMap
 	}{time.Now(), jobs})

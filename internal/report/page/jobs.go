@@ -35,7 +35,7 @@ func (r *Run) ByUrgency() []Job {
 		}
 		at[e.Job] = len(jobs)
 		jobs = append(jobs, Job{Failure: e.Message})
-		jobs[len(jobs)-1].Name = e.Job
+		jobs[len(jobs)-1].Name, jobs[len(jobs)-1].From = e.Job, e.From
 	}
 	jobs = append(jobs, r.Jobs...)
 	rank := func(j Job) int {

@@ -27,6 +27,8 @@ type Run struct {
 	Warnings []report.Warning // the others
 	Errors   []report.Error
 	Progress []report.Progress
+	Frames   []FrameMap       // of the jobs whose frames were looked at
+	Night    *report.Forecast // when all jobs will be done; nil when that is not known
 }
 
 // Job is a job of the run, and how it is now.
@@ -39,10 +41,10 @@ type Job struct {
 // Now is what the Manager says of a job.
 type Now struct {
 	Status      string
-	Done, Total int          // steps
-	Activity    string       // the Manager's words
-	Forecast    string       // when it will be done; "" when that is not known
-	Picture     template.URL // data: URL of the last picture that was rendered; "" without
+	Done, Total int              // steps
+	Activity    string           // the Manager's words
+	Forecast    *report.Forecast // nil when that is not known
+	Picture     template.URL     // data: URL of the last picture that was rendered; "" without
 }
 
 // Load reads the log of a run in folder dir.
@@ -95,12 +97,14 @@ func appendTo[T any](list *[]T, object json.RawMessage) error {
 
 // Verdict is the run in a few words, and whether it is good, odd or bad.
 func (r *Run) Verdict() (text, mood string) {
-	failed := len(r.failed())
+	failed, wrong := len(r.failed()), r.wrong()
 	switch s := r.Summary; {
 	case s == nil:
 		return "This run has no end: it was killed, or is still going on.", "bad"
 	case s.ExitCode == 0 && failed > 0:
 		return fmt.Sprintf("All was sent, but on the farm %s failed or was canceled.", count(failed, "job")), "bad"
+	case s.ExitCode == 0 && wrong > 0:
+		return fmt.Sprintf("All was sent, but not all is rendered: look at %s.", count(wrong, "frame")), "bad"
 	case s.ExitCode == 0 && s.Lacks.Jobs > 0:
 		return fmt.Sprintf("All done, but frames of %s will be wrong.", count(s.Lacks.Jobs, "job")), "odd"
 	case s.ExitCode == 0 && len(r.Missing) > 0:
@@ -172,6 +176,9 @@ func (r *Run) Next() (steps []Step) {
 			where = []string{"what the error names"}
 		}
 		add(fmt.Sprintf("Repair %s (%s below). %s", few(where), count(len(causes), "error"), again))
+	}
+	if r.wrong() > 0 {
+		add("Have the tasks run again that cover what is missing or damaged.", "flsync frames --retry --run "+r.Start.Run)
 	}
 	if paused := r.inState("paused", "pause-requested"); len(paused) > 0 {
 		add(fmt.Sprintf("Let %s go on when it is time: paused jobs do not start by themselves.", few(names(paused))), "flsync jobs resume "+shortID(paused[0]))

@@ -32,9 +32,9 @@ func night(t *testing.T) *Run {
 		report.Warning{Code: "missing-file", Path: "/p/tex/<wood>.png", Message: "does not exist", Chain: []string{"IMwood of /p/a.blend"}},
 		report.Warning{Code: "held-back", Path: "/etc/passwd", Message: "not sent"},
 		report.Warning{Code: "name-clash", Path: "/p/A", Message: "differs by case only"},
-		report.Error{Code: "not-blend", Job: "sh020", Path: "/p/b.blend", Message: "no Blender file"},
+		report.Error{Code: "not-blend", Job: "sh020", Path: "/p/b.blend", Message: "no Blender file", From: &report.Origin{Edit: "cut.edl", Event: "7"}},
 		report.Error{Code: "partial", Message: "done in part: 1 of 3 jobs failed"},
-		report.Job{Name: "sh010", ID: "id-1", Status: "queued", Checkout: "sh010-1", URL: "http://farm:8080/app/jobs/id-1", JobType: "simple-blender-render"},
+		report.Job{Name: "sh010", ID: "id-1", Status: "queued", Checkout: "sh010-1", URL: "http://farm:8080/app/jobs/id-1", JobType: "simple-blender-render", From: &report.Origin{Edit: "cut.edl", Event: "3", RecordIn: "01:00:12:05"}},
 		report.Job{Name: "sh030", ID: "id-0", Skipped: true, Reason: "it is the same"},
 		report.Summary{
 			ExitCode: 3, Run: "20260301-020000-abc", Duration: 2, Files: report.FileCounts{Total: 9, Bytes: 9 << 20, Missing: 1, HeldBack: 1},
@@ -54,6 +54,11 @@ func night(t *testing.T) *Run {
 		t.Fatal(err)
 	}
 	run.Jobs[0].Now = &Now{Status: "failed", Done: 1, Total: 4, Picture: "data:image/png;base64,AAAA"}
+	run.Night = &report.Forecast{At: run.Start.Time, Done: run.Start.Time, Early: run.Start.Time, Late: run.Start.Time}
+	run.Frames = []FrameMap{{
+		Frames: report.Frames{Name: "sh010", Expected: 2, OK: 1, Missing: "2"}, Wrong: []report.Frame{{Path: "/r/2.png", State: "missing"}},
+		Cells: []Cell{{1, "ok"}, {2, "missing"}}, Pictures: []Picture{{1, "data:image/jpeg;base64,AAAA"}},
+	}}
 	return run
 }
 
@@ -67,7 +72,8 @@ func TestHTML(t *testing.T) {
 		`<html lang="en">`, "Done in part: 1 job of 3 could not be submitted.", "Jobs now: 1 failed.",
 		"Repair sh020 (1 error below).", "Put back &lt;wood&gt;.png: frames will lack", "1 file outside of the project stayed behind",
 		"See why sh010 failed or was canceled on the farm", "<code>flsync tasks retry --failed id-1</code>", "<br>does not exist</td>",
-		"/p/tex/&lt;wood&gt;.png", "IMwood of /p/a.blend", "no Blender file", "skipped: it is the same",
+		"/p/tex/&lt;wood&gt;.png", "IMwood of /p/a.blend", "no Blender file", "from cut.edl, event 7<", "from cut.edl, event 3, at 01:00:12:05<", "The jobs of this run: all done about",
+		`class="missing" title="2 missing"`, `alt="frame 1"`, "flsync frames --retry --run 20260301-020000-abc", "skipped: it is the same",
 		`src="data:image/png;base64,AAAA" alt="last picture rendered of sh010"`, `href="http://farm:8080/app/jobs/id-1"`,
 		"<polyline points=", "Stored a second, also by others: up to 3.0 MiB/s", "Connections in use: up to 4", "Put off so far: 3 in all", "Tried again so far: 1 in all", "left:25%;width:75%", ".png", "differs by case only",
 	} {

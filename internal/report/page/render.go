@@ -1,7 +1,7 @@
 package page
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"html/template"
 	"io"
@@ -12,12 +12,12 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-//go:embed page.html
-var pageHTML string
+//go:embed *.html
+var files embed.FS
 
-// page is parsed when somebody wants one: most commands do not.
-var page = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Funcs(functions).Parse(pageHTML))
+// pages are parsed when somebody wants one: most commands do not.
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(functions).ParseFS(files, "*.html"))
 })
 
 var functions = template.FuncMap{
@@ -47,7 +47,7 @@ var functions = template.FuncMap{
 // HTML writes the page.
 func (r *Run) HTML(w io.Writer) error {
 	text, mood := r.Verdict()
-	return page().Execute(w, struct {
+	return pages().ExecuteTemplate(w, "page.html", struct {
 		*Run
 		Text, Mood string
 	}{r, text, mood})
@@ -61,6 +61,9 @@ func (r *Run) Text(w io.Writer) error {
 		report.Age(time.Since(r.Start.Time)), verdict)
 	if states := r.States(); states != "" {
 		fmt.Fprintf(&b, "Jobs now: %s.\n", states)
+	}
+	if r.Night != nil {
+		fmt.Fprintf(&b, "The jobs of this run: %s.\n", r.Night.Text())
 	}
 	for i, step := range r.Next() {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, step.Text)
@@ -113,13 +116,20 @@ func (r *Run) Text(w io.Writer) error {
 			state = "not submitted"
 		case j.Now != nil:
 			state = fmt.Sprintf("%s, now %s (%d of %d)", state, j.Now.Status, j.Now.Done, j.Now.Total)
-			if j.Now.Forecast != "" {
-				state += ", " + j.Now.Forecast
+			if j.Now.Forecast != nil {
+				state += ", " + j.Now.Forecast.Text()
 			}
 		case r.State(j) == gone:
 			state += ", not there any more"
 		}
+		if j.From != nil {
+			state += ", from " + j.From.String()
+		}
 		fmt.Fprintf(&b, "  %-28s %-36s  %s\n", j.Name, j.ID, state)
+	}
+	section("Frames", len(r.Frames))
+	for _, m := range r.Frames {
+		fmt.Fprintln(&b, "  "+m.Text())
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
