@@ -3,15 +3,18 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/submit/manifest"
 	"github.com/flsync/flsync/submit/settings"
@@ -63,10 +66,9 @@ func requireInitialStatus(ctx context.Context, env Env) error {
 
 // storage is what the Manager says of storage that the farm sees.
 type storage struct {
-	shared  pack.Shared // folders
-	moved   pack.Shared // those of them that workers see at another path
+	shared  pack.Shared // folders that all workers see at the same path
 	roots   []storageRoot
-	outputs []string // shared, and the variables that stand for folders: "{storage}"
+	outputs []string // folders of users and workers here, and the variables that stand for them: "{storage}"
 }
 
 // askStorage asks for what the farm sees already: the Manager's storage, and the values of its variables that are
@@ -80,40 +82,103 @@ func (r *run) askStorage(ctx context.Context) (storage, error) {
 		}
 	}
 	var s storage
-	add := func(list *pack.Shared, prefix string) {
+	add := func(prefix string) {
 		if one := (pack.Shared{prefix}); prefix != "" && isPath(prefix) && one.Validate() == nil {
-			*list = append(*list, prefix)
+			s.shared = append(s.shared, prefix)
 		}
 	}
 	if config.ShamanEnabled { // the storage location is then the folder of checkouts in it
-		add(&s.shared, path.Dir(filepath.ToSlash(config.StorageLocation)))
+		add(path.Dir(filepath.ToSlash(config.StorageLocation)))
 	}
-	add(&s.shared, config.StorageLocation)
-	seen := make(map[string]string) // by the name of a variable: the value that users have
-	for _, audience := range []api.ManagerVariableAudience{api.ManagerVariableAudienceUsers, api.ManagerVariableAudienceWorkers} {
-		variables, err := ask(ctx, env, func(ctx context.Context) (api.ManagerVariables, error) {
-			return env.Manager.Variables(ctx, audience, runtime.GOOS)
-		})
-		if err != nil {
+	add(config.StorageLocation)
+	users, err := r.folders(ctx, api.ManagerVariableAudienceUsers, runtime.GOOS)
+	if err != nil {
+		return s, err
+	}
+	s.roots = r.storageRoots(users)
+	seen := make(map[string]api.ManagerVariables) // by the platform of workers
+	for _, platform := range []string{"linux", "windows", "darwin"} {
+		if seen[platform], err = r.folders(ctx, api.ManagerVariableAudienceWorkers, platform); err != nil {
 			return s, err
 		}
-		if audience == api.ManagerVariableAudienceUsers {
-			s.roots = r.storageRoots(variables)
-		}
+	}
+	for _, variables := range []api.ManagerVariables{users, seen[runtime.GOOS]} {
 		for name, v := range variables {
-			if !v.IsTwoway && name != "jobs" && name != "shared_storage_path" {
-				continue
-			}
-			if before := seen[name]; before != "" && before != v.Value {
-				add(&s.moved, before)
-			}
-			seen[name] = v.Value
-			add(&s.shared, v.Value)
-			s.outputs = append(s.outputs, "{"+name+"}")
+			s.outputs = append(s.outputs, "{"+name+"}", v.Value)
 		}
 	}
+	if seen, err = r.ofWorkers(ctx, seen); err != nil {
+		return s, err
+	}
 	s.outputs = append(s.outputs, s.shared...)
+	for _, variables := range seen {
+		for _, v := range variables {
+			if opensSame(v.Value, seen) {
+				add(v.Value)
+			}
+		}
+	}
 	return s, nil
+}
+
+// folders returns the Manager's variables that stand for folders.
+func (r *run) folders(ctx context.Context, audience api.ManagerVariableAudience, platform string) (api.ManagerVariables, error) {
+	variables, err := ask(ctx, r.env, func(ctx context.Context) (api.ManagerVariables, error) {
+		return r.env.Manager.Variables(ctx, audience, platform)
+	})
+	maps.DeleteFunc(variables, func(name string, v api.ManagerVariable) bool {
+		return !v.IsTwoway && name != "jobs" && name != "shared_storage_path"
+	})
+	return variables, err
+}
+
+// maxAsked bounds how many workers are asked for their platforms.
+const maxAsked = 200
+
+// ofWorkers keeps the folders of the platforms that the farm's workers run on. Without workers that is this machine's.
+func (r *run) ofWorkers(ctx context.Context, folders map[string]api.ManagerVariables) (map[string]api.ManagerVariables, error) {
+	same := func(platform string) bool { return maps.Equal(folders[platform], folders[runtime.GOOS]) }
+	if same("linux") && same("windows") && same("darwin") {
+		return folders, nil
+	}
+	workers, err := ask(ctx, r.env, r.env.Manager.Workers)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	found := make(map[string]api.ManagerVariables)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, w := range workers[:min(len(workers), maxAsked)] {
+		group.Go(func() error {
+			worker, err := ask(ctx, r.env, func(ctx context.Context) (api.Worker, error) { return r.env.Manager.Worker(ctx, w.ID) })
+			if flamenco.IsNotFound(err) {
+				return nil // removed meanwhile
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found[worker.Platform] = folders[worker.Platform]
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		found[runtime.GOOS] = folders[runtime.GOOS]
+	}
+	return found, nil
+}
+
+// opensSame reports whether a folder of the storage is one at the same path on each of the platforms. Values of a
+// platform that is not known open nothing.
+func opensSame(folder string, platforms map[string]api.ManagerVariables) bool {
+	for _, variables := range platforms {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(variables)), func(v api.ManagerVariable) bool { return v.Value == folder }) {
+			return false
+		}
+	}
+	return true
 }
 
 // isPath reports whether the value of a variable is a path, and not a command line.

@@ -80,14 +80,10 @@ func (s *submission) planLacks(plan *pack.Plan) (lacks []deps.Lack) {
 		lacks = append(lacks, l)
 	}
 	for _, left := range plan.Left {
-		if left.Reason == pack.LeftShared && !s.storage.moved.Holds(left.Value, "") {
+		if left.Reason == pack.LeftShared {
 			continue
 		}
-		code, why := check.LeftElsewhere, "workers see that storage elsewhere"
-		if left.Reason != pack.LeftShared {
-			code, why = check.LeftAbsolute, "absolute paths are left alone"
-		}
-		l := check.New(code, left.Value, "%s stays as it is: %s", left.Value, why)
+		l := check.New(check.LeftAbsolute, left.Value, "%s stays as it is: absolute paths are left alone", left.Value)
 		l.UsedBy, l.ID, l.Field = left.UsedBy, left.ID, left.Field
 		lacks = append(lacks, l)
 	}
