@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: help build release-snapshot test test-long race lint vet generate cross bench-smoke bench-report chaos size reproducible licences addon extension-repo demo clean
+.PHONY: help build release-snapshot test test-long blender-paths race lint vet generate cross bench-smoke bench-report chaos size reproducible licences addon extension-repo demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -17,6 +17,9 @@ test: ## the tests that are over in a minute and a half
 
 test-long: ## all tests
 	FLSYNC_LONG=1 $(GO) test ./...
+
+blender-paths: ## every property of Blender that is a path is traced or known; FLSYNC_BLENDER is its program
+	FLSYNC_REQUIRE_BLENDER=1 $(GO) test -count=1 -run TestEveryPathProperty ./deps
 
 # Each of the hundreds of programs that the tests start would else sleep a second at its end.
 race: ## all tests with the race detector

@@ -46,7 +46,7 @@ def visit(owner, depth=0):
                 setattr(owner, p.identifier, path)
                 if getattr(owner, p.identifier).rstrip("/") == path:
                     found[name] = path
-            elif p.type == "POINTER" and p.identifier not in ("id_data", "rna_type"):
+            elif p.type == "POINTER" and p.identifier not in ("id_data", "rna_type", "uv_sculpt"):  # the last crashes Blender 4.3
                 value = getattr(owner, p.identifier)
                 if value is not None and not isinstance(value, bpy.types.ID) or isinstance(value, bpy.types.NodeTree):
                     visit(value, depth + 1)
@@ -113,5 +113,7 @@ for p in bpy.data.bl_rna.properties:
         except Exception:
             pass
         visit(block)
+for block in list(scene.collection.objects):
+    scene.collection.objects.unlink(block)  # what is saved is not evaluated, which crashes Blender 4.3
 bpy.ops.wm.save_as_mainfile(filepath=os.path.join(folder, "main.blend"), relative_remap=False)
 print("RNA", json.dumps(found))
