@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -115,51 +114,41 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 		return err
 	}
 	type result struct {
+		path  string
 		value T
 		err   error
 	}
-	results := make([]chan result, len(paths))
-	for i := range paths {
-		results[i] = make(chan result, 1)
-	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	slots := make(chan struct{}, tracesAtOnce)
-	wg.Go(func() {
-		for i, path := range paths {
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				results[i] <- result{err: context.Cause(ctx)}
-				continue
+	name := func(_ context.Context, pass func(string) error) error {
+		for _, path := range paths {
+			if err := pass(path); err != nil {
+				return err
 			}
-			wg.Go(func() {
-				defer func() { <-slots }()
-				v, err := do(tracer, ctx, path)
-				results[i] <- result{v, err}
-			})
 		}
-	})
+		return nil
+	}
+	trace := func(ctx context.Context, path string) result {
+		v, err := do(tracer, ctx, path)
+		return result{path, v, err}
+	}
 	failed := 0
 	var last error
 	s.out.buffer()
-	for i, path := range paths {
-		if s.out.flush() != nil {
-			break // ctx has ended
-		}
-		r := <-results[i]
-		if r.err != nil {
+	flush := func() { _ = s.out.flush() } // a failure is remembered, and ends ctx
+	err = pipeline.InOrder(ctx, tracesAtOnce, tracesAtOnce, name, trace, flush, func(r result) {
+		switch {
+		case ctx.Err() != nil:
+		case r.err != nil:
 			failed, last = failed+1, r.err
-			s.sink.Emit(report.Error{Code: "trace", Path: path, Message: r.err.Error()})
-			continue
+			s.sink.Emit(report.Error{Code: "trace", Path: r.path, Message: r.err.Error()})
+		default:
+			each(r.value)
 		}
-		each(r.value)
-	}
+	})
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case failed == 0:
-		return nil
+		return err
 	case failed == len(paths):
 		return &toldError{last}
 	}

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/gate"
@@ -54,7 +53,7 @@ func (a *app) hashCommand() *cobra.Command {
 	return cmd
 }
 
-// hasher hashes trees and prints digests in the order in which they come.
+// hasher hashes trees and prints digests in the order of the walk.
 type hasher struct {
 	*session
 	cache    *hashcache.Cache
@@ -77,21 +76,10 @@ func (h *hasher) tree(ctx context.Context, root string, exclude []string) error 
 	if err != nil {
 		return usageError(fmt.Errorf("--exclude: %w", err))
 	}
-	group, working := errgroup.WithContext(ctx)
-	queue := make(chan walk.File, 64)
-	results := make(chan hashed, 64)
-	group.Go(func() error {
-		defer close(queue)
-		err := walk.Walk(working, walk.Options{Root: abs, Exclude: patterns, Warn: func(w walk.Warning) {
+	list := func(ctx context.Context, pass func(walk.File) error) error {
+		err := walk.Walk(ctx, walk.Options{Root: abs, Exclude: patterns, Warn: func(w walk.Warning) {
 			h.sink.Emit(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message})
-		}}, func(f walk.File) error {
-			select {
-			case queue <- f:
-				return nil
-			case <-working.Done():
-				return context.Cause(working)
-			}
-		})
+		}}, pass)
 		if some, ok := errors.AsType[*walk.IncompleteError](err); ok {
 			for _, e := range some.Errors {
 				h.sink.Emit(report.Error{Code: e.Code, Path: e.Path, Message: e.Error()})
@@ -100,36 +88,21 @@ func (h *hasher) tree(ctx context.Context, root string, exclude []string) error 
 			return nil
 		}
 		return err
-	})
-	var workers errgroup.Group
-	for range hashcache.Workers() {
-		workers.Go(func() error {
-			for f := range queue {
-				sum, err := h.cache.Sum(working, f.Path, f.Info)
-				select {
-				case results <- hashed{shownPath(root, abs, f.Path), sum, err}:
-				case <-working.Done():
-					return context.Cause(working)
-				}
-			}
-			return nil
-		})
 	}
-	group.Go(func() error {
-		defer close(results)
-		return workers.Wait()
-	})
-	for r := range results {
-		if ctx.Err() != nil {
-			continue // the file was not read to its end
-		}
-		h.print(r)
-		if len(results) == 0 { // a line that is there need not wait
-			_ = h.out.flush() // a failure is remembered, and ends ctx
-		}
+	hash := func(ctx context.Context, f walk.File) hashed {
+		sum, err := h.cache.Sum(ctx, f.Path, f.Info)
+		return hashed{shownPath(root, abs, f.Path), sum, err}
 	}
-	return group.Wait()
+	flush := func() { _ = h.out.flush() } // a failure is remembered, and ends ctx
+	return pipeline.InOrder(ctx, hashcache.Workers(), hashesAhead, list, hash, flush, func(r hashed) {
+		if ctx.Err() == nil { // else the file was not read to its end
+			h.print(r)
+		}
+	})
 }
+
+// hashesAhead is how many digests may wait for that of a large file before them.
+const hashesAhead = 1024
 
 func (h *hasher) print(r hashed) {
 	files := &h.summary.Files

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// hashPool reads and hashes a bounded number of files at once. Its queue is bounded too: whoever finds files waits
+// hashPool reads a bounded number of files at once, to hash or trace them. Its queue is bounded too: whoever finds files waits
 // for the pool, so that memory does not grow with what waits to be hashed.
 type hashPool struct {
 	tasks   chan func()

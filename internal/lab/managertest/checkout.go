@@ -37,23 +37,17 @@ func (s *suite) wantFiles(t *testing.T, used string, want map[string]blob) {
 			return err
 		}
 		found++
-		rel, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
+		rel := get(filepath.Rel(root, path))(t)
 		expected, ok := want[filepath.ToSlash(rel)]
 		if !ok {
 			t.Errorf("unexpected file %q", rel)
 			return nil
 		}
 		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if string(data) != string(expected.data) {
+		if err == nil && string(data) != string(expected.data) {
 			t.Errorf("%q has other bytes than were sent", rel)
 		}
-		return nil
+		return err
 	})
 	must(t, err)
 	if found != len(want) {

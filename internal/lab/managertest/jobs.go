@@ -80,15 +80,13 @@ func validTime(got, around time.Time) bool {
 func (s *suite) testSubmitRefused(t *testing.T) {
 	stale := echo(s.name("stale"))
 	stale.TypeEtag = "0000"
-	_, err := s.client.SubmitJob(t.Context(), stale)
-	s.wantStatus(t, err, http.StatusPreconditionFailed, "settings are outdated")
+	s.wantStatus(t, failure(s.client.SubmitJob(t.Context(), stale)), http.StatusPreconditionFailed, "settings are outdated")
 	s.wantStatus(t, s.client.CheckJob(t.Context(), stale), http.StatusPreconditionFailed, "settings are outdated")
 
 	tagged := echo(s.name("tagged"))
 	tagged.WorkerTag = "00000000-0000-4000-8000-000000000000"
 	must(t, s.client.CheckJob(t.Context(), tagged)) // does not look
-	_, err = s.client.SubmitJob(t.Context(), tagged)
-	s.wantStatus(t, err, http.StatusInternalServerError, "error persisting job in database")
+	s.wantStatus(t, failure(s.client.SubmitJob(t.Context(), tagged)), http.StatusInternalServerError, "error persisting job in database")
 
 	unchecked := echo(s.name("without a required setting"))
 	unchecked.Settings = nil
@@ -150,8 +148,7 @@ func (s *suite) testCompile(t *testing.T) {
 			}
 			if test.refuse != "" {
 				s.wantStatus(t, s.client.CheckJob(t.Context(), job), http.StatusBadRequest, test.refuse)
-				_, err := s.client.SubmitJob(t.Context(), job)
-				s.wantStatus(t, err, http.StatusBadRequest, test.refuse)
+				s.wantStatus(t, failure(s.client.SubmitJob(t.Context(), job)), http.StatusBadRequest, test.refuse)
 				return
 			}
 			must(t, s.client.CheckJob(t.Context(), job))

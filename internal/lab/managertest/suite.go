@@ -211,9 +211,7 @@ func (b blob) upload() flamenco.Upload {
 func (s *suite) store(t *testing.T, blobs ...blob) {
 	t.Helper()
 	for _, b := range blobs {
-		if err := s.storeOne(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
+		must(t, s.storeOne(t.Context(), b))
 	}
 }
 

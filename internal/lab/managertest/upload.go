@@ -49,16 +49,11 @@ func (s *suite) testUpload(t *testing.T) {
 			if outcome == flamenco.AlreadyStored && b.size() > 0 {
 				t.Error("a new file was known")
 			}
-			status, err := s.client.ShamanFileStatus(t.Context(), b.sha, b.size())
-			if err != nil || status != api.ShamanFileStatusStored {
-				t.Errorf("status is %v, %v", status, err)
-			}
+			wantDiff(t, api.ShamanFileStatusStored, s.status(t, b))
 		})
 	}
 	b := s.blob(10)
-	if status, err := s.client.ShamanFileStatus(t.Context(), b.sha, b.size()); err != nil || status != api.ShamanFileStatusUnknown {
-		t.Errorf("status of a file never sent is %v, %v", status, err)
-	}
+	wantDiff(t, api.ShamanFileStatusUnknown, s.status(t, b))
 	status, body := s.raw(t, http.MethodPost, s.filePath(b), "application/octet-stream", string(b.data))
 	if status != http.StatusOK || body != "" {
 		t.Errorf("reply to an upload is %d %q, want an empty 200", status, body)
@@ -106,9 +101,7 @@ func (s *suite) testUploadMismatch(t *testing.T) {
 			}
 		})
 	}
-	if status, err := s.client.ShamanFileStatus(t.Context(), b.sha, b.size()); err != nil || status != api.ShamanFileStatusUnknown {
-		t.Errorf("status after failed uploads is %v, %v", status, err)
-	}
+	wantDiff(t, api.ShamanFileStatusUnknown, s.status(t, b))
 }
 
 // testUploadDefer: while somebody sends a file, those who can defer get 425 at once, and the file is "uploading".
@@ -192,12 +185,14 @@ func (s *suite) wantEarly(t *testing.T, what string, want, got flamenco.UploadOu
 	}
 }
 
+func (s *suite) status(t *testing.T, b blob) api.ShamanFileStatus {
+	t.Helper()
+	return get(s.client.ShamanFileStatus(t.Context(), b.sha, b.size()))(t)
+}
+
 func (s *suite) awaitStatus(t *testing.T, b blob, want api.ShamanFileStatus) {
 	t.Helper()
-	eventually(t, "file is "+string(want), func() bool {
-		status := get(s.client.ShamanFileStatus(t.Context(), b.sha, b.size()))(t)
-		return status == want
-	})
+	eventually(t, "file is "+string(want), func() bool { return s.status(t, b) == want })
 }
 
 // testRequirements: what is missing is listed once a digest and size, under the first path that named it.
@@ -206,10 +201,9 @@ func (s *suite) testRequirements(t *testing.T) {
 	s.store(t, stored)
 	otherSize := missing.spec("wrong-size")
 	otherSize.Size = 31
-	reply, err := s.client.ShamanRequirements(t.Context(), api.ShamanRequirementsRequest{Files: []api.ShamanFileSpec{
+	reply := get(s.client.ShamanRequirements(t.Context(), api.ShamanRequirementsRequest{Files: []api.ShamanFileSpec{
 		stored.spec("known.png"), missing.spec("first.png"), missing.spec("second.png"), stored.spec("known again.png"), otherSize,
-	}})
-	must(t, err)
+	}}))(t)
 	want := []api.ShamanFileSpecWithStatus{
 		{Path: "first.png", Sha: missing.sha, Size: 30, Status: api.ShamanFileStatusUnknown},
 		{Path: "wrong-size", Sha: missing.sha, Size: 31, Status: api.ShamanFileStatusUnknown},

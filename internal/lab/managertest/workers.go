@@ -61,10 +61,9 @@ func (s *suite) fetchWorker(t *testing.T, id string) api.Worker {
 
 func (s *suite) testRegistration(t *testing.T) {
 	name := s.name("worker")
-	registered, err := s.client.RegisterWorker(t.Context(), api.WorkerRegistration{
+	registered := get(s.client.RegisterWorker(t.Context(), api.WorkerRegistration{
 		Name: name, Platform: "linux", Secret: "secret", SupportedTaskTypes: []string{"misc", "blender"},
-	})
-	must(t, err)
+	}))(t)
 	if registered.Name != name || registered.Platform != "linux" || registered.Address == "" || registered.Status != "" {
 		t.Errorf("registered: %+v", registered)
 	}
@@ -76,7 +75,7 @@ func (s *suite) testRegistration(t *testing.T) {
 	}
 
 	session := s.client.AsWorker(id, "secret")
-	_, _, err = session.ScheduleTask(t.Context())
+	_, _, err := session.ScheduleTask(t.Context())
 	s.wantStatus(t, err, http.StatusConflict, `worker is in state "", requires state "awake" to execute tasks`)
 	wanted, err := session.SignOn(t.Context(), api.WorkerSignOn{
 		Name: name + "b", SoftwareVersion: "1.2", SupportedTaskTypes: []string{" Misc ", "ffmpeg"},

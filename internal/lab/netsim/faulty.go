@@ -27,10 +27,6 @@ type FaultConfig struct {
 	Plan  Plan
 	Rules []Rule
 
-	// Identity names what is asked for; see Plan. body is the contents of a
-	// JSON request and nil for all others. Nil: DefaultIdentity.
-	Identity func(r *http.Request, body []byte) string
-
 	// Spare, if set, names requests that always pass and are not counted, for
 	// example those by which a test looks at the Manager.
 	Spare func(r *http.Request) bool
@@ -101,26 +97,15 @@ func ListenFaulty(ctx context.Context, cfg FaultConfig) (*FaultyProxy, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if cfg.Identity == nil {
-		cfg.Identity = DefaultIdentity
-	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("netsim: %w", err)
 	}
 	p := &FaultyProxy{
-		cfg:      cfg,
-		listener: listener,
-		transport: &http.Transport{
-			DisableCompression:    true,
-			MaxIdleConnsPerHost:   256,
-			ExpectContinueTimeout: time.Second,
-		},
-		attempts: map[string]int{},
-		requests: map[string]int{},
-		streaks:  map[string]int{},
-		doomed:   map[net.Conn]time.Duration{},
-		stats:    FaultStats{Faults: map[Kind]int{}},
+		cfg: cfg, listener: listener,
+		transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256, ExpectContinueTimeout: time.Second},
+		attempts:  map[string]int{}, requests: map[string]int{}, streaks: map[string]int{},
+		doomed: map[net.Conn]time.Duration{}, stats: FaultStats{Faults: map[Kind]int{}},
 	}
 	p.ctx, p.stop = context.WithCancel(ctx)
 	p.server = &http.Server{
@@ -162,7 +147,7 @@ func (p *FaultyProxy) Stats() FaultStats {
 func (p *FaultyProxy) Events() []Event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]Event(nil), p.events...)
+	return slices.Clone(p.events)
 }
 
 // Close ends all connections and returns when every request has ended.
@@ -173,9 +158,9 @@ func (p *FaultyProxy) Close() error {
 	return nil
 }
 
-// DefaultIdentity is method, path and query, and for JSON a digest of the
-// contents: many different requests go to one path of the Manager's API.
-func DefaultIdentity(r *http.Request, body []byte) string {
+// identity names what is asked for; see [Plan]. body is nil unless the request has JSON: many different requests go to
+// one path of the Manager's API.
+func identity(r *http.Request, body []byte) string {
 	id := r.Method + " " + r.URL.RequestURI()
 	if len(body) > 0 {
 		sum := sha256.Sum256(body)
@@ -204,7 +189,7 @@ func (p *FaultyProxy) serve(w http.ResponseWriter, r *http.Request) {
 
 // decide asks the plan, within its bounds, and keeps the books.
 func (p *FaultyProxy) decide(r *http.Request, body []byte) Fault {
-	id := p.cfg.Identity(r, body)
+	id := identity(r, body)
 	path := r.Method + " " + r.URL.Path
 
 	p.mu.Lock()
@@ -212,33 +197,31 @@ func (p *FaultyProxy) decide(r *http.Request, body []byte) Fault {
 	fault := p.ruled(r)
 	p.stats.Requests++
 	p.attempts[id]++
-	if fault.Kind != Pass {
-		p.stats.Faults[fault.Kind]++
-		p.events = append(p.events, Event{p.stats.Requests, id, p.attempts[id], fault})
-		return fault
+	if fault.Kind == Pass {
+		fault = p.cfg.Plan.Decide(id, p.attempts[id])
+		spent := p.cfg.Plan.MaxFaults > 0 && p.stats.Total() >= p.cfg.Plan.MaxFaults
+		if fault.Kind == Pass || spent || p.streaks[path] >= p.cfg.Plan.MaxInARow {
+			delete(p.streaks, path)
+			return Fault{}
+		}
+		p.streaks[path]++
 	}
-	fault = p.cfg.Plan.Decide(id, p.attempts[id])
-	spent := p.cfg.Plan.MaxFaults > 0 && p.stats.Total() >= p.cfg.Plan.MaxFaults
-	if fault.Kind == Pass || spent || p.streaks[path] >= p.cfg.Plan.MaxInARow {
-		delete(p.streaks, path)
-		return Fault{}
-	}
-	p.streaks[path]++
 	p.stats.Faults[fault.Kind]++
 	p.events = append(p.events, Event{p.stats.Requests, id, p.attempts[id], fault})
 	return fault
 }
 
-func (p *FaultyProxy) unreachable() {
+// count changes the statistics.
+func (p *FaultyProxy) count(change func(*FaultStats)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stats.Unreachable++
+	change(&p.stats)
 }
 
+func (p *FaultyProxy) unreachable() { p.count(func(s *FaultStats) { s.Unreachable++ }) }
+
 func (p *FaultyProxy) hookFailed(kind Kind, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stats.HookErrors = append(p.stats.HookErrors, fmt.Errorf("%s: %w", kind, err))
+	p.count(func(s *FaultStats) { s.HookErrors = append(s.HookErrors, fmt.Errorf("%s: %w", kind, err)) })
 }
 
 type connKey struct{}

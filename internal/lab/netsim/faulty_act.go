@@ -3,7 +3,6 @@ package netsim
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -64,7 +63,7 @@ func (p *FaultyProxy) act(f Fault, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pass is what a proper proxy does.
+// pass sends the request on and the reply back, as a proper proxy does.
 func (p *FaultyProxy) pass(w http.ResponseWriter, r *http.Request) {
 	resp, err := p.send(r, r.Body)
 	if err != nil {
@@ -105,13 +104,12 @@ func (p *FaultyProxy) send(r *http.Request, body io.ReadCloser) (*http.Response,
 
 // sendWhole sends r and reads the whole reply, or gives an empty one.
 func (p *FaultyProxy) sendWhole(r *http.Request) reply {
+	var body []byte
 	resp, err := p.send(r, r.Body)
-	if err != nil {
-		p.unreachable()
-		return reply{}
+	if err == nil {
+		defer resp.Body.Close()
+		body, err = io.ReadAll(io.LimitReader(resp.Body, maxJSON))
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxJSON))
 	if err != nil {
 		p.unreachable()
 		return reply{}
@@ -219,11 +217,7 @@ func (p *FaultyProxy) restartManager() {
 	p.transport.CloseIdleConnections()
 }
 
-func (p *FaultyProxy) sleep(d time.Duration) {
-	ctx, cancel := context.WithTimeout(p.ctx, d)
-	defer cancel()
-	<-ctx.Done()
-}
+func (p *FaultyProxy) sleep(d time.Duration) { pause(p.ctx, d) }
 
 // hangUp takes the connection away from the server and ends it.
 func hangUp(w http.ResponseWriter, end func(*net.TCPConn)) {

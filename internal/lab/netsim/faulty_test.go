@@ -119,6 +119,9 @@ func TestWhatEachFaultDoes(t *testing.T) {
 						t.Error("the Manager saw the request")
 					}
 				case ResetDuring:
+					for deadline := time.Now().Add(5 * time.Second); manager.began.Load() != 1 && time.Now().Before(deadline); {
+						time.Sleep(time.Millisecond) // its handler starts beside the reset
+					}
 					if manager.began.Load() != 1 {
 						t.Error("the Manager did not see the request")
 					}
