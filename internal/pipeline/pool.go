@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -62,6 +61,7 @@ type pool struct {
 	reopen   func(api.ShamanFileSpec) (uploader.Blob, error)
 	slots    chan struct{}
 	working  sync.WaitGroup
+	hardLink func(from, to string) error
 	ctx      context.Context // of the copies: that of a put may end before them
 	abandon  context.CancelFunc
 
@@ -101,7 +101,7 @@ func (p *pooled) Failed() bool {
 func openPool(ctx context.Context, dir string, dryRun bool, observer uploader.Observer, reopen func(api.ShamanFileSpec) (uploader.Blob, error)) (*pool, error) {
 	p := &pool{
 		dir: dir, folder: jobsFolder, dryRun: dryRun, observer: observer, reopen: reopen,
-		slots: make(chan struct{}, copiesAtOnce), blobs: make(map[string]*pooled),
+		slots: make(chan struct{}, copiesAtOnce), hardLink: os.Link, blobs: make(map[string]*pooled),
 	}
 	p.ctx, p.abandon = context.WithCancel(ctx)
 	var err error
@@ -264,15 +264,7 @@ func writeWhole(name string, source io.Reader, size int64, verify func() error) 
 			_ = os.Remove(temp.Name()) // prune removes it else
 		}
 	}()
-	n, err := io.Copy(temp, source) // the kernel copies or clones where it can
-	if err == nil && n != size {
-		err = uploader.ErrChanged
-	}
-	if err == nil && verify != nil {
-		err = verify()
-	}
-	_ = temp.Chmod(0o444) // some file systems have no modes
-	if err = errors.Join(err, temp.Close()); err != nil {
+	if err := copyTo(temp, source, size, verify); err != nil {
 		return err
 	}
 	err = os.Rename(temp.Name(), name)
@@ -301,17 +293,26 @@ func (p *pool) checkOut(ctx context.Context, requested string, files []api.Shama
 		p.count(func(s *uploader.Stats) { s.Checkouts++ })
 		return folder, nil
 	}
-	// Names that the file system does not take are this job's own failure.
-	if broken := writeWhole(p.at(p.folder, unfinished+"probe-"+rand.Text()), bytes.NewReader(make([]byte, 64<<10)), 0, nil); !errors.Is(broken, uploader.ErrChanged) {
+	if p.same() != nil || !p.writable() { // otherwise the file system does not take names of this job
 		err = &StorageError{p.dir, err}
 	}
 	return "", err
 }
 
+// writable reports whether the storage still takes a small file.
+func (p *pool) writable() bool {
+	probe := p.at(p.folder, unfinished+rand.Text())
+	err := os.WriteFile(probe, make([]byte, 64<<10), 0o600)
+	return errors.Join(err, os.Remove(probe)) == nil
+}
+
 // makeFolder makes the folder final.
 func (p *pool) makeFolder(ctx context.Context, final string, files []api.ShamanFileSpec) (err error) {
 	temp := filepath.Join(filepath.Dir(final), unfinished+filepath.Base(final))
-	if err := p.mkdir(temp); err != nil {
+	if err = p.same(); err == nil {
+		err = p.mkdir(temp)
+	}
+	if err != nil {
 		return err
 	}
 	defer func() {
@@ -335,6 +336,19 @@ func (p *pool) makeFolder(ctx context.Context, final string, files []api.ShamanF
 		return err
 	}
 	return os.Rename(temp, final)
+}
+
+// copyTo writes size bytes to a new file, makes it read-only, and closes it.
+func copyTo(file *os.File, source io.Reader, size int64, verify func() error) error {
+	n, err := io.Copy(file, source) // the kernel copies or clones where it can
+	if err == nil && n != size {
+		err = uploader.ErrChanged
+	}
+	if err == nil && verify != nil {
+		err = verify()
+	}
+	_ = file.Chmod(0o444) // some file systems have no modes
+	return errors.Join(err, file.Close())
 }
 
 // fill puts files into a folder.
@@ -382,7 +396,7 @@ func (p *pool) link(f api.ShamanFileSpec, to string) error {
 	noLinks := p.noLinks
 	p.mu.Unlock()
 	if !noLinks {
-		err := os.Link(from, to)
+		err := p.hardLink(from, to)
 		p.mu.Lock()
 		p.linked = p.linked || err == nil
 		p.noLinks = err != nil && !p.linked && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist)
@@ -396,10 +410,11 @@ func (p *pool) link(f api.ShamanFileSpec, to string) error {
 		return err
 	}
 	defer source.Close()
-	if _, err := os.Lstat(to); err == nil {
-		return fs.ErrExist
+	file, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
 	}
-	return writeWhole(to, source, f.Size, nil)
+	return copyTo(file, source, f.Size, nil)
 }
 
 // restore puts a content into the pool again.
