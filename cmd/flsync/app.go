@@ -60,8 +60,8 @@ func (a *app) main(ctx context.Context, args []string) int {
 	return code
 }
 
-// prepare has a command and those below it note when one begins, and those that only hold others refuse what is none of
-// them.
+// prepare wraps RunE of cmd and its subcommands: it records that a body has started, and makes command groups reject
+// unknown subcommands.
 func prepare(cmd *cobra.Command, began *bool) {
 	for _, c := range cmd.Commands() {
 		prepare(c, began)
@@ -152,7 +152,7 @@ func (a *app) verbosity() report.Verbosity {
 	return report.Normal
 }
 
-// loadPaths tells where the state of flsync lies.
+// loadPaths loads the configuration and returns it with the places of flsync's own files.
 func (a *app) loadPaths() (*config.Config, config.Paths, error) {
 	c, err := a.loadConfig()
 	if err != nil {

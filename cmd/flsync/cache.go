@@ -18,20 +18,26 @@ func (a *app) cacheCommand() *cobra.Command {
 	return cache
 }
 
+// useCache opens the hash cache for body.
+func (a *app) useCache(body func(*hashcache.Cache) error) error {
+	_, paths, err := a.loadPaths()
+	if err != nil {
+		return err
+	}
+	sink := a.sink()
+	cache, err := hashcache.Open(paths.Cache, hashcache.Config{Warn: func(w hashcache.Warning) {
+		sink.Emit(report.Warning{Code: w.Code, Message: w.Message})
+	}})
+	if err != nil {
+		return err
+	}
+	return errors.Join(body(cache), cache.Close())
+}
+
 // withCache turns the body of a command on the cache into cobra's form.
 func (a *app) withCache(body func(context.Context, *hashcache.Cache) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
-		_, paths, err := a.loadPaths()
-		if err != nil {
-			return err
-		}
-		cache, err := hashcache.Open(paths.Cache, hashcache.Config{Warn: func(w hashcache.Warning) {
-			a.sink().Emit(report.Warning{Code: w.Code, Message: w.Message})
-		}})
-		if err != nil {
-			return err
-		}
-		return errors.Join(body(cmd.Context(), cache), cache.Close())
+		return a.useCache(func(cache *hashcache.Cache) error { return body(cmd.Context(), cache) })
 	}
 }
 

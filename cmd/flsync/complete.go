@@ -17,20 +17,20 @@ const completionTime = 2 * time.Second
 type completion = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
 
 // complete offers names from the Manager. Without a Manager it offers nothing, and no error.
-func (a *app) complete(cmd *cobra.Command, begun string, list func(context.Context, *link) ([]named, error)) ([]string, cobra.ShellCompDirective) {
+func (a *app) complete(cmd *cobra.Command, begun string, c func(context.Context, *link) chooser) ([]string, cobra.ShellCompDirective) {
 	const noFiles = cobra.ShellCompDirectiveNoFileComp
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 	defer cancel()
-	c, err := a.loadConfig()
+	config, err := a.loadConfig()
 	if err != nil {
 		return nil, noFiles
 	}
-	m, err := a.connect(ctx, c)
+	m, err := a.connect(ctx, config)
 	if err != nil {
 		return nil, noFiles
 	}
 	defer m.Close()
-	all, err := list(ctx, m)
+	all, err := c(ctx, m).all()
 	if err != nil {
 		return nil, noFiles
 	}
@@ -58,25 +58,26 @@ func offers(all []named, begun string) []string {
 }
 
 func (a *app) completeJobs(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd, begun, func(ctx context.Context, m *link) ([]named, error) { return jobChooser(ctx, m).all() })
+	return a.complete(cmd, begun, jobChooser)
 }
 
 func (a *app) completeWorkers(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd, begun, func(ctx context.Context, m *link) ([]named, error) { return workerChooser(ctx, m).all() })
+	return a.complete(cmd, begun, workerChooser)
 }
 
 func (a *app) completeTags(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd, begun, func(ctx context.Context, m *link) ([]named, error) { return tagChooser(ctx, m).all() })
+	return a.complete(cmd, begun, tagChooser)
 }
 
 func (a *app) completeTypes(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd, begun, func(ctx context.Context, m *link) ([]named, error) {
-		types, err := m.JobTypes(ctx)
-		all := make([]named, len(types))
-		for i, t := range types {
-			all[i] = named{t.Etag, t.Name}
-		}
-		return all, err
+	return a.complete(cmd, begun, func(ctx context.Context, m *link) chooser {
+		return chooser{all: func() (all []named, err error) {
+			types, err := m.JobTypes(ctx)
+			for _, t := range types {
+				all = append(all, named{t.Etag, t.Name})
+			}
+			return all, err
+		}}
 	})
 }
 

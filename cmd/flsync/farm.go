@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -29,98 +29,74 @@ func (a *app) farmCommand() *cobra.Command {
 	return farm
 }
 
-// showCommand is a command that fetches one object and shows it as fields.
-func showCommand[T any](a *app, use, short string, path []string, fields func(T) []field) *cobra.Command {
-	return &cobra.Command{
-		Use: use, Short: short, Args: cobra.NoArgs,
-		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
-			o, err := fetch[T](ctx, m, path...)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printRaw(o.raw)
-			}
-			return a.printFields(fields(o.v))
-		}),
-	}
+// showCommand makes of cmd a command that fetches one object and shows it, with --json as it came.
+func showCommand[T any](a *app, cmd *cobra.Command, path func() ([]string, error), show func(T) error) *cobra.Command {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = a.withManager(func(ctx context.Context, m *link, _ []string) error {
+		where, err := path()
+		if err != nil {
+			return err
+		}
+		o, err := fetch[T](ctx, m, where...)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printRaw(o.raw)
+		}
+		return show(o.v)
+	})
+	return cmd
+}
+
+// at is the path of what is always in the same place.
+func at(path ...string) func() ([]string, error) {
+	return func() ([]string, error) { return path, nil }
 }
 
 func (a *app) farmVersionCommand() *cobra.Command {
-	return showCommand(a, "version", "Show the Manager's name and version", []string{"version"}, func(v api.FlamencoVersion) []field {
-		return []field{{"name", v.Name}, {"version", v.Version}, {"short", v.Shortversion}, {"git", v.Git}}
+	return showCommand(a, &cobra.Command{Use: "version", Short: "Show the Manager's name and version"}, at("version"), func(v api.FlamencoVersion) error {
+		return a.printFields([]field{{"name", v.Name}, {"version", v.Version}, {"short", v.Shortversion}, {"git", v.Git}})
 	})
 }
 
 func (a *app) farmStatusCommand() *cobra.Command {
-	return showCommand(a, "status", "Show whether the farm works, waits or sleeps", []string{"status"}, func(s api.FarmStatusReport) []field {
-		return []field{{"status", string(s.Status)}}
+	return showCommand(a, &cobra.Command{Use: "status", Short: "Show whether the farm works, waits or sleeps"}, at("status"), func(s api.FarmStatusReport) error {
+		return a.printFields([]field{{"status", string(s.Status)}})
 	})
 }
 
-// audience are the flags of commands that show things as others see them.
-type audience struct{ audience, platform string }
-
-func (v *audience) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&v.audience, "audience", "users", "as these see it: `WHO` is users or workers")
-	cmd.Flags().StringVar(&v.platform, "platform", runtime.GOOS, "as this `PLATFORM` sees it: linux, windows or darwin")
-}
-
-func (v *audience) check() error {
-	if v.audience != "users" && v.audience != "workers" {
-		return usagef("--audience %q: it is users or workers", v.audience)
+// seenBy gives cmd the flags of commands that show things as others see them. It returns the path of the configuration
+// of that name, which ends with what the flags say.
+func seenBy(cmd *cobra.Command, name string) func() ([]string, error) {
+	audience := cmd.Flags().String("audience", "users", "as these see it: `WHO` is users or workers")
+	platform := cmd.Flags().String("platform", runtime.GOOS, "as this `PLATFORM` sees it: linux, windows or darwin")
+	return func() ([]string, error) {
+		if *audience != "users" && *audience != "workers" {
+			return nil, usagef("--audience %q: it is users or workers", *audience)
+		}
+		return []string{"configuration", name, *audience, *platform}, nil
 	}
-	return nil
 }
 
 func (a *app) farmVariablesCommand() *cobra.Command {
-	var v audience
-	cmd := &cobra.Command{
-		Use: "variables", Short: "Show the Manager's variables", Args: cobra.NoArgs,
-		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
-			if err := v.check(); err != nil {
-				return err
-			}
-			vars, err := fetch[api.ManagerVariables](ctx, m, "configuration", "variables", v.audience, v.platform)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printRaw(vars.raw)
-			}
-			return printTable(a, sortedKeys(vars.v), []column[string]{
-				{title: "name", cell: func(name string) string { return name }},
-				{title: "value", cell: func(name string) string { return vars.v[name].Value }, gives: true},
-				{title: "two-way", cell: func(name string) string { return strconv.FormatBool(vars.v[name].IsTwoway) }},
-			})
-		}),
-	}
-	v.flags(cmd)
-	return cmd
+	cmd := &cobra.Command{Use: "variables", Short: "Show the Manager's variables"}
+	return showCommand(a, cmd, seenBy(cmd, "variables"), func(vars api.ManagerVariables) error {
+		return printTable(a, sortedKeys(vars), []column[string]{
+			{title: "name", cell: func(name string) string { return name }},
+			{title: "value", cell: func(name string) string { return vars[name].Value }, gives: true},
+			{title: "two-way", cell: func(name string) string { return strconv.FormatBool(vars[name].IsTwoway) }},
+		})
+	})
 }
 
 func (a *app) farmStorageCommand() *cobra.Command {
-	var v audience
-	cmd := &cobra.Command{
-		Use: "storage", Short: "Show where the shared storage is", Args: cobra.NoArgs,
-		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
-			if err := v.check(); err != nil {
-				return err
-			}
-			s, err := fetch[api.SharedStorageLocation](ctx, m, "configuration", "shared-storage", v.audience, v.platform)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printRaw(s.raw)
-			}
-			return a.printFields([]field{
-				{"location", s.v.Location}, {"audience", string(s.v.Audience)}, {"platform", s.v.Platform}, {"shaman", strconv.FormatBool(s.v.ShamanEnabled)},
-			})
-		}),
-	}
-	v.flags(cmd)
-	return cmd
+	cmd := &cobra.Command{Use: "storage", Short: "Show where the shared storage is"}
+	return showCommand(a, cmd, seenBy(cmd, "shared-storage"), func(s api.SharedStorageLocation) error {
+		return a.printFields([]field{
+			{"location", s.Location}, {"audience", string(s.Audience)}, {"platform", s.Platform}, {"shaman", strconv.FormatBool(s.ShamanEnabled)},
+		})
+	})
 }
 
 func blenderColumns() []column[api.BlenderPathCheckResult] {
@@ -148,8 +124,13 @@ func (a *app) farmFindBlenderCommand() *cobra.Command {
 	}
 }
 
-// errUnusable is the answer of a check that went well and found something bad.
-var errUnusable = errors.New("not usable")
+// unusable returns the error of a check that went well and found something bad.
+func unusable(what string, usable bool, cause string) error {
+	if usable {
+		return nil
+	}
+	return fmt.Errorf("%s is not usable: %s", what, cause)
+}
 
 func (a *app) farmCheckBlenderCommand() *cobra.Command {
 	return &cobra.Command{
@@ -159,13 +140,8 @@ func (a *app) farmCheckBlenderCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := printList(a, []object[api.BlenderPathCheckResult]{r}, blenderID, blenderColumns()); err != nil {
-				return err
-			}
-			if !r.v.IsUsable {
-				return fmt.Errorf("%s is %w: %s", args[0], errUnusable, r.v.Cause)
-			}
-			return nil
+			err = printList(a, []object[api.BlenderPathCheckResult]{r}, blenderID, blenderColumns())
+			return cmp.Or(err, unusable(args[0], r.v.IsUsable, r.v.Cause))
 		}),
 	}
 }
@@ -183,10 +159,7 @@ func (a *app) farmCheckStorageCommand() *cobra.Command {
 			} else {
 				err = a.printFields([]field{{"path", r.v.Path}, {"usable", strconv.FormatBool(r.v.IsUsable)}, {"cause", r.v.Cause}})
 			}
-			if err == nil && !r.v.IsUsable {
-				err = fmt.Errorf("%s is %w: %s", args[0], errUnusable, r.v.Cause)
-			}
-			return err
+			return cmp.Or(err, unusable(args[0], r.v.IsUsable, r.v.Cause))
 		}),
 	}
 }
@@ -217,15 +190,15 @@ restarts with the new configuration.`,
 			if err != nil {
 				return err
 			}
-			if !s.IsUsable {
-				return fmt.Errorf("storage %s is %w: %s", storage, errUnusable, s.Cause)
+			if err := unusable("storage "+storage, s.IsUsable, s.Cause); err != nil {
+				return err
 			}
 			b, err := m.CheckBlender(ctx, blender)
 			if err != nil {
 				return err
 			}
-			if !b.IsUsable {
-				return fmt.Errorf("blender %s is %w: %s", blender, errUnusable, b.Cause)
+			if err := unusable("blender "+blender, b.IsUsable, b.Cause); err != nil {
+				return err
 			}
 			a.remark("storage  " + s.Path + ": " + s.Cause)
 			a.remark("blender  " + b.Path + ": " + b.Cause)

@@ -12,22 +12,20 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/flsync/flsync/internal/openfile"
-
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 func (a *app) farmConfigCommand() *cobra.Command {
 	config := &cobra.Command{Use: "config", Short: "Look at the Manager's configuration and change it"}
 	config.AddCommand(
-		showCommand(a, "show", "Show where the Manager keeps files and whether it takes uploads", []string{"configuration"},
-			func(c api.ManagerConfiguration) []field {
-				return []field{
+		showCommand(a, &cobra.Command{Use: "show", Short: "Show where the Manager keeps files and whether it takes uploads"}, at("configuration"),
+			func(c api.ManagerConfiguration) error {
+				return a.printFields([]field{
 					{"storage", c.StorageLocation}, {"shaman", fmt.Sprint(c.ShamanEnabled)}, {"first run", fmt.Sprint(c.IsFirstRun)},
-				}
+				})
 			}),
-		a.farmConfigFileCommand(),
-		a.farmConfigPutCommand(),
+		a.farmConfigFileCommand(), a.farmConfigPutCommand(),
 	)
 	return config
 }

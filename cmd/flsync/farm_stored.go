@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
-	"github.com/flsync/flsync/internal/report"
 )
 
 func (a *app) farmStoredCommand() *cobra.Command {
@@ -19,41 +17,31 @@ func (a *app) farmStoredCommand() *cobra.Command {
 or left behind by an upload that never ended.`,
 		Example: "  flsync farm stored textures/*.exr",
 		RunE: a.withManager(func(ctx context.Context, m *link, files []string) error {
-			_, paths, err := a.loadPaths()
-			if err != nil {
-				return err
-			}
-			sink := a.sink()
-			cache, err := hashcache.Open(paths.Cache, hashcache.Config{
-				Warn: func(w hashcache.Warning) { sink.Emit(report.Warning{Code: w.Code, Message: w.Message}) },
-			})
-			if err != nil {
-				return err
-			}
 			targets := make([]named, len(files))
 			for i, file := range files {
 				targets[i].id = file
 			}
-			err = a.each(ctx, targets, func(ctx context.Context, n named) error {
-				sum, err := cache.Sum(ctx, n.id, nil)
-				if err != nil {
-					return err
-				}
-				digest := hex.EncodeToString(sum.SHA256[:])
-				status, err := m.ShamanFileStatus(ctx, digest, sum.Size)
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printValue(struct {
-						api.ShamanFileSpec
-						Status api.ShamanFileStatus `json:"status"`
-					}{api.ShamanFileSpec{Sha: digest, Size: sum.Size, Path: n.id}, status})
-				}
-				a.did("%-9s  %s", status, n.id)
-				return nil
+			return a.useCache(func(cache *hashcache.Cache) error {
+				return a.each(ctx, targets, func(ctx context.Context, n named) error {
+					sum, err := cache.Sum(ctx, n.id, nil)
+					if err != nil {
+						return err
+					}
+					digest := hex.EncodeToString(sum.SHA256[:])
+					status, err := m.ShamanFileStatus(ctx, digest, sum.Size)
+					if err != nil {
+						return err
+					}
+					if a.json {
+						return a.printValue(struct {
+							api.ShamanFileSpec
+							Status api.ShamanFileStatus `json:"status"`
+						}{api.ShamanFileSpec{Sha: digest, Size: sum.Size, Path: n.id}, status})
+					}
+					a.did("%-9s  %s", status, n.id)
+					return nil
+				})
 			})
-			return errors.Join(err, cache.Close())
 		}),
 	}
 }

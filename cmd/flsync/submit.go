@@ -232,9 +232,8 @@ func pairs(flag string, list []string) (map[string]string, error) {
 	return m, nil
 }
 
-// waitUntil waits for the next time that the clock shows at, such as 22:00. The clock may be set meanwhile, or stand
-// still while the computer sleeps. The run begins then: its length and its place among other runs are those of the work,
-// not of the wait.
+// waitUntil sleeps until the next hh:mm. It polls, because the clock may be changed or the machine may suspend. The run's
+// id and start time are taken afterwards, so that the wait is not part of its duration.
 func (s *session) waitUntil(ctx context.Context, at string) error {
 	if at == "" {
 		return nil
@@ -266,20 +265,21 @@ func (s *session) waitUntil(ctx context.Context, at string) error {
 	}
 }
 
-// overslept is how late the awaited time may still be taken for it, as after a night in which the computer slept. Later
-// than that the clock was wrong when the wait began.
-const overslept = 12 * time.Hour
+// maxLate is how long after the deadline a run may still begin, such as after a night in which the computer was
+// suspended. A longer delay means that the clock was wrong when the wait began.
+const maxLate = 12 * time.Hour
 
-// stillUntil is what until, which was the next time that a clock shows at, is when the clock shows now.
+// stillUntil recomputes the deadline after a possible clock change. It keeps until unless the clock moved by more than
+// maxLate.
 func stillUntil(until time.Time, at string, now time.Time) (time.Time, error) {
 	next, err := nextTime(at, now)
-	if err == nil && next.After(until) && now.Sub(until) < overslept {
+	if err == nil && next.After(until) && now.Sub(until) < maxLate {
 		next = until
 	}
 	return next, err
 }
 
-// nextTime is the next moment after now at which a clock on the wall shows at.
+// nextTime returns the next moment after now at which the local time is at, hh:mm.
 func nextTime(at string, now time.Time) (time.Time, error) {
 	clock, err := time.Parse("15:04", at)
 	if err != nil {
@@ -309,7 +309,7 @@ func (s *session) follow(ctx context.Context) error {
 	return outcome(jobs)
 }
 
-// jobList remembers the jobs that events tell of.
+// jobList collects the ids of the jobs in events.
 type jobList struct {
 	mu   sync.Mutex
 	list []string
