@@ -108,6 +108,11 @@ type retimingKey struct {
 // Edit reads the sequencer of the blend file at path. The error is a *blend.FormatError when the file is no Blender file
 // or is damaged, else that of opening it. How strips map time to frames was measured in Blender 3.4, 4.3 and 5.2.
 func (t *Tracer) Edit(ctx context.Context, path string) (*Edit, error) {
+	return t.editBetween(ctx, path, math.Inf(-1), math.Inf(1))
+}
+
+// editBetween reads what an edit shows between two of its frames, both included.
+func (t *Tracer) editBetween(ctx context.Context, path string, from, to float64) (*Edit, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -128,7 +133,7 @@ func (t *Tracer) Edit(ctx context.Context, path string) (*Edit, error) {
 	for i := range r.found {
 		if s := &r.found[i]; s.old == r.active || i == 0 {
 			r.edit.Scene, r.edit.FPS, r.edit.Strips = s.name, s.fps, nil
-			r.show(s.strips, s.muted, math.Inf(-1), math.Inf(1), 0)
+			r.show(s.strips, s.muted, from, to, 0)
 		}
 	}
 	slices.SortStableFunc(r.edit.Strips, func(a, b EditStrip) int { return cmp.Compare(a.Start, b.Start) })
@@ -347,7 +352,7 @@ func (r *editReader) show(strips []*sequencerStrip, muted map[int]bool, from, to
 			Name: s.name, Channel: s.channel, Start: clampFrame(begin), End: clampFrame(end) + 1, Note: note, FPS: s.fps,
 			Length: clampFrame(s.length),
 		}
-		low, high = r.whole(low, high, s.kind == stripScene)
+		low, high = r.whole(low, high, s.kind == stripScene, len(s.keys) > 1)
 		e.First, e.Last = clampFrame(low)+s.animStart, clampFrame(high)+s.animStart
 		switch s.kind {
 		case stripScene:
@@ -377,12 +382,15 @@ func (r *editReader) show(strips []*sequencerStrip, muted map[int]bool, from, to
 }
 
 // whole makes whole frames of what is shown. Scenes are rendered between frames; of images and movies Blender took the
-// frame before, and takes the nearest one since some version between 3.5 and 4.0.
-func (r *editReader) whole(low, high float64, between bool) (first, last float64) {
+// frame before, and takes the nearest one since some version between 3.5 and 4.0. Which one is the nearest to half a
+// frame follows, where there are retiming keys, from the grain of Blender's numbers: both count.
+func (r *editReader) whole(low, high float64, between, keys bool) (first, last float64) {
 	const grain = 1e-4
 	switch {
 	case between:
 		return math.Floor(low + grain), math.Ceil(high - grain)
+	case r.version.AtLeast(4, 0) && keys:
+		return math.Floor(low + 0.5 - grain), math.Floor(high + 0.5 + grain)
 	case r.version.AtLeast(4, 0):
 		return math.Floor(low + 0.5 + grain), math.Floor(high + 0.5 + grain)
 	case r.version.AtLeast(3, 5):

@@ -1,4 +1,4 @@
-# Renders three places of each strip alone, and writes down which frame of its content each shows.
+# Renders nine places of each strip alone, and writes down which frame of its content each shows.
 import bpy, sys, json, os
 out = sys.argv[-1]
 s = bpy.context.scene
@@ -24,7 +24,7 @@ for x in list(top):
     solo(names)
     s.view_settings.view_transform = 'Standard' if bpy.app.version >= (5, 0, 0) and x.type != 'SCENE' else 'Raw'
     shown = {}
-    for f in sorted({first, (first + last) // 2, last}):
+    for f in sorted({first + (last - first) * k // 8 for k in range(9)}):
         s.frame_set(f)
         s.render.filepath = "/tmp/edit/r.png"
         bpy.ops.render.render(write_still=True)
