@@ -239,8 +239,8 @@ func openStamped(path string, hashed hashcache.Stamp) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if hashcache.StampOf(info) != hashed {
-		return nil, fmt.Errorf("%s: %w", path, uploader.ErrChanged)
+	if err := unchanged(path, hashed); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	f, err := openfile.Open(path, info)
 	if errors.Is(err, openfile.ErrReplaced) {
