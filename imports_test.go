@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"internal/lab/managertest": {"flamenco", "flamenco/api", "internal/manager", "internal/lab/simworker"},
 	"internal/lab/faults":      {"*"},
 	"internal/lab/long":        {},
+	"internal/lab/wine":        {},
 	"bench":                    {"*"},
 	"cmd":                      {"*"},
 	"integrations":             {},
