@@ -92,6 +92,22 @@ func matrixSeed(t *testing.T, seed uint64, verbose bool) {
 	}
 }
 
+// TestKillCopies is TestKill for a farm without Shaman.
+func TestKillCopies(t *testing.T) {
+	long.Test(t)
+	t.Parallel()
+	kills := int(setting("FLSYNC_KILLS", 50))
+	seed := setting("FLSYNC_KILL_SEED", uint64(3))
+	result, err := Kill(t.Context(), KillConfig{Seed: seed, Dir: t.TempDir(), Project: sample, Program: buildProgram(t), Kills: kills, Copies: true})
+	if err != nil || result.Kills != kills {
+		t.Fatalf("seed %d: %d kills, want %d: %v", seed, result.Kills, kills, err)
+	}
+	for _, broken := range result.Broken {
+		t.Errorf("seed %d: %s", seed, broken)
+	}
+	t.Logf("%d kills, %d in sync; the Manager %d times", result.Kills, result.Syncs, result.ManagerKills)
+}
+
 // TestKill kills the program a few times, FLSYNC_KILLS says how often; FLSYNC_KILL_SEED repeats what a run printed.
 func TestKill(t *testing.T) {
 	if testing.Short() {

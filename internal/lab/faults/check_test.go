@@ -63,6 +63,9 @@ func (s *judge) checkKept() error {
 				errs = append(errs, fmt.Errorf("checkout %s was harmed: %s was %s and is %q", path, name, was, is))
 			}
 		}
+		if copied := strings.HasPrefix(path, "flsync/"); copied && len(now[path]) != len(files) {
+			errs = append(errs, fmt.Errorf("folder %s was half made: it had %d files and has %d", path, len(files), len(now[path])))
+		}
 	}
 	s.kept = now
 	return errors.Join(errs...)
@@ -73,6 +76,9 @@ func (s *judge) checkKept() error {
 func checkoutsIn(root string) (map[string]map[string]string, error) {
 	found := make(map[string]map[string]string)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), ".flsync-") {
+			return fs.SkipDir // a folder of copies in the making
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -82,8 +88,14 @@ func checkoutsIn(root string) (map[string]map[string]string, error) {
 		}
 		parts := strings.Split(filepath.ToSlash(rel), "/")
 		depth := 1
-		if parts[0] == "film" {
+		switch parts[0] {
+		case "film":
 			depth = 2
+		case "flsync":
+			depth = 3
+			if parts[1] == "pool" {
+				return nil
+			}
 		}
 		info, err := os.Stat(path)
 		if err != nil {
@@ -93,7 +105,10 @@ func checkoutsIn(root string) (map[string]map[string]string, error) {
 		if found[name] == nil {
 			found[name] = make(map[string]string)
 		}
-		target, err := os.Readlink(path)
+		var target string
+		if d.Type()&fs.ModeSymlink != 0 {
+			target, err = os.Readlink(path)
+		}
 		found[name][rel] = target + " " + strconv.FormatInt(info.Size(), 10)
 		return err
 	})

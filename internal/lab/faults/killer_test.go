@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/flsync/flsync/internal/lab/cleanenv"
@@ -24,6 +26,7 @@ type KillConfig struct {
 	Project string // the sample project
 	Program string // a built flsync
 	Kills   int
+	Copies  bool // the Manager's Shaman is off, and jobs get copies on its storage
 }
 
 // KillResult is what came of killing the program.
@@ -53,6 +56,9 @@ func Kill(ctx context.Context, c KillConfig) (result KillResult, err error) {
 		project: filepath.Join(c.Dir, "project"), url: func() string { return "http://" + k.address },
 		checkouts: func() string { return filepath.Join(c.Dir, "farm", "storage", "jobs") },
 	}
+	if c.Copies {
+		k.checkouts = func() string { return filepath.Join(c.Dir, "farm", "storage") }
+	}
 	if err := writeProject(k.project, c.Project, k.random); err != nil {
 		return k.result, err
 	}
@@ -62,6 +68,11 @@ func Kill(ctx context.Context, c KillConfig) (result KillResult, err error) {
 	defer func() { err = errors.Join(err, k.stopManager()) }()
 	for k.result.Kills < c.Kills && ctx.Err() == nil {
 		if err := k.round(ctx); err != nil {
+			return k.result, err
+		}
+	}
+	if c.Copies {
+		if err := k.prune(ctx); err != nil {
 			return k.result, err
 		}
 	}
@@ -186,6 +197,47 @@ func (k *killer) program(ctx context.Context, command []string) *exec.Cmd {
 	return cmd
 }
 
+// prune removes what kills left, as if hours had passed, and looks for what is still there without being of use.
+func (k *killer) prune(ctx context.Context) error {
+	old := time.Now().Add(-2 * time.Hour)
+	root := filepath.Join(k.checkouts(), "flsync")
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chtimes(path, old, old))
+	})
+	if err != nil {
+		return err
+	}
+	if out, err := k.program(ctx, []string{"storage", "prune"}).CombinedOutput(); err != nil {
+		return fmt.Errorf("prune: %w: %s", err, out)
+	}
+	k.checkJobs(ctx, "after the prune")
+	jobs, err := k.jobs(ctx)
+	if err != nil {
+		return err
+	}
+	var used strings.Builder // names of folders and contents
+	for _, j := range jobs {
+		used.WriteString(j.Metadata["flsync.checkout"] + "\n")
+	}
+	lists, err := filepath.Glob(filepath.Join(root, "*", "*.flsync"))
+	for _, list := range lists {
+		text, rerr := os.ReadFile(list)
+		used.Write(text)
+		if _, serr := os.Stat(strings.TrimSuffix(list, ".flsync")); serr != nil {
+			k.broken("a list without its folder is left: %v", serr)
+		}
+		err = errors.Join(err, rerr)
+	}
+	left, gerr := filepath.Glob(filepath.Join(root, "pool", "*", "*"))
+	folders, ferr := filepath.Glob(filepath.Join(root, "jobs", "*"))
+	for _, path := range append(left, folders...) {
+		if name := strings.TrimSuffix(filepath.Base(path), ".flsync"); !strings.Contains(used.String(), name+"\n") {
+			k.broken("left over: %s", path)
+		}
+	}
+	return errors.Join(err, gerr, ferr)
+}
+
 // environ keeps the program's state in the killer's folder.
 func (k *killer) environ() []string { return cleanenv.Environ(k.Dir) }
 
@@ -196,7 +248,7 @@ func last(lines []byte) []byte {
 
 // startManager starts the Manager, on the port that it had before.
 func (k *killer) startManager(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, k.Program, "serve", "--json", "--quiet", "--listen", k.address, "--storage", filepath.Join(k.Dir, "farm"))
+	cmd := exec.CommandContext(ctx, k.Program, "serve", "--json", "--quiet", "--listen", k.address, "--storage", filepath.Join(k.Dir, "farm"), fmt.Sprintf("--no-shaman=%v", k.Copies))
 	cmd.Env = k.environ()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
