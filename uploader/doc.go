@@ -33,6 +33,8 @@
 // this run or to one of the last hours. The Manager follows ".." in the paths of files: [CheckPath] has what
 // is never sent.
 //
+// [Direct] writes blobs into a store that is mounted on this machine, and falls back to the Manager.
+//
 // # Caveats
 //
 // A Manager that goes away for less than Config.Patience is waited for, with one request at a time; then the

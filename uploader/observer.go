@@ -51,6 +51,7 @@ type Stats struct {
 	Stored, StoredBytes     int64 // that the Manager had already, or got from somebody else meanwhile
 	Missing, MissingBytes   int64 // that it said it lacks
 	Uploaded, UploadedBytes int64 // that were sent
+	Direct                  int64 // of these, what was written into the store, see [Direct]
 	Failed                  int64 // that could not be sent
 	Left, LeftBytes         int64 // not settled yet
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ import (
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/uploader"
 )
 
 // finding is one line of the doctor's: what was looked at, how it is, and what to do about it.
@@ -72,7 +74,8 @@ func (a *app) farmDoctorCommand() *cobra.Command {
 each thing whether it is fine and what to do if not. Exit code 1 when something would make a
 batch fail, 4 when the Manager cannot be reached.
 
-It sends a probe of 1 MiB, which stays in the Manager's store until that cleans up.`,
+It sends a probe of 1 MiB, which stays in the Manager's store until that cleans up. Where the Manager's
+storage is mounted here, it also tries whether --direct can be used, and removes what it made for that.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.loadConfig()
 			if err != nil {
@@ -216,11 +219,23 @@ func (d *doctor) storage(ctx context.Context) finding {
 		return failure("mount the storage and name it with --storage-path, or set shaman.enabled in flamenco-manager.yaml and restart the Manager",
 			"Shaman is off, and the storage %s is not visible from here", users.Location)
 	}
-	seen := "not visible from here, which is fine"
-	if _, err := os.Stat(c.StorageLocation); err == nil {
-		seen = "visible from here"
+	return ok("Shaman is on; checkouts lie in %s (%s)", c.StorageLocation, d.direct(ctx))
+}
+
+// direct says whether files can be written straight into the Manager's store.
+func (d *doctor) direct(ctx context.Context) string {
+	users, err := d.SharedStorage(ctx, api.ManagerVariableAudienceUsers, runtime.GOOS)
+	if err != nil {
+		return err.Error()
 	}
-	return ok("Shaman is on; checkouts lie in %s (%s)", c.StorageLocation, seen)
+	store := uploader.NewDirect(d.Client, filepath.Dir(filepath.Clean(users.Location)), nil)
+	if err := store.Look(); err != nil {
+		return "not visible from here, which is fine"
+	}
+	if err := store.Prove(ctx); err != nil {
+		return fmt.Sprintf("visible from here, but --direct cannot be used: %v", err)
+	}
+	return "visible from here, --direct can be used"
 }
 
 func (d *doctor) jobTypes(ctx context.Context) finding {

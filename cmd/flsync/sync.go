@@ -32,6 +32,8 @@ func (t *transfer) flags(cmd *cobra.Command) {
 	f.StringVar(&t.limit, "limit-upload", "", "send at most this `RATE`: bytes a second, such as 20MiB or 500k")
 	f.StringVar((*string)(&t.storage.Mode), "storage", "", "how files get to the workers: `MODE` is auto, shaman, copy (to the farm's storage, mounted here) or in-place")
 	f.StringVar(&t.storage.Path, "storage-path", "", "`DIR` where this machine sees the farm's storage (default: where the Manager says)")
+	f.StringVar((*string)(&t.storage.Direct), "direct", "", "write files straight into the Manager's store where that is mounted here: `WHETHER` is true, false or auto (the same, and no warning where it cannot be done)")
+	f.Lookup("direct").NoOptDefVal = string(pipeline.DirectOn)
 	f.BoolVar(&t.verify, "verify", false, "trust no time stamp: compare the contents of every file")
 }
 
@@ -47,6 +49,14 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 	}
 	t.storage.Mode = pipeline.StorageMode(orElse(string(t.storage.Mode), s.config.Storage))
 	if err := t.storage.Mode.Validate(); err != nil {
+		return pipeline.Env{}, usageError(err)
+	}
+	profile, err := s.config.Profile()
+	if err != nil {
+		return pipeline.Env{}, err
+	}
+	t.storage.Direct = pipeline.DirectMode(orElse(string(t.storage.Direct), profile.Direct))
+	if err := t.storage.Direct.Validate(); err != nil {
 		return pipeline.Env{}, usageError(err)
 	}
 	m, err := s.connect(ctx, s.config)

@@ -46,6 +46,7 @@ func (s *session) addWatched(round report.Summary) {
 	store.Uploaded += round.Store.Uploaded
 	store.UploadedBytes += round.Store.UploadedBytes
 	store.Deferred += round.Store.Deferred
+	store.Direct += round.Store.Direct
 	store.Retried += round.Store.Retried
 	s.summary.Files, s.summary.Store = round.Files, store
 }

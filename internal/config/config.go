@@ -12,7 +12,7 @@
 //	manager: studio                  # a URL, a name below, "embedded" or "auto"
 //	managers:
 //	  studio: {url: "https://farm.studio.example/flamenco", header_file: ~/.flsync-headers, ca: /etc/ssl/studio.pem}
-//	  home: http://localhost:8080
+//	  home: {url: "http://localhost:8080", direct: auto} # true, false or auto: write into its store where that is mounted
 //	cache: /var/cache/flsync/hashes.db
 //	state: /var/lib/flsync           # journals, run logs, rewritten files
 //	outside: media                   # media, all or deny: files that lie outside their project
@@ -107,6 +107,7 @@ type Profile struct {
 	CA         string   `yaml:"ca"`          // PEM file of the authority that signed the Manager's certificate
 	Cert       string   `yaml:"cert"`        // PEM file of our own certificate
 	Key        string   `yaml:"key"`         // PEM file of its key
+	Direct     string   `yaml:"direct"`      // true, false or auto: write into its store where that is mounted
 
 	// PlainAuth lets headers and passwords go over plain HTTP to other than loopback.
 	PlainAuth bool `yaml:"plain_auth"`

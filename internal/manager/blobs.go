@@ -19,11 +19,11 @@ import (
 // blobStore keeps files by digest and size, and makes checkouts of links to them:
 //
 //	file-store/uploading/<digest>-<size>-<n>.tmp   on its way
-//	file-store/stored/<2 digits>/<62 digits>-<size>.blob
+//	file-store/stored/<2 digits>/<62 digits>/<size>.blob
 //	jobs/<checkout path>/…                         relative links to stored files
 //
-// A file is stored by renaming it, so that it is there whole or not at all. The size is a part of the name, so that a
-// file that a power cut left empty is found out.
+// The layout is that of Flamenco, so that a client may write there as well. A file is stored by renaming it, so that it is
+// there whole or not at all. Its size is its name, so that a file that a power cut left empty is found out.
 type blobStore struct {
 	dir   string   // the shared storage
 	jobs  *os.Root // checkouts
@@ -89,7 +89,7 @@ func (k blobKey) shard() string { return k.sha[:2] }
 
 // relative is the path below the shared storage, with slashes.
 func (k blobKey) relative() string {
-	return storedDir + "/" + k.sha[:2] + "/" + k.sha[2:] + "-" + strconv.FormatInt(k.size, 10) + ".blob"
+	return storedDir + "/" + k.sha[:2] + "/" + k.sha[2:] + "/" + strconv.FormatInt(k.size, 10) + ".blob"
 }
 
 func (b *blobStore) path(k blobKey) string { return filepath.Join(b.dir, k.relative()) }
@@ -195,24 +195,27 @@ func (b *blobStore) create(k blobKey) (*os.File, error) {
 	return os.OpenFile(filepath.Join(b.dir, uploadingDir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 }
 
-// keep moves a finished temporary file to where it is stored.
+// keep moves a finished temporary file to where it is stored. A sweep may remove the folder in between.
 func (b *blobStore) keep(temp string, k blobKey) error {
+	const tries = 3
 	target := b.path(k)
-	err := os.Rename(temp, target)
-	if errors.Is(err, fs.ErrNotExist) { // the first of its shard
+	for try := 1; ; try++ {
+		err := os.Rename(temp, target)
+		if !errors.Is(err, fs.ErrNotExist) || try == tries {
+			return err
+		}
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 			return err
 		}
-		err = os.Rename(temp, target)
 	}
-	return err
 }
 
-// keyOf reads back what path returned, from the shard and the name of a file.
-func keyOf(shard, name string) (blobKey, bool) {
-	rest, isBlob := strings.CutSuffix(name, ".blob")
-	sha, sizeText, hasSize := strings.Cut(rest, "-")
+// keyOf reads back what path returned.
+func keyOf(path string) (blobKey, bool) {
+	folder, name := filepath.Split(path)
+	shard, rest := filepath.Split(filepath.Clean(folder))
+	sizeText, isBlob := strings.CutSuffix(name, ".blob")
 	size, err := strconv.ParseInt(sizeText, 10, 64)
-	k := blobKey{shard + sha, size}
-	return k, isBlob && hasSize && err == nil && k.valid()
+	k := blobKey{filepath.Base(shard) + rest, size}
+	return k, isBlob && err == nil && k.valid()
 }

@@ -31,6 +31,7 @@ func (b *blobStore) sweep(ctx context.Context, before time.Time) (deleted int, e
 			errs = append(errs, err)
 			continue
 		}
+		_ = os.Remove(filepath.Dir(path)) // unless another size is in it
 		deleted++
 	}
 	return deleted, errors.Join(errs...)
@@ -39,10 +40,13 @@ func (b *blobStore) sweep(ctx context.Context, before time.Time) (deleted int, e
 func (b *blobStore) olderThan(ctx context.Context, before time.Time) (map[string]bool, error) {
 	old := make(map[string]bool)
 	err := filepath.WalkDir(filepath.Join(b.dir, storedDir), func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // a client that writes here has removed its probe
+			return nil
+		}
 		if err != nil || d.IsDir() {
 			return errors.Join(err, ctx.Err())
 		}
-		if _, ours := keyOf(filepath.Base(filepath.Dir(path)), d.Name()); !ours {
+		if _, ours := keyOf(path); !ours {
 			return nil
 		}
 		if info, err := d.Info(); err == nil && info.ModTime().Before(before) {

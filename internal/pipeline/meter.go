@@ -168,7 +168,7 @@ func (m *meter) summary(store uploader.Stats) report.Summary {
 		},
 		Store: report.StoreCounts{
 			Unique: store.Unique, AlreadyStored: store.Stored,
-			Uploaded: store.Uploaded, UploadedBytes: store.UploadedBytes,
+			Uploaded: store.Uploaded, UploadedBytes: store.UploadedBytes, Direct: store.Direct,
 			Deferred: store.Deferred, Retried: store.Retried,
 			Wanted: store.Missing, WantedBytes: store.MissingBytes,
 		},

@@ -21,6 +21,29 @@ type Storage struct {
 	// Path is where this machine sees the folder that the Manager calls its storage location. Default: where the
 	// Manager says that users of this platform see it.
 	Path string
+	// Direct says whether files go straight into Shaman's store where that is mounted here.
+	Direct DirectMode
+}
+
+// DirectMode says whether to write into Shaman's store, see [uploader.Direct]. In any mode files go to the Manager where
+// that cannot be done.
+type DirectMode string
+
+// The modes. DirectOff is also the zero value's meaning. DirectOn reports with a warning why it cannot be done,
+// DirectAuto with a note.
+const (
+	DirectOff  DirectMode = "false"
+	DirectAuto DirectMode = "auto"
+	DirectOn   DirectMode = "true"
+)
+
+// Validate returns an error for a mode that does not exist.
+func (m DirectMode) Validate() error {
+	switch m {
+	case "", DirectOff, DirectAuto, DirectOn:
+		return nil
+	}
+	return fmt.Errorf("direct %q: it is true, false or auto", string(m))
 }
 
 // StorageMode is one way for files to get to the workers.
@@ -71,14 +94,8 @@ func chooseStorage(ctx context.Context, env Env, farm api.ManagerConfiguration) 
 		}
 		return mode, "", err
 	}
-	if here = env.Storage.Path; here == "" {
-		location, err := ask(ctx, env, func(ctx context.Context) (api.SharedStorageLocation, error) {
-			return env.Manager.SharedStorage(ctx, api.ManagerVariableAudienceUsers, runtime.GOOS)
-		})
-		if err != nil {
-			return mode, "", err
-		}
-		here = location.Location
+	if here, err = storageHere(ctx, env); err != nil {
+		return mode, "", err
 	}
 	if mode == StorageInPlace {
 		return mode, here, nil
@@ -88,6 +105,17 @@ func chooseStorage(ctx context.Context, env Env, farm api.ManagerConfiguration) 
 	}
 	env.Sink.Emit(report.Note{Message: fmt.Sprintf("storage: %s, at %s", modeText(mode), here)})
 	return mode, here, nil
+}
+
+// storageHere returns where this machine sees the folder that the Manager calls its storage location.
+func storageHere(ctx context.Context, env Env) (string, error) {
+	if env.Storage.Path != "" {
+		return env.Storage.Path, nil
+	}
+	location, err := ask(ctx, env, func(ctx context.Context) (api.SharedStorageLocation, error) {
+		return env.Manager.SharedStorage(ctx, api.ManagerVariableAudienceUsers, runtime.GOOS)
+	})
+	return location.Location, err
 }
 
 func modeText(mode StorageMode) string {

@@ -2,10 +2,13 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
+	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/uploader"
 )
 
@@ -43,6 +46,7 @@ type pending interface {
 // shaman is the store of a Manager whose Shaman is enabled.
 type shaman struct {
 	uploader *uploader.Uploader
+	direct   *uploader.Direct // nil unless wanted
 	abandon  context.CancelFunc
 
 	facts   *hashcache.Facts // what each Manager was seen to have
@@ -66,9 +70,12 @@ func openShaman(ctx context.Context, env Env, checksOut bool, observer uploader.
 	}
 	config.Observer = observer
 	config.Reopen = func(spec api.ShamanFileSpec) (uploader.Blob, error) { return reopen(ctx, spec) }
+	manager, err := s.openDirect(ctx, env)
+	if err != nil {
+		return nil, err
+	}
 	sending, abandon := context.WithCancel(ctx)
-	var err error
-	if s.uploader, err = uploader.New(sending, env.Manager, config); err != nil {
+	if s.uploader, err = uploader.New(sending, manager, config); err != nil {
 		abandon()
 		return nil, err
 	}
@@ -76,11 +83,47 @@ func openShaman(ctx context.Context, env Env, checksOut bool, observer uploader.
 	return s, nil
 }
 
+// openDirect returns what the uploader talks to: the Manager, or its mounted store where that is wanted.
+func (s *shaman) openDirect(ctx context.Context, env Env) (uploader.Shaman, error) {
+	if mode := env.Storage.Direct; mode == "" || mode == DirectOff {
+		return env.Manager, nil
+	}
+	here, err := storageHere(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	storage := filepath.Dir(filepath.Clean(here)) // the location is that of checkouts
+	s.direct = uploader.NewDirect(env.Manager, storage, func(err error) { tellDirect(env, storage, err) })
+	if env.DryRun {
+		tellDirect(env, storage, s.direct.Look())
+	}
+	return s.direct, nil
+}
+
+// tellDirect reports which way files go.
+func tellDirect(env Env, storage string, err error) {
+	message := fmt.Sprintf("direct: files go straight into the Manager's store in %s", storage)
+	if err != nil {
+		message = fmt.Sprintf("direct: files go to the Manager instead of its store in %s: %v", storage, err)
+	}
+	if err != nil && env.Storage.Direct == DirectOn {
+		env.Sink.Emit(report.Warning{Code: "not-direct", Message: message})
+	} else {
+		env.Sink.Emit(report.Note{Message: message, Detail: err != nil})
+	}
+}
+
 func (s *shaman) put(ctx context.Context, b uploader.Blob) pending { return s.uploader.Ensure(ctx, b) }
 
 func (s *shaman) flush(ctx context.Context) error { return s.uploader.Flush(ctx) }
 
-func (s *shaman) stats() uploader.Stats { return s.uploader.Stats() }
+func (s *shaman) stats() uploader.Stats {
+	stats := s.uploader.Stats()
+	if s.direct != nil {
+		stats.Direct = s.direct.Written()
+	}
+	return stats
+}
 
 func (s *shaman) checkOut(ctx context.Context, requested string, files []api.ShamanFileSpec, record func(string) error) (string, error) {
 	return s.uploader.RecordedCheckout(ctx, requested, files, record)

@@ -294,10 +294,19 @@ func (h Hash) Text() string {
 // Note is a remark for people that programs may skip.
 type Note struct {
 	Message string `json:"message"`
+	Detail  bool   `json:"-"` // for people who want to know more
 }
 
 // Type implements [Event].
 func (Note) Type() string { return "note" }
+
+// Level implements the interface that [LevelOf] asks for.
+func (n Note) Level() Level {
+	if n.Detail {
+		return Detail
+	}
+	return Remark
+}
 
 // Text implements [Event].
 func (n Note) Text() string { return n.Message }

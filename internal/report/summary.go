@@ -54,6 +54,7 @@ type StoreCounts struct {
 	AlreadyStored int64 `json:"already_stored"`
 	Uploaded      int64 `json:"uploaded"`
 	UploadedBytes int64 `json:"uploaded_bytes"`
+	Direct        int64 `json:"direct,omitempty"` // of the uploaded ones, what was written into the mounted store
 	Deferred      int64 `json:"deferred"`
 	Retried       int64 `json:"retried"`
 	Wanted        int64 `json:"wanted,omitempty"`       // of a dry run: what would be uploaded
@@ -172,6 +173,9 @@ func (s Summary) filesText(b *strings.Builder) {
 		fmt.Fprintf(b, "store    %d blobs: %d stored already, %d (%s) would be sent", s.Store.Unique, s.Store.AlreadyStored, s.Store.Wanted, Bytes(s.Store.WantedBytes))
 	} else {
 		fmt.Fprintf(b, "store    %d blobs: %d stored already, %d sent (%s)", s.Store.Unique, s.Store.AlreadyStored, s.Store.Uploaded, Bytes(s.Store.UploadedBytes))
+	}
+	if s.Store.Direct > 0 {
+		fmt.Fprintf(b, ", %d of them straight into the Manager's store", s.Store.Direct)
 	}
 	if s.Store.Deferred+s.Store.Retried > 0 {
 		fmt.Fprintf(b, ", %d deferred, %d retried", s.Store.Deferred, s.Store.Retried)

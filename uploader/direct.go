@@ -1,0 +1,284 @@
+package uploader
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/flsync/flsync/flamenco"
+)
+
+// Direct is a [Shaman] whose store is mounted on this machine: it writes blobs there itself, and asks the Manager for
+// everything else. Before the first blob it proves, with probes that it removes again, that the folder is the store
+// of this Manager and that both can use what the other writes; otherwise, and after a write that failed, blobs go to
+// the Manager as ever.
+//
+// A blob gets its name by a hard link when it is whole and has the right digest. No file of that name is ever
+// overwritten, so that other clients, the Manager's own uploads and a kill at any moment do no harm. What a kill leaves
+// has a name in a folder of its own, and is removed after a day. Like the Manager, Direct leaves it to the operating
+// system when data reaches the disk.
+type Direct struct {
+	Shaman
+	storage string
+	told    func(error)
+
+	once    sync.Once
+	off     atomic.Bool
+	written atomic.Int64
+	noClone atomic.Bool // the file system does not share blocks between files
+
+	fileMode, dirMode fs.FileMode // as the Manager's own; 0: what is written here has them by itself
+}
+
+// Folders of Shaman's store below the farm's shared storage, and names that flsync adds. The Manager looks for single
+// files in "uploading", by digest, and never lists that folder.
+const (
+	storedFolder  = "file-store/stored" // <2 hex digits>/<62 hex digits>/<size>.blob
+	writingFolder = "file-store/uploading/.flsync"
+	jobsFolder    = "jobs"
+	probeCheckout = "flsync-probe-"
+
+	abandonedAfter = 24 * time.Hour // since the last write to a file
+)
+
+// NewDirect returns a Direct for the Manager's shared storage, which this machine has at storage. told, which may be nil,
+// is called before the first blob is sent, with nil if blobs are written here, or else with the reason, and again
+// with the reason if a write fails later.
+func NewDirect(manager Shaman, storage string, told func(error)) *Direct {
+	if told == nil {
+		told = func(error) {}
+	}
+	return &Direct{Shaman: manager, storage: storage, told: told}
+}
+
+// Look returns an error if the storage is no shared storage of a Manager with Shaman. It writes nothing, and does not
+// ask the Manager.
+func (d *Direct) Look() error {
+	for _, folder := range []string{storedFolder, jobsFolder} {
+		if info, err := os.Stat(d.path(folder)); err != nil {
+			return err
+		} else if !info.IsDir() {
+			return &fs.PathError{Op: "open", Path: d.path(folder), Err: errors.New("not a folder")}
+		}
+	}
+	return nil
+}
+
+// Written returns how many blobs were written here.
+func (d *Direct) Written() int64 { return d.written.Load() }
+
+// ShamanUpload implements [Shaman].
+func (d *Direct) ShamanUpload(ctx context.Context, up flamenco.Upload) (flamenco.UploadOutcome, error) {
+	d.once.Do(func() {
+		err := d.Prove(ctx)
+		if err != nil {
+			d.off.Store(true)
+		}
+		if ctx.Err() == nil {
+			d.told(err)
+		}
+	})
+	if d.off.Load() {
+		return d.Shaman.ShamanUpload(ctx, up)
+	}
+	outcome, err := d.write(ctx, up)
+	if failed, ok := errors.AsType[*storeError](err); ok {
+		if !d.off.Swap(true) {
+			d.told(failed.err)
+		}
+		return d.Shaman.ShamanUpload(ctx, up)
+	}
+	if err == nil && outcome == flamenco.Stored {
+		d.written.Add(1)
+	}
+	return outcome, err
+}
+
+// storeError is a failure of the mounted store, not of the blob's source.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+func (d *Direct) path(slashed string) string {
+	return filepath.Join(d.storage, filepath.FromSlash(slashed))
+}
+
+func (d *Direct) blobPath(sha string, size int64) string {
+	return filepath.Join(d.path(storedFolder), sha[:2], sha[2:], strconv.FormatInt(size, 10)+".blob")
+}
+
+// write puts a blob into the store. The error is a [*storeError] if the Manager may succeed where this failed.
+func (d *Direct) write(ctx context.Context, up flamenco.Upload) (outcome flamenco.UploadOutcome, err error) {
+	final := d.blobPath(up.SHA256, up.Size)
+	if _, err := os.Lstat(final); err == nil {
+		return flamenco.AlreadyStored, nil
+	}
+	source, err := up.Body()
+	if err != nil {
+		return 0, &flamenco.BodyError{Name: up.Name, Err: err}
+	}
+	defer source.Close()
+	temp, err := d.create()
+	if err != nil {
+		return 0, &storeError{err}
+	}
+	defer func() {
+		if rerr := os.Remove(temp.Name()); err == nil && rerr != nil {
+			err = &storeError{rerr}
+		}
+	}()
+	err = d.fill(ctx, temp, source, up)
+	if cerr := temp.Close(); err == nil && cerr != nil { // network file systems write here
+		err = &storeError{cerr}
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := d.link(temp.Name(), final); errors.Is(err, fs.ErrExist) {
+		return flamenco.AlreadyStored, nil
+	} else if err != nil {
+		return 0, &storeError{err}
+	}
+	return flamenco.Stored, nil
+}
+
+// create makes a file for a blob on its way.
+func (d *Direct) create() (*os.File, error) {
+	name := filepath.Join(d.path(writingFolder), rand.Text())
+	open := func() (*os.File, error) { return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666) }
+	temp, err := open()
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := d.makeFolder(filepath.Dir(name)); err != nil {
+			return nil, err
+		}
+		temp, err = open()
+	}
+	if err == nil && d.fileMode != 0 {
+		if err = temp.Chmod(d.fileMode); err != nil {
+			err = errors.Join(err, temp.Close(), os.Remove(name))
+		}
+	}
+	return temp, err
+}
+
+// fill copies a blob into a file and checks its digest on the way.
+func (d *Direct) fill(ctx context.Context, temp *os.File, source io.Reader, up flamenco.Upload) error {
+	digest := sha256.New()
+	n, err := d.clone(ctx, temp, source, digest, up.Size)
+	if err == nil && n == 0 {
+		n, err = copyBlocks(ctx, io.MultiWriter(digest, storeWriter{temp}), source, up.Size)
+	}
+	if failed, ok := errors.AsType[*readError](err); ok {
+		err = &flamenco.BodyError{Name: up.Name, Err: failed.err}
+	}
+	if err == nil && (n != up.Size || hex.EncodeToString(digest.Sum(nil)) != up.SHA256) {
+		err = fmt.Errorf("%s: %w", up.Name, ErrChanged)
+	}
+	return err
+}
+
+// clone lets temp share the blocks of a source that is a file of the same file system, and takes the digest of what
+// temp has then, which nobody else writes to. It returns 0 if that cannot be done.
+func (d *Direct) clone(ctx context.Context, temp *os.File, source io.Reader, digest hash.Hash, size int64) (int64, error) {
+	file, ok := source.(*os.File)
+	if !ok || size < blockSize || d.noClone.Load() {
+		return 0, nil
+	}
+	if err := cloneFile(temp, file); err != nil {
+		d.noClone.Store(true)
+		return 0, nil
+	}
+	n, err := copyBlocks(ctx, digest, temp, size+1) // and notice one that has grown
+	if failed, ok := errors.AsType[*readError](err); ok {
+		err = &storeError{failed.err}
+	}
+	return n, err
+}
+
+// blockSize is how much is copied at once: enough for a network file system, and no more than a core's cache holds.
+const blockSize = 1 << 20
+
+// copyBlocks copies up to limit bytes. An error of the source is a [*readError].
+func copyBlocks(ctx context.Context, to io.Writer, from io.Reader, limit int64) (n int64, err error) {
+	buffer := make([]byte, min(blockSize, limit+1)) // one more than there should be
+	for n <= limit {
+		if ctx.Err() != nil {
+			return n, context.Cause(ctx)
+		}
+		read, err := from.Read(buffer)
+		if _, werr := to.Write(buffer[:read]); werr != nil {
+			return n, werr
+		}
+		n += int64(read)
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, &readError{err}
+		}
+	}
+	return n, nil
+}
+
+type readError struct{ err error }
+
+func (e *readError) Error() string { return e.err.Error() }
+
+// storeWriter marks errors as those of the store.
+type storeWriter struct{ *os.File }
+
+func (w storeWriter) Write(p []byte) (int, error) {
+	n, err := w.File.Write(p)
+	if err != nil {
+		err = &storeError{err}
+	}
+	return n, err
+}
+
+// link gives a blob its name, unless there is one: the error is then [fs.ErrExist]. The Manager removes folders that
+// become empty, also between two calls here.
+func (d *Direct) link(temp, final string) error {
+	const tries = 5
+	for try := 1; ; try++ {
+		if err := d.makeFolder(filepath.Dir(final)); err != nil {
+			return err
+		}
+		if err := os.Link(temp, final); !errors.Is(err, fs.ErrNotExist) || try == tries {
+			return err
+		}
+	}
+}
+
+// makeFolder makes a folder below the store, and those above it that are missing.
+func (d *Direct) makeFolder(dir string) error {
+	err := os.Mkdir(dir, 0o777)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := d.makeFolder(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o777)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil && d.dirMode != 0 {
+		var info fs.FileInfo
+		if info, err = os.Stat(dir); err == nil {
+			err = os.Chmod(dir, info.Mode()&(fs.ModeSetgid|fs.ModeSetuid)|d.dirMode)
+		}
+	}
+	return err
+}
