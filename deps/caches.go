@@ -6,6 +6,9 @@ import (
 	"github.com/flsync/flsync/deps/blend"
 )
 
+// modifierRenders is the bit of ModifierData.mode for renders.
+const modifierRenders = 1 << 1
+
 // PointCache.flag
 const (
 	cacheBaked         = 1 << 0
@@ -55,6 +58,9 @@ func readFluid(c *collector, s blend.Struct, r *row) {
 	ref.Form, ref.Parts[0].Role = FormFluid, RoleFolder
 	ref.Optional = s.Int("cache_flag")&fluidBaked == 0
 	c.add(ref)
+	c.notes.now = append(c.notes.now, openNote{Note: Note{
+		Code: NoteSimulation, What: "fluid", Baked: !ref.Optional, First: int(s.Int("cache_frame_start")), Last: int(s.Int("cache_frame_end")),
+	}})
 }
 
 // readElbeem takes in the domain of a fluid of Blender up to 2.81.
@@ -83,6 +89,13 @@ func readNodesModifier(c *collector, s blend.Struct, r *row) {
 	part.Role = RoleFolder
 	ref := Reference{Kind: r.Kind, Form: FormBake, Optional: true}
 	bakes := s.FollowArray("bakes")
+	packed := false
+	for i := range bakes.Len() {
+		packed = packed || bakes.At(i).Pointer("packed") != 0
+	}
+	if tree := s.Pointer("node_group"); tree != 0 && s.Int("modifier.mode")&modifierRenders != 0 && !packed {
+		c.notes.now = append(c.notes.now, openNote{tree: tree, Note: Note{Code: NoteSimulation, What: "geometry nodes", First: 1}})
+	}
 	if bakes.Len() == 0 && folder != "" { // Blender 3.6: one bake, right in the folder
 		ref.Field, ref.Path, ref.Parts = "NodesModifierData.simulation_bake_directory", folder, []Part{part}
 		c.add(ref)

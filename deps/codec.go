@@ -11,7 +11,7 @@ import (
 
 // contentsFormat stands before the digest in the keys of kept contents. Its
 // number goes up whenever the same file may give other contents.
-const contentsFormat = "deps.contents.9:"
+const contentsFormat = "deps.contents.10:"
 
 var errKept = errors.New("kept contents are damaged")
 
@@ -102,6 +102,19 @@ func (e *encoder) contents(c *Contents) {
 		for _, n := range []int{int(u.ID), int(u.Target), int(u.Mode), u.Start, u.Count, u.Offset} {
 			e.int(int64(n))
 		}
+	}
+	e.notes(c)
+}
+
+func (e *encoder) notes(c *Contents) {
+	e.int(int64(len(c.Notes)))
+	for _, n := range c.Notes {
+		e.int(int64(n.ID))
+		e.string(string(n.Code))
+		e.string(n.What)
+		e.bool(n.Baked)
+		e.int(int64(n.First))
+		e.int(int64(n.Last))
 	}
 }
 
@@ -272,6 +285,10 @@ func (d *decoder) contents(depth int) *Contents {
 			ID: int32(d.index(0, len(c.IDs))), Target: int32(d.index(0, len(c.IDs))), Mode: FrameMode(d.index(0, int(frameModesEnd))),
 			Start: int(d.int()), Count: int(d.int()), Offset: int(d.int()),
 		}
+	}
+	c.Notes = make([]Note, d.count())
+	for i := range c.Notes {
+		c.Notes[i] = Note{int32(d.index(0, len(c.IDs))), NoteCode(d.string()), d.string(), d.bool(), int(d.int()), int(d.int())}
 	}
 	d.check(c)
 	return c

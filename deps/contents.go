@@ -25,6 +25,8 @@ type Contents struct {
 	Refs []Reference
 	// Frames are the frames of sequences that are shown.
 	Frames []FrameUse
+	// Notes are what data-blocks hold beside files, see [Note].
+	Notes []Note
 	// HasGraph says that the Uses of all IDs are filled in.
 	HasGraph bool
 }
@@ -150,6 +152,7 @@ type collector struct {
 	frames     frameCollector
 	properties []Reference // of the data-block being read: texts that may be paths
 	nodes      nodeCollector
+	notes      noteCollector
 	scenes     sceneCollector
 }
 
@@ -199,11 +202,12 @@ func (c *collector) readID() {
 		}
 		c.scenes.stored = append(c.scenes.stored, stored)
 	}
-	if len(c.Refs) == first && len(c.frames.now) == 0 && !c.HasGraph {
+	if len(c.Refs) == first && len(c.frames.now) == 0 && len(c.notes.now) == 0 && !c.HasGraph {
 		return
 	}
 	i := c.addID(0)
 	c.frames.finishID(i)
+	c.notes.finishID(i)
 	c.IDs[i].FirstRef, c.IDs[i].NumRefs = first, len(c.Refs)-first
 	c.uses.finishID(i)
 }
@@ -343,5 +347,6 @@ func (c *collector) finish() {
 	if c.HasGraph {
 		c.uses.finish(c)
 	}
+	c.notes.finish(c)
 	c.scenes.finish(c)
 }

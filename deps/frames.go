@@ -87,6 +87,10 @@ func (c *collector) addImageUser(user blend.Struct, image uint64) {
 
 // readNode takes in the frames that a node shows of an image.
 func readNode(c *collector, s blend.Struct, _ *row) {
+	c.scenes.readNode(c, s)
+	if c.d.Code.String() == "NT" {
+		c.notes.readNode(c.d.Old, s)
+	}
 	image := s.Pointer("id")
 	if image == 0 {
 		return

@@ -10,7 +10,7 @@ import (
 func (t *Tracer) inspect(ctx context.Context, f *tracedFile) (*Blend, error) {
 	b := &Blend{
 		Path: native(f.path), Version: f.Version, Old: isOld(f.Version), Compression: f.Compression,
-		ActiveScene: f.ActiveScene, Scenes: append([]Scene{}, f.Scenes...),
+		ActiveScene: f.ActiveScene, Scenes: append([]Scene{}, f.Scenes...), Scripts: f.scripts(),
 	}
 	var linked []sceneLink
 	for i := range f.IDs {

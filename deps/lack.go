@@ -30,6 +30,7 @@ const (
 	LackAlone      = "sent-alone"         // a file that is sent without the files that it names itself
 	LackTooMany    = "too-many-libraries" // more libraries than a trace follows
 	LackNotLooked  = "not-looked-at"      // a path on a host that flsync was not told to touch
+	LackUnbaked    = "unbaked"            // a simulation that is not baked for all frames
 	LackOldVersion = "old-version"        // a blend file older than the formats that are known
 )
 
@@ -52,6 +53,7 @@ func lackCodes() map[string]struct {
 		LackAlone:      {SeverityWarning, "list the files that it names under files: in a manifest"},
 		LackTooMany:    {SeverityError, "link fewer libraries"},
 		LackNotLooked:  {SeverityWarning, "map the share to a drive, or name it in outside_roots"},
+		LackUnbaked:    {SeverityWarning, "bake it for the scene's frames (Physics properties > Cache, or Object > Simulation > Bake), and save the file"},
 		LackOldVersion: {SeverityWarning, "save the file with Blender 2.8 or later"},
 	}
 }
@@ -148,6 +150,7 @@ func (r *run) lacks() {
 	}
 	if s := r.trace.Blend.Active(); s != nil {
 		r.holes(s.FrameStart, s.FrameEnd, max(s.FrameStep, 1))
+		r.simulations(s)
 	}
 }
 

@@ -45,6 +45,9 @@ type Scene struct {
 	Codec     string `json:"codec,omitempty"`
 	// TAARenderSamples is eevee.taa_render_samples, 0 before Blender 2.8.
 	TAARenderSamples int `json:"taa_render_samples,omitempty"`
+	// Samples is how many samples of a pixel Cycles or EEVEE renders, with Cycles' default where the file holds none;
+	// 0 for other engines.
+	Samples int `json:"samples"`
 	// ViewTransform is view_settings.view_transform: Filmic, AgX, Standard.
 	ViewTransform string `json:"view_transform,omitempty"`
 	// Frames is how many frames the range has.
@@ -72,6 +75,8 @@ type Scene struct {
 	// UseNodes is always set from Blender 5 on, as in its Python API; HasCompositor says that there are nodes.
 	UseNodes      bool `json:"use_nodes"`
 	HasCompositor bool `json:"has_compositor"`
+	// HasCompositeOutput says that the nodes have an output; without one Blender renders nothing.
+	HasCompositeOutput bool `json:"has_composite_output"`
 
 	// UseBorder renders only a part of the frame: BorderMinX and so on, each
 	// from 0 to 1. UseCropToBorder makes the image that small.

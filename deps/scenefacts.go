@@ -2,6 +2,7 @@ package deps
 
 import (
 	"maps"
+	"strings"
 
 	"github.com/flsync/flsync/deps/blend"
 )
@@ -43,6 +44,8 @@ type sceneCollector struct {
 	found  []foundScene
 
 	names map[uint64]string // of cameras and worlds by old address
+	// outputs says of data-blocks with nodes, by old address, whether they have an output of a compositor.
+	outputs map[uint64]bool
 }
 
 // foundScene is a scene with its pointers.
@@ -50,6 +53,7 @@ type foundScene struct {
 	scene         Scene
 	old           uint64
 	camera, world uint64
+	compositor    uint64 // old address of what holds the nodes
 	markerCameras []uint64
 }
 
@@ -151,6 +155,9 @@ func readScene(d *blend.DataBlock, s blend.Struct, version blend.Version) foundS
 	if span := f.scene.FrameEnd - f.scene.FrameStart; span >= 0 {
 		f.scene.Frames = span/max(f.scene.FrameStep, 1) + 1
 	}
+	if f.compositor = s.Pointer("compositing_node_group"); f.compositor == 0 {
+		f.compositor = d.Old
+	}
 	// From Blender 5 on what add-ons define, as the settings of engines, is apart.
 	if system := properties(s.Follow("id.system_properties")); system != nil {
 		maps.Copy(system, f.scene.Properties)
@@ -160,8 +167,44 @@ func readScene(d *blend.DataBlock, s blend.Struct, version blend.Version) foundS
 		f.scene.Markers = append(f.scene.Markers, Marker{Name: string(m.Bytes("name")), Frame: int(m.Int("frame"))})
 		f.markerCameras = append(f.markerCameras, m.Pointer("camera"))
 	}
+	f.scene.Samples = samples(&f.scene, version)
 	f.addLayers(s)
 	return f
+}
+
+// samples gives the samples of a pixel. Blender stores those of Cycles when they differ from the default.
+func samples(s *Scene, version blend.Version) int {
+	switch {
+	case s.Engine == "CYCLES":
+		cycles, _ := s.Properties["cycles"].(map[string]any)
+		if n, stored := cycles["samples"].(int64); stored {
+			return int(n)
+		}
+		if version.AtLeast(3, 0) {
+			return 4096
+		}
+		return 128
+	case strings.HasPrefix(s.Engine, "BLENDER_EEVEE"):
+		return s.TAARenderSamples
+	}
+	return 0
+}
+
+// readNode takes in a node of a scene or of a node group. What a group within a compositor has is not looked at: it
+// counts as an output.
+func (sc *sceneCollector) readNode(c *collector, node blend.Struct) {
+	if code := c.d.Code.String(); code != "SC" && code != "NT" {
+		return
+	}
+	if sc.outputs == nil {
+		sc.outputs = map[uint64]bool{}
+	}
+	switch string(node.Bytes("idname")) {
+	case "CompositorNodeComposite", "CompositorNodeOutputFile", "CompositorNodeGroup", "NodeGroupOutput":
+		sc.outputs[c.d.Old] = true
+	default:
+		sc.outputs[c.d.Old] = sc.outputs[c.d.Old]
+	}
 }
 
 // addLayers takes in the view layers; Blender 2.7x has render layers instead.
@@ -185,6 +228,8 @@ func (sc *sceneCollector) finish(c *collector) {
 		s := f.scene
 		s.Camera = sc.nameOf(c, f.camera)
 		s.World = sc.nameOf(c, f.world)
+		output, read := sc.outputs[f.compositor]
+		s.HasCompositeOutput = s.HasCompositor && (output || !read)
 		for i, old := range f.markerCameras {
 			s.Markers[i].Camera = sc.nameOf(c, old)
 		}

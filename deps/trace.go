@@ -117,6 +117,9 @@ type Blend struct {
 	Old         bool    `json:"old,omitempty"`
 	ActiveScene string  `json:"active_scene"`
 	Scenes      []Scene `json:"scenes"`
+	// Scripts are what the file has Blender run: "TXrig_ui.py" for a text to be registered, "OBCube: noise.random()" for
+	// a driver that needs Python.
+	Scripts []string `json:"scripts"`
 }
 
 // RenderSize returns the size in pixels of an image that the scene renders; 0, 0 where its border or its views decide.

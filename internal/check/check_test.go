@@ -14,7 +14,7 @@ import (
 // good is a scene that nothing is wrong with.
 func good() deps.Scene {
 	return deps.Scene{Name: "Scene", FrameStart: 1, FrameEnd: 48, FrameStep: 1, ResolutionX: 1920, ResolutionY: 1080, ResolutionPercentage: 100,
-		Engine: "CYCLES", Camera: "Camera", Layers: []deps.ViewLayer{{Name: "ViewLayer", Use: true}}}
+		Engine: "CYCLES", Samples: 128, Camera: "Camera", Layers: []deps.ViewLayer{{Name: "ViewLayer", Use: true}}}
 }
 
 func shot(change func(*deps.Scene)) Shot {
@@ -47,12 +47,16 @@ func TestFacts(t *testing.T) {
 		{Percentage, func(s *deps.Scene) { s.ResolutionPercentage = 50 }, nil},
 		{OddSize, func(s *deps.Scene) { s.ResolutionX = 1919 }, nil},
 		{Simplify, func(s *deps.Scene) { s.UseSimplify = true }, nil},
-		{FewSamples, func(s *deps.Scene) { s.Properties = map[string]any{"cycles": map[string]any{"samples": int64(8)}} }, nil},
+		{FewSamples, func(s *deps.Scene) { s.Samples = 8 }, nil},
 		{Movie, func(s *deps.Scene) { s.IsMovie, s.FileFormat = true, "FFMPEG" }, nil},
 		{FrameRange, func(s *deps.Scene) { s.FrameEnd = 1 }, nil},
 		{FrameRange, func(s *deps.Scene) { s.FrameEnd = 0 }, nil},
 		{"", func(s *deps.Scene) { s.FrameEnd = 1 }, func(s *Shot) { s.Frames = "1-48" }},
 		{NoLayer, func(s *deps.Scene) { s.Layers[0].Use = false }, nil},
+		{NoOutput, func(s *deps.Scene) { s.HasCompositor, s.UseCompositing = true, true }, nil},
+		{"", func(s *deps.Scene) { s.HasCompositor, s.UseCompositing, s.HasCompositeOutput = true, true, true }, nil},
+		{Scripts, nil, func(s *Shot) { s.NoScripts, s.Trace.Blend.Scripts = true, []string{"TXrig_ui.py"} }},
+		{"", nil, func(s *Shot) { s.Trace.Blend.Scripts = []string{"TXrig_ui.py"} }},
 		{AddOnEngine, func(s *deps.Scene) { s.Engine = "LUXCORE" }, nil},
 		{NewerBlender, nil, func(s *Shot) { s.FarmBlender = "3.6.1" }},
 		{"", nil, func(s *Shot) { s.FarmBlender = "4.10" }},
@@ -92,6 +96,7 @@ func TestRules(t *testing.T) {
 		{Rule{Require: "scene.resolution_x == 2048", Say: "wide enough"}, "error wide enough"},
 		{Rule{When: `shot.name startsWith "sq"`, Require: "false"}, ""},
 		{Rule{When: `shot.name startsWith "sh"`, Require: `scene.camera == "Main"`, Severity: "warning"}, `warning it must be that scene.camera == "Main"`},
+		{Rule{Require: "scene.samples >= 128 && len(blend.scripts) == 0"}, ""},
 		{Rule{Require: "all(scene.view_layer_settings, .use) && blend.version >= '4.2'"}, ""},
 	} {
 		rules, err := Compile([]Rule{tt.rule})

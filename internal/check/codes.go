@@ -22,6 +22,8 @@ const (
 	FrameRange    = "frame-range"
 	EditRange     = "edit-range"
 	NoLayer       = "no-view-layer"
+	NoOutput      = "no-compositor-output"
+	Scripts       = "scripts-off"
 	AddOnEngine   = "add-on-engine"
 	NewerBlender  = "newer-blender"
 	AbsolutePaths = "absolute-paths"
@@ -55,6 +57,8 @@ func Codes() []Code {
 		{FrameRange, odd, "the frame range is a single frame, or reversed (an error)", "set the range in Blender (Output properties > Frame Range), or frames in the manifest"},
 		{EditRange, bad, "frames that the edit shows are not rendered", "set the shot's range to that of the edit, or submit the manifest that flsync conform writes"},
 		{NoLayer, bad, "no view layer is used for rendering", "switch a view layer on in Blender (View Layer properties > Use for Rendering)"},
+		{NoOutput, bad, "the compositor is on and has no output", "add a Composite node (a Group Output from Blender 5 on), or switch Compositing off (Output properties > Post Processing)"},
+		{Scripts, bad, "texts to be registered, or drivers that need Python, and the farm's Blender does not run them", "add --enable-autoexec (-y) to the Manager's variable blenderArgs, or bake what they do"},
 		{AddOnEngine, odd, "the render engine is an add-on's", "install the add-on on each worker, or choose another engine"},
 		{NewerBlender, bad, "the file was saved by a newer Blender than the farm's", "update Blender on the farm, or save the file with the farm's version"},
 		{AbsolutePaths, odd, "absolute paths, which need not lead to the same files elsewhere", "make them relative in Blender (File > External Data > Make Paths Relative)"},

@@ -18,6 +18,7 @@ type Shot struct {
 	Trace       *deps.Trace
 	FarmBlender string // version of Blender on the farm, such as "4.5"; "" if it is not known
 	EditFrames  []int  // frames that the edit shows; nil without an edit
+	NoScripts   bool   // the farm's Blender runs no scripts of blend files
 }
 
 // scene returns the scene that is rendered; nil if there is none.
@@ -54,6 +55,9 @@ func Facts(s Shot) (lacks []deps.Lack) {
 	if newer(b.Version, s.FarmBlender) {
 		add(NewerBlender, "the file was saved by Blender %s, and the farm has %s", b.Version, s.FarmBlender)
 	}
+	if list := b.Scripts; s.NoScripts && len(list) > 0 {
+		add(Scripts, "the farm's Blender runs no scripts of blend files, and this has %d, such as %s", len(list), list[0])
+	}
 	if paths := absolutePaths(s.Trace); len(paths) > 0 {
 		add(AbsolutePaths, "%d paths are absolute, such as %s", len(paths), paths[0])
 	}
@@ -79,7 +83,7 @@ func Facts(s Shot) (lacks []deps.Lack) {
 	if scene.UseSimplify {
 		add(Simplify, "Simplify is on")
 	}
-	if n, known := samples(scene); known && n < fewSamples {
+	if n := scene.Samples; scene.Engine == "CYCLES" && n < fewSamples {
 		add(FewSamples, "samples of a pixel: %d", n)
 	}
 	if scene.IsMovie {
@@ -88,6 +92,9 @@ func Facts(s Shot) (lacks []deps.Lack) {
 	checkRange(&s, scene, add)
 	if used := func(l deps.ViewLayer) bool { return l.Use }; len(scene.Layers) > 0 && !slices.ContainsFunc(scene.Layers, used) {
 		add(NoLayer, "none of %d view layers is rendered", len(scene.Layers))
+	}
+	if scene.HasCompositor && scene.UseCompositing && !scene.HasCompositeOutput {
+		add(NoOutput, "the compositor has no output, and Blender renders nothing")
 	}
 	switch scene.Engine {
 	case "CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH", "":
@@ -137,13 +144,6 @@ func frameSet(text string) map[int]bool {
 		}
 	}
 	return set
-}
-
-// samples returns how many samples a scene renders with, if the file holds the number.
-func samples(scene *deps.Scene) (int64, bool) {
-	cycles, _ := scene.Properties["cycles"].(map[string]any)
-	n, known := cycles["samples"].(int64)
-	return n, known && scene.Engine == "CYCLES"
 }
 
 var versionForm = regexp.MustCompile(`^(\d+)\.(\d+)`)

@@ -23,7 +23,8 @@ type CheckOptions struct {
 	FarmBlender string           // version of Blender on the farm; "": not known
 	EditFrames  map[string][]int // by blend file: frames that an edit shows
 
-	compiled check.Rules
+	compiled  check.Rules
+	noScripts bool // the farm's Blender runs no scripts of blend files
 }
 
 // Compile prepares the rules for all jobs and those of the jobs. The error names each rule with a mistake.
@@ -46,7 +47,7 @@ func rulesOf(j *manifest.Job) (rules []check.Rule) {
 // checkFacts returns what would go wrong with a traced job by its scene and by rules.
 func (o *CheckOptions) checkFacts(j *manifest.Job, trace *deps.Trace) []deps.Lack {
 	shot := check.Shot{
-		Name: j.Name, Type: j.Type, Scene: j.Scene, Trace: trace, FarmBlender: o.FarmBlender, EditFrames: o.EditFrames[j.Blend],
+		Name: j.Name, Type: j.Type, Scene: j.Scene, Trace: trace, FarmBlender: o.FarmBlender, EditFrames: o.EditFrames[j.Blend], NoScripts: o.noScripts,
 	}
 	if frames, given := j.Settings["frames"]; given {
 		shot.Frames = fmt.Sprint(frames.Value)

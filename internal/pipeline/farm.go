@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -36,6 +37,18 @@ func (s *submission) askFarm(ctx context.Context) error {
 	}
 	if entersPaused := func(j *manifest.Job) bool { return j.InitialStatus != "" }; s.opt.Hold || slices.ContainsFunc(s.opt.Jobs, entersPaused) {
 		group.Go(func() error { return requireInitialStatus(ctx, env) })
+	}
+	if s.opt.Check != nil {
+		group.Go(func() error {
+			variables, err := ask(ctx, env, func(ctx context.Context) (api.ManagerVariables, error) {
+				return env.Manager.Variables(ctx, api.ManagerVariableAudienceWorkers, cmp.Or(s.opt.Platform, runtime.GOOS))
+			})
+			if v, known := variables["blenderArgs"]; known {
+				runs := func(arg string) bool { return arg == "-y" || arg == "--enable-autoexec" }
+				s.opt.Check.noScripts = !slices.ContainsFunc(strings.Fields(v.Value), runs)
+			}
+			return err
+		})
 	}
 	group.Go(func() (err error) {
 		s.storage, err = s.run.askStorage(ctx)

@@ -1,0 +1,224 @@
+package deps
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/flsync/flsync/deps/blend"
+)
+
+// A Note is what a data-block holds that names no file and may make frames differ on a farm.
+type Note struct {
+	ID   int32 // index in Contents.IDs
+	Code NoteCode
+	What string // kind of simulation, or the expression of a driver
+	// Of a simulation, whether it is baked, and for which frames of the scene; Last is 0 where that is not known.
+	Baked       bool
+	First, Last int
+}
+
+// NoteCode says what a Note is about.
+type NoteCode string
+
+const (
+	NoteSimulation NoteCode = "simulation"
+	NoteRegister   NoteCode = "register" // a text that Blender runs when it opens the file
+	NoteDriver     NoteCode = "driver"   // an expression that needs Python
+)
+
+// A noteCollector gathers Notes, some of which depend on data-blocks that have not been read yet.
+type noteCollector struct {
+	now, all []openNote
+	// settings says of particle settings whether they simulate, zones which node trees have a simulation zone, all by old address.
+	settings, zones map[uint64]bool
+	groups          map[uint64][]uint64 // node groups in a node tree
+}
+
+// An openNote counts if its particle settings simulate, or its node tree has a simulation zone; 0: always.
+type openNote struct {
+	Note
+	settings, tree uint64
+}
+
+func (n *noteCollector) finishID(id int) {
+	for _, note := range n.now {
+		note.ID = int32(id)
+		n.all = append(n.all, note)
+	}
+	n.now = n.now[:0]
+}
+
+// finish keeps the notes that count.
+func (n *noteCollector) finish(c *collector) {
+	for _, note := range n.all {
+		if note.settings != 0 && !n.settings[note.settings] || note.tree != 0 && !n.hasZone(note.tree) {
+			continue
+		}
+		c.Notes = append(c.Notes, note.Note)
+	}
+}
+
+// hasZone reports whether a node tree, or a group in it, has a simulation zone.
+func (n *noteCollector) hasZone(tree uint64) bool {
+	seen, todo := map[uint64]bool{tree: true}, []uint64{tree}
+	for len(todo) > 0 {
+		tree, todo = todo[0], todo[1:]
+		if n.zones[tree] {
+			return true
+		}
+		for _, group := range n.groups[tree] {
+			if !seen[group] {
+				seen[group] = true
+				todo = append(todo, group)
+			}
+		}
+	}
+	return false
+}
+
+// readNode takes in the simulation zones and the groups of a node tree of geometry nodes.
+func (n *noteCollector) readNode(tree uint64, node blend.Struct) {
+	switch string(node.Bytes("idname")) {
+	case "GeometryNodeSimulationOutput":
+		if n.zones == nil {
+			n.zones = map[uint64]bool{}
+		}
+		n.zones[tree] = true
+	case "GeometryNodeGroup":
+		if n.groups == nil {
+			n.groups = map[uint64][]uint64{}
+		}
+		n.groups[tree] = append(n.groups[tree], node.Pointer("id"))
+	}
+}
+
+// noteCache takes in a simulation whose results are in a point cache.
+func (c *collector) noteCache(what string, cache blend.Struct, settings uint64) {
+	if flag := cache.Int("flag"); cache.Valid() && flag&cacheExternal == 0 {
+		c.notes.now = append(c.notes.now, openNote{settings: settings, Note: Note{
+			Code: NoteSimulation, What: what, Baked: flag&cacheBaked != 0, First: int(cache.Int("startframe")), Last: int(cache.Int("endframe")),
+		}})
+	}
+}
+
+func readCloth(c *collector, s blend.Struct, _ *row) {
+	if s.Int("modifier.mode")&modifierRenders != 0 {
+		c.noteCache("cloth", s.Follow("point_cache"), 0)
+	}
+}
+
+func readSoftBody(c *collector, s blend.Struct, _ *row) {
+	c.noteCache("soft body", sharedCache(s), 0)
+}
+
+// sharedCache gives the point cache of a soft body or a rigid body world, which Blender 2.8 moved.
+func sharedCache(s blend.Struct) blend.Struct {
+	if shared := s.Follow("shared"); shared.Valid() {
+		return shared.Follow("pointcache")
+	}
+	return s.Follow("pointcache")
+}
+
+func readRigidBodies(c *collector, s blend.Struct, _ *row) {
+	const muted = 1 << 0 // RigidBodyWorld.flag
+	if s.Int("flag")&muted == 0 && s.Pointer("group") != 0 {
+		c.noteCache("rigid bodies", sharedCache(s), 0)
+	}
+}
+
+func readParticles(c *collector, s blend.Struct, _ *row) {
+	if settings := s.Pointer("part"); settings != 0 {
+		c.noteCache("particles", s.Follow("pointcache"), settings)
+	}
+}
+
+// readParticleSettings notes whether particles move by a simulation: those of an emitter by forces, boids or as a fluid.
+func readParticleSettings(c *collector, s blend.Struct, _ *row) {
+	const hair, newton, boids, fluid = 2, 1, 3, 4 // ParticleSettings.type, phystype
+	if c.notes.settings == nil {
+		c.notes.settings = map[uint64]bool{}
+	}
+	c.notes.settings[c.d.Old] = s.Int("type") != hair && slices.Contains([]int64{newton, boids, fluid}, s.Int("phystype"))
+}
+
+func readCanvas(c *collector, s blend.Struct, _ *row) {
+	const active, vertices = 1 << 0, 1 // DynamicPaintSurface.flags, format
+	if s.Int("flags")&active != 0 && s.Int("format") == vertices {
+		c.noteCache("dynamic paint", s.Follow("pointcache"), 0)
+	}
+}
+
+// readScriptText takes in a text that Blender runs when it opens the file.
+func readScriptText(c *collector, s blend.Struct, _ *row) {
+	const register = 1 << 4 // Text.flags
+	if s.Int("flags")&register != 0 {
+		c.notes.now = append(c.notes.now, openNote{Note: Note{Code: NoteRegister}})
+	}
+}
+
+// readDriver takes in an expression that Blender evaluates with Python only. It computes simple ones itself.
+func readDriver(c *collector, s blend.Struct, _ *row) {
+	const python = 1 // ChannelDriver.type
+	if text := string(s.Bytes("expression")); s.Int("type") == python && needsPython(text) {
+		c.notes.now = append(c.notes.now, openNote{Note: Note{Code: NoteDriver, What: text}})
+	}
+}
+
+// scripts returns what a file has Blender run, see [Blend.Scripts].
+func (c *Contents) scripts() []string {
+	list := []string{}
+	for _, n := range c.Notes {
+		switch name := c.IDs[n.ID].Name; n.Code {
+		case NoteRegister:
+			list = append(list, name)
+		case NoteDriver:
+			list = append(list, name+": "+n.What)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+var (
+	notSimple = regexp.MustCompile(`[\[\]'"{}:&|^~@]|[A-Za-z_]\s*\.|\b(self|depsgraph|for|lambda|in|is)\b`)
+	called    = regexp.MustCompile(`([A-Za-z_]\w*)\s*\(`)
+	simple    = strings.Fields("radians degrees abs fabs floor ceil trunc round int sin cos tan asin acos atan atan2 exp log sqrt pow fmod " +
+		"lerp clamp smoothstep min max and or not if else")
+)
+
+// needsPython reports whether an expression has more than the operators and functions that Blender computes itself
+// (its manual, Drivers > Simple Expressions).
+func needsPython(text string) bool {
+	return notSimple.MatchString(text) || slices.ContainsFunc(called.FindAllStringSubmatch(text, -1), func(m []string) bool {
+		return !slices.Contains(simple, m[1])
+	})
+}
+
+// simulations adds a lack for each simulation that is not baked for the frames of a scene.
+func (r *run) simulations(s *Scene) {
+	for _, v := range r.visits {
+		if v.file == nil || len(v.file.Notes) == 0 {
+			continue
+		}
+		counts := r.counts(v)
+		for _, n := range v.file.Notes {
+			id := &v.file.IDs[n.ID]
+			if n.Code != NoteSimulation || !counts[n.ID] || s.FrameEnd <= n.First || n.Baked && (n.Last == 0 || n.Last >= s.FrameEnd) {
+				continue
+			}
+			kept := func(u Use) bool {
+				return u.ID == id.Name && u.Form >= FormPointCache && u.Form <= FormElbeem && len(u.Files) > 0
+			}
+			if !n.Baked && slices.ContainsFunc(v.uses, kept) {
+				continue // frames of it that were played are on disk, and sent
+			}
+			d := Dependency{Path: native(v.path), UsedBy: native(v.path), ID: id.Name}
+			if n.Baked {
+				r.trace.Lacks = append(r.trace.Lacks, newLack(LackUnbaked, &d, "%s of %s: baked up to frame %d, and the scene ends at %d", n.What, id.Name, n.Last, s.FrameEnd))
+			} else {
+				r.trace.Lacks = append(r.trace.Lacks, newLack(LackUnbaked, &d, "%s of %s: not baked, so each task begins it at its own first frame", n.What, id.Name))
+			}
+		}
+	}
+}
