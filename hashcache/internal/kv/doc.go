@@ -22,7 +22,8 @@
 // # Damage
 //
 // Each value carries a checksum over its table, its key and itself: Get returns it as it was written, or not
-// at all. What bbolt panics on is caught, page faults of its memory map included; loops among pages, which
+// at all. Each batch is read back after its commit: with a damaged list of free pages bbolt writes over pages
+// in use. What bbolt panics on is caught, page faults of its memory map included; loops among pages, which
 // would end the program, are looked for beforehand. A damaged file is renamed to PATH.damaged, one of a newer
 // format to PATH.newer, a warning says so, and an empty file takes its place. A file that is not recognisably
 // ours stays where it is, and Open returns [ErrForeign].

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -109,7 +110,30 @@ func (db *DB) commit(items []item, done <-chan struct{}) (fs.FileInfo, error) {
 	})
 	db.setSound(nil) // with a damaged list of free pages bbolt has written over used ones
 	b.close(err)
+	if err == nil {
+		err = db.verify(items)
+	}
 	return b.info, err
+}
+
+// verify reports damage unless the file has the items: with a damaged list of free pages two of them may have got one.
+func (db *DB) verify(items []item) error {
+	b, err := db.openBolt(true)
+	if err != nil {
+		return err
+	}
+	err = guard(func() error {
+		for _, it := range items {
+			stored, err := (&view{boltFile: b}).get(it.table, []byte(it.key), nil)
+			value, sound := open(it.table, []byte(it.key), stored)
+			if it.value == nil && err != errMiss || it.value != nil && (!sound || !bytes.Equal(value, it.value)) {
+				return damaged("what was written is not there")
+			}
+		}
+		return nil
+	})
+	b.close(err)
+	return err
 }
 
 func (db *DB) write(tx *bbolt.Tx, items []item) error {
