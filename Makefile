@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: help build release-snapshot test test-long blender-paths race lint vet generate cross bench-smoke bench-report chaos size reproducible licences addon extension-repo demo clean
+.PHONY: help build release-snapshot test test-long blender-paths race lint vet generate cross bench-smoke bench-report chaos size reproducible licences addon addon-test addon-window extension-repo demo clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -72,6 +72,15 @@ licences: ## docs/licences.md, from the modules that are built in
 
 release-snapshot: ## archives, packages and manifests in dist/, nothing published; offline once the modules are there
 	$(GO) tool -modfile packaging/goreleaser.mod goreleaser release --snapshot --clean --skip=publish
+
+# BLENDER is a program's name or file, or a script that runs one in a container which has /tmp and this folder.
+BLENDER ?= blender
+addon-test: ## the add-on's tests, headless, in BLENDER=blender
+	FLSYNC_BLENDER=$(BLENDER) FLSYNC_REQUIRE_BLENDER=1 $(GO) test -count=1 -v -run TestPython/addon ./integrations/blender
+
+addon-window: ## the add-on in a window of Xvfb, in BLENDER=blender; PICTURES=folder keeps what is seen
+	FLSYNC_BLENDER=$(BLENDER) FLSYNC_REQUIRE_BLENDER=1 FLSYNC_WINDOW_TEST=1 FLSYNC_PICTURES=$(abspath $(PICTURES)) \
+	  $(GO) test -count=1 -v -run TestPython/window ./integrations/blender
 
 addon: ## bin/flsync-blender.zip, the Blender add-on
 	$(GO) run ./integrations/blender/addonzip -o bin/flsync-blender.zip

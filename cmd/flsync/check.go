@@ -29,7 +29,7 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Reads blend files or manifests as submit does, and lists for each shot what would make its frames wrong, with
 what to do: files that are missing, settings of the scene such as a render region that is still on, and
 rules of the studio (rules: in the configuration or the manifest). No Manager is needed; where one is
-configured, job types, tags, settings and output folders are checked too.
+configured, job types, tags, settings and output folders are checked too. --manager none asks none.
 
 The exit code is 3 when there is an error, and 0 when there are only warnings. docs/check.md lists what is found.`,
 		Example: `  flsync check shots/*.blend --farm-blender 4.5

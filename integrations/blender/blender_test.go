@@ -4,6 +4,7 @@ package blender_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -36,13 +37,13 @@ func TestPython(t *testing.T) {
 		t.Logf("%s", run(t, env, python, "-B", "-W", "error", "-m", "unittest", "-v", "test_flsync"))
 	})
 	t.Run("addon", func(t *testing.T) {
-		blender := need(t, "blender", "the add-on is not tested")
+		blender := need(t, blender(), "the add-on is not tested")
 		home := t.TempDir()
 		t.Logf("%s", run(t, append(env, blenderFolders(home)...), blender, "-b", "--factory-startup", "--python-exit-code", "1",
-			"-P", "test_addon.py", "--", addon, program, serve(t, program), home))
+			"-P", script(t, "test_addon.py"), "--", addon, program, serve(t, program), home))
 	})
 	t.Run("window", func(t *testing.T) {
-		blender := need(t, "blender", "the add-on is not tested in a window")
+		blender := need(t, blender(), "the add-on is not tested in a window")
 		// Software drawing takes minutes on a busy machine and measures it, not the add-on: run by hand.
 		if os.Getenv("FLSYNC_WINDOW_TEST") == "" {
 			t.Skip("FLSYNC_WINDOW_TEST is not set: the add-on is not tested in a window")
@@ -54,13 +55,26 @@ func TestPython(t *testing.T) {
 		home := t.TempDir()
 		env := append(env, blenderFolders(home)...)
 		env = append(env, "DISPLAY="+display(t, xvfb), "LIBGL_ALWAYS_SOFTWARE=1")
-		out := run(t, env, blender, "--factory-startup", "--python-exit-code", "1", "-P", "test_window.py",
+		out := run(t, env, blender, "--factory-startup", "--python-exit-code", "1", "-P", script(t, "test_window.py"),
 			"--", addon, program, serve(t, program), home)
 		if !strings.Contains(out, "window: all steps done") { // Blender may leave with 0 whatever a timer did
 			t.Errorf("the steps did not come to their end:\n%s", out)
 		}
 		t.Logf("%s", out)
 	})
+}
+
+// blender returns the Blender to test in: a name on the PATH, or a program's file.
+func blender() string { return cmp.Or(os.Getenv("FLSYNC_BLENDER"), "blender") }
+
+// script returns the whole path of a test script, for a Blender that is started through a program of another folder.
+func script(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // need finds a tool. Without it the test is skipped, unless FLSYNC_REQUIRE_BLENDER says that it should be there.

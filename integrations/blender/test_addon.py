@@ -346,13 +346,72 @@ class Submit(unittest.TestCase):
         self.assertEqual([lost], [m.path for m in state().missing])
 
     def test_check(self):
+        """What would spoil the render is listed, and each finding leads to what it is about."""
+        scene = bpy.context.scene
         self.assertEqual({"FINISHED"}, bpy.ops.flsync.check())
-        self.assertEqual(("Nothing is missing", 0), (state().status, len(state().missing)))
-        lost = bpy.data.images["test_check.png"].filepath_from_user()
+        self.assertEqual(("Nothing is missing", 0), (state().status.split(";")[0], len(state().missing)))
+        before = {f.code for f in state().findings}
+        image = bpy.data.images["test_check.png"]
+        lost = image.filepath_from_user()
         os.remove(lost)
+        nodes = bpy.data.materials["Material"].node_tree.nodes
+        nodes.new("ShaderNodeTexImage").image = image
+        scene.render.use_border = True
+        scene.flsync.tag = ""
+        bpy.ops.wm.save_mainfile()
+        jobtypes = addon("jobtypes")
+        render = jobtypes.find("simple-blender-render")
+        root = next(s for s in render.settings if s.key == "render_output_root").attribute
+        setattr(jobtypes.fields_of(scene, render), root, "")
         self.assertEqual({"FINISHED"}, bpy.ops.flsync.check())
-        self.assertEqual([lost], [m.path for m in state().missing])
+        self.assertEqual([(lost, "IMtest_check.png")], [(m.path, m.block) for m in state().missing])
+        self.assertEqual({"render-region", "wrong-settings"}, {f.code for f in state().findings} - before)
+        said = next(f for f in state().findings if f.code == "wrong-settings").message
+        self.assertIn("needs the setting render_output_root", said)
+        self.assertNotIn("--", said)
         self.assertTrue(state().ok)
+        self.assertEqual("WARNING", state().outcome)
+
+        for o in scene.objects:
+            o.select_set(False)
+        reveal = addon("reveal")
+        self.assertEqual("Image test_check.png: selected Cube", reveal.reveal(bpy.context, "missing-file", state().missing[0].block, ""))
+        self.assertEqual(["Cube"], [o.name for o in bpy.context.view_layer.objects.selected])
+        self.assertEqual("", reveal.reveal(bpy.context, "missing-file", "IMgone.png", ""))
+
+    def test_check_of_a_linked_file(self):
+        """Of two data-blocks with one name the one from the library is shown."""
+        library = self.path
+        lost = bpy.data.images["test_check_of_a_linked_file.png"]
+        material = bpy.data.materials["Material"]
+        material.use_nodes = True
+        material.node_tree.nodes.new("ShaderNodeTexImage").image = lost
+        bpy.data.objects["Cube"].name = "Linked"
+        bpy.ops.wm.save_mainfile()
+        path = lost.filepath_from_user()
+        new_shot("linking")
+        bpy.data.objects["Cube"].name = "Linked"
+        with bpy.data.libraries.load(library, link=True) as (_, wanted):
+            wanted.objects = ["Linked"]
+        bpy.context.scene.collection.objects.link(wanted.objects[0])
+        bpy.ops.wm.save_mainfile()
+        os.remove(path)
+        bpy.ops.flsync.check()
+        (finding,) = state().missing
+        self.assertEqual("Object Linked: selected Linked",
+                         addon("reveal").reveal(bpy.context, finding.code, finding.block, finding.library))
+        self.assertTrue(bpy.context.view_layer.objects.active.library)
+
+    def test_another_file(self):
+        """What was said of a file is not shown when another one is open."""
+        after_load = addon("handlers").after_load
+        self.assertIn(after_load, bpy.app.handlers.load_post)
+        bpy.ops.flsync.check()
+        after_load()
+        self.assertTrue(state().status, "it is the same file")
+        state().file = "/another.blend"
+        after_load()
+        self.assertEqual(("", "", 0), (state().status, state().file, len(state().findings)))
 
     def test_dry_run(self):
         before = len(jobs())
@@ -589,11 +648,18 @@ class Background(unittest.TestCase):
         status("upload", 811, 2000, 1.5, bytes_done=4_600_000, **sizes)
         self.assertEqual("Sending 811 of 2,000 · 6.6 MB of 15 MB · 4 MB/s · 2 s", status("upload", 811, 2000, 2, bytes_done=6_600_000, **sizes))
         away = "The Manager does not answer, trying again"
-        self.assertIn(away, status("upload", 811, 2000, 9, bytes_done=6_600_000, retried=1, **sizes))
-        self.assertNotIn(away, status("upload", 812, 2000, 10, bytes_done=6_700_000, retried=1, **sizes))
-        told.append(flsync.Note(raw={}, message="waiting for the Manager: dial tcp"))
+        told.append(flsync.Note(raw={}, message="checkout x is shared by 2 jobs"))
+        work.advance()
+        self.assertNotIn(away, work.status())
+        told.append(flsync.Note(raw={}, code="unreachable", message="waiting for the Manager: dial tcp"))
         work.advance()
         self.assertIn(away, work.status())
+        self.assertIn(away, status("upload", 811, 2000, 9, bytes_done=6_600_000, **sizes))
+        self.assertNotIn(away, status("upload", 812, 2000, 10, bytes_done=6_700_000, **sizes))
+
+        work = self.activity.Activity("upload", Told)
+        status("check", 2000, 2000, 1)
+        self.assertTrue(status("upload", 200, 358, 2, bytes_done=1, **sizes).startswith("1,842 of 2,000 files are at the farm already · Sending 200 of 358"))
 
     def test_waits_its_turn(self):
         """Another flsync that submits from the project is waited for."""
@@ -623,7 +689,7 @@ class Background(unittest.TestCase):
         self.assertTrue(bpy.ops.flsync.submit.poll(), "an upload is in nobody's way")
         self.drive()
         self.assertFalse(state().uploading)
-        self.assertIn("At the farm: 1 file of this save", state().upload_status)
+        self.assertIn("1 of 1 file are at the farm already", state().upload_status)
         bpy.ops.flsync.submit(settings=json.dumps({"render_output_root": OUT}), save=False)
         self.assertEqual((0, 1), (summary()["store"]["uploaded"], summary()["jobs"]["submitted"]))
 
@@ -647,7 +713,7 @@ class Background(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    result = unittest.main(argv=["test_addon", "-v"], exit=False).result
+    result = unittest.main(argv=["test_addon", "-v", *filter(None, os.environ.get("FLSYNC_CASES", "").split())], exit=False).result
     sys.stdout.flush()
     if not result.wasSuccessful() or not result.testsRun:
         raise SystemExit(1)

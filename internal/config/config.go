@@ -218,16 +218,16 @@ func (c *Config) AddHeader(line string) {
 const (
 	Embedded = "embedded" // the built-in Manager, for one run
 	Auto     = "auto"     // the Manager that answers on the local network
+	None     = "none"     // no Manager, whatever the configuration names: for commands that can do without
 )
 
 // Profile resolves which Manager is meant: a profile's name or a URL. It wraps ErrUsage, and is
 // ErrNoManager when nothing names one.
 func (c *Config) Profile() (Profile, error) {
-	if c.Manager == "" {
-		return Profile{}, ErrNoManager
-	}
 	p, ok := c.Managers[c.Manager]
 	switch {
+	case c.Manager == "", c.Manager == None && !ok:
+		return Profile{}, ErrNoManager
 	case ok:
 		if p.URL == "" {
 			return p, fmt.Errorf("%w: %s: managers.%s has no url", ErrUsage, c.file, c.Manager)

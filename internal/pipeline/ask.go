@@ -68,7 +68,7 @@ func tellWait(sink report.Sink) func(err error, waited time.Duration) {
 		defer mu.Unlock()
 		if waited >= silentWait && (told.IsZero() || time.Since(told) >= tellEvery) {
 			told = time.Now()
-			sink.Emit(report.Note{Message: fmt.Sprintf("waiting for the Manager: %v", err)})
+			sink.Emit(report.Note{Code: "unreachable", Message: fmt.Sprintf("waiting for the Manager: %v", err)})
 		}
 	}
 }

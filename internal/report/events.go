@@ -293,6 +293,7 @@ func (h Hash) Text() string {
 
 // Note is a remark for people that programs may skip.
 type Note struct {
+	Code    string `json:"code,omitempty"` // stable, for programs that look for it: "unreachable"
 	Message string `json:"message"`
 	Detail  bool   `json:"-"` // for people who want to know more
 }

@@ -18,7 +18,7 @@ bl_info = {
 
 from . import activity, follow, handlers, jobtypes, operators, panel, preferences, properties
 
-_MODULES = (preferences, properties, jobtypes, operators, panel, handlers)
+_MODULES = (preferences, properties, jobtypes, follow, operators, panel, handlers)
 
 
 def register() -> None:
@@ -27,7 +27,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    follow.stop()
     activity.stop_all()
     for module in reversed(_MODULES):
         module.unregister()

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import bpy
 
@@ -22,6 +22,7 @@ INTERVAL = 0.1  # seconds between looks: smooth for the eye, and nothing to the 
 PATIENCE = 15.0  # seconds that a canceled program may take before it is ended at once
 TURN = 3.0  # seconds between two tries while another flsync works on the project
 LONGEST_TURN = 3600.0  # seconds of such tries
+AWAY = 75.0  # seconds for which a note counts that the Manager does not answer; flsync repeats it each minute
 NOTICE = 10.0  # seconds for which the status bar says how a run ended
 
 # How much of a run each stage is, for one bar; the rest is the submission.
@@ -32,6 +33,9 @@ _VERBS = {"upload": "Sending", "hash": "Reading files", "trace": "Reading blend 
           "submit": "Submitting"}
 
 
+MISSING = "missing-file"
+
+
 class Finding(NamedTuple):
     """Something to know of a file or of the scene."""
 
@@ -39,6 +43,8 @@ class Finding(NamedTuple):
     path: str
     message: str
     severity: str = "warning"
+    block: str = ""  # the data-block of the open file that wants the path, after two letters for its type: IMwood.png
+    library: str = ""  # the blend file that the block is linked from
 
 
 class Activity:
@@ -61,16 +67,14 @@ class Activity:
     def _begin(self, start: Callable[[], flsync.Run]) -> None:
         self.run = start()
         self.progress: Dict[str, flsync.Progress] = {}
-        self.missing: Dict[str, str] = {}  # path: message
-        self.findings: List[Finding] = []
+        self.found: Dict[Tuple[str, str], Finding] = {}
         self.job: Optional[flsync.Job] = None
         self.manager = ""
         self.objects: List[flsync.Event] = []  # of lists
         self._again_at: Optional[float] = None
         self._factor = 0.0
         self._samples: List[Tuple[float, int]] = []  # of the upload: seconds, bytes
-        self._retried = (0, 0)  # by the upload: times, and bytes at the last of them
-        self._note = ("", 0.0)
+        self._away = (0.0, -1)  # when the Manager did not answer, and how much was done then
 
     def advance(self) -> None:
         """Takes what has come. Never waits."""
@@ -118,32 +122,35 @@ class Activity:
             self.progress[event.stage] = event
             if event.stage == "upload":
                 self._samples = [*self._samples[-25:], (event.elapsed_s, event.bytes_done)]
-                if event.retried > self._retried[0]:
-                    self._retried = event.retried, event.bytes_done
-            self._note = ("", 0.0)
         elif isinstance(event, flsync.Note):
-            self._note = event.message, time.monotonic()
-        elif isinstance(event, (flsync.Warning, flsync.Lack)):
-            if event.code == "missing-file":
-                chain = [c for c in event.raw.get("chain") or () if isinstance(c, str)]
-                self.missing[event.path] = "wanted by " + ", ".join(chain) if chain else event.message
-            else:
-                remedy = event.remedy if isinstance(event, flsync.Lack) else ""
-                severity = event.severity if isinstance(event, flsync.Lack) else "warning"
-                finding = Finding(event.code, event.path, ". ".join(t for t in (event.message, remedy) if t), severity)
-                # flsync says some things twice, as a lack and as a warning: the lack has the remedy
-                same = [i for i, f in enumerate(self.findings) if event.path and (f.code, f.path) == (event.code, event.path)]
-                if not same:
-                    self.findings.append(finding)
-                elif remedy:
-                    self.findings[same[0]] = finding
-        elif isinstance(event, flsync.Dependency):
-            if event.missing:
-                self.missing[event.path] = event.raw.get("message") or "%s in %s" % (event.id, event.used_by)
+            if event.code == "unreachable":
+                self._away = time.monotonic(), self._done()
+        elif isinstance(event, flsync.Warning):
+            # What follows as a lack, with a remedy, takes the place of its warning.
+            self.found.setdefault((event.code, event.path or event.message), Finding(event.code, event.path, event.message))
+        elif isinstance(event, flsync.Lack):
+            links: List[Mapping[str, str]] = [*event.chain, {}, {}]
+            remedy = event.remedy if event.code != "wrong-settings" else ""  # which is for manifests
+            self.found[event.code, event.path if event.id or event.code == "held-back" else event.message] = Finding(
+                event.code, event.path, ". ".join(t[:1].upper() + t[1:] for t in (_words(event.message), remedy) if t), event.severity,
+                links[0].get("id", event.id), links[1].get("blend", ""))
         elif isinstance(event, flsync.Job):
             self.job = event
         elif type(event) is flsync.Event:
             self.objects.append(event)
+
+    def _done(self) -> int:
+        return sum(p.done + p.bytes_done for p in self.progress.values())
+
+    @property
+    def missing(self) -> List[Finding]:
+        """The files that are needed and not there."""
+        return [f for f in self.found.values() if f.code == MISSING]
+
+    @property
+    def findings(self) -> List[Finding]:
+        """Everything else to know, what spoils frames first."""
+        return sorted((f for f in self.found.values() if f.code != MISSING), key=lambda f: f.severity != "error")
 
     def cancel(self) -> None:
         self.run.cancel()
@@ -173,7 +180,7 @@ class Activity:
             return "STOPPED"
         if not self.ok:
             return "FAILED"
-        return "WARNING" if self.missing or self.findings or self.exit_code else "OK"
+        return "WARNING" if self.found or self.exit_code else "OK"
 
     def factor(self) -> float:
         """How much is done, from 0 to 1; never less than before, though totals grow while files are found."""
@@ -195,16 +202,22 @@ class Activity:
             return "Stopping…"
         if self._again_at is not None:
             return "Another flsync is submitting from this project; waiting for it to end"
-        if self._note[0] and time.monotonic() - self._note[1] < 60:
+        if self._done() <= self._away[1] and time.monotonic() - self._away[0] < AWAY:
             return "The Manager does not answer, trying again…"
+        check, send = self.progress.get("check"), self.progress.get("upload")
+        before = ""
+        if self.command == "upload" and check is not None and send is not None:
+            before = self._at_farm(check.done - send.total + send.done, check.total) + " · "
         for stage, verb in _VERBS.items():
             p = self.progress.get(stage)
             if p is not None and p.done < p.total:
-                if stage == "upload" and p.retried and p.bytes_done <= self._retried[1]:
-                    return "The Manager does not answer, trying again · %s" % _amount(p)
-                return " · ".join(t for t in ("%s %s of %s" % (verb, _count(p.done), _count(p.total)), _amount(p),
+                return before + " · ".join(t for t in ("%s %s of %s" % (verb, _count(p.done), _count(p.total)), _amount(p),
                                               self._pace(p) if stage == "upload" else "") if t)
         return "Working…"
+
+    @staticmethod
+    def _at_farm(n: int, total: int) -> str:
+        return "%s of %s are at the farm already" % (_count(n), files(total))
 
     def _pace(self, p: flsync.Progress) -> str:
         """How fast, and how long still."""
@@ -225,9 +238,8 @@ class Activity:
         if self.command == "check" and self.ok:
             serious = sum(f.severity == "error" for f in self.findings)
             parts = ["%s missing" % files(len(self.missing)) if self.missing else "Nothing is missing"]
-            if self.findings:
-                parts.append("%d to look at" % len(self.findings) + (", %d of them serious" % serious if serious else ""))
-            return "; ".join(parts)
+            kinds = [_count(n) + what for n, what in ((serious, " serious"), (len(self.findings) - serious, " to look at")) if n]
+            return "; ".join(parts + [", ".join(kinds)] * bool(kinds))
         if not self.ok:
             if self.missing and any("missing" in e.message for e in self.run.errors):
                 return "Not submitted: %s missing" % files(len(self.missing))
@@ -238,7 +250,7 @@ class Activity:
         sent = "%s sent (%s), %s there already" % (
             files(store.get("uploaded", 0)), size(store.get("uploaded_bytes", 0)), _count(store.get("already_stored", 0)))
         if self.command == "upload":
-            return "At the farm: %s of this save" % files(store.get("unique", 0))
+            return self._at_farm(store.get("already_stored", 0) + store.get("uploaded", 0), store.get("unique", 0))
         if self.job is not None and self.job.skipped:
             return "The job is there already and has not changed; it is %s" % (self.job.status or "the same")
         if self.submitted:
@@ -270,10 +282,14 @@ def plain(run: flsync.Run, manager: str) -> str:
         return "No Manager is named yet. Write its address into %s" % _PREFERENCES
     if "unreachable" in codes or run.exit_code == 4:
         return "%s does not answer as a Manager. Is it running, and is its address in %s right?" % (manager or "The address", _PREFERENCES)
-    line = said.splitlines()[0] if said else ""
-    line = re.sub(r"^(\S[^:]*\.blend|--[a-z-]+): ", "", line)  # the open file; a flag
-    line = re.sub(r"(; [^;]*|, [^,;]*) --.*$", "", line)  # advice for a terminal
-    return line[:1].upper() + line[1:]
+    return _words(said.splitlines()[0] if said else "")
+
+
+def _words(said: str) -> str:
+    """A message without what is for a terminal."""
+    said = re.sub(r"^(\S[^:]*\.blend|--[a-z-]+): ", "", said)  # the open file; a flag
+    said = re.sub(r"(; [^;]*|, [^,;]*) --.*$", "", said)  # advice
+    return said[:1].upper() + said[1:]
 
 
 def files(n: int) -> str:
@@ -357,6 +373,11 @@ def stop_all() -> None:
     _ticking = False
     _current.clear()
     _notice("")
+    forget()
+
+
+def forget() -> None:
+    """Forgets how the last runs ended."""
     state = bpy.context.window_manager.flsync
     for prop in state.bl_rna.properties:
         if not prop.is_readonly or prop.type == "COLLECTION":
@@ -372,7 +393,7 @@ def show() -> None:
         state.command, state.running = work.command, not work.done
         state.factor, state.status = work.factor(), work.status()
         if len(state.missing) != len(work.missing) or work.done:
-            fill(state.missing, [Finding("missing-file", path, message, "error") for path, message in work.missing.items()])
+            fill(state.missing, work.missing)
         if len(state.findings) != len(work.findings) or work.done:
             fill(state.findings, work.findings)
         if work.job is not None:
@@ -409,7 +430,8 @@ def fill(collection: Any, findings: List[Finding]) -> None:
     for finding in findings:
         item = collection.add()
         item.name = os.path.basename(finding.path) or finding.code
-        item.code, item.path, item.message, item.severity = finding.code, finding.path, finding.message, finding.severity
+        for key, value in finding._asdict().items():
+            setattr(item, key, value)
 
 
 _noticed = [("", 0.0)]  # what the status bar says, and since when

@@ -113,18 +113,21 @@ class Lack(Event):
     code: str = ""
     severity: str = ""
     path: str = ""
+    used_by: str = ""  # the blend file that names the path, and its data-block
+    id: str = ""
     job: str = ""
     scene: str = ""
     message: str = ""
     remedy: str = ""
-    chain: Sequence[str] = ()  # for a file: who wants it, outermost first
+    chain: Sequence[Mapping[str, str]] = ()  # who wants the file, outermost first: data-blocks as "blend" and "id"
 
 
 @dataclass(frozen=True)
 class Note(Event):
-    """A remark for people, such as that the Manager does not answer and is asked again."""
+    """A remark for people. With the code "unreachable" the Manager does not answer, and is asked again."""
 
     type: ClassVar[str] = "note"
+    code: str = ""
     message: str = ""
 
 
@@ -290,7 +293,7 @@ class Program:
             env["FLSYNC_MANAGER"] = self.manager
         if self.headers:
             env["FLSYNC_HEADER"] = "\n".join("%s: %s" % h for h in self.headers.items())
-        return Run(line, env, stdin, _FIRST.get(command))
+        return Run(line, env, stdin, _FIRST.get(command), command)
 
 
 class Run:
@@ -299,8 +302,9 @@ class Run:
     Two threads read its output, so that it never waits for the caller and the caller need not wait for it."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], stdin: Optional[bytes] = None,
-                 first: Optional[Type[Event]] = None):
+                 first: Optional[Type[Event]] = None, name: str = ""):
         self.summary = Summary(raw={}, exit_code=-1)  # the program's own once `done`
+        self.command = name  # such as "jobs types"
         self._program = command[0]
         self._first = first  # the class of the first event; None: there may be no event
         self.errors: List[Error] = []  # that were read until now
@@ -515,8 +519,7 @@ def submit(
         flags += ["--project", os.fspath(project)]
     if priority is not None:
         flags += ["--priority", str(priority)]
-    for key, value in (settings or {}).items():
-        flags += ["--set", "%s=%s" % (key, _text(key, value))]
+    flags += _settings(settings)
     for key, value in (metadata or {}).items():
         flags += ["--metadata", "%s=%s" % (key, _text(key, value))]
     flags += _each("--exclude", exclude)
@@ -552,16 +555,23 @@ def sync(
 
 def check(
     *targets: PathLike,
+    settings: Optional[Mapping[str, Any]] = None,
+    job_type: str = "",
+    project: Optional[PathLike] = None,
+    scene: str = "",
     edit: Optional[PathLike] = None,
     farm_blender: str = "",
     args: Sequence[str] = (),
     program: Program = PROGRAM,
 ) -> Run:
-    """What would go wrong tonight, as Lack events; see `flsync check --help`. Writes nothing and asks no Manager.
+    """Finds what would go wrong tonight, as Lack events; see `flsync check --help`. Writes nothing.
 
-    If there is an error among them, the run ends with a PartialError."""
-    flags = _flags(("--farm-blender", farm_blender))
+    The settings are checked with a Manager; the one that is named "none" is not asked. If there is an error among the
+    events, the run ends with a PartialError. Raises TypeError as `submit` does."""
+    flags = _flags(("--type", job_type), ("--scene", scene), ("--farm-blender", farm_blender))
     flags += [] if edit is None else ["--edit", os.fspath(edit)]
+    flags += [] if project is None else ["--project", os.fspath(project)]
+    flags += _settings(settings)
     return program.start("check", *flags, *args, "--", *_paths(targets))
 
 
@@ -606,6 +616,10 @@ def _each(flag: str, values: Sequence[str]) -> List[str]:
     if isinstance(values, str):
         raise TypeError("%s: a list of texts is wanted, not the text %r" % (flag, values))
     return [arg for value in values for arg in (flag, value)]
+
+
+def _settings(settings: Optional[Mapping[str, Any]]) -> List[str]:
+    return [arg for key, value in (settings or {}).items() for arg in ("--set", "%s=%s" % (key, _text(key, value)))]
 
 
 def _text(key: str, value: object) -> str:

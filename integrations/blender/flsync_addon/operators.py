@@ -14,11 +14,11 @@ In a window they return at once and `WindowManager.flsync` tells how it goes. In
 
 import json
 import os
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, List, Mapping, Optional, Set
 
 import bpy
 
-from . import activity, flsync, follow, handlers, jobtypes, preferences, properties
+from . import activity, flsync, follow, handlers, jobtypes, preferences, properties, reveal
 
 
 class _Runs:
@@ -55,20 +55,19 @@ class _Runs:
         activity.begin(begun, block=block)
         if not block:
             return {"FINISHED"}
-        for path, message in list(begun.missing.items())[:20]:
-            self.report({"WARNING"}, "missing: %s: %s" % (path, message))
-        for finding in begun.findings[:20]:
-            self.report({"WARNING"}, ": ".join(t for t in (finding.path, finding.message) if t))
+        for finding in begun.missing[:20] + begun.findings[:20]:
+            self.report({"WARNING"}, ": ".join(t for t in (finding.code, finding.path, finding.message) if t))
         if begun.ok:
             self.report({"INFO"}, begun.status())
             return {"FINISHED"}
-        missing = ["missing: " + path for path in list(begun.missing)[:20]]
+        missing = ["missing: " + finding.path for finding in begun.missing[:20]]
         self.report({"ERROR"}, "\n".join(t for t in (begun.status(), begun.details(), *missing) if t))
         return {"CANCELLED"}
 
     def clear(self) -> None:
         """Forgets how the last run ended."""
         state = bpy.context.window_manager.flsync
+        state.file = bpy.data.filepath
         state.job_id = state.job_url = state.job_status = state.summary = state.details = ""
         state.missing.clear()
         state.findings.clear()
@@ -88,6 +87,17 @@ class _Runs:
         if not bpy.data.filepath:
             raise ValueError("Save the file first: flsync sends what is on disk, and this file has no name yet")
         return bpy.data.filepath
+
+
+def _job(scene: bpy.types.Scene, blend: str, job_type: str, given: Mapping[str, Any], job_name: str = "", project: str = "") -> Dict[str, Any]:
+    """Returns what submit and check are told of a job: what is given, and the scene's fields for the rest. Raises ValueError."""
+    known = jobtypes.find(job_type)
+    return {
+        "settings": known.values(scene, given, job_name) if known else given,
+        "job_type": job_type,
+        "project": bpy.path.abspath(project) if project else properties.project_of(scene, blend) or None,
+        "scene": scene.name,
+    }
 
 
 def wants_save(given: Optional[bool], is_invoked: bool, background: bool, is_dirty: bool) -> bool:
@@ -156,17 +166,14 @@ class FLSYNC_OT_submit(_Saves, bpy.types.Operator):
         given = json.loads(self.settings or "{}")
         if not isinstance(given, dict):
             raise ValueError("settings: a JSON object is wanted, such as {\"chunk_size\": 5}")
+        arguments = _job(scene, blend, name, given, self.job_name, self.project)
         known = jobtypes.find(name)
-        settings = known.values(scene, given, self.job_name) if known else given
-        unfilled = known.unfilled(scene, settings) if known else []
+        unfilled = known.unfilled(scene, arguments["settings"]) if known else []
         if unfilled:
             raise ValueError("Fill in %s" % " and ".join(unfilled))
         return {
-            "settings": settings,
-            "job_type": name,
+            **arguments,
             "name": self.job_name or own.own_job_name,
-            "project": bpy.path.abspath(self.project) if self.project else properties.project_of(scene, blend) or None,
-            "scene": scene.name,
             "priority": own.priority if self.priority < 0 else self.priority,
             "tag": self.tag or own.tag,
             "paused": self.paused or own.paused,
@@ -207,22 +214,25 @@ class FLSYNC_OT_sync(_Saves, bpy.types.Operator):
 
 
 class FLSYNC_OT_check(_Runs, bpy.types.Operator):
-    """Look for what would spoil the render: missing files and more. The file on disk is looked at, nothing is saved"""
+    """Look for what would spoil the render: missing files, settings and more. The file on disk is looked at, nothing is saved or sent"""
 
     bl_idname = "flsync.check"
     bl_label = "Check"
 
-    def execute(self, _context: bpy.types.Context) -> Set[str]:
+    def execute(self, context: bpy.types.Context) -> Set[str]:
         try:
             blend, program = self.on_disk(), preferences.program()
+            arguments = _job(context.scene, blend, context.scene.flsync.job_type_name, {})
         except ValueError as e:
             return self.fail(str(e))
+        offline = ["--manager", "none"] if preferences.is_offline() else []
 
         def ended(done: activity.Activity) -> None:
             if bpy.data.is_dirty and not bpy.app.background:
-                done.findings.append(activity.Finding("unsaved", "", "Unsaved changes are not looked at: the check reads the file on disk"))
+                done.found["unsaved", ""] = activity.Finding(
+                    "unsaved", "", "Unsaved changes are not looked at: the check reads the file on disk")
 
-        return self.start("check", lambda: flsync.deps(blend, missing=True, program=program), ended)
+        return self.start("check", lambda: flsync.check(blend, args=offline, program=program, **arguments), ended)
 
 
 class FLSYNC_OT_refresh(_Runs, bpy.types.Operator):
@@ -236,23 +246,22 @@ class FLSYNC_OT_refresh(_Runs, bpy.types.Operator):
             program = preferences.online()
         except ValueError as e:
             return self.fail(str(e))
-        # One after the other: the first says whether it is flsync at all, and an old Manager has no tags.
-        questions = ["version", "tags list", "jobs types"]
-        answers: List[List[Any]] = []
+        tags: List[str] = []
 
         def following(done: activity.Activity) -> Any:
-            if not answers and done.exit_code == 0:
+            if done.run.command == "version" and done.exit_code == 0:  # it is flsync
                 context.window_manager.flsync.version = str(done.objects[0].raw.get("version", ""))
-            if not answers and done.exit_code != 0 or len(answers) == 2:
-                return None
-            answers.append([e.raw for e in done.objects] if done.exit_code == 0 else [])
-            return lambda: program.start(questions[len(answers)])
+                return lambda: program.start("tags list")
+            if done.run.command == "tags list":  # which fails where an old Manager has none
+                tags[:] = [str(e.raw["name"]) for e in done.objects]
+                return lambda: program.start("jobs types")
+            return None
 
         def ended(done: activity.Activity) -> None:
-            if done.ok and done.objects and len(answers) == 2:
-                jobtypes.learn([e.raw for e in done.objects], [t["name"] for t in answers[1]])
+            if done.run.command == "jobs types" and done.ok:
+                jobtypes.learn([e.raw for e in done.objects], tags)
 
-        return self.start("refresh", lambda: program.start(questions[0]), ended, following)
+        return self.start("refresh", lambda: program.start("version"), ended, following)
 
 
 class FLSYNC_OT_cancel(bpy.types.Operator):
@@ -330,20 +339,26 @@ class FLSYNC_OT_open_output(bpy.types.Operator):
 
 
 class FLSYNC_OT_finding(bpy.types.Operator):
-    """Copy the path"""
+    """Show what it is about"""
 
     bl_idname = "flsync.finding"
-    bl_label = "Copy the Path"
+    bl_label = "Show What It Is About"
 
+    code: bpy.props.StringProperty(options={"SKIP_SAVE"})
     path: bpy.props.StringProperty(options={"SKIP_SAVE"})
     message: bpy.props.StringProperty(options={"SKIP_SAVE"})
+    block: bpy.props.StringProperty(options={"SKIP_SAVE"})
+    library: bpy.props.StringProperty(options={"SKIP_SAVE"})
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: Any) -> str:
-        return "\n".join(t for t in (properties.path, properties.message, "Click to copy this") if t)
+        wanted = "wanted by " + reveal.name_of(properties.block) if properties.block else ""
+        return "\n".join(t for t in (properties.path, wanted, properties.message, "Click to show what it is about, and to copy the path") if t)
 
     def execute(self, context: bpy.types.Context) -> Set[str]:
         context.window_manager.clipboard = self.path or self.message
+        shown = reveal.reveal(context, self.code, self.block, self.library)
+        self.report({"INFO"}, (shown[:1].upper() + shown[1:] + ". " if shown else "") + "Copied: " + context.window_manager.clipboard)
         return {"FINISHED"}
 
 

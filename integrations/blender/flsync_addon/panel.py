@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import jobtypes, preferences
+from . import follow, jobtypes, preferences, reveal
 
 _ICONS = {"OK": "CHECKMARK", "WARNING": "INFO", "STOPPED": "CANCEL", "FAILED": "ERROR"}
 
@@ -22,11 +22,12 @@ class FLSYNC_UL_findings(bpy.types.UIList):
         icon = "LIBRARY_DATA_BROKEN" if missing else "ERROR" if item.severity == "error" else "INFO"
         text = item.name if missing else item.message if not item.path else "%s: %s" % (item.name, item.message)
         name = row.operator("flsync.finding", text=text, icon=icon, emboss=False)
-        name.path, name.message = item.path, item.message
+        for key in ("code", "path", "message", "block", "library"):
+            setattr(name, key, getattr(item, key))
         if missing:
             folder = row.row()
             folder.active = False
-            folder.label(text=os.path.dirname(item.path))
+            folder.label(text=reveal.name_of(item.block) or os.path.dirname(item.path))
 
 
 class FLSYNC_PT_submit(bpy.types.Panel):
@@ -153,6 +154,8 @@ def _job(layout: bpy.types.UILayout, state: Any) -> None:
     box = layout.box()
     text = "At the farm: " + state.job_status
     box.label(text=text + (", %d %%" % (100 * state.job_progress) if state.job_progress else ""), icon="RENDER_ANIMATION")
+    if follow.picture():
+        box.template_icon(icon_value=follow.picture(), scale=6)
     row = box.row(align=True)
     row.operator("flsync.open_job", text="Show", icon="URL")
     if state.job_status in ("paused", "pause-requested"):
@@ -168,7 +171,7 @@ def _after_save(context: bpy.types.Context, layout: bpy.types.UILayout, state: A
     layout.prop(preferences.get(), "upload_after_save")
     if state.upload_status:
         column = layout.column(align=True)
-        _text(context, column, "After the save: " + state.upload_status.splitlines()[0], "NONE")
+        _text(context, column, "Of the last save: " + state.upload_status.splitlines()[0], "NONE")
         if state.uploading and not state.running:
             column.operator("flsync.cancel", icon="X")
 

@@ -75,12 +75,15 @@ class FlsyncFinding(bpy.types.PropertyGroup):
     path: bpy.props.StringProperty()
     message: bpy.props.StringProperty()
     severity: bpy.props.StringProperty(description="warning or error")
+    block: bpy.props.StringProperty(description="The data-block that wants the path, such as IMwood.png")
+    library: bpy.props.StringProperty(description="The blend file that the data-block is linked from")
 
 
 class FlsyncState(bpy.types.PropertyGroup):
     """The program at work, or how its last run ended."""
 
     running: bpy.props.BoolProperty()
+    file: bpy.props.StringProperty(description="The file that was open when it began")
     version: bpy.props.StringProperty(description="The program's, once the Manager was asked")
     command: bpy.props.StringProperty(description="What runs, or ran: submit, sync, check or refresh")
     factor: bpy.props.FloatProperty(name="", min=0, max=1, subtype="FACTOR")
