@@ -14,12 +14,15 @@ import (
 type work struct {
 	left    float64         // steps
 	longest float64         // steps that are left of one active task: no other worker takes any of them
-	active  int             // tasks
+	active  int             // workers that are at it
 	times   []time.Duration // of a step, sorted; those of one task are equal
 }
 
-// workOf measures a job by its tasks. The time of a task is that between two completed ones of the same worker.
-func workOf(tasks []api.TaskSummary) (w work) {
+// workOf measures a job by its tasks. The time of a task is that between two completed ones of the same worker. Between
+// two tasks a worker is at the job, too.
+func workOf(now time.Time, tasks []api.TaskSummary) (w work) {
+	const between = 30 * time.Second
+	at := make(map[string]bool) // workers
 	type end struct {
 		at    time.Time
 		steps int
@@ -31,8 +34,11 @@ func workOf(tasks []api.TaskSummary) (w work) {
 		switch {
 		case t.Status == api.TaskStatusCompleted && t.Worker != nil:
 			ends[t.Worker.ID] = append(ends[t.Worker.ID], end{t.Updated, steps})
-		case t.Status == api.TaskStatusActive:
-			w.active++
+			if now.Sub(t.Updated) < between {
+				at[t.Worker.ID] = true
+			}
+		case t.Status == api.TaskStatusActive && t.Worker != nil:
+			at[t.Worker.ID] = true
 			w.longest = max(w.longest, left)
 			fallthrough
 		case waits(t.Status):
@@ -46,10 +52,11 @@ func workOf(tasks []api.TaskSummary) (w work) {
 		}
 	}
 	slices.Sort(w.times)
+	w.active = len(at)
 	return w
 }
 
-// forecast says when jobs will be done if as many tasks stay active as are now; nil when too little is known. A job of
+// forecast says when jobs will be done if as many workers stay at them as are now; nil when too little is known. A job of
 // which few tasks are done takes the times of all.
 func forecast(now time.Time, jobs ...work) *report.Forecast {
 	const least = 3 // times that say something
@@ -87,29 +94,35 @@ type forecasts struct {
 	told  map[string]string
 }
 
-// look renews the forecasts of jobs. A failure leaves the last one: the next look at the jobs reports it.
-func (f *forecasts) look(ctx context.Context, m *link, jobs []api.Job) {
-	const every, most = 15 * time.Second, 20
+// look renews the forecasts of jobs. It asks for the tasks of so many jobs at most: of those that are active, and once
+// of those that wait, whose steps the Manager counts when they begin. A failure leaves the last forecast: the next look
+// at the jobs reports it.
+func (f *forecasts) look(ctx context.Context, m *link, jobs []api.Job, most int) {
+	const every = 15 * time.Second
 	if f.asked == nil {
 		f.asked, f.work = make(map[string]time.Time), make(map[string]work)
 		f.byJob, f.told = make(map[string]*report.Forecast), make(map[string]string)
 	}
 	now := time.Now()
-	n := 0
 	for _, j := range jobs {
-		if j.Status != api.JobStatusActive {
+		active := j.Status == api.JobStatusActive
+		if !active {
 			delete(f.byJob, j.ID)
+		}
+		_, known := f.work[j.ID]
+		if most == 0 || !active && (known || !goesOn(j.Status)) || now.Sub(f.asked[j.ID]) < every {
 			continue
 		}
-		if n++; n > most || now.Sub(f.asked[j.ID]) < every {
-			continue
-		}
+		most--
 		f.asked[j.ID] = now
-		if tasks, err := m.JobTasks(ctx, j.ID); err == nil {
-			f.work[j.ID] = workOf(tasks)
-			if f.byJob[j.ID] = forecast(now, f.work[j.ID]); f.byJob[j.ID] != nil {
-				f.byJob[j.ID].Job = j.ID
-			}
+		tasks, err := m.JobTasks(ctx, j.ID)
+		if err != nil {
+			continue
+		}
+		f.work[j.ID] = workOf(now, tasks)
+		if one := forecast(now, f.work[j.ID]); one != nil && active {
+			one.Job = j.ID
+			f.byJob[j.ID] = one
 		}
 	}
 	f.byJob[""] = nightOf(now, jobs, f.work)
@@ -133,8 +146,12 @@ func forecastText(f *report.Forecast) string {
 	return f.Text()
 }
 
-// nightOf says when those of several jobs will be done that go on by themselves; nil when that is not known. What a
-// queued job has left follows from the Manager's count of its steps, which those of before 3.8 lack.
+// goesOn reports whether a job of this status will render without anybody doing something.
+func goesOn(s api.JobStatus) bool {
+	return s == api.JobStatusActive || s == api.JobStatusQueued || s == api.JobStatusRequeueing || s == api.JobStatusUnderConstruction
+}
+
+// nightOf says when those of several jobs will be done that go on by themselves; nil when that is not known.
 func nightOf(now time.Time, jobs []api.Job, known map[string]work) *report.Forecast {
 	if len(jobs) < 2 {
 		return nil
@@ -142,14 +159,13 @@ func nightOf(now time.Time, jobs []api.Job, known map[string]work) *report.Forec
 	all := make([]work, len(jobs))
 	for i, j := range jobs {
 		w, measured := known[j.ID]
-		all[i].times = w.times
-		switch {
-		case j.Status == api.JobStatusActive && measured:
+		switch goes := goesOn(j.Status); {
+		case goes && measured:
 			all[i] = w
-		case j.Status == api.JobStatusActive, j.StepsTotal == 0 && !ended(j.Status):
+		case goes:
 			return nil
-		case j.Status == api.JobStatusQueued, j.Status == api.JobStatusRequeueing, j.Status == api.JobStatusUnderConstruction:
-			all[i].left = float64(j.StepsTotal - j.StepsCompleted)
+		default:
+			all[i].times = w.times
 		}
 	}
 	return forecast(now, all...)

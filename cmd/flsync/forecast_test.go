@@ -13,7 +13,7 @@ func TestForecast(t *testing.T) {
 	task := func(status api.TaskStatus, worker string, minutesAgo, steps int) {
 		tasks = append(tasks, api.TaskSummary{Status: status, Worker: &api.TaskWorker{ID: worker}, Updated: now.Add(-time.Duration(minutesAgo) * time.Minute), StepsCompleted: steps, StepsTotal: 2})
 	}
-	text := func(tasks []api.TaskSummary) string { return forecastText(forecast(now, workOf(tasks))) }
+	text := func(tasks []api.TaskSummary) string { return forecastText(forecast(now, workOf(now, tasks))) }
 	// a needs 10 minutes for each task, b 6, 10 and 14.
 	for _, ago := range []int{40, 30, 20, 10} {
 		task(api.TaskStatusCompleted, "a", ago, 2)
@@ -56,28 +56,26 @@ func TestForecastOfNight(t *testing.T) {
 		return times
 	}
 	known := map[string]work{"a": {left: 8, longest: 2, active: 2, times: minutes(4, 5, 5, 6, 8)}}
-	job := func(id string, status api.JobStatus, done, total int) api.Job {
-		return api.Job{ID: id, Status: status, StepsCompleted: done, StepsTotal: total}
-	}
-	a := job("a", api.JobStatusActive, 12, 20)
+	known["b"] = work{left: 12}
+	job := func(id string, status api.JobStatus) api.Job { return api.Job{ID: id, Status: status} }
+	a := job("a", api.JobStatusActive)
 	for _, test := range []struct {
 		name string
 		jobs []api.Job
 		want string
 	}{
 		{"one job", []api.Job{a}, ""},
-		{"two jobs", []api.Job{a, job("b", api.JobStatusQueued, 0, 12)}, "all done about 02:50 (02:50–03:00)"},
-		{"others do not go on", []api.Job{a, job("b", api.JobStatusPaused, 0, 12), job("c", api.JobStatusFailed, 0, 9)}, "all done about 02:20 (02:20–02:24)"},
-		{"steps are not counted", []api.Job{a, job("b", api.JobStatusQueued, 0, 0)}, ""},
-		{"an active job was not measured", []api.Job{a, job("b", api.JobStatusActive, 0, 9)}, ""},
-		{"nothing renders", []api.Job{job("b", api.JobStatusQueued, 0, 9), job("c", api.JobStatusQueued, 0, 9)}, ""},
+		{"two jobs", []api.Job{a, job("b", api.JobStatusQueued)}, "all done about 02:50 (02:50–03:00)"},
+		{"others do not go on", []api.Job{a, job("b", api.JobStatusPaused), job("c", api.JobStatusFailed)}, "all done about 02:20 (02:20–02:24)"},
+		{"a job was not measured", []api.Job{a, job("c", api.JobStatusQueued)}, ""},
+		{"nothing renders", []api.Job{job("b", api.JobStatusQueued), job("b", api.JobStatusQueued)}, ""},
 	} {
 		if got := forecastText(nightOf(now, test.jobs, known)); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
 	known["a"] = work{left: 8, longest: 7, active: 2, times: known["a"].times}
-	if got, want := forecastText(nightOf(now, []api.Job{a, job("c", api.JobStatusCompleted, 9, 9)}, known)), "all done about 02:35 (02:35–02:42)"; got != want {
+	if got, want := forecastText(nightOf(now, []api.Job{a, job("c", api.JobStatusCompleted)}, known)), "all done about 02:35 (02:35–02:42)"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

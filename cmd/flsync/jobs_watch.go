@@ -113,7 +113,7 @@ func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval tim
 		jobs = values(list)
 		done := !slices.ContainsFunc(jobs, waitFor)
 		if !done {
-			soon.look(ctx, m, jobs)
+			soon.look(ctx, m, jobs, 20)
 		}
 		view.foot = forecastText(soon.byJob[""])
 		if err := view.show(list, done); err != nil || !a.json {

@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -60,29 +61,47 @@ func embeddedManager(t *testing.T) string {
 // farm is the Manager that the scripts have for themselves.
 type farm struct {
 	client *flamenco.Client
-	url    string          // the Manager
-	spy    string          // the same, through what counts operations
-	before json.RawMessage // its configuration
+	url    string            // the Manager
+	spy    string            // the same, through what counts operations
+	before json.RawMessage   // its configuration
+	known  map[string]string // operations of the API
 
 	mu     sync.Mutex
 	called map[string]bool // operations, such as "get /api/v3/jobs"
 }
 
 func runManagerScripts(t *testing.T, address string) {
-	f := &farm{url: strings.TrimSuffix(address, "/"), called: map[string]bool{}}
+	f := newFarm(t, address)
+	testscript.RunT(oneByOne{t}, f.params(t, "testdata/manager", nil))
+	t.Run("every operation", func(t *testing.T) {
+		for operation := range f.known {
+			if how := reachedBy[operation]; !strings.HasPrefix(how, "worker side") && !f.called[operation] {
+				t.Errorf("no script made flsync call %s (%s)", operation, how)
+			}
+		}
+	})
+}
+
+// newFarm takes over a Manager, which has to have no jobs.
+func newFarm(t *testing.T, address string) *farm {
+	f := &farm{url: strings.TrimSuffix(address, "/"), known: documented(t), called: map[string]bool{}}
 	var err error
 	if f.client, err = flamenco.New(flamenco.Config{URL: address, Version: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	defer f.client.Close()
+	t.Cleanup(func() { f.client.Close() })
 	if jobs, err := f.client.Jobs(t.Context()); err != nil || len(jobs) > 0 {
 		t.Fatalf("wanted is a Manager without jobs, because all will be deleted: %d jobs, %v", len(jobs), err)
 	}
 	if f.before, err = f.client.ConfigurationFile(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	known := documented(t)
-	f.watch(t, known)
+	f.watch(t, f.known)
+	return f
+}
+
+// params are those of scripts in folder dir, with more commands than all have.
+func (f *farm) params(t *testing.T, dir string, more map[string]func(*testscript.TestScript, bool, []string)) testscript.Params {
 	project, err := filepath.Abs("../../testdata/project")
 	if err != nil {
 		t.Fatal(err)
@@ -93,8 +112,13 @@ func runManagerScripts(t *testing.T, address string) {
 	if err := json.Unmarshal(f.before, &config); err != nil {
 		t.Fatal(err)
 	}
-	testscript.RunT(oneByOne{t}, testscript.Params{
-		Dir:                 "testdata/manager",
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"get": f.get, "keep": keep, "eventually": eventually, "worker": f.worker, "status": status,
+		"jobstatus": f.jobStatus, "action": f.action, "paint": f.paint,
+	}
+	maps.Copy(commands, more)
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
@@ -108,18 +132,8 @@ func runManagerScripts(t *testing.T, address string) {
 			time.Sleep(settled)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"get": f.get, "keep": keep, "eventually": eventually, "worker": f.worker, "status": status,
-			"jobstatus": f.jobStatus, "action": f.action, "paint": f.paint,
-		},
-	})
-	t.Run("every operation", func(t *testing.T) {
-		for operation := range known {
-			if how := reachedBy[operation]; !strings.HasPrefix(how, "worker side") && !f.called[operation] {
-				t.Errorf("no script made flsync call %s (%s)", operation, how)
-			}
-		}
-	})
+		Cmds: commands,
+	}
 }
 
 // oneByOne keeps scripts from running at the same time: they have one Manager.

@@ -177,7 +177,7 @@ func jobsNow(ctx context.Context, m *link, run *page.Run) error {
 		}
 	}
 	var soon forecasts
-	soon.look(ctx, m, mine)
+	soon.look(ctx, m, mine, 500)
 	run.Night = soon.byJob[""]
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
