@@ -32,13 +32,17 @@ func (s *submission) reportLacks(j *jobRun, lacks ...deps.Lack) {
 	for i := range lacks {
 		l := &lacks[i]
 		key := l.Code + "\x00" + l.Path + "\x00" + l.Message
-		if j.lacks[key] {
+		broken := "broken\x00" + l.Path
+		if j.lacks[key] || l.Code == check.HeldBack && j.lacks[broken] { // a broken file's first bytes are why it is held back
 			continue
 		}
 		if j.lacks == nil {
 			j.lacks = make(map[string]bool)
 		}
 		j.lacks[key] = true
+		if l.Code == deps.LackContent || l.Code == deps.LackLibrary {
+			j.lacks[broken] = true
+		}
 		event := LackEvent(l, j.job.Name)
 		s.mu.Lock()
 		event.Again = s.warned["lack\x00"+key]
