@@ -129,7 +129,7 @@ func (h *hasher) print(r hashed) {
 func shownPath(root, abs, path string) string {
 	rel, err := filepath.Rel(abs, path)
 	if err != nil || filepath.IsAbs(root) {
-		return path
+		return filepath.ToSlash(path)
 	}
-	return filepath.Join(root, rel)
+	return filepath.ToSlash(filepath.Join(root, rel))
 }

@@ -194,7 +194,12 @@ func writeAtomically(path string, write func(*os.File) error) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	err = os.Rename(f.Name(), path)
+	if info, serr := os.Stat(path); err != nil && serr == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		os.Remove(f.Name())
+		return nil // another run has made it meanwhile and has it open, over which Windows renames nothing
+	}
+	return err
 }
 
 // Pruned says what Prune did.

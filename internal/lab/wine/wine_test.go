@@ -30,7 +30,8 @@ func TestMainJob(t *testing.T) {
 			if err := os.Mkdir(bin, 0o700); err != nil {
 				return err
 			}
-			fl := fmt.Sprintf("#!/bin/sh\nexec '%s' '%s' \"$@\"\n", wine, exe)
+			// By way of files, since services of Wine keep a pipe open for ten seconds.
+			fl := fmt.Sprintf("#!/bin/sh\n'%s' '%s' \"$@\" >$WORK/out 2>$WORK/err\nrc=$?\ncat $WORK/err >&2\ncat $WORK/out\nexit $rc\n", wine, exe)
 			if err := os.WriteFile(filepath.Join(bin, "fl"), []byte(fl), 0o700); err != nil {
 				return err
 			}
@@ -40,6 +41,8 @@ func TestMainJob(t *testing.T) {
 			}
 			e.Setenv("LANG", "C.UTF-8") // Wine takes names for it
 			e.Setenv("FLSYNC_MANAGER", url)
+			e.Setenv("WINE", wine)
+			e.Setenv("EXE", exe)
 			e.Setenv("PROJECT", project)
 			e.Setenv("C", filepath.Join(prefix, "drive_c"))
 			e.Setenv("JOBS", filepath.Join(e.WorkDir, "manager", "storage", "jobs"))
