@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -67,6 +69,7 @@ type pool struct {
 
 	mu      sync.Mutex
 	blobs   map[string]*pooled // by name in the pool
+	shards  map[string]*shard  // by folder
 	counts  uploader.Stats
 	linked  bool // a hard link was made
 	noLinks bool // the first one failed: the file system has none
@@ -101,7 +104,7 @@ func (p *pooled) Failed() bool {
 func openPool(ctx context.Context, dir string, dryRun bool, observer uploader.Observer, reopen func(api.ShamanFileSpec) (uploader.Blob, error)) (*pool, error) {
 	p := &pool{
 		dir: dir, folder: jobsFolder, dryRun: dryRun, observer: observer, reopen: reopen,
-		slots: make(chan struct{}, copiesAtOnce), hardLink: os.Link, blobs: make(map[string]*pooled),
+		slots: make(chan struct{}, copiesAtOnce), hardLink: os.Link, blobs: make(map[string]*pooled), shards: make(map[string]*shard),
 	}
 	p.ctx, p.abandon = context.WithCancel(ctx)
 	var err error
@@ -121,12 +124,54 @@ func (p *pool) at(below ...string) string {
 	return filepath.Join(p.dir, filepath.FromSlash(path.Join(below...)))
 }
 
-// shard makes a folder of the pool. It does not make those above it, which are gone when the storage is unmounted.
-func (p *pool) shard(dir string) error {
-	if err := p.same(); err != nil {
-		return &fs.PathError{Op: "mkdir", Path: dir, Err: err}
+// shard is a folder of the pool, whose names are digests that begin alike.
+type shard struct {
+	sync.Once
+	has  map[string]bool // names of contents when the run first looked
+	err  error
+	made bool // the folder is there; only its first writer asks
+	mu   sync.Mutex
+}
+
+// look lists the shard of a content, once for a run: a look at each content takes a server's time.
+func (p *pool) look(name string) *shard {
+	dir := filepath.Dir(name)
+	p.mu.Lock()
+	s := p.shards[dir]
+	if s == nil {
+		s = new(shard)
+		p.shards[dir] = s
 	}
-	return p.mkdir(dir)
+	p.mu.Unlock()
+	s.Do(func() {
+		var entries []os.DirEntry
+		entries, s.err = os.ReadDir(dir)
+		s.made = s.err == nil
+		if errors.Is(s.err, fs.ErrNotExist) {
+			s.err = nil
+		}
+		s.has = make(map[string]bool, len(entries))
+		for _, e := range entries {
+			s.has[e.Name()] = e.Type().IsRegular()
+		}
+	})
+	return s
+}
+
+// makeIn makes the shard of a content. It does not make the folders above it, which are gone when the storage is
+// unmounted.
+func (p *pool) makeIn(s *shard, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.made {
+		return nil
+	}
+	if err := p.same(); err != nil {
+		return &fs.PathError{Op: "mkdir", Path: filepath.Dir(name), Err: err}
+	}
+	err := p.mkdir(filepath.Dir(name))
+	s.made = err == nil
+	return err
 }
 
 // mkdir makes a folder, with those above it, that the accounts which may write to the storage may write to.
@@ -177,15 +222,24 @@ func (p *pool) put(_ context.Context, b uploader.Blob) pending {
 	}
 	sent := &pooled{done: make(chan struct{})}
 	p.blobs[name] = sent
-	p.working.Add(1)
 	p.mu.Unlock()
+	s := p.look(name)
+	p.event(uploader.Checked, b)
+	if s.has[filepath.Base(name)] { // the name has the size, and whatever has its name is whole
+		p.count(func(s *uploader.Stats) { s.Stored++; s.StoredBytes += b.Size })
+		p.event(uploader.Stored, b)
+		release(b)
+		close(sent.done)
+		return sent
+	}
+	p.working.Add(1)
 	p.slots <- struct{}{} // at most a few copies long
 	go func() {
 		defer p.working.Done()
 		defer func() { <-p.slots }()
 		defer close(sent.done)
 		defer release(b)
-		if sent.err = p.take(p.ctx, b, name); sent.err != nil {
+		if sent.err = p.take(p.ctx, b, s, name); sent.err != nil {
 			p.count(func(s *uploader.Stats) { s.Failed++ })
 			sent.err = &uploader.BlobError{Name: b.Name, SHA256: b.SHA256, Size: b.Size, Attempts: 1, Err: sent.err}
 			p.observer.Observe(uploader.Event{Kind: uploader.Failed, Blobs: 1, Bytes: b.Size, Name: b.Name, Err: sent.err})
@@ -206,19 +260,17 @@ func (p *pool) count(change func(*uploader.Stats)) {
 	change(&p.counts)
 }
 
-// take copies a content into the pool, unless it is there.
-func (p *pool) take(ctx context.Context, b uploader.Blob, name string) error {
-	event := func(kind uploader.Kind) {
-		p.observer.Observe(uploader.Event{Kind: kind, Blobs: 1, Bytes: b.Size, Name: b.Name})
-	}
-	event(uploader.Checked)
-	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == b.Size {
-		p.count(func(s *uploader.Stats) { s.Stored++; s.StoredBytes += b.Size })
-		event(uploader.Stored)
-		return nil
+func (p *pool) event(kind uploader.Kind, b uploader.Blob) {
+	p.observer.Observe(uploader.Event{Kind: kind, Blobs: 1, Bytes: b.Size, Name: b.Name})
+}
+
+// take copies a content into its shard of the pool.
+func (p *pool) take(ctx context.Context, b uploader.Blob, s *shard, name string) error {
+	if s.err != nil {
+		return p.blame(s.err)
 	}
 	p.count(func(s *uploader.Stats) { s.Missing++; s.MissingBytes += b.Size })
-	event(uploader.Missing)
+	p.event(uploader.Missing, b)
 	if p.dryRun {
 		return nil
 	}
@@ -230,7 +282,7 @@ func (p *pool) take(ctx context.Context, b uploader.Blob, name string) error {
 		return err
 	}
 	defer source.Close()
-	if err = p.shard(filepath.Dir(name)); err == nil {
+	if err = p.makeIn(s, name); err == nil {
 		err = writeWhole(name, source, b.Size, b.Verify)
 	}
 	if err != nil {
@@ -238,7 +290,7 @@ func (p *pool) take(ctx context.Context, b uploader.Blob, name string) error {
 	}
 	p.count(func(s *uploader.Stats) { s.Uploaded++; s.UploadedBytes += b.Size })
 	p.observer.Observe(uploader.Event{Kind: uploader.Moved, Bytes: b.Size})
-	event(uploader.Uploaded)
+	p.event(uploader.Uploaded, b)
 	return nil
 }
 
@@ -283,13 +335,23 @@ func (p *pool) checkOut(ctx context.Context, requested string, files []api.Shama
 			return "", err
 		}
 	}
-	name := strings.ReplaceAll(uploader.CheckoutName(requested), "/", "_") + "-" + strings.ToLower(rand.Text()[:16])
+	unique := strings.ToLower(rand.Text()[:16])
+	again := p.folder == syncFolder // the same files have the same folder
+	if again {
+		unique = digestOf(files)
+	}
+	name := strings.ReplaceAll(uploader.CheckoutName(requested), "/", "_") + "-" + unique
 	folder := path.Join(p.folder, name[max(0, len(name)-200):])
+	if again && p.whole(folder, files) {
+		return folder, nil
+	} else if _, err := os.Lstat(p.at(folder)); again && err == nil { // somebody changed it
+		folder += strings.ToLower(rand.Text()[:8])
+	}
 	if err := record(folder); err != nil {
 		return "", err
 	}
 	err := p.makeFolder(ctx, p.at(folder), files)
-	if err == nil {
+	if err == nil || again && p.whole(folder, files) { // another run was faster
 		p.count(func(s *uploader.Stats) { s.Checkouts++ })
 		return folder, nil
 	}
@@ -297,6 +359,37 @@ func (p *pool) checkOut(ctx context.Context, requested string, files []api.Shama
 		err = &StorageError{p.dir, err}
 	}
 	return "", err
+}
+
+// digestOf returns a name for files: a part of the SHA-256 of their paths and contents.
+func digestOf(files []api.ShamanFileSpec) string {
+	lines := make([]string, len(files))
+	for i, f := range files {
+		lines[i] = f.Path + "\x00" + contentName(f.Sha, f.Size)
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// whole reports whether a folder of files, with its list, is there, and each file has its size.
+func (p *pool) whole(folder string, files []api.ShamanFileSpec) bool {
+	if _, err := os.Lstat(p.at(folder + listSuffix)); err != nil {
+		return false
+	}
+	var group errgroup.Group
+	group.SetLimit(copiesAtOnce)
+	for part := range slices.Chunk(files, 1000) {
+		group.Go(func() error {
+			for _, f := range part {
+				if info, err := os.Lstat(p.at(folder, f.Path)); err != nil || !info.Mode().IsRegular() || info.Size() != f.Size {
+					return fs.ErrNotExist
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait() == nil
 }
 
 // writable reports whether the storage still takes a small file.
@@ -424,7 +517,8 @@ func (p *pool) restore(ctx context.Context, f api.ShamanFileSpec) error {
 		return err
 	}
 	defer release(b)
-	return p.take(ctx, b, p.contentPath(f.Sha, f.Size))
+	name := p.contentPath(f.Sha, f.Size)
+	return p.take(ctx, b, new(shard), name)
 }
 
 func (p *pool) close(abandon bool) error {

@@ -183,3 +183,27 @@ func TestPoolOfTwo(t *testing.T) {
 		t.Errorf("%d bytes, error %v", len(got), err)
 	}
 }
+
+// TestPoolSyncedAgain: the same files have the same folder, unless somebody changed it.
+func TestPoolSyncedAgain(t *testing.T) {
+	p := newPool(t)
+	p.folder = syncFolder
+	files, err := p.store(t.Context(), map[string]string{"a.bin": "a", "deep/b.bin": "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := p.folderOf(t, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := p.folderOf(t, files); err != nil || again != first {
+		t.Errorf("again: %s, error %v, want %s", again, err, first)
+	}
+	if err := os.Remove(filepath.Join(first, "deep", "b.bin")); err != nil {
+		t.Fatal(err)
+	}
+	other, err := p.folderOf(t, files)
+	if got, rerr := os.ReadFile(filepath.Join(other, "deep", "b.bin")); err != nil || other == first || rerr != nil || string(got) != "b" {
+		t.Errorf("after a change: %s with %q, error %v, %v", other, got, err, rerr)
+	}
+}
