@@ -104,6 +104,7 @@ func (f *forecasts) look(ctx context.Context, m *link, jobs []api.Job, most int)
 		f.byJob, f.told = make(map[string]*report.Forecast), make(map[string]string)
 	}
 	now := time.Now()
+	asked := most
 	for _, j := range jobs {
 		active := j.Status == api.JobStatusActive
 		if !active {
@@ -125,7 +126,9 @@ func (f *forecasts) look(ctx context.Context, m *link, jobs []api.Job, most int)
 			f.byJob[j.ID] = one
 		}
 	}
-	f.byJob[""] = nightOf(now, jobs, f.work)
+	if most < asked { // else what is known is of an earlier time
+		f.byJob[""] = nightOf(now, jobs, f.work)
+	}
 }
 
 // tell emits those forecasts that have changed.
