@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,8 +23,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// markSize is the length of what Freshen changes in each file: long enough that no two marks are the same.
-const markSize = 16
+// markSize is the most that Freshen changes in each file: long enough that no two marks are the same.
+const markSize = 24
 
 // Create makes the tree below root, which may exist. Contents are random, so that nothing on the way can compress or
 // guess them.
@@ -57,11 +58,14 @@ func (s Spec) Freshen(ctx context.Context, root string, seed uint64) error {
 	})
 }
 
-// mark writes what is unique to the seed and the file.
+// mark writes what is unique to the seed and the file. A picture begins with its signature, else it counts as broken.
 func mark(out *os.File, f File, seed uint64) error {
 	var m [markSize]byte
-	binary.BigEndian.PutUint64(m[:8], seed)
-	binary.BigEndian.PutUint64(m[8:], uint64(f.Index))
+	if strings.HasSuffix(f.Path, ".png") {
+		copy(m[:], "\x89PNG\r\n\x1a\n")
+	}
+	binary.BigEndian.PutUint64(m[8:], seed)
+	binary.BigEndian.PutUint64(m[16:], uint64(f.Index))
 	_, err := out.WriteAt(m[:min(f.Size, markSize)], 0)
 	return err
 }
