@@ -1,6 +1,7 @@
 package deps
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -214,11 +215,11 @@ func (r *run) simulations(s *Scene) {
 				continue // frames of it that were played are on disk, and sent
 			}
 			d := Dependency{Path: native(v.path), UsedBy: native(v.path), ID: id.Name}
+			how := "not baked, so each task begins it at its own first frame"
 			if n.Baked {
-				r.trace.Lacks = append(r.trace.Lacks, newLack(LackUnbaked, &d, "%s of %s: baked up to frame %d, and the scene ends at %d", n.What, id.Name, n.Last, s.FrameEnd))
-			} else {
-				r.trace.Lacks = append(r.trace.Lacks, newLack(LackUnbaked, &d, "%s of %s: not baked, so each task begins it at its own first frame", n.What, id.Name))
+				how = fmt.Sprintf("baked up to frame %d, and the scene ends at %d", n.Last, s.FrameEnd)
 			}
+			r.trace.Lacks = append(r.trace.Lacks, newLack(LackUnbaked, &d, "%s of %s: %s", n.What, id.Name, how))
 		}
 	}
 }

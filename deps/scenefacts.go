@@ -199,11 +199,11 @@ func (sc *sceneCollector) readNode(c *collector, node blend.Struct) {
 	if sc.outputs == nil {
 		sc.outputs = map[uint64]bool{}
 	}
-	switch string(node.Bytes("idname")) {
+	switch output := sc.outputs[c.d.Old]; string(node.Bytes("idname")) {
 	case "CompositorNodeComposite", "CompositorNodeOutputFile", "CompositorNodeGroup", "NodeGroupOutput":
 		sc.outputs[c.d.Old] = true
 	default:
-		sc.outputs[c.d.Old] = sc.outputs[c.d.Old]
+		sc.outputs[c.d.Old] = output // the block has nodes
 	}
 }
 
