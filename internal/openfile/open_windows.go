@@ -50,12 +50,16 @@ const (
 	lockPause = 50 * time.Millisecond
 )
 
+// IsBusy reports whether another program keeps the file of an error to itself.
+func IsBusy(err error) bool {
+	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_LOCK_VIOLATION)
+}
+
 func createFile(name *uint16) (windows.Handle, error) {
 	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
 	for until := time.Now().Add(lockWait); ; time.Sleep(lockPause) {
 		handle, err := windows.CreateFile(name, windows.GENERIC_READ, share, nil, windows.OPEN_EXISTING, windows.FILE_ATTRIBUTE_NORMAL, 0)
-		locked := errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_LOCK_VIOLATION)
-		if !locked || time.Now().After(until) {
+		if !IsBusy(err) || time.Now().After(until) {
 			return handle, err
 		}
 	}

@@ -113,6 +113,9 @@ func (d *draft) checkBlend(pos Pos, file string) {
 		return
 	}
 	f, err := openfile.Named(file)
+	if openfile.IsBusy(err) {
+		return // no mistake of the manifest: if it lasts, this job fails, and no other
+	}
 	if err != nil {
 		d.e.errs.Add(pos, "%s: %v", file, reason(err))
 		return
