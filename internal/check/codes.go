@@ -9,6 +9,7 @@ import (
 // Codes of lacks that are found beside those of a trace, which package deps has.
 const (
 	HeldBack      = "held-back"
+	NotOnStorage  = "not-on-storage"
 	LeftAbsolute  = "left-relative-only"
 	OutputOutside = "output-outside"
 	NoScene       = "no-scene"
@@ -44,6 +45,7 @@ func Codes() []Code {
 	const bad, odd = deps.SeverityError, deps.SeverityWarning
 	return []Code{
 		{HeldBack, bad, "a file that may not leave is not sent", "name its folder in outside_roots, or move the file into the project"},
+		{NotOnStorage, bad, "a file that workers do not see, with --storage in-place", "put it on the farm's storage, or use --storage copy"},
 		{LeftAbsolute, odd, "an absolute path that --relative-only leaves alone", "make the path relative in Blender (File > External Data > Make Paths Relative), or leave out --relative-only"},
 		{OutputOutside, odd, "frames are rendered to a folder that is in no storage of the Manager", "choose a render_output_root that all workers see, such as {storage}/renders, or add a variable for it on the Manager"},
 		{NoScene, bad, "the blend file has no scene to render", "save the shot with a scene of its own"},

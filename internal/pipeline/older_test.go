@@ -9,13 +9,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/check"
 	"github.com/flsync/flsync/internal/lab/managertest"
 	"github.com/flsync/flsync/internal/manager"
+	"github.com/flsync/flsync/internal/report"
 )
 
 // withoutShaman puts a Manager whose Shaman is off in the place of the night's.
@@ -231,5 +234,45 @@ func TestPrune(t *testing.T) {
 	}
 	if done := prune(false); done != (Pruned{}) {
 		t.Errorf("again: %+v", done)
+	}
+}
+
+// TestNotOnStorage: a file that workers do not see is a lack of the job, which --missing fail does not let pass.
+func TestNotOnStorage(t *testing.T) {
+	n := newNight(t)
+	n.withoutShaman()
+	n.write("a.bin", "a")
+	n.write("b.bin", "b")
+	for missing, submitted := range map[string]int{"warn": 2, "fail": 0} {
+		opt := n.options(withFiles("a.bin", "b.bin"))
+		opt.Missing, opt.Force = missing, true
+		sink := new(storageSink)
+		env := n.env(sink)
+		env.Storage.Mode = StorageInPlace
+		summary, err := Submit(t.Context(), env, opt)
+		want := map[string]error{"warn": ErrPartial, "fail": ErrNoneDone}[missing]
+		if summary.Jobs.Submitted != submitted || !errors.Is(err, want) {
+			t.Errorf("missing %s: %+v, error %v", missing, summary.Jobs, err)
+		}
+		if len(sink.codes) != 2 || sink.codes[0] != check.NotOnStorage || len(sink.storage) != submitted || submitted > 0 && sink.storage[0] != "in-place" {
+			t.Errorf("missing %s: lacks %v, storage %v", missing, sink.codes, sink.storage)
+		}
+	}
+}
+
+// storageSink keeps the codes of lacks, and how jobs' files get to the workers.
+type storageSink struct {
+	mu             sync.Mutex
+	codes, storage []string
+}
+
+func (s *storageSink) Emit(e report.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch e := e.(type) {
+	case report.Lack:
+		s.codes = append(s.codes, e.Code)
+	case report.Job:
+		s.storage = append(s.storage, e.Storage)
 	}
 }

@@ -231,7 +231,7 @@ func (s *submission) reportWouldSubmit(j *jobRun) {
 	frames, _ := j.values["frames"].(string)
 	output, _ := j.values["render_output_path"].(string)
 	s.run.env.Sink.Emit(report.Job{Name: j.job.Name, Key: j.job.Key, JobType: j.job.Type, DryRun: true,
-		Frames: frames, Output: output, From: report.OriginOf(j.job.Metadata)})
+		Frames: frames, Output: output, Storage: s.mode(j), From: report.OriginOf(j.job.Metadata)})
 	s.run.env.Sink.Emit(report.Settings{Job: j.job.Name, Values: j.values})
 }
 
@@ -239,7 +239,7 @@ func (s *submission) reportWouldSubmit(j *jobRun) {
 func (s *submission) jobEvent(j *jobRun, job api.Job, skipped string) report.Job {
 	e := report.Job{
 		Name: j.job.Name, Key: j.job.Key, ID: job.ID, Status: string(job.Status), JobType: j.job.Type,
-		Skipped: skipped != "", Reason: skipped, URL: s.run.env.Manager.WebURL("jobs", job.ID),
+		Skipped: skipped != "", Reason: skipped, Storage: s.mode(j), URL: s.run.env.Manager.WebURL("jobs", job.ID),
 		From: report.OriginOf(j.job.Metadata),
 	}
 	if job.Storage != nil {

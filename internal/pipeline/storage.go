@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/check"
 	"github.com/flsync/flsync/internal/report"
 )
 
@@ -97,11 +97,10 @@ func chooseStorage(ctx context.Context, env Env, farm api.ManagerConfiguration) 
 	if here, err = storageHere(ctx, env); err != nil {
 		return mode, "", err
 	}
-	if mode == StorageInPlace {
-		return mode, here, nil
-	}
-	if err := checkMounted(ctx, env, here, farm.StorageLocation); err != nil {
-		return mode, "", err
+	if mode != StorageInPlace {
+		if err := checkMounted(ctx, env, here, farm.StorageLocation); err != nil {
+			return mode, "", err
+		}
 	}
 	env.Sink.Emit(report.Note{Message: fmt.Sprintf("storage: %s, at %s", modeText(mode), here)})
 	return mode, here, nil
@@ -219,11 +218,15 @@ func (s *submission) planInPlace(ctx context.Context, j *jobRun) (bool, error) {
 	switch {
 	case len(elsewhere) > 0 && s.run.mode == StorageAuto:
 		return false, nil
-	case len(elsewhere) > 0 && (cmp.Or(s.opt.Missing, j.job.Missing) == "fail" || j.trace != nil && elsewhere[0] == j.trace.Path):
-		return false, fmt.Errorf("%d files that it needs are not on the farm's storage, %s among them: put them there, or use --storage copy", len(elsewhere), elsewhere[0])
+	case len(elsewhere) > 0 && j.trace != nil && elsewhere[0] == j.trace.Path:
+		return false, fmt.Errorf("%s is not on the farm's storage: put it there, or use --storage copy", elsewhere[0])
 	}
 	for _, f := range elsewhere {
-		s.reportHeld(report.Warning{Code: "not-on-storage", Path: f, Job: j.job.Name, Message: "workers do not see it: it is not on the farm's storage"})
+		s.reportHeld(report.Warning{Path: f, Job: j.job.Name, Message: "workers do not see it: it is not on the farm's storage"})
+		s.reportLacks(j, check.New(check.NotOnStorage, f, "%s is not on the farm's storage, and workers do not see it", f))
+	}
+	if err := s.allowLacks(j); err != nil {
+		return false, err
 	}
 	for _, f := range files {
 		if f.checkoutPath != "" {
@@ -235,6 +238,19 @@ func (s *submission) planInPlace(ctx context.Context, j *jobRun) (bool, error) {
 	}
 	j.inPlace, j.state = true, planned
 	return true, nil
+}
+
+// mode returns how the job's files get to the workers.
+func (s *submission) mode(j *jobRun) string {
+	switch {
+	case j.inPlace:
+		return string(StorageInPlace)
+	case len(j.files) == 0:
+		return ""
+	case s.run.mode == StorageAuto:
+		return string(StorageCopy)
+	}
+	return string(s.run.mode)
 }
 
 // blendfile returns the path of a job's blend file for the workers.

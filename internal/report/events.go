@@ -192,7 +192,8 @@ type Job struct {
 	Skipped   bool   `json:"skipped"`
 	Reason    string `json:"reason,omitempty"` // why it was skipped
 	JobType   string `json:"job_type,omitempty"`
-	URL       string `json:"url,omitempty"` // the job's page in the Manager's web interface
+	URL       string `json:"url,omitempty"`     // the job's page in the Manager's web interface
+	Storage   string `json:"storage,omitempty"` // how its files get to the workers: shaman, copy or in-place
 	DryRun    bool   `json:"dry_run,omitempty"`
 	Frames    string `json:"frames,omitempty"` // of a dry run: the range that would be rendered
 	Output    string `json:"output,omitempty"` // of a dry run: the path of a frame, with # for its digits
