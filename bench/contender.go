@@ -58,6 +58,9 @@ func syncs(name string, all bool, prepare []step, flags ...string) []Contender {
 			if r.Files.Total != int64(files) || r.Store.Uploaded != int64(want) {
 				return fmt.Errorf("it sent %d of %d files, instead of %d of %d", r.Store.Uploaded, r.Files.Total, want, files)
 			}
+			if slices.Contains(flags, "--direct") && r.Store.Direct != int64(want) {
+				return fmt.Errorf("it wrote %d files into the store, instead of %d", r.Store.Direct, want)
+			}
 			return nil
 		}, slices.Concat([]string{"sync"}, flags, []string{s.Tree})...)
 	}}}
@@ -178,6 +181,30 @@ const rsync = `exec rsync -a "$1/" "$2/"`
 
 func rsyncFirst() []Contender {
 	return tool("rsync -a", "rsync", rsync, func(_ context.Context, s *Site) error { return os.RemoveAll(s.Path("rsync")) })
+}
+
+// cpFirst is like rsyncFirst.
+func cpFirst() []Contender {
+	return tool("cp -a", "cp", `exec cp -a "$1/." "$2/"`, func(_ context.Context, s *Site) error {
+		return errors.Join(os.RemoveAll(s.Path("rsync")), os.Mkdir(s.Path("rsync"), 0o777))
+	})
+}
+
+// submitAll submits a job that has the whole tree.
+func submitAll() []Contender {
+	return []Contender{{Name: "flsync submit --all", Prepare: []step{freshTree}, Run: func(ctx context.Context, s *Site) (Sample, error) {
+		manifest := fmt.Sprintf("version: 1\nproject: %q\njobs: [{name: all, type: echo-sleep-test, settings: {message: all}}]\n", s.Tree)
+		if err := os.WriteFile(s.Path("all.yaml"), []byte(manifest), 0o600); err != nil {
+			return Sample{}, err
+		}
+		files, _ := s.Scenario.Tree.Totals()
+		return s.flsync(ctx, func(r report.Summary) error {
+			if r.Store.Uploaded != int64(files) || r.Jobs.Submitted != 1 {
+				return fmt.Errorf("it sent %d files and submitted %d jobs, instead of %d and 1", r.Store.Uploaded, r.Jobs.Submitted, files)
+			}
+			return nil
+		}, "submit", "--all", s.Path("all.yaml"))
+	}}}
 }
 
 func rsyncWarm() []Contender {

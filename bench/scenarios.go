@@ -26,6 +26,7 @@ type Scale struct {
 	Distances   []netsim.Link
 	Walk        []int // sizes of trees of empty files; the goals are for the last
 	Growth      []int // sizes of trees that are synced
+	Memory      int   // files of the tree whose memory has a goal
 }
 
 // Full is the scale of the goals.
@@ -43,7 +44,7 @@ func Full() Scale {
 			{RTT: 150 * time.Millisecond, BitsPerSecond: 10e6},
 		},
 		Walk:   []int{1_000, 10_000, 100_000, 1_000_000},
-		Growth: []int{1_000, 10_000, 100_000},
+		Growth: []int{1_000, 10_000, 100_000}, Memory: 60_000,
 	}
 }
 
@@ -55,7 +56,7 @@ func Smoke() Scale {
 		Connections: []int{4}, FarConns: []int{4},
 		Distances: []netsim.Link{{RTT: 200 * time.Microsecond, BitsPerSecond: 10e9}},
 		Walk:      []int{500, 1_000},
-		Growth:    []int{100, 200},
+		Growth:    []int{100, 200}, Memory: 300,
 	}
 }
 
@@ -132,6 +133,9 @@ func Scenarios(scale Scale) []Scenario {
 			),
 		},
 		batch(workload.Batch{Shots: scale.Shots}),
+		direct("direct-small", fmt.Sprintf("%d small files straight into the mounted store", scale.SmallFiles), small, 1.1),
+		direct("direct-large", fmt.Sprintf("%d files of %d MB straight into the mounted store", scale.Caches, scale.CacheBytes/1e6), large, 1.2),
+		bounded(scale.Memory),
 		apart(firstSmall), apart(firstLarge), apart(batch(workload.Batch{Shots: scale.Shots})),
 		{
 			Name: "far", Title: fmt.Sprintf("first sync of %d files of 5 KB, %v away", scale.FarFiles, scale.Far.RTT),
@@ -185,6 +189,32 @@ func batch(b workload.Batch) Scenario {
 		Contenders: slices.Concat(flsyncBatch(b), counted(managerAlone, baseline.Work{Kind: "batch"}, nil, 1, 4, 16)),
 		Goals:      []Goal{slower("a warm batch against the Manager's own time", "flsync", managerAlone, 1.2)},
 	}
+}
+
+// direct writes a tree into the Manager's store, without a checkout, beside tools that copy it to the same disk.
+func direct(name, title string, tree workload.Spec, limit float64) Scenario {
+	return Scenario{
+		Name: name, Title: title, Tree: tree, Manager: true, Renews: true, AllRead: true,
+		Contenders: slices.Concat(
+			syncs("flsync --direct", true, []step{freshTree}, "--direct", "--no-checkout"),
+			syncs("flsync", true, []step{freshTree}, "--no-checkout"),
+			rsyncFirst(), cpFirst(),
+		),
+		Goals: []Goal{slower(title+" against rsync -a", "flsync --direct", "rsync -a", limit)},
+	}
+}
+
+// bounded measures the memory of runs with many new files.
+func bounded(n int) Scenario {
+	s := Scenario{
+		Name: "memory", Title: fmt.Sprintf("memory of runs with %d files", n),
+		Tree: workload.SmallFiles(n), Manager: true, Renews: true, Reps: 1,
+		Contenders: slices.Concat(flsyncFirst(), flsyncWarm("flsync, nothing changed", "--checkout", "bench/warm"), submitAll()),
+	}
+	for _, c := range s.Contenders {
+		s.Goals = append(s.Goals, memory(s.Title+", "+c.Name, c.Name, 150))
+	}
+	return s
 }
 
 func distance(link netsim.Link, tree workload.Spec, connections []int) Scenario {

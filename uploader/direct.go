@@ -38,6 +38,7 @@ type Direct struct {
 	off     atomic.Bool
 	written atomic.Int64
 	noClone atomic.Bool // the file system does not share blocks between files
+	blocks  sync.Pool   // *[blockSize]byte
 
 	fileMode, dirMode fs.FileMode // as the Manager's own; 0: what is written here has them by itself
 }
@@ -123,8 +124,10 @@ func (d *Direct) blobPath(sha string, size int64) string {
 // write puts a blob into the store. The error is a [*storeError] if the Manager may succeed where this failed.
 func (d *Direct) write(ctx context.Context, up flamenco.Upload) (outcome flamenco.UploadOutcome, err error) {
 	final := d.blobPath(up.SHA256, up.Size)
-	if _, err := os.Lstat(final); err == nil {
-		return flamenco.AlreadyStored, nil
+	if up.Expect { // it is large, or somebody else is sending it
+		if _, err := os.Lstat(final); err == nil {
+			return flamenco.AlreadyStored, nil
+		}
 	}
 	source, err := up.Body()
 	if err != nil {
@@ -177,9 +180,14 @@ func (d *Direct) create() (*os.File, error) {
 // fill copies a blob into a file and checks its digest on the way.
 func (d *Direct) fill(ctx context.Context, temp *os.File, source io.Reader, up flamenco.Upload) error {
 	digest := sha256.New()
-	n, err := d.clone(ctx, temp, source, digest, up.Size)
+	block, pooled := d.blocks.Get().(*[blockSize]byte)
+	if !pooled {
+		block = new([blockSize]byte)
+	}
+	defer d.blocks.Put(block)
+	n, err := d.clone(ctx, temp, source, digest, block, up.Size)
 	if err == nil && n == 0 {
-		n, err = copyBlocks(ctx, io.MultiWriter(digest, storeWriter{temp}), source, up.Size)
+		n, err = copyBlocks(ctx, io.MultiWriter(digest, storeWriter{temp}), source, block, up.Size)
 	}
 	if failed, ok := errors.AsType[*readError](err); ok {
 		err = &flamenco.BodyError{Name: up.Name, Err: failed.err}
@@ -192,7 +200,7 @@ func (d *Direct) fill(ctx context.Context, temp *os.File, source io.Reader, up f
 
 // clone lets temp share the blocks of a source that is a file of the same file system, and takes the digest of what
 // temp has then, which nobody else writes to. It returns 0 if that cannot be done.
-func (d *Direct) clone(ctx context.Context, temp *os.File, source io.Reader, digest hash.Hash, size int64) (int64, error) {
+func (d *Direct) clone(ctx context.Context, temp *os.File, source io.Reader, digest hash.Hash, block *[blockSize]byte, size int64) (int64, error) {
 	file, ok := source.(*os.File)
 	if !ok || size < blockSize || d.noClone.Load() {
 		return 0, nil
@@ -201,7 +209,7 @@ func (d *Direct) clone(ctx context.Context, temp *os.File, source io.Reader, dig
 		d.noClone.Store(true)
 		return 0, nil
 	}
-	n, err := copyBlocks(ctx, digest, temp, size+1) // and notice one that has grown
+	n, err := copyBlocks(ctx, digest, temp, block, size)
 	if failed, ok := errors.AsType[*readError](err); ok {
 		err = &storeError{failed.err}
 	}
@@ -211,15 +219,14 @@ func (d *Direct) clone(ctx context.Context, temp *os.File, source io.Reader, dig
 // blockSize is how much is copied at once: enough for a network file system, and no more than a core's cache holds.
 const blockSize = 1 << 20
 
-// copyBlocks copies up to limit bytes. An error of the source is a [*readError].
-func copyBlocks(ctx context.Context, to io.Writer, from io.Reader, limit int64) (n int64, err error) {
-	buffer := make([]byte, min(blockSize, limit+1)) // one more than there should be
+// copyBlocks copies everything, but ends soon after more than limit bytes. An error of the source is a [*readError].
+func copyBlocks(ctx context.Context, to io.Writer, from io.Reader, block *[blockSize]byte, limit int64) (n int64, err error) {
 	for n <= limit {
 		if ctx.Err() != nil {
 			return n, context.Cause(ctx)
 		}
-		read, err := from.Read(buffer)
-		if _, werr := to.Write(buffer[:read]); werr != nil {
+		read, err := from.Read(block[:])
+		if _, werr := to.Write(block[:read]); werr != nil {
 			return n, werr
 		}
 		n += int64(read)

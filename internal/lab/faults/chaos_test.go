@@ -114,6 +114,17 @@ func TestKill(t *testing.T) {
 		t.Skip("builds and kills the program")
 	}
 	t.Parallel()
+	testKill(t, false)
+}
+
+// TestKillDirect does the same while the program writes into the Manager's store itself.
+func TestKillDirect(t *testing.T) {
+	long.Test(t)
+	testKill(t, true)
+}
+
+func testKill(t *testing.T, direct bool) {
+	t.Helper()
 	kills := 2
 	if long.Wanted() {
 		kills = 5
@@ -123,7 +134,7 @@ func TestKill(t *testing.T) {
 		t.Skip("no kills are wanted")
 	}
 	seed := setting("FLSYNC_KILL_SEED", uint64(3))
-	result, err := Kill(t.Context(), KillConfig{Seed: seed, Dir: t.TempDir(), Project: sample, Program: buildProgram(t), Kills: kills})
+	result, err := Kill(t.Context(), KillConfig{Seed: seed, Dir: t.TempDir(), Project: sample, Program: buildProgram(t), Kills: kills, Direct: direct})
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}

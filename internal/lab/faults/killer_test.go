@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +27,7 @@ type KillConfig struct {
 	Dir     string // empty folder for everything
 	Project string // the sample project
 	Program string // a built flsync
+	Direct  bool   // it writes into the Manager's store itself
 	Kills   int
 	Copies  bool // the Manager's Shaman is off, and jobs get copies on its storage
 }
@@ -76,6 +79,7 @@ func Kill(ctx context.Context, c KillConfig) (result KillResult, err error) {
 			return k.result, err
 		}
 	}
+	k.checkStore(filepath.Join(c.Dir, "farm", "storage", "file-store", "stored"))
 	k.result.Broken = k.found
 	return k.result, ctx.Err()
 }
@@ -191,8 +195,28 @@ func (k *killer) finish(ctx context.Context, command []string) error {
 	return nil
 }
 
+// checkStore compares every stored file with the digest and the size that it is named by.
+func (k *killer) checkStore(dir string) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "*", "*"))
+	if err != nil || len(paths) == 0 {
+		k.broken("nothing is stored in %s: %v", dir, err)
+	}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		sum := sha256.Sum256(data)
+		name := hex.EncodeToString(sum[:])
+		if want := filepath.Join(dir, name[:2], name[2:], fmt.Sprintf("%d.blob", len(data))); err != nil || path != want {
+			k.broken("%s has the contents of %s, %v", path, want, err)
+		}
+	}
+}
+
 func (k *killer) program(ctx context.Context, command []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, k.Program, append(command, "--json", "--quiet", "--manager", k.url())...)
+	args := append(command[:len(command):len(command)], "--json", "--quiet", "--manager", k.url())
+	if k.Direct {
+		args = append(args, "--direct")
+	}
+	cmd := exec.CommandContext(ctx, k.Program, args...)
 	cmd.Env = k.environ()
 	return cmd
 }
