@@ -1,6 +1,7 @@
 package uploader
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -67,6 +68,10 @@ type Config struct {
 	// LimitUpload is the most bytes a second over all connections. Default 0: no limit. With a limit, file
 	// contents pass through this process instead of being copied by the kernel.
 	LimitUpload int64
+
+	// GiveWay is called before each upload, from any goroutine, and returns when nothing more urgent wants the
+	// line, or with an error that ends the upload. Default: nothing is more urgent.
+	GiveWay func(context.Context) error
 
 	// CheckOnly asks the Manager what is missing and sends nothing: for a dry run. Checkout then returns
 	// ErrCheckOnly.

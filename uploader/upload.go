@@ -55,15 +55,16 @@ func (u *Uploader) uploads(up *upload, probe bool) {
 
 // upload makes one attempt to send an upload. It returns the next one to send, which it has started.
 func (u *Uploader) upload(up *upload, probe bool) (next *upload, nextProbe bool) {
+	var err error
+	if u.config.GiveWay != nil {
+		err = u.config.GiveWay(u.ctx)
+	}
 	began := time.Now()
 	canDefer := up.deferrals < u.config.Deferrals
-	outcome, err := u.shaman.ShamanUpload(u.ctx, flamenco.Upload{
-		SHA256: up.blob.SHA256, Size: up.blob.Size, Name: up.blob.Name,
-		Body:     func() (io.ReadCloser, error) { return u.open(up) },
-		Paced:    u.limiter != nil,
-		CanDefer: canDefer,
-		Expect:   u.isLarge(up) || up.uploading,
-	})
+	var outcome flamenco.UploadOutcome
+	if err == nil {
+		outcome, err = u.send(up, canDefer)
+	}
 	opened := up.sent.opened()
 	up.sent.end()
 	if opened && up.blob.Verify != nil && u.ctx.Err() == nil {
@@ -101,6 +102,16 @@ func (u *Uploader) upload(up *upload, probe bool) (next *upload, nextProbe bool)
 		u.look() // for more than this one, or other work than this
 	}
 	return next, nextProbe
+}
+
+func (u *Uploader) send(up *upload, canDefer bool) (flamenco.UploadOutcome, error) {
+	return u.shaman.ShamanUpload(u.ctx, flamenco.Upload{
+		SHA256: up.blob.SHA256, Size: up.blob.Size, Name: up.blob.Name,
+		Body:     func() (io.ReadCloser, error) { return u.open(up) },
+		Paced:    u.limiter != nil,
+		CanDefer: canDefer,
+		Expect:   u.isLarge(up) || up.uploading,
+	})
 }
 
 // endUpload undoes startUpload.

@@ -413,6 +413,35 @@ func TestRateLimit(t *testing.T) {
 	})
 }
 
+// What is more urgent goes first: nothing is sent meanwhile, and all of it afterwards.
+func TestGiveWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		urgent := make(chan struct{})
+		u := start(t, f, Config{GiveWay: func(ctx context.Context) error {
+			select {
+			case <-urgent:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}})
+		p := u.Ensure(t.Context(), large("a", 20_000))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		f.mu.Lock()
+		if f.sent[digest("a")] > 0 {
+			t.Error("it was sent")
+		}
+		f.mu.Unlock()
+		close(urgent)
+		if err := p.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		closeIt(t, u)
+	})
+}
+
 // What is kept for each blob that the Manager has.
 func TestMemoryForEachBlob(t *testing.T) {
 	const n = 200_000

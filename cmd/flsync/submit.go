@@ -143,7 +143,15 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 		}
 	}
 	f.opt.ExitCode = func(err error) int { return exitCode(ctx, err) }
+	release := func() {}
+	switch {
+	case f.opt.UploadOnly:
+		env.Upload.GiveWay = s.giveWay()
+	case !f.dryRun:
+		release = s.foreground(ctx)
+	}
 	s.summary, err = pipeline.Submit(ctx, env, f.opt)
+	release() // jobs may be followed for hours
 	s.summary.DryRun = f.dryRun
 	if f.wait && !f.dryRun && ctx.Err() == nil {
 		err = errors.Join(err, s.follow(ctx))

@@ -149,7 +149,11 @@ checkout are relative to.`,
 		}
 		opt.Paths = args
 		if watch {
+			env.Upload.GiveWay = s.giveWay()
 			return s.watchTree(ctx, env, opt)
+		}
+		if !t.dryRun {
+			defer s.foreground(ctx)()
 		}
 		s.summary, err = pipeline.Sync(ctx, env, opt)
 		s.summary.DryRun = t.dryRun
