@@ -28,7 +28,13 @@ func (d *Direct) Prove(ctx context.Context) (err error) {
 		return err
 	}
 	theirs, ours := newProbe(), newProbe()
-	defer func() { err = errors.Join(err, d.remove(theirs), d.remove(ours)) }()
+	defer func() {
+		err = errors.Join(err, d.remove(theirs), d.remove(ours))
+		if err != nil { // the Manager must not meet folders that it cannot write in
+			_ = os.Remove(filepath.Dir(filepath.Dir(d.blobPath(ours.sha, ours.size()))))
+			_ = os.Remove(d.path(writingFolder))
+		}
+	}()
 
 	if err := d.sendProbe(ctx, theirs); err != nil {
 		return err
@@ -123,8 +129,9 @@ func (d *Direct) adopt(theirs fs.FileInfo) error {
 	if mode != ours.Mode().Perm() {
 		d.fileMode, d.dirMode = mode, mode|mode&0o444>>2
 	}
-	if mode&0o004 == 0 && !sameGroup(ours, theirs) {
-		return fmt.Errorf("files written here do not belong to the group of the Manager's own, which only that group can read (%v)", mode)
+	if !mayUse(ours, theirs) {
+		return fmt.Errorf("files written here belong to another user than the Manager's own, whose mode %v lets only its user change them: "+
+			"run flsync and the Manager as one user, or in one group with umask 002", mode)
 	}
 	before := ours.ModTime().Add(-abandonedAfter) // by the clock of the file system
 	stale, _ := filepath.Glob(filepath.Join(d.path(writingFolder), "*"))

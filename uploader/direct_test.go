@@ -350,6 +350,9 @@ func TestDirectInstead(t *testing.T) {
 				if _, err := os.Stat(s.path(b)); err != nil || direct.Written() > 0 {
 					t.Errorf("the Manager did not get it: %v; %d were written", err, direct.Written())
 				}
+				if shards, _ := filepath.Glob(filepath.Join(s.storage, "file-store", "stored", "*")); len(shards) > 2 && t.Name() == "TestDirectInstead/not_seen/embedded" { // of the blob, and of the probe that the Manager was sent
+					t.Errorf("folders left behind: %v", shards)
+				}
 				if left := s.leftovers(); len(left) > 0 && tt.name != "another store" {
 					t.Errorf("left behind: %v", left)
 				}

@@ -7,9 +7,16 @@ import (
 	"syscall"
 )
 
-// sameGroup reports whether two files belong to one group.
-func sameGroup(a, b fs.FileInfo) bool {
-	one, ok := a.Sys().(*syscall.Stat_t)
-	other, also := b.Sys().(*syscall.Stat_t)
-	return !ok || !also || one.Gid == other.Gid
+// mayUse reports whether the Manager and its workers can use a file that was written here as they use one of the
+// Manager's own, once both have the same mode.
+func mayUse(ours, theirs fs.FileInfo) bool {
+	one, ok := ours.Sys().(*syscall.Stat_t)
+	other, also := theirs.Sys().(*syscall.Stat_t)
+	if !ok || !also {
+		return true
+	}
+	mode := theirs.Mode()
+	group := one.Gid == other.Gid
+	write := one.Uid == other.Uid || other.Uid == 0 || group && mode&0o020 != 0 || mode&0o002 != 0
+	return write && (group || mode&0o004 != 0)
 }

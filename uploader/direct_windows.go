@@ -2,5 +2,5 @@ package uploader
 
 import "io/fs"
 
-// sameGroup is true: rights come from the folder.
-func sameGroup(_, _ fs.FileInfo) bool { return true }
+// mayUse is true: rights come from the folder, and [Direct.Prove] tries them.
+func mayUse(_, _ fs.FileInfo) bool { return true }
