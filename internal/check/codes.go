@@ -47,7 +47,7 @@ func Codes() []Code {
 		{HeldBack, bad, "a file that may not leave is not sent", "name its folder in outside_roots, or move the file into the project"},
 		{NotOnStorage, bad, "a file that workers do not see, with --storage in-place", "put it on the farm's storage, or use --storage copy"},
 		{LeftAbsolute, odd, "an absolute path that --relative-only leaves alone", "make the path relative in Blender (File > External Data > Make Paths Relative), or leave out --relative-only"},
-		{OutputOutside, odd, "frames are rendered to a folder that is in no storage of the Manager", "choose a render_output_root that all workers see, such as {storage}/renders, or add a variable for it on the Manager"},
+		{OutputOutside, odd, "frames are rendered to a folder that is in no storage of the Manager", "add a two-way variable for it on the Manager, or choose a render_output_root that all workers see"},
 		{NoScene, bad, "the blend file has no scene to render", "save the shot with a scene of its own"},
 		{NoCamera, bad, "the scene has no active camera", "choose a camera in Blender (Scene properties > Camera)"},
 		{Border, bad, "a render region is on: only a part of the picture is rendered", "switch it off in Blender (Output properties > Format > Render Region)"},

@@ -110,6 +110,9 @@ func openConfFile(path string, cfg Config, storage string) (*confFile, error) {
 	data, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if f.shaman { // a place for frames from the start: {storage}/renders; without Shaman it is {jobs}
+			f.now.Variables["storage"] = variable{TwoWay: true, Values: []variableValue{{Audience: "all", Platform: "all", Value: storage}}}
+		}
 		return f, f.replace(f.now)
 	case err != nil:
 		return nil, err

@@ -116,8 +116,8 @@ func (r *run) askStorage(ctx context.Context) (storage, error) {
 		}
 	}
 	for _, variables := range []api.ManagerVariables{users, seen[runtime.GOOS]} {
-		for name, v := range variables {
-			s.outputs = append(s.outputs, "{"+name+"}", v.Value)
+		for _, name := range slices.Sorted(maps.Keys(variables)) {
+			s.outputs = append(s.outputs, "{"+name+"}", variables[name].Value)
 		}
 	}
 	if seen, err = r.ofWorkers(ctx, seen); err != nil {

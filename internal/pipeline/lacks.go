@@ -4,11 +4,15 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path"
+	"slices"
+	"strings"
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/deps/pack"
 	"github.com/flsync/flsync/internal/check"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/submit/eval"
 	"github.com/flsync/flsync/submit/settings"
 )
 
@@ -72,7 +76,16 @@ func (s *submission) allowLacks(j *jobRun) error {
 func (s *submission) checkOutput(j *jobRun) {
 	output, _ := j.values["render_output_path"].(string)
 	if output != "" && len(s.storage.outputs) > 0 && !settings.InStorage(output, s.storage.outputs) {
-		s.reportLacks(j, check.New(check.OutputOutside, output, "frames go to %s, which is in no storage that the Manager knows", output))
+		l := check.New(check.OutputOutside, output, "frames go to %s, which is in no storage that the Manager knows", output)
+		if name, _, ok := strings.Cut(output, "}"); ok && eval.HasVariable(output) {
+			l.Message = fmt.Sprintf("frames go to %s, and %s} is no folder that the Manager knows", output, name)
+		}
+		if i := slices.IndexFunc(s.storage.outputs, func(known string) bool { return known != "{jobs}" && eval.HasVariable(known+"/") }); i >= 0 {
+			l.Remedy += ", such as " + s.storage.outputs[i] + "/renders"
+		} else if len(s.storage.shared) > 0 {
+			l.Remedy += ", such as " + path.Join(s.storage.shared[0], "renders")
+		}
+		s.reportLacks(j, l)
 	}
 }
 

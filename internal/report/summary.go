@@ -152,7 +152,7 @@ func (s Summary) checkText() string {
 	case !s.OK:
 		return fmt.Sprintf("the check did not come to its end (exit %d)", s.ExitCode)
 	case found != "":
-		return fmt.Sprintf("nothing would go wrong for certain in %s%s", count(s.Checked, "shot"), found)
+		return fmt.Sprintf("no error in %s%s", count(s.Checked, "shot"), found)
 	}
 	return "nothing would go wrong in " + count(s.Checked, "shot")
 }
