@@ -151,10 +151,8 @@ func (s Summary) checkText() string {
 		return fmt.Sprintf("%d of %s would go wrong: %s%s (exit %d)", s.Spoiled, count(s.Checked, "shot"), count(s.Lacks.Errors, "error"), found, s.ExitCode)
 	case !s.OK:
 		return fmt.Sprintf("the check did not come to its end (exit %d)", s.ExitCode)
-	case found != "":
-		return fmt.Sprintf("no error in %s%s", count(s.Checked, "shot"), found)
 	}
-	return "nothing would go wrong in " + count(s.Checked, "shot")
+	return "nothing would go wrong in " + count(s.Checked, "shot") + found
 }
 
 // filesText tells of files and blobs.
