@@ -2,7 +2,6 @@ package conform
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +9,13 @@ import (
 	"math"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
 )
 
 // An Edit is what a reader finds in a timeline.
@@ -40,6 +41,8 @@ type Clip struct {
 	FirstNumber *int64
 	// ByFrame is set where the edit counts frames of the scene, whatever the rates are.
 	ByFrame bool
+	// Generated is set where the edit makes the picture itself: a title, a colour, an adjustment layer.
+	Generated bool
 	// Drop is set where timecodes of the media are counted with dropped frames.
 	Drop bool
 
@@ -127,41 +130,39 @@ func Read(name string, r io.Reader, opt Options) (*Edit, error) {
 		return nil, fmt.Errorf("%s: %w", name, ErrNoPicture)
 	}
 	for i := range edit.Clips {
-		if c := &edit.Clips[i]; c.Name == "" {
+		c := &edit.Clips[i]
+		if c.Name == "" {
 			c.Name = mediaStem(c.File)
 		}
+		c.Generated = c.Generated || c.File == "" && c.Blend == "" && generated().MatchString(c.Name)
 	}
 	return edit, nil
 }
 
-// toUTF8 decodes UTF-16 with a byte-order mark, and takes what is not UTF-8 for Latin-1, which old editing
-// systems write.
+// toUTF8 decodes UTF-16, with a byte-order mark or known by its zeros, and takes what is not UTF-8 for Windows-1252,
+// which holds Latin-1's letters.
 func toUTF8(text []byte) string {
-	var order binary.ByteOrder
-	switch {
-	case bytes.HasPrefix(text, []byte("\xff\xfe")):
-		order = binary.LittleEndian
-	case bytes.HasPrefix(text, []byte("\xfe\xff")):
-		order = binary.BigEndian
+	var from encoding.Encoding = charmap.Windows1252
+	switch utf16 := unicode.UTF16; {
+	case bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")):
+		from = utf16(unicode.LittleEndian, unicode.ExpectBOM)
+	case len(text) > 1 && text[0] == 0:
+		from = utf16(unicode.BigEndian, unicode.IgnoreBOM)
+	case len(text) > 1 && text[1] == 0:
+		from = utf16(unicode.LittleEndian, unicode.IgnoreBOM)
 	case utf8.Valid(text):
 		return strings.TrimPrefix(string(text), "\ufeff")
-	default:
-		runes := make([]rune, len(text))
-		for i, b := range text {
-			runes[i] = rune(b)
-		}
-		return string(runes)
 	}
-	units := make([]uint16, len(text)/2-1)
-	for i := range units {
-		units[i] = order.Uint16(text[2+2*i:])
+	decoded, err := from.NewDecoder().Bytes(text)
+	if err != nil {
+		return string(text)
 	}
-	return string(utf16.Decode(units))
+	return string(decoded)
 }
 
 // numbered is the stem of an image sequence's name with the numbers of its images: all of them in brackets,
 // a placeholder, or those of one image.
-var numbered = pattern(`^(.*?)[._\- ]*(?:\[(\d+)-\d+\]|#+|%0?\d*d|\d+)?$`)
+var numbered = pattern(`^(.*?)[._\- ]*(?:\[\d+-\d+\]|#+|@+|%0?\d*d|\$F\d*|\d+)?$`)
 
 // mediaStem is the name of a media file without its folder, ending and frame numbers. "sh010_0001.mov" is no
 // image: its number is part of the name.
@@ -171,32 +172,57 @@ func mediaStem(file string) string {
 		return ""
 	}
 	stem := strings.TrimSuffix(base, path.Ext(base))
-	if m := numbered().FindStringSubmatch(stem); m[1] != "" && (isImage(base) || strings.ContainsAny(stem, "[#%")) {
+	if m := numbered().FindStringSubmatch(stem); m[1] != "" && (imageEnding().MatchString(base) || strings.ContainsAny(stem, "[#%$@")) {
 		return m[1]
 	}
 	return stem
 }
 
-// isImage reports whether a file's name is that of a still image.
-func isImage(name string) bool { return imageEnding().MatchString(name) }
-
 var (
 	imageEnding = pattern(`(?i)\.(exr|png|jpe?g|tiff?|dpx|cin|tga|bmp|hdr|webp|jp2|sgi|rgb)$`)
+	movieEnding = pattern(`(?i)\.(mov|mp4|m4v|mxf|mkv|avi|webm|mpe?g|braw|r3d|ari)$`)
 	lastNumber  = pattern(`(\d{1,9})\.\w+$`)
-	bracketed   = pattern(`\[(\d{1,9})-\d+\]\.\w+$`)
+	bracketed   = pattern(`\[(\d{1,9})-(\d{1,9})\]\.\w+$`)
 )
 
-// bracketNumber returns the first frame that a name such as x.[1005-1056].exr says; nil if it says none.
-func bracketNumber(file string) *int64 { return firstNumber(bracketed(), file) }
+// numberImages sets FirstNumber where the name of the clip's file, or its own, says which images there are, such as
+// x.[1005-1056].exr. Where the edit does not say at which time the first one is, the clip must lie within the images:
+// its frames are their numbers, or count from 0, or from a full hour of timecode.
+func (c *Clip) numberImages() {
+	m := bracketed().FindStringSubmatch(c.File)
+	if m == nil {
+		if m = bracketed().FindStringSubmatch(c.Name); m == nil {
+			return
+		}
+	}
+	first, last := parseInt(m[1]), parseInt(m[2])
+	c.FirstNumber = &first
+	if c.Available.Duration.sign() > 0 || c.Available.Start.sign() > 0 {
+		return
+	}
+	start := c.Source.Start.floor()
+	hour, _ := parseTimecode("01:00:00:00", c.Source.Rate, c.Drop)
+	zero := start - start%max(1, hour)
+	switch {
+	case first <= start && start <= last:
+		c.Available.Start = frames(first)
+	case start-zero <= last-first:
+		c.Available.Start = frames(zero)
+	default:
+		c.FirstNumber = nil
+	}
+}
 
 // ImageNumber returns the frame number in the name of an image of a sequence, such as x.1005.exr; nil if it has none.
-func ImageNumber(file string) *int64 { return firstNumber(lastNumber(), file) }
-
-func firstNumber(re *regexp.Regexp, text string) *int64 {
-	m := re.FindStringSubmatch(text)
+func ImageNumber(file string) *int64 {
+	m := lastNumber().FindStringSubmatch(file)
 	if m == nil {
 		return nil
 	}
 	n := parseInt(m[1])
 	return &n
 }
+
+// generated is the name that editing systems give to what they make themselves.
+var generated = pattern(`(?i)^(bl|black|black video|transparent video|slug|bars|bars and tone|colou?r bars|colou?r matte|solid colou?r|` +
+	`adjustment (layer|clip)|universal counting leader|text\+?|title)( ?\d+)?$`)

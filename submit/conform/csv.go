@@ -16,7 +16,7 @@ var csvColumns = map[string][]string{
 	"name":     {"name", "shot code", "shot name", "shot", "code", "clip name"},
 	"in":       {"in", "frame in", "cut in", "first", "first frame", "start", "start frame"},
 	"out":      {"out", "frame out", "cut out", "last", "last frame", "end", "end frame"},
-	"duration": {"duration", "frames", "cut duration", "nb frames", "length"},
+	"duration": {"frame range", "range", "duration", "frames", "cut duration", "nb frames", "length"},
 	"rate":     {"rate", "fps"},
 	"speed":    {"speed"},
 	"reel":     {"reel"},
@@ -114,6 +114,20 @@ func readCSV(all []byte, name string, opt Options) (*Edit, error) {
 	}
 }
 
+// csvRange is the first and last frame in one cell; csvThousands a number as spreadsheets show it.
+var (
+	csvRange     = pattern(`^(\d+)\s*(?:-|–|\.\.+)\s*(\d+)$`)
+	csvThousands = pattern(`^\d{1,3}(,\d{3})+$`)
+)
+
+// csvFrame makes a frame number of a spreadsheet's with commas plain.
+func csvFrame(cell string) string {
+	if csvThousands().MatchString(cell) {
+		return strings.ReplaceAll(cell, ",", "")
+	}
+	return strings.Replace(cell, ",", ".", 1)
+}
+
 func csvClip(get func(string) string, opt Options) (Clip, error) {
 	c := Clip{Name: get("name"), Reel: get("reel"), File: get("file")}
 	rate, speed := opt.Rate, 1.0
@@ -128,7 +142,10 @@ func csvClip(get func(string) string, opt Options) (Clip, error) {
 		rate = 24
 	}
 	c.Source.Rate = Rate(rate)
-	first, last, length := get("in"), get("out"), get("duration")
+	first, last, length := csvFrame(get("in")), csvFrame(get("out")), csvFrame(get("duration"))
+	if m := csvRange().FindStringSubmatch(length); m != nil && first == "" {
+		first, last = m[1], m[2]
+	}
 	if first == "" || last == "" && length == "" {
 		return c, errors.New("the row does not say which frames are used")
 	}
@@ -164,8 +181,20 @@ func csvClip(get func(string) string, opt Options) (Clip, error) {
 
 // number reads a decimal, with a comma where a spreadsheet writes one.
 func number(text string, into *float64) (err error) {
-	if text != "" {
-		*into, err = strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64)
+	if text == "" {
+		return nil
 	}
-	return err
+	if num, den, isFraction := strings.Cut(text, "/"); isFraction {
+		var a, b float64
+		if err := errors.Join(number(num, &a), number(den, &b)); err != nil || b == 0 {
+			return fmt.Errorf("%q is no number", text)
+		}
+		*into = a / b
+		return nil
+	}
+	text = strings.TrimSpace(strings.TrimSuffix(strings.ToLower(text), "fps"))
+	if *into, err = strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64); err != nil {
+		return fmt.Errorf("%q is no number", text)
+	}
+	return nil
 }

@@ -16,16 +16,18 @@ var (
 	edlEvent = pattern(`^(\d+)\s+(?:(.*?)\s+)??([VAB][VAB\d/]*|NONE)\s+(?:(C|D|W\d{1,3}|K(?:\s?[BO])?)\s+)?(?:(\d{1,4})\s+)?(?:\(F\)\s+)?` +
 		`(\d\S*)\s+(\d\S*)\s+(\d\S*)\s+(\d\S*)$`)
 	edlTimes  = pattern(`^\d+\s.*(?:\s\d+[:;.,]\d+[:;.,]\d+\D\d+){2}`)
-	edlSpeed  = pattern(`^M2\b\s*(.*)$`)
-	edlNote   = pattern(`^\*?\s*([A-Z][A-Z ]*[A-Z])\s*:\s*(.*)$`)
-	edlHold   = pattern(`^\*[\s*]*FREEZE FRAME`)
+	edlSpeed  = pattern(`(?i)^M2\b\s*(.*)$`)
+	edlNote   = pattern(`(?i)^\*?\s*([A-Z][A-Z ]*[A-Z])\s*:\s*(.*)$`)
+	edlHold   = pattern(`(?i)^\*[\s*]*FREEZE FRAME`)
 	edlLoc    = pattern(`^[\d:;]+\s+[A-Z]+\s+(.*)$`)
-	edlDrop   = pattern(`(?m)^\s*FCM:\s*DROP|\b\d\d:\d\d:\d\d;\d\d\b`)
+	edlDrop   = pattern(`(?im)^\s*FCM:\s*DROP|\b\d\d:\d\d:\d\d;\d\d\b`)
 	edlMarker = pattern(`\|C:ResolveColor`)
 )
 
-// noMedia are the reels that stand for no tape: black, and colour bars.
-var noMedia = []string{"BL", "BLACK", "BARS"}
+// noMedia reports whether a reel stands for no tape: black, or colour bars.
+func noMedia(reel string) bool {
+	return slices.Contains([]string{"BL", "BLACK", "BARS"}, strings.ToUpper(reel))
+}
 
 func readEDL(text []byte, name string, opt Options) (*Edit, error) {
 	all := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(toUTF8(text))
@@ -85,8 +87,8 @@ func (p *edlParser) problem(n int, clip, format string, args ...any) {
 // line reads a line without spaces around it. Titles and remarks of other makers are skipped.
 func (p *edlParser) line(line string, n int) {
 	switch {
-	case strings.HasPrefix(line, "FCM:"):
-		p.drop = strings.Contains(line, "DROP") && !strings.Contains(line, "NON")
+	case strings.HasPrefix(strings.ToUpper(line), "FCM:"):
+		p.drop = edlDrop().MatchString(line)
 	case edlEvent().MatchString(line):
 		p.eventLine(edlEvent().FindStringSubmatch(line), n)
 	case edlTimes().MatchString(line):
@@ -99,7 +101,7 @@ func (p *edlParser) line(line string, n int) {
 		p.last().speed = Rational{}
 	case edlNote().MatchString(line):
 		m := edlNote().FindStringSubmatch(line)
-		p.note(m[1], m[2])
+		p.note(strings.ToUpper(m[1]), m[2])
 	}
 }
 
@@ -211,7 +213,7 @@ func isNumber(text string) bool { _, err := strconv.ParseFloat(text, 64); return
 
 func (p *edlParser) note(key, value string) {
 	c := p.last()
-	if value == "" || value == "(NULL)" {
+	if value == "" || strings.Trim(value, "()") == "NULL" {
 		return
 	}
 	switch key {
@@ -263,7 +265,7 @@ func (p *edlParser) fromName(name string) *edlClip {
 		return c.leaves
 	case c.dissolves && len(p.event) > 1:
 		from := p.event[len(p.event)-2]
-		if slices.Contains(noMedia, from.Reel) && !slices.Contains(noMedia, strings.ToUpper(name)) {
+		if noMedia(from.Reel) && !noMedia(name) {
 			from = c // a fade from black
 		}
 		from.Name = name
@@ -279,6 +281,7 @@ func (p *edlParser) fromName(name string) *edlClip {
 // finish makes clips of what is picture.
 func (p *edlParser) finish() {
 	named := make(map[string]string) // the last name of each reel
+	files := make(map[string]string) // the last file of each name
 	for _, c := range p.clips {
 		if c.from == "" {
 			continue
@@ -291,7 +294,7 @@ func (p *edlParser) finish() {
 		}
 	}
 	for _, c := range p.clips {
-		if !c.video || slices.Contains(noMedia, c.Reel) || c.problem == "" && c.in.Equal(c.out) && c.record.add(c.fades).sign() == 0 {
+		if !c.video || noMedia(c.Reel) || c.problem == "" && c.in.Equal(c.out) && c.record.add(c.fades).sign() == 0 {
 			continue
 		}
 		if c.problem == "" {
@@ -306,7 +309,10 @@ func (p *edlParser) finish() {
 		default:
 			c.Name = c.Reel
 		}
-		if c.speed.sign() == 0 {
+		if c.File == "" && c.in.Equal(c.out) {
+			c.File = files[c.Name]
+		}
+		if files[c.Name] = c.File; c.speed.sign() == 0 {
 			c.Name = strings.TrimSuffix(c.Name, " FF") // an Avid's mark
 		}
 		named[c.Reel] = c.Name
@@ -314,6 +320,7 @@ func (p *edlParser) finish() {
 			p.edit.Problems = append(p.edit.Problems, Problem{Clip: c.Name, Where: c.Where, Reason: "event " + c.Event + ": " + c.problem})
 			continue
 		}
+		c.numberImages()
 		p.edit.Clips = append(p.edit.Clips, c.Clip)
 	}
 }

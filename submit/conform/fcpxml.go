@@ -79,8 +79,11 @@ func (x *fcpxml) story(in *element, where string, cut stretch, shift Rational, d
 		if !ok {
 			offset = at
 		}
+		if e.name == "audition" && len(e.children) > 0 { // the first one is chosen
+			e = e.children[0]
+		}
 		duration, _ := xmlSeconds(e.attrs["duration"])
-		if e.name == "transition" || e.attrs["enabled"] == "0" {
+		if e.name == "transition" || e.attrs["enabled"] == "0" || e.attrs["srcEnable"] == "audio" {
 			continue
 		}
 		at = offset.add(duration)
@@ -137,10 +140,6 @@ func (x *fcpxml) element(e *element, where string, offset Rational, whole, cut s
 	switch e.name {
 	case "ref-clip":
 		return x.story(ref.child("sequence", "spine"), where, shown, within, depth+1)
-	case "audition":
-		if len(content.children) > 0 {
-			return x.element(content.children[0], where, offset, whole, cut, shift, depth+1)
-		}
 	case "clip", "sync-clip":
 		return x.story(content, where, shown, within, depth+1)
 	case "mc-clip":
@@ -180,7 +179,7 @@ func (x *fcpxml) clip(e, asset *element, where string, shown stretch, record Rat
 		EditRate: x.rate, Drop: x.drop || e.attrs["tcFormat"] == "DF", Where: where, Event: strconv.Itoa(len(x.edit.Clips) + 1),
 		RecordIn: formatTimecode(record.mul(x.rate).floor(), x.rate, x.drop), Metadata: make(map[string]string),
 	}
-	c.FirstNumber = bracketNumber(c.File)
+	c.numberImages()
 	for _, m := range e.child("metadata").children {
 		c.Metadata[m.attrs["key"]] = m.attrs["value"]
 	}

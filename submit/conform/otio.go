@@ -221,6 +221,9 @@ func (w *otioWalk) visit(o *otioObject, where string, cut stretch, depth int) er
 		return w.show(o.Tracks, where, Rational{}, stretch{}, cut, depth)
 	}
 	var at Rational // where the child begins, in the composition's own time
+	if o.sequential() && len(o.Children) > 0 && o.Children[0] != nil && o.Children[0].schema() == "Transition" {
+		at = o.Children[0].InOffset.seconds()
+	}
 	for i, child := range o.Children {
 		if child == nil || child.schema() == "Transition" {
 			continue
@@ -298,13 +301,13 @@ func (w *otioWalk) clip(o *otioObject, where string, seen stretch, at Rational) 
 	source := o.SourceRange.rate()
 	rate := positive(media.Available.rate(), Rate(max(0, media.Rate)), source)
 	c := Clip{
-		Name: o.Name, Available: media.Available.toRange(rate), Where: where, Metadata: make(map[string]string), File: media.TargetURL,
-		Event: strconv.Itoa(w.count), EditRate: source,
+		Name: o.Name, Available: media.Available.toRange(rate), Where: where, Metadata: make(map[string]string), File: fileOfURL(media.TargetURL),
+		Event: strconv.Itoa(w.count), EditRate: source, Generated: media.schema() == "GeneratorReference",
 	}
 	if rate.sign() > 0 && o.own().length().sign() >= 0 && (o.SourceRange != nil || media.Available != nil) {
 		c.Source = Range{Start: seen.begin.mul(rate), Duration: seen.length().mul(rate), Rate: rate}
 	}
-	c.FirstNumber = bracketNumber(media.TargetURL)
+	c.numberImages()
 	if media.schema() == "ImageSequenceReference" {
 		c.File = strings.TrimSuffix(media.TargetBase, "/") + "/" + media.Prefix + "#" + media.Suffix
 		first := Float(media.StartFrame).floor()
@@ -313,9 +316,9 @@ func (w *otioWalk) clip(o *otioObject, where string, seen stretch, at Rational) 
 			begin := frames(c.Source.Start.sub(c.Available.Start).div(step).floor()).mul(step).add(c.Available.Start)
 			c.Source.Start, c.Source.Duration = begin, c.Source.Duration.add(c.Source.Start.sub(begin))
 		}
-	}
-	if c.FirstNumber != nil && media.Available == nil && !c.Source.Start.less(frames(*c.FirstNumber)) {
-		c.Available.Start = frames(*c.FirstNumber) // without a range, what begins after the first number counts as it does
+		if media.Available == nil && !c.Source.Start.less(frames(first)) {
+			c.Available.Start = frames(first) // without a range, what begins after the first number counts as it does
+		}
 	}
 	flattenMetadata(c.Metadata, "media.", media.Metadata, 0)
 	flattenMetadata(c.Metadata, "", o.Metadata, 0)

@@ -119,7 +119,7 @@ type planner struct {
 }
 
 // Plan works out the shots of an edit. Several uses of one blend file become one shot with the union of
-// their frames. The error is that of Rules.Validate, or that the clips need a mapping and there is none.
+// their frames. The error is ErrNoPicture, that of Rules.Validate, or that the clips need a mapping and there is none.
 func Plan(edit *Edit, r Rules) (*Conform, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -135,6 +135,10 @@ func Plan(edit *Edit, r Rules) (*Conform, error) {
 	uses := make(map[string][]Use)
 	for _, c := range edit.Clips {
 		blend, span, err := p.clip(m, c)
+		if err != nil && c.Generated && (blend == "" || p.missing(blend)) {
+			p.note("generated", "", "%s: %q is made by the editing system, and leads to no blend file: left out", c.Where, c.Name)
+			continue
+		}
 		if err != nil {
 			p.plan.Problems = append(p.plan.Problems, Problem{c.Name, c.Where, blend, err.Error()})
 			continue
@@ -143,6 +147,9 @@ func Plan(edit *Edit, r Rules) (*Conform, error) {
 			order = append(order, blend)
 		}
 		uses[blend] = append(uses[blend], Use{c.Event, c.RecordIn, c.Name, span})
+	}
+	if len(order)+len(p.plan.Problems) == 0 && len(edit.Clips) > 0 {
+		return nil, fmt.Errorf("%w: the editing system itself makes all that it shows", ErrNoPicture)
 	}
 	names := jobname.Distinct(order)
 	for _, blend := range order {
@@ -168,11 +175,17 @@ func (p *planner) clip(m *mapping, c Clip) (string, Span, error) {
 	if err != nil {
 		return "", Span{}, err
 	}
+	if stem := mediaStem(c.Name); m != nil && stem != c.Name && p.missing(blend) && (movieEnding().MatchString(c.Name) || imageEnding().MatchString(c.Name)) {
+		c.Name = stem // it has the name of its media's file
+		if other, err := m.blend(c); err == nil && !p.missing(other) {
+			blend = other
+		}
+	}
 	cut, err := p.span(blend, c)
 	if err != nil {
 		return blend, Span{}, err
 	}
-	path := filepath.Join(p.Project, filepath.FromSlash(blend))
+	path := p.path(blend)
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return blend, Span{}, errors.New(blend + ": " + reason(err))
 	}
@@ -184,6 +197,15 @@ func (p *planner) clip(m *mapping, c Clip) (string, Span, error) {
 		return blend, Span{}, fmt.Errorf("it uses frames %s of the scene, and Blender has none beyond %d; see --first-frame and --media-start", whole, maxFrame)
 	}
 	return blend, whole, nil
+}
+
+func (p *planner) path(blend string) string {
+	return filepath.Join(p.Project, filepath.FromSlash(blend))
+}
+
+func (p *planner) missing(blend string) bool {
+	_, err := os.Stat(p.path(blend))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // below makes a path that the edit itself names one below the project.

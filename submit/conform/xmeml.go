@@ -237,7 +237,8 @@ func (x *xmeml) clip(item *element, sequence Rational, shown stretch) Clip {
 	file := x.full(item.child("file"))
 	rate := positive(xmemlRate(file), xmemlRate(item), sequence)
 	c := Clip{
-		Name: item.child("name").text, File: fileOfURL(file.child("pathurl").text), EditRate: sequence, Metadata: make(map[string]string),
+		Name: cmp.Or(item.child("name").text, mediaStem(file.child("name").text)), File: fileOfURL(file.child("pathurl").text),
+		EditRate: sequence, Metadata: make(map[string]string), Generated: file.child("mediaSource").text != "",
 		Reel: file.child("timecode", "reel", "name").text, Drop: file.child("timecode", "displayformat").text == "DF",
 	}
 	zero, _ := file.number("timecode", "frame")
@@ -245,7 +246,7 @@ func (x *xmeml) clip(item *element, sequence Rational, shown stretch) Clip {
 	length, _ := file.number("duration")
 	c.Available = Range{zero, length, rate}
 	c.Source = Range{zero.add(shown.begin.mul(rate)), shown.length().mul(rate), rate}
-	c.FirstNumber = bracketNumber(c.File)
+	c.numberImages()
 	for _, group := range []string{"logginginfo", "comments"} {
 		for _, e := range item.child(group).children {
 			if e.text != "" {

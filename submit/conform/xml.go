@@ -102,13 +102,16 @@ func (e *element) number(path ...string) (Rational, bool) {
 	return n, err == nil && !isTimecode
 }
 
+// widths are the frame numbers of x.%04d.exr, which edits do not escape.
+var widths = pattern(`%(0\d)?d`)
+
 // fileOfURL is the path in a file's URL.
 func fileOfURL(text string) string {
 	path, ok := strings.CutPrefix(text, "file://")
 	if !ok {
 		return text
 	}
-	path = strings.TrimPrefix(path, "localhost")
+	path = widths().ReplaceAllString(strings.TrimPrefix(path, "localhost"), "%25${1}d")
 	if plain, err := url.PathUnescape(path); err == nil {
 		path = plain
 	}
