@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/flamenco"
-	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/pipeline"
@@ -66,7 +65,8 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 	s.closers = append(s.closers, m.Close)
 	s.manager = m
 	s.start(m.URL(), t.dryRun)
-	if err := s.greet(ctx, m); err != nil {
+	configuration, err := s.greet(ctx, m)
+	if err != nil {
 		return pipeline.Env{}, err
 	}
 
@@ -75,7 +75,7 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 		return pipeline.Env{}, err
 	}
 	env := pipeline.Env{
-		Manager: m.Client, Cache: cache, Sink: s.sink, HashWorkers: t.workers, DryRun: t.dryRun,
+		Manager: m.Client, Configuration: configuration, Cache: cache, Sink: s.sink, HashWorkers: t.workers, DryRun: t.dryRun,
 		Folder: m.checkoutFolder, Storage: t.storage,
 	}
 	env.Upload.LimitUpload = limit
@@ -84,23 +84,21 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 
 // greet makes sure that a Manager answers before anything is read or sent. Later on a run outlives a Manager
 // that is away for minutes; a wrong address at its begin should not take minutes to be told, but one that is just being
-// restarted gets its few seconds.
-func (s *session) greet(ctx context.Context, m interface {
-	Version(context.Context) (api.FlamencoVersion, error)
-}) error {
+// restarted gets its few seconds. It returns what [pipeline.Greet] does.
+func (s *session) greet(ctx context.Context, m pipeline.Greeted) (configuration string, err error) {
 	const (
 		patience = 8 * time.Second
 		wait     = time.Second
 	)
 	for began := time.Now(); ; {
-		_, err := m.Version(ctx)
+		configuration, err = pipeline.Greet(ctx, m)
 		if err == nil || time.Since(began) >= patience || !flamenco.IsTemporary(err) {
-			return err
+			return configuration, err
 		}
 		s.sink.Emit(report.Warning{Code: "manager", Message: fmt.Sprintf("the Manager does not answer, trying again: %v", err)})
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return "", context.Cause(ctx)
 		case <-time.After(wait):
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,12 @@ type away struct {
 	until time.Time
 	takes time.Duration
 	err   error
+}
+
+// ConfigurationFile implements [pipeline.Greeted].
+func (a away) ConfigurationFile(ctx context.Context) (json.RawMessage, error) {
+	_, err := a.Version(ctx)
+	return json.RawMessage(`{"_meta": {"version": 3}}`), err
 }
 
 func (a away) Version(context.Context) (api.FlamencoVersion, error) {
@@ -48,7 +55,7 @@ func TestGreet(t *testing.T) {
 				var out bytes.Buffer
 				s := &session{sink: report.NewText(&out, &out, report.Normal)}
 				began := time.Now()
-				err := s.greet(t.Context(), away{began.Add(test.away), test.takes, test.err})
+				_, err := s.greet(t.Context(), away{began.Add(test.away), test.takes, test.err})
 				if took := time.Since(began); (err == nil) != test.ok || took > test.within {
 					t.Errorf("%v after %v", err, took)
 				}

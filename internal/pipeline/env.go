@@ -31,8 +31,12 @@ var ErrTooManyFailures = errors.New("too many jobs failed")
 // Env holds what a run works with. The caller opens and closes it.
 type Env struct {
 	Manager *flamenco.Client
-	Cache   *hashcache.Cache
-	Sink    report.Sink
+	// Configuration is the digest of the Manager's configuration that [Greet] returned. While it is the same, the cache
+	// has what the Manager answered about its storage and variables. "": ask again.
+	Configuration string
+
+	Cache *hashcache.Cache
+	Sink  report.Sink
 
 	// HashWorkers is how many files are read and hashed at once. Default: [hashcache.Workers].
 	HashWorkers int

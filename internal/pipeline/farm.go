@@ -90,7 +90,7 @@ func (r *run) askStorage(ctx context.Context) (storage, error) {
 	env, config := r.env, r.farm
 	if config == (api.ManagerConfiguration{}) { // a check opens no store
 		var err error
-		if config, err = ask(ctx, env, env.Manager.Configuration); err != nil {
+		if config, err = askOnce(ctx, env, "configuration", env.Manager.Configuration); err != nil {
 			return storage{}, err
 		}
 	}
@@ -104,23 +104,35 @@ func (r *run) askStorage(ctx context.Context) (storage, error) {
 		add(path.Dir(filepath.ToSlash(config.StorageLocation)))
 	}
 	add(config.StorageLocation)
-	users, err := r.folders(ctx, api.ManagerVariableAudienceUsers, runtime.GOOS)
-	if err != nil {
+	platforms := []string{"linux", "windows", "darwin"}
+	found := make([]api.ManagerVariables, len(platforms))
+	var users api.ManagerVariables
+	group, asking := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		users, err = r.folders(asking, api.ManagerVariableAudienceUsers, runtime.GOOS)
+		return err
+	})
+	for i, platform := range platforms {
+		group.Go(func() (err error) {
+			found[i], err = r.folders(asking, api.ManagerVariableAudienceWorkers, platform)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return s, err
 	}
 	s.roots = r.storageRoots(users)
 	seen := make(map[string]api.ManagerVariables) // by the platform of workers
-	for _, platform := range []string{"linux", "windows", "darwin"} {
-		if seen[platform], err = r.folders(ctx, api.ManagerVariableAudienceWorkers, platform); err != nil {
-			return s, err
-		}
+	for i, platform := range platforms {
+		seen[platform] = found[i]
 	}
 	for _, variables := range []api.ManagerVariables{users, seen[runtime.GOOS]} {
 		for _, name := range slices.Sorted(maps.Keys(variables)) {
 			s.outputs = append(s.outputs, "{"+name+"}", variables[name].Value)
 		}
 	}
-	if seen, err = r.ofWorkers(ctx, seen); err != nil {
+	seen, err := r.ofWorkers(ctx, seen)
+	if err != nil {
 		return s, err
 	}
 	s.outputs = append(s.outputs, s.shared...)
@@ -136,7 +148,7 @@ func (r *run) askStorage(ctx context.Context) (storage, error) {
 
 // folders returns the Manager's variables that stand for folders.
 func (r *run) folders(ctx context.Context, audience api.ManagerVariableAudience, platform string) (api.ManagerVariables, error) {
-	variables, err := ask(ctx, r.env, func(ctx context.Context) (api.ManagerVariables, error) {
+	variables, err := askOnce(ctx, r.env, "variables "+string(audience)+" "+platform, func(ctx context.Context) (api.ManagerVariables, error) {
 		return r.env.Manager.Variables(ctx, audience, platform)
 	})
 	maps.DeleteFunc(variables, func(name string, v api.ManagerVariable) bool {
@@ -164,13 +176,16 @@ func (r *run) ofWorkers(ctx context.Context, folders map[string]api.ManagerVaria
 	group.SetLimit(8)
 	for _, w := range workers[:min(len(workers), maxAsked)] {
 		group.Go(func() error {
-			worker, err := ask(ctx, r.env, func(ctx context.Context) (api.Worker, error) { return r.env.Manager.Worker(ctx, w.ID) })
+			platform, err := askOnce(ctx, r.env, "platform of "+w.ID, func(ctx context.Context) (string, error) {
+				worker, err := r.env.Manager.Worker(ctx, w.ID)
+				return worker.Platform, err
+			})
 			if flamenco.IsNotFound(err) {
 				return nil // removed meanwhile
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			found[worker.Platform] = folders[worker.Platform]
+			found[platform] = folders[platform]
 			return err
 		})
 	}

@@ -47,7 +47,7 @@ func openRun(ctx context.Context, env Env, checksOut, hasFiles bool) (*run, erro
 	r := &run{env: env, gates: gates{sink: env.Sink}, stages: make(chan []report.StageTimes, 1)}
 	r.meter.began = time.Now()
 	var err error
-	if r.farm, err = ask(ctx, env, env.Manager.Configuration); err != nil {
+	if r.farm, err = askOnce(ctx, env, "configuration", env.Manager.Configuration); err != nil {
 		return nil, err
 	}
 	r.sender = &sender{cache: env.Cache, meter: &r.meter, gates: &r.gates, sources: make(map[[32]byte]string)}

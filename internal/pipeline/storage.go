@@ -111,7 +111,7 @@ func storageHere(ctx context.Context, env Env) (string, error) {
 	if env.Storage.Path != "" {
 		return env.Storage.Path, nil
 	}
-	location, err := ask(ctx, env, func(ctx context.Context) (api.SharedStorageLocation, error) {
+	location, err := askOnce(ctx, env, "shared storage", func(ctx context.Context) (api.SharedStorageLocation, error) {
 		return env.Manager.SharedStorage(ctx, api.ManagerVariableAudienceUsers, runtime.GOOS)
 	})
 	return location.Location, err

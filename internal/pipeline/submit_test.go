@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,8 @@ type night struct {
 	cache   *hashcache.Cache
 	runs    int
 
-	onMissing func() // called when a missing file is told, which holds up its shot
+	configuration string // of the Manager, as [Greet] returned it
+	onMissing     func() // called when a missing file is told, which holds up its shot
 }
 
 func newNight(t *testing.T) *night {
@@ -92,7 +94,7 @@ func (n *night) submit(ctx context.Context, jobs []*manifest.Job, change func(*S
 		change(&opt)
 	}
 	sink := &jobSink{onMissing: n.onMissing}
-	_, err := Submit(ctx, Env{Manager: n.client, Cache: n.cache, Sink: sink}, opt)
+	_, err := Submit(ctx, Env{Manager: n.client, Configuration: n.configuration, Cache: n.cache, Sink: sink}, opt)
 	slices.Sort(sink.jobs)
 	return sink.jobs, err
 }
@@ -706,6 +708,57 @@ func TestListedOnlyIfNeeded(t *testing.T) {
 		}
 		if posts = n.proxy.Requests("POST /**") - posts; step.lists == 0 && posts != 0 {
 			t.Errorf("%s: %d requests that are more than a look", step.name, posts)
+		}
+	}
+}
+
+// TestUnchangedAsksLittle: one unchanged shot asks for the Manager's configuration, its job types and the job. What
+// follows from the configuration is asked again when that has changed.
+func TestUnchangedAsksLittle(t *testing.T) {
+	n := newNight(t)
+	n.write("a.bin", "a")
+	jobs := n.load(strings.Replace(twoTests, "defaults: {", "defaults: {files: a.bin, ", 1))[:1]
+	for _, step := range []struct {
+		name      string
+		configure bool
+		asks      int
+		got       []string
+	}{
+		{"first", false, 0, []string{"a queued"}},
+		{"unchanged", false, 3, []string{"a skipped"}},
+		{"another configuration", true, 8, []string{"a skipped"}},
+		{"unchanged since", false, 3, []string{"a skipped"}},
+	} {
+		if step.configure {
+			var config map[string]json.RawMessage
+			text, err := n.client.ConfigurationFile(t.Context())
+			if err := errors.Join(err, json.Unmarshal(text, &config)); err != nil {
+				t.Fatal(err)
+			}
+			config["variables"] = json.RawMessage(`{"farm": {"is_twoway": true, "values": [{"platform": "all", "audience": "all", "value": "/mnt/farm"}]}}`)
+			text, err = json.Marshal(config)
+			if err := errors.Join(err, n.client.UpdateConfigurationFile(t.Context(), text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		asked := func() (all int) {
+			for depth := range 6 {
+				all += n.proxy.Requests("* /api/v3" + strings.Repeat("/*", depth))
+			}
+			return all
+		}
+		before := asked()
+		var err error
+		if n.configuration, err = Greet(t.Context(), n.client); err != nil || n.configuration == "" {
+			t.Fatal(n.configuration, err)
+		}
+		got, err := n.submit(t.Context(), jobs, nil)
+		if err != nil {
+			t.Fatal(step.name, err)
+		}
+		n.want(step.name, got, step.got)
+		if asks := asked() - before; step.asks > 0 && asks != step.asks {
+			t.Errorf("%s: %d requests, want %d", step.name, asks, step.asks)
 		}
 	}
 }
