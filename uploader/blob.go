@@ -76,10 +76,10 @@ var hexValue = func() (values [256]byte) {
 
 // Pending is a blob on its way to the Manager.
 type Pending struct {
-	u       *Uploader     // nil for one that was settled from the beginning
-	done    chan struct{} // made by the first that waits, closed when settled
-	settled bool
-	err     error
+	u     *Uploader     // nil for one that had ended from the beginning
+	done  chan struct{} // made by the first that waits, closed when ended
+	ended bool
+	err   error
 }
 
 // Wait returns nil when the Manager has the blob. Otherwise the error is, or wraps,
@@ -95,7 +95,7 @@ func (p *Pending) Wait(ctx context.Context) error {
 		return p.err
 	}
 	p.u.mu.Lock()
-	if p.settled {
+	if p.ended {
 		p.u.mu.Unlock()
 		return p.err
 	}
@@ -118,12 +118,12 @@ func (p *Pending) Failed() bool {
 	}
 	p.u.mu.Lock()
 	defer p.u.mu.Unlock()
-	return p.settled && p.err != nil
+	return p.ended && p.err != nil
 }
 
-// settle is called once, under the uploader's lock.
-func (p *Pending) settle(err error) {
-	p.err, p.settled = err, true
+// end is called once, under the uploader's lock.
+func (p *Pending) end(err error) {
+	p.err, p.ended = err, true
 	if p.done != nil {
 		close(p.done)
 	}

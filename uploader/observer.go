@@ -53,7 +53,7 @@ type Stats struct {
 	Uploaded, UploadedBytes int64 // that were sent
 	Direct                  int64 // of these, what was written into the store, see [Direct]
 	Failed                  int64 // that could not be sent
-	Left, LeftBytes         int64 // not settled yet
+	Left, LeftBytes         int64 // not stored and not failed yet
 
 	Checks    int64 // requirements requests that were answered
 	Uploads   int64 // upload requests that were answered or failed

@@ -180,7 +180,7 @@ func (u *Uploader) troubled(g *gate, err error, others int, began, now time.Time
 		u.tell(Event{Kind: Waiting, Since: since, Err: err})
 	}
 	if closed && now.Sub(g.failing) >= u.config.Patience {
-		u.giveUp(u.gaveUp(err, now.Sub(g.failing)))
+		u.giveUp(u.gaveUpError(err, now.Sub(g.failing)))
 	}
 	return closed
 }
@@ -190,13 +190,13 @@ func (u *Uploader) troubled(g *gate, err error, others int, began, now time.Time
 func (u *Uploader) refusedOnce(g *gate, err error) {
 	g.refusals++
 	if errors.Is(err, flamenco.ErrSignIn) {
-		u.giveUp(u.gaveUp(err, 0))
+		u.giveUp(u.gaveUpError(err, 0))
 	} else if g.refusals >= refusals {
-		u.giveUp(u.gaveUp(fmt.Errorf("it refused %d requests in a row: %w", g.refusals, err), 0))
+		u.giveUp(u.gaveUpError(fmt.Errorf("it refused %d requests in a row: %w", g.refusals, err), 0))
 	}
 }
 
-func (u *Uploader) gaveUp(err error, failing time.Duration) error {
+func (u *Uploader) gaveUpError(err error, failing time.Duration) error {
 	s := u.stats
 	return &GaveUpError{
 		Done: s.Stored + s.Uploaded, DoneBytes: s.StoredBytes + s.UploadedBytes,

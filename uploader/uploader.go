@@ -207,7 +207,7 @@ func (u *Uploader) Ensure(ctx context.Context, b Blob) *Pending {
 }
 
 // Flush has the Manager asked about everything that was given to Ensure, without waiting for more, and
-// returns when all of it is settled, well or not: each Pending knows. The error is that of the run's end, or
+// returns when all of it is stored or has failed, well or not: each Pending knows. The error is that of the run's end, or
 // of ctx.
 func (u *Uploader) Flush(ctx context.Context) error {
 	u.mu.Lock()
@@ -239,7 +239,7 @@ func (u *Uploader) hurry() {
 	u.look()
 }
 
-// Close waits until everything that was given to Ensure is settled, and ends the uploader. Ensure and
+// Close waits until everything that was given to Ensure is stored or has failed, and ends the uploader. Ensure and
 // Checkout must not be called after it. The error is a [*GaveUpError] or the cause of the end of New's
 // context; that single blobs failed is no error here.
 func (u *Uploader) Close() error {

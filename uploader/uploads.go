@@ -129,7 +129,7 @@ func (u *Uploader) end(up *upload, err error) {
 		delete(u.known, up.key) // whoever wants it again may have better luck
 		u.tell(Event{Kind: Failed, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name, Err: err})
 	}
-	up.pending.settle(err)
+	up.pending.end(err)
 	if up.blob.Release != nil {
 		u.freed = append(u.freed, up.blob.Release)
 	}

@@ -84,8 +84,8 @@ func prepare(cmd *cobra.Command, began *bool) {
 
 // tell prints an error, if there is one that was not printed yet.
 func (a *app) tell(err error) bool {
-	var told *toldError
-	if err == nil || errors.As(err, &told) {
+	var reported *reportedError
+	if err == nil || errors.As(err, &reported) {
 		return false
 	}
 	a.sink().Emit(report.Error{Code: codeName(err), Message: err.Error()})

@@ -96,7 +96,7 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 		}
 	}
 	if errors.Is(err, pipeline.ErrPartial) {
-		return &toldError{err} // the summary says it
+		return &reportedError{err} // the summary says it
 	}
 	return err
 }

@@ -150,9 +150,9 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 	case failed == 0:
 		return err
 	case failed == len(paths):
-		return &toldError{last}
+		return &reportedError{last}
 	}
-	return &toldError{fmt.Errorf("%w: %d of %d blend files could not be read", pipeline.ErrPartial, failed, len(paths))}
+	return &reportedError{fmt.Errorf("%w: %d of %d blend files could not be read", pipeline.ErrPartial, failed, len(paths))}
 }
 
 // tracesAtOnce bounds what waits in memory; the tracer itself reads as many files at once as there are

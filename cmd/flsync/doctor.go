@@ -106,7 +106,7 @@ func (d *doctor) examine(ctx context.Context) error {
 	if err != nil {
 		tell("manager", failure("check the address, that the Manager runs, and what lies between", "%v", err))
 		tell("hash cache", d.cache(ctx))
-		return &toldError{err}
+		return &reportedError{err}
 	}
 	d.release, d.known = api.ParseRelease(version.Version)
 	tell("manager", ok("%s, Flamenco %s at %s", version.Name, version.Version, d.URL()))
@@ -123,7 +123,7 @@ func (d *doctor) examine(ctx context.Context) error {
 		}
 	}
 	if failures > 0 {
-		return &toldError{fmt.Errorf("%d checks failed", failures)}
+		return &reportedError{fmt.Errorf("%d checks failed", failures)}
 	}
 	return nil
 }

@@ -51,9 +51,9 @@ func (a *app) each(ctx context.Context, targets []named, do func(context.Context
 	case 0:
 		return nil
 	case len(targets):
-		return &toldError{last}
+		return &reportedError{last}
 	}
-	return &toldError{fmt.Errorf("%w: %d of %d failed", pipeline.ErrPartial, failed, len(targets))}
+	return &reportedError{fmt.Errorf("%w: %d of %d failed", pipeline.ErrPartial, failed, len(targets))}
 }
 
 func label(n named) string {

@@ -135,9 +135,9 @@ func (a *app) showFrames(ctx context.Context, m *link, chosen []named, f framesF
 	case failed > 0 && len(chosen) == 1:
 		return last
 	case failed > 0 && failed == len(chosen):
-		return &toldError{last}
+		return &reportedError{last}
 	case failed+bad > 0:
-		return &toldError{fmt.Errorf("%w: of %d jobs, %d have frames that are not good, and %d could not be looked at", pipeline.ErrPartial, len(chosen), bad, failed)}
+		return &reportedError{fmt.Errorf("%w: of %d jobs, %d have frames that are not good, and %d could not be looked at", pipeline.ErrPartial, len(chosen), bad, failed)}
 	}
 	return nil
 }

@@ -141,8 +141,8 @@ func (s *session) close(ctx context.Context, err error) error {
 	if err != nil && s.keeps && !s.started && s.paths.Runs != "" {
 		s.start("", false)
 	}
-	var told *toldError
-	if err != nil && !errors.As(err, &told) {
+	var reported *reportedError
+	if err != nil && !errors.As(err, &reported) {
 		for _, e := range report.Split(err) {
 			s.sink.Emit(report.Error{Code: codeName(e), Message: e.Error()})
 		}
@@ -152,7 +152,7 @@ func (s *session) close(ctx context.Context, err error) error {
 		err = errors.Join(err, lost)
 	}
 	if err != nil {
-		err = &toldError{err}
+		err = &reportedError{err}
 	}
 	s.summary.OK = err == nil
 	s.summary.ExitCode = exitCode(ctx, err)

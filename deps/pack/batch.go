@@ -81,7 +81,7 @@ func (p *Planner) Together(traces ...*deps.Trace) *Batch {
 	for _, t := range traces {
 		b.shots = append(b.shots, g.gather(t))
 	}
-	b.settle()
+	b.placeAll()
 	b.edit()
 	return b
 }
@@ -135,8 +135,8 @@ func (b *Batch) Plan(i int) (*Plan, error) {
 
 func (b *Batch) file(file string) File { return File{filepath.FromSlash(file), b.where.place(file)} }
 
-// settle finds the place of every file.
-func (b *Batch) settle() {
+// placeAll finds the place of every file.
+func (b *Batch) placeAll() {
 	var files []string
 	var groups [][]string
 	all, grouped := listSet{}, listSet{}
@@ -169,7 +169,7 @@ func (b *Batch) settle() {
 	}
 	slices.Sort(files)
 	files = slices.Compact(files)
-	b.where.settle(files, groups)
+	b.where.placeAll(files, groups)
 
 	sources := make(map[string]string, len(files))
 	for _, file := range files {

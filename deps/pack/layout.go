@@ -23,10 +23,10 @@ const outsideFolder = "_outside_project"
 type layout struct {
 	root          string
 	outside       string            // outsideFolder, or another name where the project has one
-	layers        map[string]string // of files whose names some file systems take for those of others: see settle
+	layers        map[string]string // of files whose names some file systems take for those of others: see placeAll
 	gate          *gate.Gate
-	settled       map[string]string // places of files, when they are final
-	selfContained bool              // none of the settled files lies outside
+	placed        map[string]string // places of files, when they are final
+	selfContained bool              // none of the placed files lies outside
 }
 
 func newLayout(g *gate.Gate) *layout {
@@ -50,7 +50,7 @@ func (l *layout) inside(dir string) (rel string, ok bool) { return l.gate.Rel(fi
 
 // place is where a file goes.
 func (l *layout) place(file string) string {
-	if place, ok := l.settled[file]; ok {
+	if place, ok := l.placed[file]; ok {
 		return place
 	}
 	return path.Join(l.folder(parent(file), l.layers[file]), sendable(path.Base(file)))
@@ -64,24 +64,24 @@ func (l *layout) folder(dir, layer string) string {
 	return path.Join(l.outside, layer, sendable(outsideName(dir)))
 }
 
-// settle sees to it that no two files of the checkout have names which differ
+// placeAll sees to it that no two files of the checkout have names which differ
 // only in case or Unicode form, as far as they come from outside. groups are
 // files that have to keep their places to each other; where a group gets in the
 // way of another, the whole of it goes one layer deeper: _outside_project/~1.
 // files are all there are, in order.
-func (l *layout) settle(files []string, groups [][]string) {
-	l.settled = make(map[string]string, len(files))
+func (l *layout) placeAll(files []string, groups [][]string) {
+	l.placed = make(map[string]string, len(files))
 	l.layers = map[string]string{}
-	outside := l.settleInside(files)
+	outside := l.placeInside(files)
 	l.selfContained = len(outside) == 0
 	l.spread(outside, groups)
 	for _, f := range outside {
-		l.settled[f] = l.place(f)
+		l.placed[f] = l.place(f)
 	}
 }
 
-// settleInside finds the places of the files of the project, and gives the others.
-func (l *layout) settleInside(files []string) (outside []string) {
+// placeInside finds the places of the files of the project, and gives the others.
+func (l *layout) placeInside(files []string) (outside []string) {
 	homes := map[string]string{} // of folders; "" for one that does not lie in the project
 	for _, f := range files {
 		dir := parent(f)
@@ -100,7 +100,7 @@ func (l *layout) settleInside(files []string) (outside []string) {
 		if home != "." {
 			at = home + "/" + at
 		}
-		l.settled[f] = at
+		l.placed[f] = at
 		// The project may have such a folder itself, from an earlier pack.
 		for folded := place.Fold(at); within(place.Fold(l.outside), folded); {
 			l.outside += "_"

@@ -122,7 +122,7 @@ func (b *Blender) Eval(ctx context.Context, r Request) (map[string]Outcome, erro
 		} else if runErr == nil {
 			runErr = errors.New("it ended without an answer")
 		}
-		return nil, fmt.Errorf("running Blender on %s: %w%s", r.BlendFile, runErr, lastWords(stdout.data, stderr.data))
+		return nil, fmt.Errorf("running Blender on %s: %w%s", r.BlendFile, runErr, lastLines(stdout.data, stderr.data))
 	}
 	return readAnswer(answer)
 }
@@ -179,8 +179,8 @@ func fromJSON(v any) (any, error) {
 	return v, nil
 }
 
-// lastWords are the last lines that Blender printed, for an error message.
-func lastWords(stdout, stderr []byte) string {
+// lastLines are the last lines that Blender printed, for an error message.
+func lastLines(stdout, stderr []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(stdout)+"\n"+string(stderr)), "\n")
 	if lines = lines[max(len(lines)-5, 0):]; strings.Join(lines, "") == "" {
 		return ""
