@@ -70,6 +70,9 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 		return pipeline.Env{}, err
 	}
 
+	if s.getenv("GOGC") == "" {
+		s.sink = report.Tee(s.sink, new(gcSink))
+	}
 	cache, err := s.openCache(hashcache.Config{Verify: t.verify}, t.dryRun)
 	if err != nil {
 		return pipeline.Env{}, err

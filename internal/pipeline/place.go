@@ -82,6 +82,7 @@ func (s *submission) tree(ctx context.Context, project string) ([]walk.File, err
 func (s *submission) list(ctx context.Context, opt walk.Options) (files []walk.File, err error) {
 	opt.Warn = func(w walk.Warning) { s.warnOnce(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message}) }
 	err = walk.Walk(ctx, opt, func(f walk.File) error {
+		f.Info = nil // a third of its memory, and nobody needs it
 		files = append(files, f)
 		return nil
 	})
