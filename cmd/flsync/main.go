@@ -25,6 +25,7 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	defer stop()
+	defer useANSI(os.Stdout, os.Stderr)()
 
 	a := &app{
 		stdin:         os.Stdin,

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 var (
@@ -71,6 +72,36 @@ func Read(path string, limit int64) ([]byte, error) {
 		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("is too large")}
 	}
 	return text, err
+}
+
+// Infos returns what to ask for the FileInfo of each entry in a listing of dir, one goroutine at a time, so that [Open] and
+// [Same] can compare it with the file. The listings of Windows have no file ids on volumes such as FAT, exFAT and ReFS and
+// on some servers (FILE_SUPPORTS_OBJECT_IDS, which Go asks for): each file of a listing would pass for replaced.
+func Infos(dir string) func(fs.DirEntry) (fs.FileInfo, error) {
+	if runtime.GOOS != "windows" {
+		return fs.DirEntry.Info
+	}
+	return infos(dir, os.Lstat, Same)
+}
+
+// infos looks at the first entry itself, and at all others if the listing does not give the first one's id.
+func infos(dir string, lstat func(string) (fs.FileInfo, error), same func(a, b fs.FileInfo) bool) func(fs.DirEntry) (fs.FileInfo, error) {
+	known, trusted := false, false
+	return func(e fs.DirEntry) (fs.FileInfo, error) {
+		info, err := e.Info()
+		if err != nil || trusted {
+			return info, err
+		}
+		found, err := lstat(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		same(found, found) // looks the id up now
+		if !known {
+			known, trusted = true, same(info, found)
+		}
+		return found, nil
+	}
 }
 
 // errLink is the ErrNotRegular of a link.

@@ -166,12 +166,25 @@ func (r *run) ofWorkers(ctx context.Context, folders map[string]api.ManagerVaria
 	if same("linux") && same("windows") && same("darwin") {
 		return folders, nil
 	}
+	platforms, err := r.platforms(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]api.ManagerVariables)
+	for _, platform := range platforms {
+		found[platform] = folders[platform]
+	}
+	return found, nil
+}
+
+// platforms returns those that the farm's workers run on, each once. Without workers that is this machine's.
+func (r *run) platforms(ctx context.Context) ([]string, error) {
 	workers, err := ask(ctx, r.env, r.env.Manager.Workers)
 	if err != nil {
 		return nil, err
 	}
 	var mu sync.Mutex
-	found := make(map[string]api.ManagerVariables)
+	found := make(map[string]bool)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for _, w := range workers[:min(len(workers), maxAsked)] {
@@ -185,7 +198,7 @@ func (r *run) ofWorkers(ctx context.Context, folders map[string]api.ManagerVaria
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			found[platform] = folders[platform]
+			found[platform] = true
 			return err
 		})
 	}
@@ -193,9 +206,9 @@ func (r *run) ofWorkers(ctx context.Context, folders map[string]api.ManagerVaria
 		return nil, err
 	}
 	if len(found) == 0 {
-		found[runtime.GOOS] = folders[runtime.GOOS]
+		found[runtime.GOOS] = true
 	}
-	return found, nil
+	return slices.Sorted(maps.Keys(found)), nil
 }
 
 // opensSame reports whether a folder of the storage is one at the same path on each of the platforms. Values of a

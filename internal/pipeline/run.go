@@ -22,6 +22,7 @@ type run struct {
 	gates     gates
 	meter     meter
 	checkouts checkoutList
+	odd       oddNames
 
 	stopProgress context.CancelFunc
 	stages       chan []report.StageTimes // receives one value after stopProgress
@@ -105,6 +106,7 @@ func (r *run) checkOut(ctx context.Context, requested string, files []*file, rec
 	}
 	r.checkouts.add(c)
 	r.env.Sink.Emit(c)
+	r.odd.warn(ctx, r, path, files)
 	return path, nil
 }
 

@@ -72,6 +72,10 @@ func (r *run) syncTrees(ctx context.Context, opt SyncOptions, roots []string, ba
 	if len(files) == 0 {
 		return fmt.Errorf("%w to send in %s", ErrNothing, strings.Join(opt.Paths, ", "))
 	}
+	composed(place.RulesOf(base), files, r.env.Sink)
+	if r.env.DryRun {
+		r.odd.warn(ctx, r, cmp.Or(opt.Checkout, filepath.Base(base)), files)
+	}
 	if opt.NoCheckout || r.env.DryRun {
 		return nil
 	}

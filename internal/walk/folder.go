@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/openfile"
 	"github.com/flsync/flsync/internal/place"
 )
 
@@ -72,7 +73,7 @@ func (w *walker) do(t task, b *batch) {
 			return
 		}
 	}
-	end, err := b.read(d, file)
+	end, err := b.read(d, file, w.trouble)
 	if err != nil {
 		w.trouble(d.path, err)
 		end = true
@@ -118,17 +119,20 @@ func (w *walker) below(real string) string {
 	return filepath.FromSlash(rel)
 }
 
-// read fills b with the next entries of a folder and reports whether they are the last.
-func (b *batch) read(d *dir, file *os.File) (end bool, err error) {
+// read fills b with the next entries of a folder and reports whether they are the last. It calls trouble for each entry that
+// cannot be looked at.
+func (b *batch) read(d *dir, file *os.File, trouble func(path string, err error)) (end bool, err error) {
 	b.entries = b.entries[:0]
 	list, err := file.ReadDir(readAtOnce)
 	prefix := strings.TrimSuffix(d.path, string(filepath.Separator)) + string(filepath.Separator)
+	infoOf := openfile.Infos(d.real())
 	for _, e := range list {
-		info, err := e.Info()
-		if err != nil {
-			return true, err
-		}
 		path := prefix + e.Name()
+		info, err := infoOf(e)
+		if err != nil {
+			trouble(path, err)
+			continue
+		}
 		b.entries = append(b.entries, entry{path: path, name: path[len(prefix):], info: info})
 	}
 	if errors.Is(err, io.EOF) {
@@ -335,7 +339,7 @@ func (w *walker) reportClashes(d *dir) {
 	groups := make(map[string][]string)
 	var b batch
 	for end := false; !end && err == nil; {
-		end, err = b.read(d, file)
+		end, err = b.read(d, file, func(string, error) {})
 		for _, e := range b.entries {
 			if twice[w.hash(e.name)] && !w.isOut(d, e.path, e.name, e.info.IsDir()) {
 				groups[place.Fold(e.name)] = append(groups[place.Fold(e.name)], e.name)

@@ -1,0 +1,77 @@
+package pipeline
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/place"
+	"github.com/flsync/flsync/internal/report"
+)
+
+func filesAt(paths ...string) (files []*file) {
+	for _, p := range paths {
+		files = append(files, &file{source: "/src/" + p, checkoutPath: p})
+	}
+	return files
+}
+
+// warned lists the paths of warnings with a code.
+func (s *lackSink) warned(code string) (paths []string) {
+	for _, e := range s.list {
+		if w, ok := e.(report.Warning); ok && w.Code == code {
+			paths = append(paths, w.Path)
+		}
+	}
+	return paths
+}
+
+// TestOddNames: names that Windows cannot hold are told where a part of the farm is Windows, each once.
+func TestOddNames(t *testing.T) {
+	odd := []string{"/src/tex/aux.png", "/src/a:b.exr"}
+	for name, tt := range map[string]struct {
+		storage string
+		workers []string
+		want    []string
+	}{
+		"Linux only":       {"/srv/store", []string{"linux"}, nil},
+		"a Windows worker": {"/srv/store", []string{"linux", "windows"}, odd},
+		"Windows storage":  {`S:/store`, []string{"linux"}, odd},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink := &lackSink{}
+			r := &run{env: Env{Manager: managerOf(t, "", nil, tt.workers), Sink: sink}, farm: api.ManagerConfiguration{StorageLocation: tt.storage}}
+			for range 2 {
+				r.odd.warn(t.Context(), r, "job", filesAt("tex/wood.png", "tex/aux.png", "a:b.exr"))
+			}
+			if got := sink.warned("name-windows"); !slices.Equal(got, tt.want) {
+				t.Errorf("warned of %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestComposed(t *testing.T) {
+	const nfd, nfc = "e\u0301.png", "\u00e9.png"
+	for _, tt := range []struct {
+		ignoresForm bool
+		paths, want []string
+		clash       int
+	}{
+		{true, []string{"a/" + nfd, "b.png"}, []string{"a/" + nfc, "b.png"}, 0},
+		{true, []string{nfd, nfc}, []string{nfd, nfc}, 1},
+		{false, []string{nfd}, []string{nfd}, 0},
+	} {
+		sink := &lackSink{}
+		files := filesAt(tt.paths...)
+		composed(place.Rules{Form: tt.ignoresForm}, files, sink)
+		for i, f := range files {
+			if f.checkoutPath != tt.want[i] {
+				t.Errorf("%q: got %q, want %q", tt.paths, f.checkoutPath, tt.want[i])
+			}
+		}
+		if got := len(sink.warned("name-clash")); got != tt.clash {
+			t.Errorf("%q: %d warnings, want %d", tt.paths, got, tt.clash)
+		}
+	}
+}
