@@ -60,7 +60,7 @@ func (r *Run) Record(ctx context.Context, e Entry) error {
 		e.Time = time.Now().UTC()
 	}
 	if e.Step == Ended {
-		e.Seconds = time.Since(r.began).Seconds()
+		e.Seconds = max(time.Since(r.began), 1).Seconds() // a clock with coarse ticks may not have moved
 	}
 	line, err := e.line()
 	if err != nil {
