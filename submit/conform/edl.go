@@ -114,7 +114,12 @@ func (p *edlParser) eventLine(m []string, n int) {
 		Clip:  Clip{Reel: reel, Where: fmt.Sprintf("%s:%d", p.name, n), Metadata: make(map[string]string), Event: number, Source: Range{Rate: p.rate}, Hint: p.hint},
 		speed: frames(1), video: strings.ContainsAny(track[:1], "VB") || strings.Contains(track, "V"), dissolves: how != "C" && how != "" || length != "",
 	}
-	p.event = append(p.event, c)
+	switch { // notes and speeds of sound and picture of one number are the picture's
+	case len(p.event) == 0 || c.video && !p.last().video:
+		p.event = []*edlClip{c}
+	case c.video || !p.last().video:
+		p.event = append(p.event, c)
+	}
 	var at [4]Rational
 	for i := range at {
 		var err error
@@ -127,7 +132,7 @@ func (p *edlParser) eventLine(m []string, n int) {
 	if how == "" && length != "" {
 		p.problem(n, "", "event %s has the length of a transition, %s, but no letter that says which; it was read as a dissolve", number, length)
 	}
-	if fades, _ := strconv.Atoi(length); c.dissolves && !strings.HasPrefix(how, "K") {
+	if fades, _ := strconv.Atoi(length); c.dissolves && c.video && !strings.HasPrefix(how, "K") {
 		from := p.leaving(c)
 		if len(p.event) == 1 {
 			c.leaves = from

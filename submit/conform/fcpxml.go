@@ -176,7 +176,8 @@ func (x *fcpxml) clip(e, asset *element, where string, shown stretch, record Rat
 	c := Clip{
 		Name: cmp.Or(e.attrs["name"], asset.attrs["name"]), File: fileOfURL(cmp.Or(asset.attrs["src"], asset.child("media-rep").attrs["src"])),
 		Source: Range{shown.begin.mul(rate), shown.length().mul(rate), rate}, Available: Range{start.mul(rate), length.mul(rate), rate},
-		EditRate: x.rate, Drop: x.drop || e.attrs["tcFormat"] == "DF", Where: where, Event: strconv.Itoa(len(x.edit.Clips) + 1),
+		EditRate: x.rate, Drop: e.attrs["tcFormat"] == "DF" || e.attrs["tcFormat"] == "" && (x.drop || isDropped(rate, start.mul(rate))),
+		Where: where, Event: strconv.Itoa(len(x.edit.Clips) + 1),
 		RecordIn: formatTimecode(record.mul(x.rate).floor(), x.rate, x.drop), Metadata: make(map[string]string),
 	}
 	c.numberImages()

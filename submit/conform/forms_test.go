@@ -64,6 +64,9 @@ func TestForms(t *testing.T) {
 * SOURCE FILE: A.mov
 * SOURCE FILE: B.mov
 `, []string{"--map", "{file.stem}.blend"}, map[string]string{"A": "0-59", "B": "240-287"}, 0, ""},
+		{"the speed of picture and sound", "a.edl", "001 AX V C 00:00:10:00 00:00:11:00" + edlSecond + "001 AX A C 00:00:10:00 00:00:11:00" + edlSecond +
+			"M2   AX       048.0                00:00:10:00\n* FROM CLIP NAME: A\n002 AX A C 00:00:10:00 00:00:11:00" + edlSecond + "002 AX V C 00:00:10:00 00:00:11:00" + edlSecond +
+			"* FROM CLIP NAME: B FF\n* * FREEZE FRAME\n", nil, map[string]string{"A": "240-287", "B": "240"}, 0, ""},
 		{"UTF-16 without a mark", "a.edl", wide, nil, map[string]string{"AX": "0-23"}, 0, ""},
 		{"Windows-1252", "a.edl", latin, nil, map[string]string{"SH–010": "0-23"}, 0, ""},
 		{"images' numbers as timecode", "a.edl", "001 AX V C 00:00:42:07 00:00:43:07" + edlSecond + "* FROM CLIP NAME: A.[1005-1056].exr\n", nil, map[string]string{"A": "1015-1038"}, 0, ""},
@@ -82,6 +85,7 @@ func TestForms(t *testing.T) {
 		{"generated media", "a.xml", xmemlHead + xmemlItem("1", "A", "") + xmemlItem("2", "words", "<mediaSource>GraphicAndType</mediaSource>") +
 			xmemlItem("3", "Adjustment Layer", "") + xmemlTail, nil, map[string]string{"A": "10-33"}, 0, "generated"},
 		{"a clip named by its file alone", "a.xml", xmemlHead + xmemlItem("1", "", "<name>A.mov</name>") + xmemlTail, nil, map[string]string{"A": "10-33"}, 0, ""},
+		{"timecode as text", "a.xml", xmemlHead + xmemlItem("1", "A", `<duration>99</duration><timecode><string>00:00:10:00</string></timecode>`) + xmemlTail, nil, map[string]string{"A": "250-273"}, 0, ""},
 		{"auditions and sound", "a.fcpxml", `<fcpxml><resources><format id="f" frameDuration="1/24s"/><asset id="a" src="A.mov" duration="9s" hasVideo="1" format="f"/></resources>
 			<project><sequence format="f"><spine><audition offset="0s"><asset-clip ref="a" name="A" start="1s" duration="1s"/><asset-clip ref="a" name="B" duration="1s"/></audition>
 			<asset-clip ref="a" name="C" offset="1s" duration="1s" srcEnable="audio"/></spine></sequence></project></fcpxml>`, nil, map[string]string{"A": "24-47"}, 0, ""},

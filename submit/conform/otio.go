@@ -256,7 +256,7 @@ func overlap(children []*otioObject, i int) (beyond stretch) {
 
 // show collects what is seen of an object that begins at a time of its parent, of which cut is seen.
 func (w *otioWalk) show(o *otioObject, where string, at Rational, beyond, cut stretch, depth int) error {
-	if o.off() || o.Kind == "Audio" {
+	if o.off() || strings.EqualFold(o.Kind, "Audio") {
 		return nil
 	}
 	if o.Name != "" {

@@ -69,6 +69,20 @@ func xmemlRate(e *element) Rational {
 	return base
 }
 
+// timecodeOf returns at which frame of timecode, at rate frames a second, a file or sequence begins, and whether it is
+// counted with dropped frames.
+func timecodeOf(e *element, rate Rational) (zero Rational, drop bool) {
+	t := e.child("timecode")
+	own := positive(xmemlRate(t), rate)
+	zero, ok := t.number("frame")
+	drop = t.child("displayformat").text == "DF"
+	if !ok {
+		n, _ := parseTimecode(t.child("string").text, own, drop)
+		zero = frames(n)
+	}
+	return zero.mul(rate).div(own), drop
+}
+
 func isOff(e *element) bool { return strings.EqualFold(e.child("enabled").text, "FALSE") }
 
 // sequence collects what is seen of a sequence within cut, in seconds from its beginning. Within another sequence, event
@@ -82,8 +96,7 @@ func (x *xmeml) sequence(s *element, where string, cut stretch, event, record st
 	if rate.sign() == 0 {
 		return fmt.Errorf("%s: the sequence has no rate", where)
 	}
-	zero, _ := s.number("timecode", "frame")
-	drop := s.child("timecode", "displayformat").text == "DF"
+	zero, drop := timecodeOf(s, rate)
 	for _, track := range s.child("media", "video").children {
 		if track.name != "track" || isOff(track) {
 			continue
@@ -239,10 +252,10 @@ func (x *xmeml) clip(item *element, sequence Rational, shown stretch) Clip {
 	c := Clip{
 		Name: cmp.Or(item.child("name").text, mediaStem(file.child("name").text)), File: fileOfURL(file.child("pathurl").text),
 		EditRate: sequence, Metadata: make(map[string]string), Generated: file.child("mediaSource").text != "",
-		Reel: file.child("timecode", "reel", "name").text, Drop: file.child("timecode", "displayformat").text == "DF",
+		Reel: file.child("timecode", "reel", "name").text,
 	}
-	zero, _ := file.number("timecode", "frame")
-	zero = zero.mul(rate).div(positive(xmemlRate(file.child("timecode")), rate))
+	var zero Rational
+	zero, c.Drop = timecodeOf(file, rate)
 	length, _ := file.number("duration")
 	c.Available = Range{zero, length, rate}
 	c.Source = Range{zero.add(shown.begin.mul(rate)), shown.length().mul(rate), rate}
