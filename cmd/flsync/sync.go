@@ -98,7 +98,7 @@ func (s *session) greet(ctx context.Context, m pipeline.Greeted) (configuration 
 		if err == nil || time.Since(began) >= patience || !flamenco.IsTemporary(err) {
 			return configuration, err
 		}
-		s.sink.Emit(report.Warning{Code: "manager", Message: fmt.Sprintf("the Manager does not answer, trying again: %v", err)})
+		s.sink.Emit(report.Warning{Code: "unreachable", Message: fmt.Sprintf("the Manager does not answer, trying again: %v", err)})
 		select {
 		case <-ctx.Done():
 			return "", context.Cause(ctx)

@@ -5,7 +5,9 @@ package blender_test
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flsync/flsync/internal/lab/cleanenv"
 )
@@ -54,8 +57,20 @@ func TestPython(t *testing.T) {
 		}
 		home := t.TempDir()
 		env := append(env, blenderFolders(home)...)
-		env = append(env, "DISPLAY="+display(t, xvfb), "LIBGL_ALWAYS_SOFTWARE=1")
-		out := run(t, env, blender, "--factory-startup", "--python-exit-code", "1", "-P", script(t, "test_window.py"),
+		screen := display(t, xvfb)
+		if folder := os.Getenv("FLSYNC_PICTURES"); folder != "" {
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- photograph(ctx, screen, folder) }()
+			defer func() {
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		env = append(env, "DISPLAY="+screen, "LIBGL_ALWAYS_SOFTWARE=1")
+		out := run(t, env, blender, "--factory-startup", "--window-geometry", "0", "0", "1280", "1024", "--python-exit-code", "1", "-P", script(t, "test_window.py"),
 			"--", addon, program, serve(t, program), home)
 		if !strings.Contains(out, "window: all steps done") { // Blender may leave with 0 whatever a timer did
 			t.Errorf("the steps did not come to their end:\n%s", out)
@@ -123,6 +138,36 @@ func display(t *testing.T, xvfb string) string {
 		t.Fatalf("Xvfb said %q", number)
 	}
 	return ":" + number
+}
+
+// photograph takes the pictures that the test in Blender asks for until ctx ends: for each NAME.want in folder, which has a
+// geometry of X, the NAME.png of that part of the screen. Blender itself may run where there is no tool for that.
+func photograph(ctx context.Context, screen, folder string) error {
+	for {
+		wanted, err := filepath.Glob(filepath.Join(folder, "*.want"))
+		if err != nil {
+			return err
+		}
+		for _, name := range wanted {
+			geometry, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			out, err := exec.CommandContext(ctx, "import", "-display", screen, "-window", "root", "-crop", string(geometry), "+repage",
+				"+dither", "-colors", "32", "png8:"+strings.TrimSuffix(name, ".want")+".png").CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("picture %s: %w: %s", name, err, out)
+			}
+			if err := os.Remove(name); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // firstLine starts a server, which ends with the test, and returns the first line that it prints.

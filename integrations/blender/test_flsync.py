@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """flsync.py with the real program: FLSYNC_PROGRAM names it, FLSYNC_MANAGER a Manager. blender_test.go runs it."""
 
+import dataclasses
 import http.server
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "flsync_addon"))
@@ -82,6 +84,15 @@ class Flags(unittest.TestCase):
             run.wait()
 
 
+def drain(run):
+    """The events of a run, whose exit code is of no interest."""
+    events = []
+    while not run.done:
+        events += run.poll()
+        time.sleep(0.01)
+    return events
+
+
 class InFolder(unittest.TestCase):
     """What both below need."""
 
@@ -148,6 +159,24 @@ class Runs(InFolder):
     def test_job_types(self):
         names = [e.raw["name"] for e in flsync.job_types(program=PROGRAM)]
         self.assertIn("simple-blender-render", names)
+
+    def test_check(self):
+        """Settings are checked by a Manager; the one named "none" is not asked. A lack says who wants the file."""
+        project = self.project()
+        shot = os.path.join(project, "shots", "sh030.blend")
+        nobody = dataclasses.replace(PROGRAM, manager="none")
+        codes = {e.code for e in flsync.check(shot, project=project, program=nobody) if isinstance(e, flsync.Lack)}
+        self.assertNotIn("wrong-settings", codes)
+        for settings, want in (({}, True), ({"render_output_root": "/r"}, False)):
+            run = flsync.check(shot, settings=settings, project=project, program=PROGRAM)
+            found = {e.code for e in drain(run) if isinstance(e, flsync.Lack)}
+            self.assertEqual(want, "wrong-settings" in found, found)
+        os.remove(os.path.join(project, "textures", "floor.png"))
+        lacks = [e for s in ("sh010", "sh020", "sh030") for e in drain(flsync.check(
+            os.path.join(project, "shots", s + ".blend"), project=project, program=nobody)) if isinstance(e, flsync.Lack)]
+        missing = next(e for e in lacks if e.code == "missing-file")
+        self.assertTrue(missing.id and missing.used_by and missing.remedy, missing)
+        self.assertEqual({"blend", "id"}, set(missing.chain[0]))
 
     def test_poll_never_waits(self):
         run = flsync.sync(self.file("a.bin"), program=PROGRAM)

@@ -6,12 +6,13 @@
 Each `yield` gives the window back until the condition is true. blender_test.go runs it where there is an X server.
 """
 
+import base64
 import json
 import os
-import subprocess
 import sys
 import time
 import traceback
+import urllib.request
 
 import bpy
 
@@ -31,12 +32,20 @@ def steps():
     bpy.ops.preferences.addon_install(filepath=ZIP)
     bpy.ops.preferences.addon_enable(module="flsync_addon")
     prefs = bpy.context.preferences.addons["flsync_addon"].preferences
-    prefs.program, prefs.manager, prefs.use_offline = PROGRAM, MANAGER, True
+    prefs.program, prefs.manager, prefs.use_offline, prefs.project = PROGRAM, MANAGER, True, FOLDER
     jobtypes = sys.modules["flsync_addon.jobtypes"]
     watch_panel()
     yield after(0.5)
     yield from show_panel()
     yield from picture("first")
+
+    print("window: a program that is not flsync, in words")
+    prefs.program = "/bin/true"
+    bpy.ops.flsync.refresh()
+    yield idle
+    assert "is not flsync" in state().status, state().status
+    yield from picture("failed")
+    prefs.program = PROGRAM
 
     bpy.ops.flsync.refresh()
     assert state().running, "a window does not wait"
@@ -54,7 +63,8 @@ def steps():
     bpy.ops.wm.save_as_mainfile(filepath=shot)
     assert state().uploading, state().upload_status
     yield lambda: not state().uploading
-    assert "At the farm: 1 file" in state().upload_status, state().upload_status
+    assert "1 of 1 file at the farm already" in state().upload_status, state().upload_status
+    yield from picture("ready")
 
     print("window: saved again while that goes on, and submitted")
     bpy.ops.mesh.primitive_cube_add()
@@ -66,8 +76,6 @@ def steps():
     assert not state().uploading, "and sent once"
     yield idle
     assert state().ok and state().job_url, state().status
-    yield from show_panel()
-    yield from picture("submitted")
 
     print("window: what a script changed just now is what is submitted")
     assert not bpy.data.is_dirty
@@ -90,7 +98,34 @@ def steps():
     yield lambda: not state().uploading
     yield after(1)
     yield lambda: not state().uploading
-    assert "At the farm" in state().upload_status, state().upload_status
+    assert "at the farm already" in state().upload_status, state().upload_status
+
+    print("window: a worker has done a part of the job, and sent a picture")
+    scene.frame_end, scene.flsync.priority = 3, 90  # before the jobs above
+    bpy.ops.flsync.submit()
+    yield idle
+    yield from picture("submitted")
+    work(new_picture(), 1)
+    follow = sys.modules["flsync_addon.follow"]
+    yield lambda: follow.picture() and state().job_progress > 0
+    assert 0.2 < state().job_progress < 0.4, state().job_progress
+    yield from picture("rendering")
+
+    print("window: a Manager that is away")
+    prefs.manager = "http://127.0.0.1:9"
+    bpy.ops.flsync.check()  # which waits longer for it than a submission
+    yield lambda: "does not answer, trying again" in state().status
+    yield from picture("away")
+    bpy.ops.flsync.cancel()
+    yield idle
+    assert state().outcome == "STOPPED", state().outcome
+    yield from picture("stopped")
+    prefs.manager = MANAGER
+
+    print("window: a job type that the Manager lacks")
+    scene.flsync.job_type_name = "studio-comp"
+    yield from picture("lacks")
+    scene.flsync.job_type_name = "simple-blender-render"
 
     print("window: a sync of %d files" % FILES)
     yield from show_panel()
@@ -141,8 +176,35 @@ def steps():
     bpy.ops.flsync.submit()
     yield idle
     assert not state().ok and len(state().missing) == 3, state().status
-    yield from show_panel()
     yield from picture("missing")
+
+    print("window: the check's findings, each with what it is about")
+    material = bpy.data.materials["Material"]
+    material.use_nodes = True
+    material.node_tree.nodes.new("ShaderNodeTexImage").image = lost
+    scene = bpy.context.scene
+    scene.render.use_border, scene.render.resolution_percentage = True, 50
+    bpy.ops.wm.save_mainfile()
+    yield lambda: not state().uploading
+    scene.render.use_border = False
+    bpy.ops.ed.undo_push(message="border")
+    bpy.ops.flsync.check()
+    yield idle
+    codes = {f.code for f in state().findings}
+    assert {"render-region", "resolution-percentage", "unsaved"} <= codes, codes
+    assert state().outcome == "WARNING", state().outcome
+    yield from picture("check")
+    finding = next(f for f in state().missing if f.name == "wood.png")
+    for o in scene.objects:
+        o.select_set(False)
+    space = max(bpy.context.window_manager.windows[0].screen.areas, key=lambda a: a.width * a.height)
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=space):
+        bpy.ops.flsync.finding(code=finding.code, path=finding.path, block=finding.block)
+        assert bpy.context.window_manager.clipboard == finding.path
+        assert [o.name for o in bpy.context.view_layer.objects.selected] == ["Cube"]
+        bpy.ops.flsync.finding(code="few-samples", message="few")
+    assert space.spaces.active.context == "RENDER", space.spaces.active.context
+    yield from show_panel()
     assert panel["drawn"] and not panel["errors"], panel
     print("window: all steps done")
 
@@ -152,6 +214,37 @@ def lost_image(name):
     image.filepath_raw, image.file_format = os.path.join(FOLDER, name), "PNG"
     image.save()
     return image.filepath_raw
+
+
+def new_picture():
+    image = bpy.data.images.new("rendered", 320, 180)
+    image.generated_type = "COLOR_GRID"
+    image.filepath_raw, image.file_format = os.path.join(FOLDER, "rendered.png"), "PNG"
+    image.save()
+    with open(image.filepath_raw, "rb") as f:
+        return f.read()
+
+
+def work(rendered, tasks):
+    """Does tasks of the Manager's as a worker."""
+
+    def call(path, body, kind="application/json"):
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(MANAGER + "/api/v3/worker/" + path, data, {"Content-Type": kind, **login})
+        with urllib.request.urlopen(request) as reply:
+            return json.loads(reply.read() or "null")
+
+    login = {}
+    about = {"name": "window", "platform": "linux", "supported_task_types": ["blender", "ffmpeg", "file-management", "misc"]}
+    uuid = call("register-worker", {**about, "secret": "not so secret"})["uuid"]
+    login["Authorization"] = "Basic " + base64.b64encode((uuid + ":not so secret").encode()).decode()
+    call("sign-on", {"name": "window", "software_version": "3.9", "supported_task_types": about["supported_task_types"]})
+    call("state-changed", {"status": "awake"})
+    for _ in range(tasks):
+        task = call("task", {})
+        assert task["job"] == state().job_id, task
+        call("task/%s/output-produced" % task["uuid"], rendered, "image/png")
+        call("task/" + task["uuid"], {"taskStatus": "completed"})
 
 
 def watch_panel():
@@ -174,12 +267,19 @@ def watch_panel():
 
 
 def show_panel():
-    """Turns the largest area into the Output properties, which are there once they have been drawn."""
-    area = max(bpy.context.window_manager.windows[0].screen.areas, key=lambda a: a.width * a.height)
-    area.type = "PROPERTIES"
-    yield after(0.5)
-    area.spaces.active.context = "OUTPUT"
-    yield after(0.5)
+    """Turns the largest area into the Output properties, and every narrow one; they are there once they have been drawn."""
+    window = bpy.context.window_manager.windows[0]
+    area = max(window.screen.areas, key=lambda a: a.width * a.height)
+    if os.environ.get("FLSYNC_PICTURES") and area.type != "PROPERTIES":  # two widths
+        with bpy.context.temp_override(window=window, area=area):
+            bpy.ops.screen.area_split(direction="VERTICAL", factor=0.34)
+    for area in sorted(window.screen.areas, key=lambda a: a.height)[-2:] if os.environ.get("FLSYNC_PICTURES") else [area]:
+        if area.type != "PROPERTIES":
+            area.type = "PROPERTIES"
+            yield after(0.5)
+        if area.spaces.active.context != "OUTPUT":
+            area.spaces.active.context = "OUTPUT"
+            yield after(0.5)
 
 
 def redraw():
@@ -199,10 +299,20 @@ def after(seconds):
 def picture(name):
     """Has a picture taken of the X server's screen, when somebody wants to look: FLSYNC_PICTURES names the folder."""
     folder = os.environ.get("FLSYNC_PICTURES")
-    if folder:
-        bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
-        yield after(0.5)
-        subprocess.run(["import", "-window", "root", os.path.join(folder, name + ".png")], check=True)
+    if not folder:
+        return
+    yield from show_panel()
+    bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
+    yield after(0.5)
+    window = bpy.context.window_manager.windows[0]
+    areas = sorted(sorted(window.screen.areas, key=lambda a: a.height)[-2:], key=lambda a: a.width)
+    for width, area in (("narrow", areas[0]), ("wide", areas[-1])):
+        region = next(r for r in area.regions if r.type == "WINDOW")
+        wanted = os.path.join(folder, "blender-%d.%d-%s-%s.want" % (*bpy.app.version[:2], name, width))
+        with open(wanted + ".part", "w", encoding="utf-8") as f:
+            f.write("%dx%d+%d+%d" % (region.width - 20, region.height, region.x, window.height - region.y - region.height))
+        os.rename(wanted + ".part", wanted)
+        yield lambda: not os.path.exists(wanted)
 
 
 gaps = []  # seconds between two ticks
@@ -211,7 +321,7 @@ panel = {"drawn": 0, "errors": []}
 progress = steps()
 condition = [lambda: True]
 last = [time.perf_counter()]
-deadline = time.monotonic() + 180
+deadline = time.monotonic() + 420
 
 
 def tick():
@@ -220,7 +330,7 @@ def tick():
     last[0] = now
     try:
         if time.monotonic() > deadline:
-            raise TimeoutError("after 3 minutes: %s; %s" % (state().status, state().upload_status))
+            raise TimeoutError("after 7 minutes: %s; %s" % (state().status, state().upload_status))
         if condition[0]():
             condition[0] = next(progress)
             last[0] = time.perf_counter()  # a step's own work is not the add-on's

@@ -42,6 +42,7 @@ class Finding(NamedTuple):
     code: str
     path: str
     message: str
+    remedy: str = ""
     severity: str = "warning"
     block: str = ""  # the data-block of the open file that wants the path, after two letters for its type: IMwood.png
     library: str = ""  # the blend file that the block is linked from
@@ -122,17 +123,17 @@ class Activity:
             self.progress[event.stage] = event
             if event.stage == "upload":
                 self._samples = [*self._samples[-25:], (event.elapsed_s, event.bytes_done)]
-        elif isinstance(event, flsync.Note):
-            if event.code == "unreachable":
-                self._away = time.monotonic(), self._done()
+        elif isinstance(event, (flsync.Note, flsync.Warning)) and event.code == "unreachable":
+            self._away = time.monotonic(), self._done()
         elif isinstance(event, flsync.Warning):
             # What follows as a lack, with a remedy, takes the place of its warning.
-            self.found.setdefault((event.code, event.path or event.message), Finding(event.code, event.path, event.message))
+            message = event.message if event.path in event.message else "%s: %s" % (os.path.basename(event.path), event.message)
+            self.found.setdefault((event.code, event.path or event.message), Finding(event.code, event.path, _words(message)))
         elif isinstance(event, flsync.Lack):
             links: List[Mapping[str, str]] = [*event.chain, {}, {}]
             remedy = event.remedy if event.code != "wrong-settings" else ""  # which is for manifests
             self.found[event.code, event.path if event.id or event.code == "held-back" else event.message] = Finding(
-                event.code, event.path, ". ".join(t[:1].upper() + t[1:] for t in (_words(event.message), remedy) if t), event.severity,
+                event.code, event.path, _words(event.message), remedy[:1].upper() + remedy[1:], event.severity,
                 links[0].get("id", event.id), links[1].get("blend", ""))
         elif isinstance(event, flsync.Job):
             self.job = event
@@ -217,7 +218,7 @@ class Activity:
 
     @staticmethod
     def _at_farm(n: int, total: int) -> str:
-        return "%s of %s are at the farm already" % (_count(n), files(total))
+        return "%s of %s at the farm already" % (_count(n), files(total))
 
     def _pace(self, p: flsync.Progress) -> str:
         """How fast, and how long still."""
@@ -236,13 +237,10 @@ class Activity:
         if self.exit_code == 130:
             return "Stopped. What was sent stays at the farm"
         if self.command == "check" and self.ok:
-            serious = sum(f.severity == "error" for f in self.findings)
-            parts = ["%s missing" % files(len(self.missing)) if self.missing else "Nothing is missing"]
-            kinds = [_count(n) + what for n, what in ((serious, " serious"), (len(self.findings) - serious, " to look at")) if n]
-            return "; ".join(parts + [", ".join(kinds)] * bool(kinds))
+            return ", ".join(["Nothing is missing"] * (not self.missing) + self._counts())
         if not self.ok:
-            if self.missing and any("missing" in e.message for e in self.run.errors):
-                return "Not submitted: %s missing" % files(len(self.missing))
+            if any(e.code == "lacks" for e in self.run.errors):
+                return "Not submitted: " + ", ".join(self._counts())
             return plain(self.run, self.manager)
         if self.command == "refresh":
             return "The Manager has %d job types" % len(self.objects)
@@ -260,6 +258,11 @@ class Activity:
         if summary.raw.get("dry_run"):
             return "Would send %s (%s)" % (files(store.get("wanted", 0)), size(store.get("wanted_bytes", 0)))
         return sent
+
+    def _counts(self) -> List[str]:
+        serious = sum(f.severity == "error" for f in self.findings)
+        counts = ((files(len(self.missing)), "missing"), (_count(serious), "serious"), (_count(len(self.findings) - serious), "to look at"))
+        return ["%s %s" % c for c in counts if c[0][:1] != "0"]
 
     def details(self) -> str:
         """The program's own words after a failure; "" when `status` says the same."""
@@ -288,7 +291,8 @@ def plain(run: flsync.Run, manager: str) -> str:
 def _words(said: str) -> str:
     """A message without what is for a terminal."""
     said = re.sub(r"^(\S[^:]*\.blend|--[a-z-]+): ", "", said)  # the open file; a flag
-    said = re.sub(r"(; [^;]*|, [^,;]*) --.*$", "", said)  # advice
+    said = re.sub(r" \([^)]*--[^)]*\)|(; [^;]*|, [^,;]*) --.*$", "", said)  # advice
+    said = re.sub(r"\b([0-9a-f]{8})-[0-9a-f-]{27}\b", r"\1", said)  # ids, as flsync shortens them
     return said[:1].upper() + said[1:]
 
 
@@ -373,11 +377,6 @@ def stop_all() -> None:
     _ticking = False
     _current.clear()
     _notice("")
-    forget()
-
-
-def forget() -> None:
-    """Forgets how the last runs ended."""
     state = bpy.context.window_manager.flsync
     for prop in state.bl_rna.properties:
         if not prop.is_readonly or prop.type == "COLLECTION":

@@ -31,14 +31,6 @@ def after_save(*_: Any) -> None:
         upload(blend)
 
 
-@persistent
-def after_load(*_: Any) -> None:
-    """The handler for opened files: what was said of another file is not shown."""
-    state = bpy.context.window_manager.flsync
-    if not state.running and not state.uploading and state.file != bpy.data.filepath:
-        activity.forget()
-
-
 def send(blend: str, project: str) -> flsync.Run:
     """Sends what a file needs, and leaves it at that."""
     return flsync.submit(blend, project=project or None, upload_only=True, program=preferences.online("submit"))
@@ -51,7 +43,6 @@ def upload(blend: str) -> None:
         _again[:] = [blend]
         under_way.cancel()
         return
-    bpy.context.window_manager.flsync.file = blend
     project = properties.project_of(bpy.context.scene, blend)
     try:
         begun = activity.Activity("upload", lambda: send(blend, project), _ended)
@@ -70,10 +61,8 @@ def _ended(_: activity.Activity) -> None:
 
 def register() -> None:
     bpy.app.handlers.save_post.append(after_save)
-    bpy.app.handlers.load_post.append(after_load)
 
 
 def unregister() -> None:
     bpy.app.handlers.save_post.remove(after_save)
-    bpy.app.handlers.load_post.remove(after_load)
     _again.clear()

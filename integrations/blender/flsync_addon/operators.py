@@ -56,7 +56,7 @@ class _Runs:
         if not block:
             return {"FINISHED"}
         for finding in begun.missing[:20] + begun.findings[:20]:
-            self.report({"WARNING"}, ": ".join(t for t in (finding.code, finding.path, finding.message) if t))
+            self.report({"WARNING"}, ": ".join(t for t in (finding.code, finding.path, finding.message, finding.remedy) if t))
         if begun.ok:
             self.report({"INFO"}, begun.status())
             return {"FINISHED"}
@@ -67,7 +67,6 @@ class _Runs:
     def clear(self) -> None:
         """Forgets how the last run ended."""
         state = bpy.context.window_manager.flsync
-        state.file = bpy.data.filepath
         state.job_id = state.job_url = state.job_status = state.summary = state.details = ""
         state.missing.clear()
         state.findings.clear()
@@ -347,13 +346,14 @@ class FLSYNC_OT_finding(bpy.types.Operator):
     code: bpy.props.StringProperty(options={"SKIP_SAVE"})
     path: bpy.props.StringProperty(options={"SKIP_SAVE"})
     message: bpy.props.StringProperty(options={"SKIP_SAVE"})
+    remedy: bpy.props.StringProperty(options={"SKIP_SAVE"})
     block: bpy.props.StringProperty(options={"SKIP_SAVE"})
     library: bpy.props.StringProperty(options={"SKIP_SAVE"})
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: Any) -> str:
         wanted = "wanted by " + reveal.name_of(properties.block) if properties.block else ""
-        return "\n".join(t for t in (properties.path, wanted, properties.message, "Click to show what it is about, and to copy the path") if t)
+        return "\n".join(t for t in (properties.path, wanted, properties.message, properties.remedy, "Click to show what it is about, and to copy the path") if t)
 
     def execute(self, context: bpy.types.Context) -> Set[str]:
         context.window_manager.clipboard = self.path or self.message

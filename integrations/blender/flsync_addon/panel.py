@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import follow, jobtypes, preferences, reveal
+from . import activity, follow, jobtypes, preferences, reveal
 
 _ICONS = {"OK": "CHECKMARK", "WARNING": "INFO", "STOPPED": "CANCEL", "FAILED": "ERROR"}
 
@@ -17,14 +17,15 @@ class FLSYNC_UL_findings(bpy.types.UIList):
 
     def draw_item(self, _context: Any, layout: Any, _data: Any, item: Any, _icon: Any, _active: Any, _property: Any, *_: Any) -> None:
         row = layout.row(align=True)
-        missing = item.code == "missing-file"
+        row.alignment = "LEFT"
+        missing = item.code == activity.MISSING
+        is_file = missing or item.code == "held-back"
         row.alert = item.severity == "error" and not missing
         icon = "LIBRARY_DATA_BROKEN" if missing else "ERROR" if item.severity == "error" else "INFO"
-        text = item.name if missing else item.message if not item.path else "%s: %s" % (item.name, item.message)
-        name = row.operator("flsync.finding", text=text, icon=icon, emboss=False)
-        for key in ("code", "path", "message", "block", "library"):
+        name = row.operator("flsync.finding", text=item.name if is_file else item.message, icon=icon, emboss=False)
+        for key in ("code", "path", "message", "remedy", "block", "library"):
             setattr(name, key, getattr(item, key))
-        if missing:
+        if is_file:
             folder = row.row()
             folder.active = False
             folder.label(text=reveal.name_of(item.block) or os.path.dirname(item.path))
@@ -125,10 +126,11 @@ def _progress(context: bpy.types.Context, layout: bpy.types.UILayout, state: Any
 
 def _text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, icon: str) -> None:
     """Text over as many lines as it needs."""
-    width = max(20, int(context.region.width / (7.5 * context.preferences.system.ui_scale)) - 4)
+    width = max(20, int(context.region.width / (6.5 * context.preferences.system.ui_scale)) - 4)
     lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width)]
+    column = layout.column(align=True)
     for i, line in enumerate(lines[:12]):
-        layout.label(text=line, icon="BLANK1" if i and icon != "NONE" else icon)
+        column.label(text=line, icon="BLANK1" if i and icon != "NONE" else icon)
 
 
 def _ending(context: bpy.types.Context, layout: bpy.types.UILayout, state: Any) -> None:
@@ -145,6 +147,9 @@ def _ending(context: bpy.types.Context, layout: bpy.types.UILayout, state: Any) 
         layout.template_list("FLSYNC_UL_findings", "missing", state, "missing", state, "missing_at", rows=4, maxrows=8)
     if state.findings:
         layout.template_list("FLSYNC_UL_findings", "findings", state, "findings", state, "findings_at", rows=3, maxrows=8)
+        if state.findings_at < len(state.findings):
+            chosen = state.findings[state.findings_at]
+            _text(context, layout, ". ".join(t for t in (chosen.message, chosen.remedy) if t), "NONE")
     if state.job_id:
         _job(layout, state)
 
@@ -164,14 +169,14 @@ def _job(layout: bpy.types.UILayout, state: Any) -> None:
         row.operator("flsync.job", text="Pause").action = "pause"
     if state.job_status not in ("completed", "canceled", "cancel-requested", "failed"):
         row.operator("flsync.job", text="Cancel").action = "cancel"
-    row.operator("flsync.submit", text="Submit Again").force = True
+    box.operator("flsync.submit", text="Submit Again").force = True
 
 
 def _after_save(context: bpy.types.Context, layout: bpy.types.UILayout, state: Any) -> None:
     layout.prop(preferences.get(), "upload_after_save")
     if state.upload_status:
         column = layout.column(align=True)
-        _text(context, column, "Of the last save: " + state.upload_status.splitlines()[0], "NONE")
+        _text(context, column, "Last save: " + state.upload_status.splitlines()[0], "NONE")
         if state.uploading and not state.running:
             column.operator("flsync.cancel", icon="X")
 

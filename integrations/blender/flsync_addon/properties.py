@@ -74,6 +74,7 @@ class FlsyncFinding(bpy.types.PropertyGroup):
     code: bpy.props.StringProperty(description="What it is, such as missing-file or held-back")
     path: bpy.props.StringProperty()
     message: bpy.props.StringProperty()
+    remedy: bpy.props.StringProperty(description="What to do about it")
     severity: bpy.props.StringProperty(description="warning or error")
     block: bpy.props.StringProperty(description="The data-block that wants the path, such as IMwood.png")
     library: bpy.props.StringProperty(description="The blend file that the data-block is linked from")
@@ -83,7 +84,6 @@ class FlsyncState(bpy.types.PropertyGroup):
     """The program at work, or how its last run ended."""
 
     running: bpy.props.BoolProperty()
-    file: bpy.props.StringProperty(description="The file that was open when it began")
     version: bpy.props.StringProperty(description="The program's, once the Manager was asked")
     command: bpy.props.StringProperty(description="What runs, or ran: submit, sync, check or refresh")
     factor: bpy.props.FloatProperty(name="", min=0, max=1, subtype="FACTOR")
