@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,7 @@ type app struct {
 	getenv         func(string) string
 	userConfigDir  func() (string, error)
 	userCacheDir   func() (string, error)
+	completionTime time.Duration
 	version        string
 
 	out   *output           // what main makes of stdout

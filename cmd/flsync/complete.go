@@ -4,22 +4,18 @@ import (
 	"context"
 	"iter"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/internal/config"
 )
 
-// completionTime is how long a shell waits for names; longer, and people think that it hangs.
-const completionTime = 2 * time.Second
-
 type completion = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
 
 // complete offers names from the Manager. Without a Manager it offers nothing, and no error.
 func (a *app) complete(cmd *cobra.Command, begun string, c func(context.Context, *link) chooser) ([]string, cobra.ShellCompDirective) {
 	const noFiles = cobra.ShellCompDirectiveNoFileComp
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), a.completionTime)
 	defer cancel()
 	config, err := a.loadConfig()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -18,9 +19,10 @@ import (
 // version is set by the linker for released programs.
 var version string
 
-func main() { os.Exit(run()) }
+func main() { os.Exit(run(2 * time.Second)) } // a shell that waits longer for names seems to hang
 
-func run() int {
+// run returns the exit code. A shell that asks for names waits for them no longer than completionTime.
+func run(completionTime time.Duration) int {
 	// The first signal asks for a clean stop; after it, a second one ends the process as usual.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -28,15 +30,16 @@ func run() int {
 	defer useANSI(os.Stdout, os.Stderr)()
 
 	a := &app{
-		stdin:         os.Stdin,
-		stdout:        os.Stdout,
-		stderr:        os.Stderr,
-		interactive:   term.IsTerminal(int(os.Stdin.Fd())),
-		terminal:      term.IsTerminal(int(os.Stderr.Fd())),
-		getenv:        os.Getenv,
-		userConfigDir: os.UserConfigDir,
-		userCacheDir:  os.UserCacheDir,
-		version:       buildVersion(),
+		stdin:          os.Stdin,
+		stdout:         os.Stdout,
+		stderr:         os.Stderr,
+		interactive:    term.IsTerminal(int(os.Stdin.Fd())),
+		terminal:       term.IsTerminal(int(os.Stderr.Fd())),
+		getenv:         os.Getenv,
+		userConfigDir:  os.UserConfigDir,
+		userCacheDir:   os.UserCacheDir,
+		version:        buildVersion(),
+		completionTime: completionTime,
 	}
 	return a.main(ctx, os.Args[1:])
 }

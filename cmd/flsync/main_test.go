@@ -10,7 +10,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"flsync": main})
+	testscript.Main(m, map[string]func(){"flsync": func() { os.Exit(run(time.Minute)) }})
 }
 
 // settled is longer than the cache distrusts a file that has just been written, as those of a script are.
