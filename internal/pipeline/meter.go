@@ -152,7 +152,7 @@ func (m *meter) result() error {
 	case m.failed.Load() > 0:
 		return fmt.Errorf("%w: %d files failed", ErrPartial, m.failed.Load())
 	case m.heldBack.Load() > 0:
-		return fmt.Errorf("%w: %d files outside of their project were held back", ErrPartial, m.heldBack.Load())
+		return fmt.Errorf("%w: %d files that jobs need do not reach the workers", ErrPartial, m.heldBack.Load())
 	}
 	return nil
 }

@@ -154,13 +154,15 @@ func TestPrune(t *testing.T) {
 	}
 	storage := n.manager.StorageDir()
 	for _, other := range []string{
-		"jobs/theirs/file", "jobs/.flsync-killed/file", "jobs/bare.flsync", "jobs/lost.flsync", "pool/aa/.flsync-killed", "pool/aa/theirs", "pool/theirs",
+		"jobs/theirs/file", "jobs/.flsync-killed/file", "jobs/bare.flsync", "jobs/lost.flsync", "jobs/other.flsync", "jobs/other/file", "jobs/.flsync-filling/deep/file", "pool/aa/.flsync-killed", "pool/aa/theirs", "pool/theirs",
 		"pool/aa/bb" + strings.Repeat("0", 62) + "-1",
 	} {
 		path := filepath.Join(storage, "flsync", filepath.FromSlash(other))
 		content := ""
 		if strings.HasSuffix(other, "lost.flsync") {
-			content = listHead
+			content = listHead(n.client.URL())
+		} else if strings.HasSuffix(other, "other.flsync") {
+			content = listHead("http://another-manager")
 		}
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o600)); err != nil {
 			t.Fatal(err)
@@ -179,11 +181,12 @@ func TestPrune(t *testing.T) {
 		}
 		return all
 	}
+	var syncs time.Duration
 	prune := func(dryRun bool) Pruned {
 		t.Helper()
 		env := n.env(&jobSink{})
 		env.DryRun = dryRun
-		done, err := PruneStorage(t.Context(), env)
+		done, err := PruneStorage(t.Context(), env, syncs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,6 +216,10 @@ func TestPrune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	now := time.Now() // a run fills a folder
+	if err := os.Chtimes(filepath.Join(storage, "flsync", "jobs", ".flsync-filling", "deep"), now, now); err != nil {
+		t.Fatal(err)
+	}
 	want := Pruned{Folders: 1, Files: 3, Bytes: 1, DryRun: true}
 	if done := prune(true); done != want || len(left()) != len(before) {
 		t.Errorf("dry run: %+v, want %+v; %d of %d files are left", done, want, len(left()), len(before))
@@ -235,7 +242,61 @@ func TestPrune(t *testing.T) {
 	if done := prune(false); done != (Pruned{}) {
 		t.Errorf("again: %+v", done)
 	}
+	syncs = 3 * pruneGrace
+	if done := prune(false); done != (Pruned{}) {
+		t.Errorf("young syncs: %+v", done)
+	}
+	syncs = pruneGrace
+	if done, want := prune(false), (Pruned{Folders: 1, Files: 1, Bytes: 6}); done != want {
+		t.Errorf("old syncs: %+v, want %+v", done, want)
+	}
 }
+
+// TestPrunedBeforePost: the folder of a job that is about to be submitted is young again, and made again if it is gone.
+func TestPrunedBeforePost(t *testing.T) {
+	n := newNight(t)
+	n.withoutShaman()
+	n.write("a.bin", "a")
+	at := func(folder string) string { return filepath.Join(n.manager.StorageDir(), filepath.FromSlash(folder)) }
+	for name, prune := range map[string]bool{"stays": false, "is pruned": true} {
+		done := false
+		sink := sinkFunc(func(e report.Event) {
+			c, made := e.(report.Checkout)
+			if !made || done {
+				return
+			}
+			done = true
+			old := time.Now().Add(-2 * pruneGrace)
+			err := os.Chtimes(at(c.Path)+listSuffix, old, old)
+			if prune {
+				err = errors.Join(err, os.RemoveAll(at(c.Path)), os.Remove(at(c.Path)+listSuffix))
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		opt := n.options(withFiles("[a.bin]", "[a.bin]"))
+		opt.Jobs, opt.Force = opt.Jobs[:1], true
+		if summary, err := Submit(t.Context(), n.env(sink), opt); err != nil || summary.Jobs.Submitted != 1 || !done {
+			t.Fatalf("%s: %+v, error %v", name, summary.Jobs, err)
+		}
+		all, err := n.client.Jobs(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range all {
+			folder := at(j.Metadata[MetaCheckout])
+			list, err := os.Lstat(folder + listSuffix)
+			if _, ferr := os.Lstat(filepath.Join(folder, "a.bin")); err != nil || ferr != nil || time.Since(list.ModTime()) > pruneGrace/2 {
+				t.Errorf("%s: %s is not young, errors %v, %v", name, folder, err, ferr)
+			}
+		}
+	}
+}
+
+type sinkFunc func(report.Event)
+
+func (f sinkFunc) Emit(e report.Event) { f(e) }
 
 // TestNotOnStorage: a file that workers do not see is a lack of the job, which --missing fail does not let pass.
 func TestNotOnStorage(t *testing.T) {

@@ -31,8 +31,9 @@ const (
 	listSuffix = ".flsync"       // ends the names of lists
 )
 
-// listHead is the first line of the list of a folder's contents. A name in the pool follows on each other line.
-const listHead = "flsync folder 1\n"
+// listHead returns how the list of a folder's contents begins. A name in the pool follows on each other line. The URL is
+// that of the Manager whose job has the folder: another Manager that uses the same storage knows nothing of the job.
+func listHead(manager string) string { return "flsync folder 1\nof " + manager + "\n" }
 
 // copiesAtOnce is how many files are copied or linked at once.
 const copiesAtOnce = 8
@@ -56,6 +57,7 @@ var errOther = errors.New("another folder is in its place; was it unmounted?")
 // jobs that are made of it. Whatever gets its name is whole, so that other runs, and one that is killed, do no harm.
 type pool struct {
 	dir      string      // the shared storage
+	manager  string      // its URL
 	root     fs.FileInfo // of dir, when the run began
 	folder   string      // below dir: that of jobs' folders, or of synced ones
 	dryRun   bool
@@ -99,11 +101,11 @@ func (p *pooled) Failed() bool {
 	}
 }
 
-// openPool opens the pool of the shared storage at dir. Only here are its folders made: if they are gone later, the
+// openPool opens the pool of the shared storage of a Manager at dir. Only here are its folders made: if they are gone later, the
 // storage was unmounted.
-func openPool(ctx context.Context, dir string, dryRun bool, observer uploader.Observer, reopen func(api.ShamanFileSpec) (uploader.Blob, error)) (*pool, error) {
+func openPool(ctx context.Context, manager, dir string, dryRun bool, observer uploader.Observer, reopen func(api.ShamanFileSpec) (uploader.Blob, error)) (*pool, error) {
 	p := &pool{
-		dir: dir, folder: jobsFolder, dryRun: dryRun, observer: observer, reopen: reopen,
+		dir: dir, manager: manager, folder: jobsFolder, dryRun: dryRun, observer: observer, reopen: reopen,
 		slots: make(chan struct{}, copiesAtOnce), hardLink: os.Link, blobs: make(map[string]*pooled), shards: make(map[string]*shard),
 	}
 	p.ctx, p.abandon = context.WithCancel(ctx)
@@ -343,6 +345,7 @@ func (p *pool) checkOut(ctx context.Context, requested string, files []api.Shama
 	name := strings.ReplaceAll(uploader.CheckoutName(requested), "/", "_") + "-" + unique
 	folder := path.Join(p.folder, name[max(0, len(name)-200):])
 	if again && p.whole(folder, files) {
+		_, _ = p.renew(folder) // which only the account that made it may do
 		return folder, nil
 	} else if _, err := os.Lstat(p.at(folder)); again && err == nil { // somebody changed it
 		folder += strings.ToLower(rand.Text()[:8])
@@ -392,6 +395,25 @@ func (p *pool) whole(folder string, files []api.ShamanFileSpec) bool {
 	return group.Wait() == nil
 }
 
+// renew makes a folder young for [PruneStorage], which takes an old one without a job for one that nobody needs. It
+// reports whether the folder is still there.
+func (p *pool) renew(folder string) (there bool, err error) {
+	now, err := storageTime(p.at(p.folder), false)
+	if err == nil {
+		err = os.Chtimes(p.at(folder+listSuffix), now, now)
+	}
+	if err == nil {
+		_, err = os.Lstat(p.at(folder))
+	}
+	if serr := p.same(); serr != nil {
+		return false, &StorageError{p.dir, serr}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // writable reports whether the storage still takes a small file.
 func (p *pool) writable() bool {
 	probe := p.at(p.folder, unfinished+rand.Text())
@@ -421,7 +443,7 @@ func (p *pool) makeFolder(ctx context.Context, final string, files []api.ShamanF
 		list[i] = contentName(f.Sha, f.Size) + "\n"
 	}
 	slices.Sort(list)
-	text := listHead + strings.Join(slices.Compact(list), "")
+	text := listHead(p.manager) + strings.Join(slices.Compact(list), "")
 	if err := writeWhole(final+listSuffix, strings.NewReader(text), int64(len(text)), nil); err != nil {
 		return err
 	}

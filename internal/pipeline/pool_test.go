@@ -26,7 +26,7 @@ func newPool(t *testing.T) *pool {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p, err := openPool(t.Context(), dir, false, &meter{}, func(api.ShamanFileSpec) (uploader.Blob, error) {
+	p, err := openPool(t.Context(), "http://manager", dir, false, &meter{}, func(api.ShamanFileSpec) (uploader.Blob, error) {
 		return uploader.Blob{}, errors.New("cannot be read again")
 	})
 	if err != nil {
@@ -161,7 +161,7 @@ func TestPoolOfTwo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var sent []pending
 	for range 2 {
-		other, err := openPool(t.Context(), p.dir, false, &meter{}, nil)
+		other, err := openPool(t.Context(), "http://manager", p.dir, false, &meter{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,6 +35,9 @@ func (s *submission) postJob(ctx context.Context, j *jobRun) error {
 	if err := s.skipIfThere(ctx, j); err != nil || j.state == ended {
 		return err
 	}
+	if there, err := s.folderStays(j); err != nil || !there {
+		return err
+	}
 	if err := j.findFingerprint(); err != nil {
 		return err
 	}
@@ -67,6 +70,23 @@ func (s *submission) postJob(ctx context.Context, j *jobRun) error {
 	event.Blendfile, _ = request.Job.Settings[settings.Blendfile].(string)
 	s.run.env.Sink.Emit(event)
 	return err // the job is in, and something behind it failed: the journal, or canceling what it replaces
+}
+
+// folderStays keeps prunes from a job's folder on the storage, and reports whether it is there. If it was removed, as
+// after a night in which this machine was suspended, the job goes back a step and has one made again.
+func (s *submission) folderStays(j *jobRun) (bool, error) {
+	p, copies := s.run.store.(*pool)
+	if !copies || j.checkout == "" {
+		return true, nil
+	}
+	there, err := p.renew(j.checkout)
+	if err == nil && !there && s.sharesCheckouts() {
+		err = fmt.Errorf("%s was removed from the farm's storage before its job was submitted: run again", j.checkout)
+	}
+	if err == nil && !there {
+		j.checkout, j.state = "", stored
+	}
+	return there, err
 }
 
 // submittedJob is a job as the Manager takes it. checkout is the path of its checkout, "" without one.

@@ -28,10 +28,11 @@ type Pruned struct {
 }
 
 // PruneStorage removes from the farm's storage what copies left there and nothing uses: folders of jobs that the
-// Manager no longer has, contents that no folder lists, and what killed runs left. Whatever is younger than an hour
-// stays, and so does everything that flsync did not make. Each removed folder is reported. The error wraps
-// [ErrUnsupported] if the storage is not mounted here.
-func PruneStorage(ctx context.Context, env Env) (Pruned, error) {
+// Manager no longer has, contents that no folder lists, and what killed runs left. With synced not 0, folders go, too,
+// that no sync has made or used for so long and no job names. Whatever is younger than an hour stays, and so does
+// everything that flsync did not make, or made for a Manager with another URL. Each removed folder is reported. The
+// error wraps [ErrUnsupported] if the storage is not mounted here.
+func PruneStorage(ctx context.Context, env Env, synced time.Duration) (Pruned, error) {
 	done := Pruned{DryRun: env.DryRun}
 	farm, err := ask(ctx, env, env.Manager.Configuration)
 	if err != nil {
@@ -46,13 +47,16 @@ func PruneStorage(ctx context.Context, env Env) (Pruned, error) {
 	if err != nil {
 		return done, &StorageError{here, err}
 	}
-	p := &pruning{env: env, pool: &pool{dir: here}, limit: now.Add(-pruneGrace), done: &done, used: make(map[string]bool)}
+	p := &pruning{
+		env: env, pool: &pool{dir: here}, limit: now.Add(-pruneGrace), syncLimit: now.Add(-max(synced, pruneGrace)),
+		head: listHead(env.Manager.URL()), done: &done, used: make(map[string]bool),
+	}
 	// Folders are listed before jobs: whatever gets its job meanwhile is too young to go.
-	jobs, err := p.folders(jobsFolder)
+	made, err := p.folders(jobsFolder, p.limit)
 	if err != nil {
 		return done, err
 	}
-	synced, err := p.folders(syncFolder)
+	bySync, err := p.folders(syncFolder, p.syncLimit)
 	if err != nil {
 		return done, err
 	}
@@ -63,15 +67,25 @@ func PruneStorage(ctx context.Context, env Env) (Pruned, error) {
 	has := make(map[string]bool)
 	for _, j := range list {
 		has[j.Metadata[MetaCheckout]] = true
+		for _, value := range j.Settings { // somebody may have given a job a synced folder
+			if text, ok := value.(string); ok && strings.HasPrefix(text, "{jobs}/"+syncFolder+"/") {
+				name, _, _ := strings.Cut(strings.TrimPrefix(text, "{jobs}/"+syncFolder+"/"), "/")
+				has[path.Join(syncFolder, name)] = true
+			}
+		}
 	}
-	for _, f := range jobs {
-		if f.old && !has[path.Join(jobsFolder, f.name)] {
+	if synced > 0 {
+		made = append(made, bySync...)
+		bySync = nil
+	}
+	for _, f := range made {
+		if f.old && !has[path.Join(f.parent, f.name)] {
 			err = errors.Join(err, p.removeFolder(f))
 		} else {
 			err = errors.Join(err, p.use(f))
 		}
 	}
-	for _, f := range synced {
+	for _, f := range bySync {
 		err = errors.Join(err, p.use(f))
 	}
 	if err != nil { // what an unread list names must stay
@@ -100,11 +114,13 @@ func storageTime(dir string, dryRun bool) (time.Time, error) {
 
 // pruning is a run of [PruneStorage].
 type pruning struct {
-	env   Env
-	pool  *pool
-	limit time.Time
-	done  *Pruned
-	used  map[string]bool // names of contents
+	env  Env
+	pool *pool
+	head string // of the lists of this Manager's folders
+	done *Pruned
+	used map[string]bool // names of contents
+
+	limit, syncLimit time.Time // what is older than this may go
 }
 
 // madeFolder is a folder with a list beside it, or such a list alone.
@@ -113,8 +129,9 @@ type madeFolder struct {
 	old          bool
 }
 
-// folders returns the folders that flsync made in one below the storage, and removes what killed runs left there.
-func (p *pruning) folders(in string) (made []madeFolder, err error) {
+// folders returns the folders that flsync made in one below the storage, and removes what killed runs left there. A
+// folder is old if its list was last written before limit.
+func (p *pruning) folders(in string, limit time.Time) (made []madeFolder, err error) {
 	entries, err := os.ReadDir(p.pool.at(in))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -123,20 +140,32 @@ func (p *pruning) folders(in string) (made []madeFolder, err error) {
 		name, isList := strings.CutSuffix(e.Name(), listSuffix)
 		switch {
 		case strings.HasPrefix(e.Name(), unfinished):
-			if p.isOld(e) {
-				err = errors.Join(err, p.remove(p.pool.at(in, e.Name()), 0))
+			if at := p.pool.at(in, e.Name()); allBefore(at, p.limit) {
+				err = errors.Join(err, p.remove(at, 0))
 			}
 		case isList && e.Type().IsRegular():
-			made = append(made, madeFolder{in, name, p.isOld(e)})
+			made = append(made, madeFolder{in, name, before(e, limit)})
 		}
 	}
 	return made, err
 }
 
-// isOld reports whether something was last written before the hour of grace.
-func (p *pruning) isOld(e fs.DirEntry) bool {
+// before reports whether something was last written before limit.
+func before(e fs.DirEntry, limit time.Time) bool {
 	info, err := e.Info()
-	return err == nil && info.ModTime().Before(p.limit)
+	return err == nil && info.ModTime().Before(limit)
+}
+
+// allBefore reports whether all in a folder was last written before limit. A folder that a run still fills has something
+// younger, deep in it. A hard link keeps the time of its file, and gives the folder that it is in a new one.
+func allBefore(folder string, limit time.Time) bool {
+	err := filepath.WalkDir(folder, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && !before(e, limit) {
+			err = fs.ErrExist
+		}
+		return err
+	})
+	return err == nil
 }
 
 // use reads the list of a folder that stays.
@@ -145,11 +174,8 @@ func (p *pruning) use(f madeFolder) error {
 	if err != nil {
 		return err
 	}
-	names, ours := strings.CutPrefix(string(text), listHead)
-	if ours {
-		for name := range strings.Lines(names) {
-			p.used[strings.TrimSuffix(name, "\n")] = true
-		}
+	for name := range strings.Lines(string(text)) { // also of another Manager's
+		p.used[strings.TrimSuffix(name, "\n")] = true
 	}
 	return nil
 }
@@ -158,8 +184,11 @@ func (p *pruning) use(f madeFolder) error {
 // leaves. Nobody sees half a folder.
 func (p *pruning) removeFolder(f madeFolder) error {
 	list := p.pool.at(f.parent, f.name+listSuffix)
-	if head, err := os.ReadFile(list); err != nil || !strings.HasPrefix(string(head), listHead) {
-		return err
+	if head, err := os.ReadFile(list); err != nil || !strings.HasPrefix(string(head), p.head) {
+		return errors.Join(err, p.use(f)) // flsync did not make it, or for another Manager
+	}
+	if info, err := os.Lstat(list); err != nil || !info.ModTime().Before(p.limit) {
+		return errors.Join(err, p.use(f)) // a run is about to submit its job
 	}
 	folder, going := p.pool.at(f.parent, f.name), p.pool.at(f.parent, unfinished+f.name)
 	if _, err := os.Lstat(folder); err == nil {
@@ -196,7 +225,7 @@ func (p *pruning) contents(ctx context.Context) error {
 		entries, rerr := os.ReadDir(dir)
 		err = errors.Join(err, rerr)
 		for _, e := range entries {
-			if size, ours := contentSize(e.Name(), shard.Name()); ours && e.Type().IsRegular() && !p.used[e.Name()] && p.isOld(e) {
+			if size, ours := contentSize(e.Name(), shard.Name()); ours && e.Type().IsRegular() && !p.used[e.Name()] && before(e, p.limit) {
 				err = errors.Join(err, p.remove(filepath.Join(dir, e.Name()), size))
 			}
 		}

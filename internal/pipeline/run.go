@@ -61,7 +61,7 @@ func openRun(ctx context.Context, env Env, checksOut, hasFiles bool) (*run, erro
 	if r.mode == StorageShaman {
 		r.store, err = openShaman(ctx, env, checksOut, &r.meter, r.sender.reopen)
 	} else {
-		r.store, err = openPool(ctx, r.here, env.DryRun, &r.meter, func(spec api.ShamanFileSpec) (uploader.Blob, error) { return r.sender.reopen(ctx, spec) })
+		r.store, err = openPool(ctx, env.Manager.URL(), r.here, env.DryRun, &r.meter, func(spec api.ShamanFileSpec) (uploader.Blob, error) { return r.sender.reopen(ctx, spec) })
 	}
 	if err != nil {
 		return nil, err

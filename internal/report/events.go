@@ -215,7 +215,11 @@ func (j Job) Text() string {
 	case j.DryRun:
 		return fmt.Sprintf("job      %-24s would be submitted as %s%s", j.Name, j.JobType, j.renders())
 	}
-	return fmt.Sprintf("job      %-24s %s  %s", j.Name, j.Status, j.ID)
+	text := fmt.Sprintf("job      %-24s %s  %s", j.Name, j.Status, j.ID)
+	if j.Storage != "" && j.Storage != "shaman" { // as most have it
+		text += "  " + j.Storage
+	}
+	return text
 }
 
 // renders says what a job of a dry run would render.

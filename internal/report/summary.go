@@ -45,7 +45,7 @@ type FileCounts struct {
 	Cached      int64 `json:"cached"`
 	Missing     int64 `json:"missing"`
 	Failed      int64 `json:"failed"`
-	HeldBack    int64 `json:"held_back,omitempty"` // outside the project and not let through
+	HeldBack    int64 `json:"held_back,omitempty"` // not let through, or not on the storage where workers read in place
 }
 
 // StoreCounts are about blobs in the Manager's store: one for each (digest, size).
@@ -161,7 +161,7 @@ func (s Summary) filesText(b *strings.Builder) {
 	for _, c := range []struct {
 		n    int64
 		what string
-	}{{s.Files.Missing, "missing"}, {s.Files.Failed, "failed"}, {s.Files.HeldBack, "held back"}} {
+	}{{s.Files.Missing, "missing"}, {s.Files.Failed, "failed"}, {s.Files.HeldBack, "out of the workers' reach"}} {
 		if c.n > 0 {
 			fmt.Fprintf(b, ", %d %s", c.n, c.what)
 		}

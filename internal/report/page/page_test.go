@@ -34,7 +34,7 @@ func night(t *testing.T) *Run {
 		report.Warning{Code: "name-clash", Path: "/p/A", Message: "differs by case only"},
 		report.Error{Code: "not-blend", Job: "sh020", Path: "/p/b.blend", Message: "no Blender file", From: &report.Origin{Edit: "cut.edl", Event: "7"}},
 		report.Error{Code: "partial", Message: "done in part: 1 of 3 jobs failed"},
-		report.Job{Name: "sh010", ID: "id-1", Status: "queued", Checkout: "sh010-1", URL: "http://farm:8080/app/jobs/id-1", JobType: "simple-blender-render", From: &report.Origin{Edit: "cut.edl", Event: "3", RecordIn: "01:00:12:05"}},
+		report.Job{Name: "sh010", ID: "id-1", Status: "queued", Checkout: "sh010-1", Storage: "copy", URL: "http://farm:8080/app/jobs/id-1", JobType: "simple-blender-render", From: &report.Origin{Edit: "cut.edl", Event: "3", RecordIn: "01:00:12:05"}},
 		report.Job{Name: "sh030", ID: "id-0", Skipped: true, Reason: "it is the same"},
 		report.Summary{
 			ExitCode: 3, Run: "20260301-020000-abc", Duration: 2, Files: report.FileCounts{Total: 9, Bytes: 9 << 20, Missing: 1, HeldBack: 1},
