@@ -1,6 +1,9 @@
 package deps
 
-import "github.com/flsync/flsync/deps/blend"
+import (
+	"github.com/flsync/flsync/deps/blend"
+	"github.com/flsync/flsync/internal/place"
+)
 
 const (
 	clipSequence = 1 // MovieClip.source
@@ -19,6 +22,13 @@ func readClip(c *collector, s blend.Struct, r *row) {
 	ref.Kind = KindMovie
 	if s.Int("source") == clipSequence {
 		ref.Kind, ref.Form = KindSequence, FormSequence
+		_, name := splitPath(ref.Path)
+		if n, ok := lastNumber(name); ok { // the frame that the clip begins with (get_sequence_filepath)
+			first, _ := n.match(name, place.Rules{})
+			c.frames.now = append(c.frames.now, frameTarget{FrameUse{
+				Mode: framesFilm, Start: int(s.Int("start_frame")), Count: int(s.Int("len")), Offset: first - 1 + int(s.Int("frame_offset")),
+			}, c.d.Old})
+		}
 	}
 	c.add(ref)
 

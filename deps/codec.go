@@ -11,7 +11,7 @@ import (
 
 // contentsFormat stands before the digest in the keys of kept contents. Its
 // number goes up whenever the same file may give other contents.
-const contentsFormat = "deps.contents.10:"
+const contentsFormat = "deps.contents.11:"
 
 var errKept = errors.New("kept contents are damaged")
 
@@ -88,10 +88,7 @@ func (e *encoder) contents(c *Contents) {
 		e.int(int64(id.Library))
 		e.int(int64(id.FirstRef))
 		e.int(int64(id.NumRefs))
-		e.int(int64(len(id.Uses)))
-		for _, u := range id.Uses {
-			e.int(int64(u))
-		}
+		e.indices(id.Uses)
 	}
 	e.int(int64(len(c.Refs)))
 	for i := range c.Refs {
@@ -115,6 +112,15 @@ func (e *encoder) notes(c *Contents) {
 		e.bool(n.Baked)
 		e.int(int64(n.First))
 		e.int(int64(n.Last))
+		e.indices(n.If)
+	}
+	e.indices(c.Simulating)
+}
+
+func (e *encoder) indices(list []int32) {
+	e.int(int64(len(list)))
+	for _, i := range list {
+		e.int(int64(i))
 	}
 }
 
@@ -230,6 +236,19 @@ func (d *decoder) index(low, limit int) int {
 	return int(n)
 }
 
+// indices reads numbers from 0 up to below limit.
+func (d *decoder) indices(limit int) []int32 {
+	n := d.count()
+	if n == 0 {
+		return nil
+	}
+	list := make([]int32, n)
+	for i := range list {
+		list[i] = int32(d.index(0, limit))
+	}
+	return list
+}
+
 func (d *decoder) string() string {
 	n := d.count()
 	at := len(d.text) - len(d.buf)
@@ -268,12 +287,7 @@ func (d *decoder) contents(depth int) *Contents {
 		id := &c.IDs[i]
 		id.Name, id.Library = d.string(), d.index(-1, len(c.Libraries))
 		id.FirstRef, id.NumRefs = int(d.int()), int(d.int())
-		if n := d.count(); n > 0 {
-			id.Uses = make([]int32, n)
-		}
-		for u := range id.Uses {
-			id.Uses[u] = int32(d.index(0, len(c.IDs)))
-		}
+		id.Uses = d.indices(len(c.IDs))
 	}
 	c.Refs = make([]Reference, d.count())
 	for i := range c.Refs {
@@ -288,8 +302,9 @@ func (d *decoder) contents(depth int) *Contents {
 	}
 	c.Notes = make([]Note, d.count())
 	for i := range c.Notes {
-		c.Notes[i] = Note{int32(d.index(0, len(c.IDs))), NoteCode(d.string()), d.string(), d.bool(), int(d.int()), int(d.int())}
+		c.Notes[i] = Note{int32(d.index(0, len(c.IDs))), NoteCode(d.string()), d.string(), d.bool(), int(d.int()), int(d.int()), d.indices(len(c.IDs))}
 	}
+	c.Simulating = d.indices(len(c.IDs))
 	d.check(c)
 	return c
 }

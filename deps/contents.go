@@ -27,6 +27,8 @@ type Contents struct {
 	Frames []FrameUse
 	// Notes are what data-blocks hold beside files, see [Note].
 	Notes []Note
+	// Simulating are the node trees with a simulation zone of their own, and the particle settings that simulate.
+	Simulating []int32
 	// HasGraph says that the Uses of all IDs are filled in.
 	HasGraph bool
 }

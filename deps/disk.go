@@ -115,6 +115,13 @@ func (d *disk) has(s *sequence, number int) bool {
 	return s.has(number)
 }
 
+// extend is sequence.extend.
+func (d *disk) extend(s *sequence, u FrameUse) FrameUse {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return s.extend(u)
+}
+
 // number gives each path a number of its own: traces have many files in
 // common, and to tell whether one was seen before is a good part of their work.
 func (d *disk) number(paths ...[]string) []int32 {

@@ -35,8 +35,8 @@
 // What Blender only writes is no dependency, nor is what its user interface
 // remembers, nor where appended data once came from. Of a numbered sequence all
 // frames on disk count, as a job may render any of them; of tiled images the
-// tiles that the image has; those that the scene's frames show and that are not there are missing. Caches and proxies count where they are on disk,
-// and are missing only when the blend file says that they were baked.
+// tiles that the image has; those that the scene's frames show and that are not there are missing. Caches and
+// proxies count where they are on disk, and are missing only when the blend file says that they were baked.
 //
 // # Caveats
 //

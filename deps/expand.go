@@ -145,7 +145,7 @@ func (x *expander) look(r *Reference, base string) expansion {
 		x.property(&e, target, base)
 		return e
 	case FormMade:
-		x.made(&e, target, r.Name)
+		x.made(&e, target, base, r.Name)
 	case FormElbeem:
 		prefix := ""
 		if !strings.HasSuffix(r.Path, "/") && !strings.HasSuffix(r.Path, `\`) {
@@ -161,8 +161,9 @@ func (x *expander) look(r *Reference, base string) expansion {
 	return e
 }
 
-// made adds the files that a path which nodes put together may lead to: those whose names begin and end as it does.
-func (x *expander) made(e *expansion, target, tail string) {
+// made adds the files that a path which nodes put together may lead to: those whose names begin and end as it does, also
+// in folders whose names begin so. Where the start is a folder that the blend file lies in, only the end says something.
+func (x *expander) made(e *expansion, target, base, tail string) {
 	head := target
 	if i := strings.IndexByte(target, '{'); i >= 0 {
 		head, tail = target[:i], target[strings.LastIndexByte(target, '}')+1:]
@@ -171,20 +172,32 @@ func (x *expander) made(e *expansion, target, tail string) {
 	if x.disk.stat(target) == isFolder {
 		folder = target
 	}
+	above := strings.HasPrefix(base, head+"/")
 	rules := x.disk.rulesOf(folder)
 	for _, entry := range x.disk.list(folder) {
-		rest, ok := rules.CutPrefix(below(folder, entry.name), head)
-		if ok {
-			rest, ok = rules.CutSuffix(rest, tail)
+		var all expansion
+		at := below(folder, entry.name)
+		rest, ok := rules.CutPrefix(at, head)
+		switch {
+		case !ok || above && (entry.folder || tail == ""):
+		case entry.folder:
+			x.everything(&all, at, maxMadeDepth)
+		default:
+			all.files = []string{head + rest}
 		}
-		if ok && !entry.folder {
-			e.files = append(e.files, head+rest+tail)
+		for _, file := range all.files {
+			if rest, ok := rules.CutSuffix(file, tail); ok {
+				e.files = append(e.files, rest+tail)
+			}
 		}
 	}
-	if len(e.files) == 0 {
+	if len(e.files) == 0 && folder != target {
 		e.missing = append(e.missing, target)
 	}
 }
+
+// maxMadeDepth is how many folders deep files are looked for of whose path only the start is known.
+const maxMadeDepth = 3
 
 // oceanFrame is the name of a file of a baked ocean.
 var oceanFrame = regexp.MustCompile(`^(disp|foam|normal|spray|spray_inverse)_[0-9]{4,}\.exr$`)

@@ -28,6 +28,8 @@ const (
 	framesRepeat                    // the range again
 	framesPingPong                  // the range backwards and forwards
 	framesScene                     // there is no range: the number is that of the scene's frame
+	framesFilm                      // nothing, as framesClip; of a movie clip, where something shows it
+	framesShown                     // says that something shows a movie clip
 
 	frameModesEnd
 )
@@ -38,14 +40,14 @@ func (u *FrameUse) number(frame int) (number int, ok bool) {
 	if u.Mode == framesScene {
 		return frame, true
 	}
-	if u.Count <= 0 {
+	if u.Count <= 0 || u.Mode == framesShown {
 		return 0, false
 	}
 	n := frame - u.Start + 1
 	switch u.Mode {
 	case framesImage:
 		return max(min(max(n, 0), u.Count)+u.Offset, 0), true
-	case framesClip:
+	case framesClip, framesFilm:
 		return n + u.Offset, n >= 1 && n <= u.Count
 	case framesExtend:
 		n = min(max(n, 1), u.Count)
@@ -97,12 +99,19 @@ func readNode(c *collector, s blend.Struct, _ *row) {
 	}
 	storage := s.Follow("storage")
 	switch {
+	case string(s.Bytes("idname")) == "CompositorNodeMovieClip":
+		c.showsClip(image)
 	case !storage.Valid():
 	case storage.Type.Name == "ImageUser":
 		c.addImageUser(storage, image)
 	default:
 		c.addImageUser(storage.Sub("iuser"), image)
 	}
+}
+
+// showsClip notes that the data-block being read shows a movie clip.
+func (c *collector) showsClip(clip uint64) {
+	c.frames.now = append(c.frames.now, frameTarget{FrameUse{Mode: framesShown}, clip})
 }
 
 // readImageUser takes in the frames that a texture, a background image or an empty shows of an image.
@@ -184,6 +193,16 @@ func (s *sequence) has(number int) bool {
 	return s.present[number]
 }
 
+// extend makes the range of a movie clip reach up to the last frame that is there: Blender saves how many there were up
+// to the first hole.
+func (s *sequence) extend(u FrameUse) FrameUse {
+	s.has(0)
+	for n := range s.present {
+		u.Count = max(u.Count, n-u.Offset)
+	}
+	return u
+}
+
 const (
 	// maxHoles bounds the missing frames that are listed one by one.
 	maxHoles = 10_000
@@ -238,7 +257,14 @@ func (r *run) holes(first, last, step int) {
 				told[use.sequence] = missing
 			}
 			var now []int
-			for u := range wanted[shown{v, use.ID}] {
+			uses := wanted[shown{v, use.ID}]
+			for u := range uses {
+				if u.Mode == framesFilm {
+					if !uses[FrameUse{Mode: framesShown}] {
+						continue
+					}
+					u = r.t.expand.disk.extend(use.sequence, u)
+				}
 				for f := first; f <= last && left > 0; f += step {
 					left--
 					if n, ok := u.number(f); ok && !missing[n] && !r.t.expand.disk.has(use.sequence, n) {
@@ -248,7 +274,7 @@ func (r *run) holes(first, last, step int) {
 				}
 			}
 			if len(now) > 0 {
-				r.hole(v, use, now)
+				r.hole(v, use, use.sequence.folder, use.sequence.numbering, now)
 			}
 		}
 	}
@@ -263,26 +289,26 @@ func (r *run) counts(v *visit) []bool {
 		}
 		return counts
 	}
-	for _, id := range v.file.walk(v.wanted) {
+	for _, id := range v.file.walk(v.wanted, nil) {
 		counts[id] = true
 	}
 	return counts
 }
 
-// hole lists missing frames of a sequence, and tells of them once.
-func (r *run) hole(v *visit, use *Use, numbers []int) {
+// hole lists missing frames of a sequence or a cache, and tells of them once.
+func (r *run) hole(v *visit, use *Use, folder string, names numbering, numbers []int) {
 	list := ranges(numbers)
 	d := Dependency{
 		Kind: use.Kind, Missing: true, UsedBy: native(v.path), ID: use.ID, Field: use.Field, Chain: r.chainTo(v, use.ID),
 	}
 	for _, n := range numbers {
-		d.Path = native(below(use.sequence.folder, use.sequence.name(n)))
+		d.Path = native(below(folder, names.name(n)))
 		if r.holeCount++; r.holeCount <= maxHoles {
 			r.trace.Files = append(r.trace.Files, d)
 		}
 	}
-	d.Path = native(below(use.sequence.folder, use.sequence.name(numbers[0])))
-	lack := newLack(LackHole, &d, "%s does not exist; missing frames of %s that the shot uses: %s", d.Path, use.sequence.pattern(), list)
+	d.Path = native(below(folder, names.name(numbers[0])))
+	lack := newLack(LackHole, &d, "%s does not exist; missing frames of %s that the shot uses: %s", d.Path, names.pattern(), list)
 	lack.Frames = list
 	r.trace.Lacks = append(r.trace.Lacks, lack)
 }

@@ -31,7 +31,7 @@ func (t *Tracer) inspect(ctx context.Context, f *tracedFile) (*Blend, error) {
 		if !ok {
 			continue
 		}
-		for _, id := range lib.walk([]int32{root}) {
+		for _, id := range lib.walk([]int32{root}, nil) {
 			switch {
 			case !lib.IDs[id].isScene():
 			case lib.IDs[id].Library >= 0:

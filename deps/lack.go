@@ -150,6 +150,7 @@ func (r *run) lacks() {
 	}
 	if s := r.trace.Blend.Active(); s != nil {
 		r.holes(s.FrameStart, s.FrameEnd, max(s.FrameStep, 1))
+		r.cacheHoles(s.FrameStart, s.FrameEnd)
 		r.simulations(s)
 	}
 }
@@ -164,11 +165,16 @@ func (r *run) madeUp() {
 				continue
 			}
 			told[use.ID] = true
-			files := 0
+			files, others := 0, 0 // a modifier may hold a part of the path
 			for k := range v.uses {
-				if other := &v.uses[k]; other.ID == use.ID && other.Form == FormMade {
+				if other := &v.uses[k]; other.Form == FormMade && other.ID == use.ID {
 					files += len(other.Files)
+				} else if other.Form == FormMade && !strings.HasPrefix(other.ID, "NT") {
+					others += len(other.Files)
 				}
+			}
+			if files == 0 {
+				files = others
 			}
 			d := Dependency{Path: native(v.path), UsedBy: native(v.path), ID: use.ID, Field: use.Field}
 			r.trace.Lacks = append(r.trace.Lacks, newLack(LackMadeUp, &d,

@@ -323,3 +323,63 @@ func TestLinkedBases(t *testing.T) {
 		}
 	}
 }
+
+// TestCacheHoles finds frames that baked caches and movie clips lack.
+func TestCacheHoles(t *testing.T) {
+	dna := dna5 + "\n\tMovieClip: ID id; char name[1024]; int source; int start_frame; int frame_offset; int len\n" +
+		"\tParticleSystem: void *part; PointCache *pointcache\n"
+	dir := t.TempDir()
+	f := blendtest.New(form5, dna)
+	f.Block("GLOB", "FileGlobal", 1, values{"curscene": uint64(0x90)})
+	f.Block("SC", "Scene", 0x90, values{"id.name": "SCScene", "r.frs_sec_base": 1.0, "r.sfra": 1, "r.efra": 6})
+	f.Block("NT", "bNodeTree", 0x10, values{"id.name": "NTcomp"})
+	f.Block("DATA", "bNode", 0x11, values{"idname": "CompositorNodeMovieClip", "id": uint64(0x20)})
+	clip := func(old uint64, name string, length int) {
+		f.Block("MC", "MovieClip", old, values{
+			"id.name": "MC" + name, "name": "//" + name + "/c_0101.png", "source": clipSequence, "start_frame": 2, "len": length,
+		})
+	}
+	clip(0x20, "plate", 2) // of 5: Blender counts up to the first hole
+	clip(0x30, "track", 5) // nothing shows it
+	f.Block("OB", "Object", 0x40, values{"id.name": "OBdust"})
+	f.Block("DATA", "PointCache", 0x41, values{"flag": cacheOnDisk | cacheBaked, "name": "dust"})
+	f.Block("DATA", "PointCache", 0x42, values{"flag": cacheExternal, "index": -1, "name": "a_1000", "path": "//ext"})
+	f.Block("DATA", "PointCache", 0x43, values{"flag": cacheOnDisk, "name": "played"})
+	f.Block("OB", "Object", 0x50, values{"id.name": "OBnodes"})
+	f.Block("DATA", "NodesModifierData", 0x51, values{"simulation_bake_directory": uint64(0x52), "bakes": uint64(0x53)})
+	f.Raw("DATA", 0x52, []byte("//bakes\x00"))
+	f.Block("DATA", "NodesModifierBake", 0x53, values{"id": 7})
+	writeFile(t, filepath.Join(dir, "shot.blend"), f.Bytes())
+	for _, n := range []int{101, 103, 105} {
+		write(t, dir, fmt.Sprintf("plate/c_%04d.png", n), fmt.Sprintf("track/c_%04d.png", n))
+	}
+	for _, n := range []int{1, 2, 3, 5, 9, 10} { // 7 and 8 are not in the scene
+		write(t, dir, fmt.Sprintf("blendcache_shot/dust_%06d_00.bphys", n), fmt.Sprintf("blendcache_shot/played_%06d_00.bphys", n))
+	}
+	for _, n := range []int{1, 3, 5, 6} { // each second, and the last one
+		write(t, dir, fmt.Sprintf("ext/a_1000_%06d.bphys", n))
+	}
+	for _, n := range []int{1, 2, 4, 5} {
+		write(t, dir, fmt.Sprintf("bakes/7/meta/%06d_00000.json", n))
+	}
+	write(t, dir, "bakes/7/blobs/000001_00000.blob", "bakes/7/blobs/000005_00000.blob")
+	trace, err := newTracer(t, Config{}).Trace(t.Context(), filepath.Join(dir, "shot.blend"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range trace.Lacks {
+		if l.Code == LackHole {
+			rel, err := filepath.Rel(dir, l.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, filepath.ToSlash(rel)+" "+l.Frames)
+		}
+	}
+	slices.Sort(got)
+	want := []string{"bakes/7/meta/000003_00000.json 3", "blendcache_shot/dust_000004_00.bphys 4,6", "plate/c_0102.png 102,104"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("-want +got:\n" + diff)
+	}
+}

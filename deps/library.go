@@ -103,7 +103,7 @@ func (f *tracedFile) reach(x *expander, roots []int32) *reach {
 		return known
 	}
 	r := &reach{}
-	for _, id := range f.walk(roots) {
+	for _, id := range f.walk(roots, nil) {
 		if f.IDs[id].Library >= 0 {
 			r.links = append(r.links, id)
 		}
@@ -180,9 +180,9 @@ func (f *tracedFile) libraryPath(x *expander, lib int) string {
 	return f.self
 }
 
-// walk gives the data-blocks that can be come to from roots, in the order of
-// coming to them.
-func (f *tracedFile) walk(roots []int32) []int32 {
+// walk gives the data-blocks that can be come to from roots by way of those that pass, in the order of coming to
+// them. Nil: all pass.
+func (f *tracedFile) walk(roots []int32, pass func(*ID) bool) []int32 {
 	seen := make([]bool, len(f.IDs))
 	var order []int32
 	for _, r := range roots {
@@ -193,7 +193,7 @@ func (f *tracedFile) walk(roots []int32) []int32 {
 	}
 	for i := 0; i < len(order); i++ {
 		for _, to := range f.IDs[order[i]].Uses {
-			if !seen[to] {
+			if !seen[to] && (pass == nil || pass(&f.IDs[to])) {
 				seen[to] = true
 				order = append(order, to)
 			}

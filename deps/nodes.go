@@ -17,6 +17,8 @@ const inputSocket = 1
 // string may come through groups, which are read in any order, so the strings of each port are kept until finish.
 type nodeCollector struct {
 	strings bool // the data-block being read has sockets for strings
+	// hidden: bundles or closures carry strings, which are not followed there; so all rooted ones may be paths.
+	hidden bool
 
 	ports map[port]*portStrings
 	wants []want // ports whose strings are paths
@@ -165,7 +167,7 @@ func (n *nodeCollector) finish(c *collector) {
 		return -1
 	}
 	for p := range n.ports {
-		if libraryOf(p) >= 0 {
+		if n.hidden || libraryOf(p) >= 0 {
 			queue = append(queue, want{p, stringUse{optional: true}})
 		}
 	}
@@ -191,7 +193,7 @@ func (n *nodeCollector) finish(c *collector) {
 		use, ok := known[p]
 		for _, i := range s.refs {
 			r := &c.Refs[i]
-			if !ok {
+			if !ok || p.isLoose() && c.taken(i) {
 				*r = Reference{ID: r.ID, Kind: KindOther, Optional: true}
 				continue
 			}
@@ -204,6 +206,20 @@ func (n *nodeCollector) finish(c *collector) {
 			}
 		}
 	}
+}
+
+// isLoose reports whether p stands for the strings of all nodes, whether they are paths or not.
+func (p port) isLoose() bool { return p == port{} }
+
+// taken reports whether another reference was read from the place of the one at index i.
+func (c *collector) taken(i int) bool {
+	for k := range c.Refs {
+		other := &c.Refs[k]
+		if k != i && len(other.Parts) > 0 && other.Parts[0].Offset == c.Refs[i].Parts[0].Offset {
+			return true
+		}
+	}
+	return false
 }
 
 // A nodeTree is what there is of nodes in one data-block, which may hold several trees.
@@ -242,11 +258,18 @@ func newNodeTree(d *blend.DataBlock) *nodeTree {
 func (t *nodeTree) add(c *collector) {
 	for _, node := range t.nodes {
 		kind, group := string(node.Bytes("idname")), node.Pointer("id")
+		c.nodes.hidden = c.nodes.hidden || strings.Contains(kind, "Bundle") || strings.Contains(kind, "Closure")
+		if ref, ok := inputString(node); ok {
+			c.addString(port{}, ref)
+		}
 		isGroup := group != 0 && strings.HasSuffix(kind, "NodeGroup")
 		for socket := range node.List("inputs") {
 			value, ok := stringValue(socket)
 			if !ok || value.Valid() && socket.Int("in_out") != inputSocket {
 				continue
+			}
+			if len(t.sources[socket.Old()]) == 0 && value.Valid() {
+				c.addString(port{}, valueReference(value))
 			}
 			switch {
 			case value.Valid() && value.Int("subtype") == subtypeFile:
@@ -328,16 +351,12 @@ func (t *nodeTree) upstream(f *found, socket blend.Struct, use stringUse) {
 
 // through goes on upstream of a node that strings come out of.
 func (t *nodeTree) through(f *found, node, out blend.Struct, use stringUse) {
-	storage := node.Follow("storage")
 	kind := string(node.Bytes("idname"))
 	group := node.Pointer("id")
+	ref, isString := inputString(node)
 	switch {
-	case storage.Valid() && storage.Type.Name == "NodeInputString":
-		if path, part, ok := charPointer(storage, "string"); ok {
-			f.strings = append(f.strings, foundString{Reference{
-				Field: "NodeInputString.string", Kind: KindOther, Path: path, Parts: []Part{part},
-			}, use})
-		}
+	case isString:
+		f.strings = append(f.strings, foundString{ref, use})
 	case kind == "NodeGroupInput":
 		f.ports = append(f.ports, want{port{t.group, false, string(out.Bytes("identifier"))}, use})
 	case group != 0 && strings.HasSuffix(kind, "NodeGroup"):
@@ -349,8 +368,9 @@ func (t *nodeTree) through(f *found, node, out blend.Struct, use stringUse) {
 	case strings.HasPrefix(kind, "GeometryNode") && strings.HasSuffix(kind, "Switch"):
 		t.throughSwitch(f, node, use)
 	default:
-		f.made = true
-		use.made = true
+		f.made, use.made = true, true
+		// What others make of a string, such as Replace String, need not begin with it.
+		use.optional = use.optional || kind != "FunctionNodeFormatString" && kind != "GeometryNodeStringJoin"
 		for socket := range node.List("inputs") {
 			value, ok := stringValue(socket)
 			switch {
@@ -368,8 +388,18 @@ func (t *nodeTree) through(f *found, node, out blend.Struct, use stringUse) {
 	}
 }
 
-// throughSwitch goes on upstream of a Switch, Index Switch or Menu Switch. Where what it chooses by is a plain value
-// of a Switch or an Index Switch, the other branches are optional.
+// inputString gives the string of a node that is nothing else.
+func inputString(node blend.Struct) (ref Reference, ok bool) {
+	storage := node.Follow("storage")
+	if !storage.Valid() || storage.Type.Name != "NodeInputString" {
+		return ref, false
+	}
+	path, part, ok := charPointer(storage, "string")
+	return Reference{Field: "NodeInputString.string", Kind: KindOther, Path: path, Parts: []Part{part}}, ok
+}
+
+// throughSwitch goes on upstream of a Switch, Index Switch or Menu Switch. Where it chooses by a plain value, the
+// other branches are optional.
 func (t *nodeTree) throughSwitch(f *found, node blend.Struct, use stringUse) {
 	chosen, branch := -1, 0
 	for socket := range node.List("inputs") {
@@ -378,6 +408,13 @@ func (t *nodeTree) throughSwitch(f *found, node blend.Struct, use stringUse) {
 			switch value.Type.Name {
 			case "bNodeSocketValueBoolean", "bNodeSocketValueInt":
 				chosen = int(value.Int("value"))
+			case "bNodeSocketValueMenu":
+				items := node.Follow("storage").Sub("enum_definition").FollowArray("items_array")
+				for i := range items.Len() {
+					if items.At(i).Int("identifier") == value.Int("value") {
+						chosen = i
+					}
+				}
 			}
 		}
 		if _, ok := stringValue(socket); !ok {

@@ -2,6 +2,7 @@ package deps
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +18,9 @@ type Note struct {
 	// Of a simulation, whether it is baked, and for which frames of the scene; Last is 0 where that is not known.
 	Baked       bool
 	First, Last int
+	// If are data-blocks of libraries, indices in Contents.IDs: it is a simulation if one of them is, see
+	// Contents.Simulating. Empty: it is one.
+	If []int32
 }
 
 // NoteCode says what a Note is about.
@@ -50,23 +54,43 @@ func (n *noteCollector) finishID(id int) {
 	n.now = n.now[:0]
 }
 
-// finish keeps the notes that count.
+// finish keeps the notes that count, or may count.
 func (n *noteCollector) finish(c *collector) {
 	for _, note := range n.all {
-		if note.settings != 0 && !n.settings[note.settings] || note.tree != 0 && !n.hasZone(note.tree) {
-			continue
+		counts := note.settings == 0 && note.tree == 0 || n.settings[note.settings]
+		if note.tree != 0 {
+			counts, note.If = n.hasZone(c, note.tree)
+		} else if id, ok := c.linked(note.settings); ok {
+			note.If = []int32{id}
 		}
-		c.Notes = append(c.Notes, note.Note)
+		if counts || len(note.If) > 0 {
+			c.Notes = append(c.Notes, note.Note)
+		}
+	}
+	for _, old := range slices.Sorted(maps.Keys(c.ids)) {
+		if n.zones[old] || n.settings[old] {
+			c.Simulating = append(c.Simulating, c.ids[old])
+		}
 	}
 }
 
-// hasZone reports whether a node tree, or a group in it, has a simulation zone.
-func (n *noteCollector) hasZone(tree uint64) bool {
+// linked gives the index of the data-block of that old address if it is read from a library.
+func (c *collector) linked(old uint64) (id int32, ok bool) {
+	id, ok = c.ids[old]
+	return id, ok && c.IDs[id].Library >= 0
+}
+
+// hasZone reports whether a node tree, or a group in it, has a simulation zone; libraries are the groups among them
+// that are read from one.
+func (n *noteCollector) hasZone(c *collector, tree uint64) (has bool, libraries []int32) {
 	seen, todo := map[uint64]bool{tree: true}, []uint64{tree}
 	for len(todo) > 0 {
 		tree, todo = todo[0], todo[1:]
 		if n.zones[tree] {
-			return true
+			return true, nil
+		}
+		if id, ok := c.linked(tree); ok {
+			libraries = append(libraries, id)
 		}
 		for _, group := range n.groups[tree] {
 			if !seen[group] {
@@ -75,7 +99,7 @@ func (n *noteCollector) hasZone(tree uint64) bool {
 			}
 		}
 	}
-	return false
+	return false, libraries
 }
 
 // readNode takes in the simulation zones and the groups of a node tree of geometry nodes.
@@ -196,6 +220,25 @@ func needsPython(text string) bool {
 	})
 }
 
+// simulates reports whether a data-block that the visit links is one that simulates, or a node tree with a group that does.
+func (v *visit) simulates(id int32, seen map[origin]bool) bool {
+	lib := v.libraries[v.file.IDs[id].Library]
+	if lib == nil || lib.file == nil || seen[origin{v, id}] {
+		return false
+	}
+	seen[origin{v, id}] = true
+	root, ok := lib.file.findLinked(v.file.IDs[id].Name)
+	if !ok {
+		return false
+	}
+	return slices.ContainsFunc(lib.file.walk([]int32{root}, isNodeTree), func(id int32) bool {
+		return slices.Contains(lib.file.Simulating, id) || lib.file.IDs[id].Library >= 0 && lib.simulates(id, seen)
+	})
+}
+
+// isNodeTree reports whether an ID is a group of nodes.
+func isNodeTree(id *ID) bool { return strings.HasPrefix(id.Name, "NT") }
+
 // simulations adds a lack for each simulation that is not baked for the frames of a scene.
 func (r *run) simulations(s *Scene) {
 	for _, v := range r.visits {
@@ -205,7 +248,7 @@ func (r *run) simulations(s *Scene) {
 		counts := r.counts(v)
 		for _, n := range v.file.Notes {
 			id := &v.file.IDs[n.ID]
-			if n.Code != NoteSimulation || !counts[n.ID] || s.FrameEnd <= n.First || n.Baked && (n.Last == 0 || n.Last >= s.FrameEnd) {
+			if n.Code != NoteSimulation || !counts[n.ID] || len(n.If) > 0 && !slices.ContainsFunc(n.If, func(id int32) bool { return v.simulates(id, map[origin]bool{}) }) || s.FrameEnd <= n.First || n.Baked && (n.Last == 0 || n.Last >= s.FrameEnd) {
 				continue
 			}
 			kept := func(u Use) bool {

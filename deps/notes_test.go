@@ -1,6 +1,7 @@
 package deps
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flsync/flsync/deps/blend/blendtest"
 )
 
 // TestNeedsPython knows the expressions that Blender computes without Python.
@@ -72,5 +75,57 @@ func TestSimulations(t *testing.T) {
 	}
 	if s := trace.Blend.Active(); !s.HasCompositor || s.HasCompositeOutput {
 		t.Errorf("compositor %v, output %v", s.HasCompositor, s.HasCompositeOutput)
+	}
+}
+
+// TestLinkedSimulations tells of simulations whose node tree, or particle settings, come from a library of a library.
+func TestLinkedSimulations(t *testing.T) {
+	dna := dna5 + "\n\tParticleSystem: void *part; PointCache *pointcache\n\tParticleSettings: ID id; short type; short phystype\n"
+	for _, zone := range []bool{true, false} {
+		dir := t.TempDir()
+		deep := blendtest.New(form5, dna)
+		deep.Block("NT", "bNodeTree", 0x10, values{"id.name": "NTinner"})
+		deep.Block("DATA", "bNode", 0x11, values{"idname": map[bool]string{true: "GeometryNodeSimulationOutput", false: "GeometryNodeViewer"}[zone]})
+		writeFile(t, filepath.Join(dir, "deep.blend"), deep.Bytes())
+		lib := blendtest.New(form5, dna)
+		lib.Block("NT", "bNodeTree", 0x10, values{"id.name": "NTouter"})
+		lib.Block("DATA", "bNode", 0x11, values{"idname": "GeometryNodeGroup", "id": uint64(0x20)})
+		lib.Block("ID", "ID", 0x20, values{"name": "NTinner", "lib": uint64(0x100)})
+		lib.Block("LI", "Library", 0x100, values{"id.name": "LIdeep", "name": "//deep.blend"})
+		lib.Block("PA", "ParticleSettings", 0x30, values{"id.name": "PAsparks", "phystype": map[bool]int{true: 1, false: 0}[zone]})
+		writeFile(t, filepath.Join(dir, "lib.blend"), lib.Bytes())
+		f := blendtest.New(form5, dna)
+		f.Block("GLOB", "FileGlobal", 1, values{"curscene": uint64(0x90)})
+		f.Block("SC", "Scene", 0x90, values{"id.name": "SCScene", "r.frs_sec_base": 1.0, "r.sfra": 1, "r.efra": 20})
+		f.Block("OB", "Object", 0x10, values{"id.name": "OBnodes"})
+		f.Block("DATA", "NodesModifierData", 0x11, values{"modifier.mode": modifierRenders, "node_group": uint64(0x20)})
+		f.Block("ID", "ID", 0x20, values{"name": "NTouter", "lib": uint64(0x100)})
+		f.Block("OB", "Object", 0x30, values{"id.name": "OBsparks"})
+		f.Block("DATA", "ParticleSystem", 0x31, values{"part": uint64(0x40), "pointcache": uint64(0x32)})
+		f.Block("DATA", "PointCache", 0x32, values{"index": 1})
+		f.Block("ID", "ID", 0x40, values{"name": "PAsparks", "lib": uint64(0x100)})
+		f.Block("LI", "Library", 0x100, values{"id.name": "LIlib", "name": "//lib.blend"})
+		writeFile(t, filepath.Join(dir, "shot.blend"), f.Bytes())
+		store := &memory{}
+		for range 2 { // read, and remembered
+			tracer := newTracer(t, Config{Facts: store, Digest: func(_ context.Context, path string) (string, error) { return path, nil }})
+			trace, err := tracer.Trace(t.Context(), filepath.Join(dir, "shot.blend"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, l := range trace.Lacks {
+				if l.Code == LackUnbaked {
+					got = append(got, l.ID)
+				}
+			}
+			var want []string
+			if zone {
+				want = []string{"OBnodes", "OBsparks"}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error("-want +got:\n" + diff)
+			}
+		}
 	}
 }

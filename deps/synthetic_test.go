@@ -36,7 +36,7 @@ const dna5 = `
 	Editing: ListBase seqbase; char proxy_dir[1024]; int proxy_storage
 	ImageFormatData: char imtype; char depth; char planes
 	SceneRenderView: SceneRenderView *next; SceneRenderView *prev; char name[64]; char suffix[64]
-	RenderData: ImageFormatData im_format; int cfra; int scemode; int mode; short frs_sec; float frs_sec_base; char pic[1024]; char engine[32]; ListBase views
+	RenderData: ImageFormatData im_format; int cfra; int scemode; int mode; short frs_sec; float frs_sec_base; int sfra; int efra; char pic[1024]; char engine[32]; ListBase views
 	Scene: ID id; Object *camera; Editing *ed; RenderData r
 	FileGlobal: char subvstr[4]; short subversion; Scene *curscene
 	bNodeSocketValueString: int subtype; char value[1024]
@@ -46,7 +46,7 @@ const dna5 = `
 	bNodeLink: bNodeLink *next; bNodeLink *prev; bNode *fromnode; bNode *tonode; bNodeSocket *fromsock; bNodeSocket *tosock
 	bNodeTreeInterfaceSocket: char *identifier; void *socket_data
 	bNodeTree: ID id; ListBase nodes; ListBase links
-	ModifierData: ModifierData *next; ModifierData *prev; int type; IDProperty *system_properties
+	ModifierData: ModifierData *next; ModifierData *prev; int type; int mode; IDProperty *system_properties
 	NodesModifierSettings: IDProperty *properties
 	NodesModifierBake: int id; int flag; int8_t bake_target; char *directory; void *packed
 	NodesModifierData: ModifierData modifier; bNodeTree *node_group; NodesModifierSettings settings; char *simulation_bake_directory; int8_t bake_target; NodesModifierBake *bakes
@@ -217,7 +217,7 @@ func TestNodePaths(t *testing.T) {
 	f.Block("DATA", "NodeInputString", 0x201, values{"string": uint64(0x202)})
 	f.Raw("DATA", 0x202, []byte("//geo/string.obj\x00"))
 	f.Block("DATA", "bNodeLink", 0x300, values{"fromnode": uint64(0x200), "tosock": uint64(0x110)})
-	f.Block("DATA", "bNode", 0x210, values{"inputs.first": uint64(0x211)})
+	f.Block("DATA", "bNode", 0x210, values{"idname": "GeometryNodeStringJoin", "inputs.first": uint64(0x211)})
 	f.Block("DATA", "bNodeSocket", 0x211, values{"next": uint64(0x212), "in_out": in, "default_value": uint64(0x213)})
 	f.Block("DATA", "bNodeSocket", 0x212, values{"in_out": in, "default_value": uint64(0x213)})
 	f.Block("DATA", "bNodeSocketValueString", 0x213, values{"value": "//stale"})
@@ -261,6 +261,24 @@ func TestNodePaths(t *testing.T) {
 		"OBimporter NodesModifierData.settings //geo/input.obj",
 		"OBimporter ModifierData.system_properties //geo/new.obj",
 	)
+}
+
+// TestHiddenStrings takes all rooted strings for paths where bundles or closures carry strings, if something is there.
+func TestHiddenStrings(t *testing.T) {
+	for _, carrier := range []string{"NodeCombineBundle", "NodeEvaluateClosure", "GeometryNodeStringToCurves"} {
+		f := blendtest.New(form5, dna5)
+		f.Block("NT", "bNodeTree", 0x10, values{"id.name": "NTimport"})
+		f.Block("DATA", "bNode", 0x180, values{"idname": carrier, "inputs.first": uint64(0x100)})
+		f.Block("DATA", "bNodeSocket", 0x100, values{"in_out": inputSocket, "default_value": uint64(0x101), "next": uint64(0x110)})
+		f.Block("DATA", "bNodeSocketValueString", 0x101, values{"value": "//geo/carried.obj"})
+		f.Block("DATA", "bNodeSocket", 0x110, values{"in_out": inputSocket, "default_value": uint64(0x111)})
+		f.Block("DATA", "bNodeSocketValueString", 0x111, values{"subtype": subtypeFile, "value": "//geo/path.obj"})
+		want := []string{"NTimport bNodeSocketValueString.value //geo/path.obj"}
+		if carrier != "GeometryNodeStringToCurves" {
+			want = slices.Insert(want, 0, "NTimport bNodeSocketValueString.value //geo/carried.obj (optional)")
+		}
+		wantRefs(t, f, want...)
+	}
 }
 
 // TestBakes finds the folders of baked geometry nodes.

@@ -14,6 +14,7 @@ const (
 	stripMovie   = 3
 	stripSound   = 4
 	stripSoundHD = 5
+	stripClip    = 6
 )
 
 const (
@@ -44,8 +45,13 @@ func readStrip(c *collector, s blend.Struct, r *row) {
 			return // a sound data-block, which has the path
 		}
 		kind = KindSound
+	case stripClip:
+		if clip := s.Pointer("clip"); clip != 0 {
+			c.showsClip(clip)
+		}
+		return
 	default:
-		return // scenes, clips, effects: other data-blocks, or nothing
+		return // scenes, effects: other data-blocks, or nothing
 	}
 	strip := s.Follow(r.Field)
 	if !strip.Valid() {
