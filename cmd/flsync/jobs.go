@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -50,14 +51,15 @@ func fetchJobs(ctx context.Context, m *link) ([]object[api.Job], error) {
 func jobChooser(ctx context.Context, m *link) chooser {
 	return chooser{kind: "job", all: func() ([]named, error) {
 		jobs, err := fetchJobs(ctx, m)
-		return names(jobs, func(j api.Job) named { return named{j.ID, j.Name} }), err
+		return each(jobs, func(j api.Job) named { return named{j.ID, j.Name} }), err
 	}}
 }
 
-func names[T any](list []object[T], name func(T) named) []named {
-	all := make([]named, len(list))
+// each returns what of says of each object.
+func each[T, V any](list []object[T], of func(T) V) []V {
+	all := make([]V, len(list))
 	for i, o := range list {
-		all[i] = name(o.v)
+		all[i] = of(o.v)
 	}
 	return all
 }
@@ -101,17 +103,19 @@ func (a *app) jobsListCommand() *cobra.Command {
 				}
 				f.tag = tag.id
 			}
-			jobs, err := fetchJobs(ctx, m)
-			if err != nil {
+			print := func(jobs []object[api.Job]) error {
+				return printList(a, jobs, func(j api.Job) string { return j.ID }, jobColumns())
+			}
+			jobs, err := f.list(ctx, m, a.json, func(job object[api.Job]) (printed bool, err error) {
+				if f.sortBy != "none" || !a.json && !a.quiet { // a table has to know all widths
+					return false, nil
+				}
+				return true, print([]object[api.Job]{job})
+			})
+			if err != nil || len(jobs) == 0 && f.sortBy == "none" && (a.json || a.quiet) {
 				return err
 			}
-			if err := f.checkTypes(ctx, m, jobs); err != nil {
-				return err
-			}
-			if jobs, err = f.apply(jobs, time.Now()); err != nil {
-				return err
-			}
-			return printList(a, jobs, func(j api.Job) string { return j.ID }, jobColumns())
+			return print(jobs)
 		}),
 	}
 	flags := cmd.Flags()
@@ -122,7 +126,7 @@ func (a *app) jobsListCommand() *cobra.Command {
 	flags.StringArrayVar(&f.metadata, "metadata", nil, "only jobs with this `KEY=VALUE`, or with this key; may be repeated")
 	flags.StringVar(&f.age, "age", "", "only jobs made within this `TIME`, such as 90m, 12h or 30d")
 	flags.StringVar(&f.olderThan, "older-than", "", "only jobs not updated for this `TIME`")
-	flags.StringVar(&f.sortBy, "sort", "created", "by `FIELD`: created, updated, name, status, priority, type")
+	flags.StringVar(&f.sortBy, "sort", "created", "by `FIELD`: created, updated, name, status, priority, type; none prints with --json and --quiet while jobs come")
 	flags.BoolVar(&f.reverse, "reverse", false, "the other way round")
 	flags.IntVar(&f.limit, "limit", 0, "at most `N` jobs")
 	return cmd
@@ -130,6 +134,7 @@ func (a *app) jobsListCommand() *cobra.Command {
 
 // jobOrder sorts by each field as people expect: newest and most urgent first, words from a to z.
 var jobOrder = map[string]func(a, b api.Job) int{
+	"none":     func(a, b api.Job) int { return 0 },
 	"created":  func(a, b api.Job) int { return b.Created.Compare(a.Created) },
 	"updated":  func(a, b api.Job) int { return b.Updated.Compare(a.Updated) },
 	"name":     func(a, b api.Job) int { return cmp.Compare(a.Name, b.Name) },
@@ -139,12 +144,12 @@ var jobOrder = map[string]func(a, b api.Job) int{
 }
 
 // checkStatuses refuses a status that flsync does not know and that nothing in the list has: a slip would else list nothing.
-func checkStatuses[T any, S interface {
+func checkStatuses[S interface {
 	~string
 	Valid() bool
-}](wanted []string, list []object[T], of func(T) S) error {
+}](wanted []string, there []S) error {
 	for _, w := range wanted {
-		if !S(w).Valid() && !slices.ContainsFunc(list, func(o object[T]) bool { return string(of(o.v)) == w }) {
+		if !S(w).Valid() && !slices.Contains(there, S(w)) {
 			return usagef("--status %q: there is no such status", w)
 		}
 	}
@@ -152,10 +157,10 @@ func checkStatuses[T any, S interface {
 }
 
 // checkTypes refuses a job type that neither the Manager nor one of its jobs has.
-func (f jobFilter) checkTypes(ctx context.Context, m *link, jobs []object[api.Job]) error {
+func (f jobFilter) checkTypes(ctx context.Context, m *link, used map[string]bool) error {
 	var types []api.AvailableJobType
 	for _, want := range f.types {
-		if slices.ContainsFunc(jobs, func(j object[api.Job]) bool { return j.v.Type == want }) {
+		if used[want] {
 			continue
 		}
 		if types == nil {
@@ -171,19 +176,71 @@ func (f jobFilter) checkTypes(ctx context.Context, m *link, jobs []object[api.Jo
 	return nil
 }
 
-func (f jobFilter) apply(jobs []object[api.Job], now time.Time) ([]object[api.Job], error) {
+// list fetches the jobs that are asked for, in order. It chooses while they come and keeps of each what a list shows, and
+// its JSON if raw is set; take may print a job at once instead.
+func (f jobFilter) list(ctx context.Context, m *link, raw bool, take func(object[api.Job]) (printed bool, err error)) ([]object[api.Job], error) {
 	order, ok := jobOrder[f.sortBy]
 	if !ok {
-		return nil, usagef("--sort %q: sort by created, updated, name, status, priority or type", f.sortBy)
+		return nil, usagef("--sort %q: sort by created, updated, name, status, priority, type or none", f.sortBy)
 	}
 	if f.limit < 0 {
 		return nil, usagef("--limit %d: 0 is no limit, and less there is not", f.limit)
 	}
+	wanted, err := f.chooser(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	var jobs []object[api.Job]
+	sorted := func() {
+		slices.SortStableFunc(jobs, func(a, b object[api.Job]) int {
+			if f.reverse {
+				return order(b.v, a.v)
+			}
+			return order(a.v, b.v)
+		})
+		if f.limit > 0 && len(jobs) > f.limit {
+			clear(jobs[f.limit:])
+			jobs = jobs[:f.limit]
+		}
+	}
+	statuses, types, printed := make(map[api.JobStatus]bool), make(map[string]bool), 0
+	err = m.EachJob(ctx, func(text json.RawMessage) error {
+		job := object[api.Job]{raw: text}
+		if err := json.Unmarshal(text, &job.v); err != nil {
+			return err
+		}
+		statuses[job.v.Status], types[job.v.Type] = true, true
+		if !wanted(job.v) || f.limit > 0 && printed == f.limit {
+			return nil
+		}
+		done, err := take(job)
+		if done {
+			printed++
+			return err
+		}
+		job.v.Settings, job.v.Metadata = nil, nil
+		if !raw {
+			job.raw = nil
+		}
+		if jobs = append(jobs, job); f.limit > 0 && len(jobs) >= 2*f.limit+100 {
+			sorted()
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := checkStatuses(f.statuses, slices.Collect(maps.Keys(statuses))); err != nil {
+		return nil, err
+	}
+	sorted()
+	return jobs, f.checkTypes(ctx, m, types)
+}
+
+// chooser returns what reports whether a job is asked for.
+func (f jobFilter) chooser(now time.Time) (func(api.Job) bool, error) {
 	if _, err := matchName(f.name, ""); err != nil {
 		return nil, usagef("--name %q: %w", f.name, err)
-	}
-	if err := checkStatuses(f.statuses, jobs, func(j api.Job) api.JobStatus { return j.Status }); err != nil {
-		return nil, err
 	}
 	young, err := parseAge(f.age)
 	if err != nil {
@@ -193,8 +250,7 @@ func (f jobFilter) apply(jobs []object[api.Job], now time.Time) ([]object[api.Jo
 	if err != nil {
 		return nil, err
 	}
-	jobs = slices.DeleteFunc(jobs, func(o object[api.Job]) bool {
-		j := o.v
+	return func(j api.Job) bool {
 		byName, _ := matchName(f.name, j.Name)
 		switch {
 		case len(f.statuses) > 0 && !slices.Contains(f.statuses, string(j.Status)),
@@ -203,22 +259,14 @@ func (f jobFilter) apply(jobs []object[api.Job], now time.Time) ([]object[api.Jo
 			f.tag != "" && j.WorkerTag != f.tag,
 			young > 0 && now.Sub(j.Created) > young,
 			old > 0 && now.Sub(j.Updated) < old:
-			return true
+			return false
 		}
-		return slices.ContainsFunc(f.metadata, func(want string) bool {
+		return !slices.ContainsFunc(f.metadata, func(want string) bool {
 			key, value, hasValue := strings.Cut(want, "=")
 			got, ok := j.Metadata[key]
 			return !ok || hasValue && got != value
 		})
-	})
-	slices.SortStableFunc(jobs, func(a, b object[api.Job]) int { return order(a.v, b.v) })
-	if f.reverse {
-		slices.Reverse(jobs)
-	}
-	if f.limit > 0 && len(jobs) > f.limit {
-		jobs = jobs[:f.limit]
-	}
-	return jobs, nil
+	}, nil
 }
 
 // parseAge reads a duration that may also count days or weeks: 90m, 12h, 30d, 2w. Empty is 0.
@@ -311,7 +359,7 @@ func (a *app) jobsTasksCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := checkStatuses(statuses, tasks, func(t api.TaskSummary) api.TaskStatus { return t.Status }); err != nil {
+			if err := checkStatuses(statuses, each(tasks, func(t api.TaskSummary) api.TaskStatus { return t.Status })); err != nil {
 				return err
 			}
 			if len(statuses) > 0 {

@@ -49,7 +49,7 @@ func fetchTags(ctx context.Context, m *link) ([]object[api.WorkerTag], error) {
 func tagChooser(ctx context.Context, m *link) chooser {
 	return chooser{kind: "tag", all: func() ([]named, error) {
 		tags, err := fetchTags(ctx, m)
-		return names(tags, func(t api.WorkerTag) named { return named{t.ID, t.Name} }), err
+		return each(tags, func(t api.WorkerTag) named { return named{t.ID, t.Name} }), err
 	}}
 }
 

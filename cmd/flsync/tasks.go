@@ -58,7 +58,7 @@ func (a *app) jobsToSearch(ctx context.Context, m *link, job string) ([]named, e
 	}
 	jobs, err := fetchJobs(ctx, m)
 	jobs = slices.DeleteFunc(jobs, func(j object[api.Job]) bool { return ended(j.v.Status) && j.v.Status != api.JobStatusFailed })
-	return names(jobs, func(j api.Job) named { return named{j.ID, j.Name} }), err
+	return each(jobs, func(j api.Job) named { return named{j.ID, j.Name} }), err
 }
 
 func (a *app) tasksShowCommand() *cobra.Command {

@@ -45,7 +45,7 @@ func fetchWorkers(ctx context.Context, m *link) ([]object[api.WorkerSummary], er
 func workerChooser(ctx context.Context, m *link) chooser {
 	return chooser{kind: "worker", all: func() ([]named, error) {
 		workers, err := fetchWorkers(ctx, m)
-		return names(workers, func(w api.WorkerSummary) named { return named{w.ID, w.Name} }), err
+		return each(workers, func(w api.WorkerSummary) named { return named{w.ID, w.Name} }), err
 	}}
 }
 
@@ -79,7 +79,7 @@ func (a *app) workersListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := checkStatuses(statuses, workers, func(w api.WorkerSummary) api.WorkerStatus { return w.Status }); err != nil {
+			if err := checkStatuses(statuses, each(workers, func(w api.WorkerSummary) api.WorkerStatus { return w.Status })); err != nil {
 				return err
 			}
 			if len(statuses) > 0 {
