@@ -68,10 +68,7 @@ func (s *submission) otherFiles(ctx context.Context, j *jobRun, before api.Job) 
 	mine := make(map[string]bool)
 	for _, f := range specsOf(j.files) {
 		mine[f.Path] = true
-		target, err := os.Readlink(filepath.Join(checkout, filepath.FromSlash(f.Path)))
-		// The built-in Manager has a dash where Flamenco's has a slash.
-		stored := strings.Replace(filepath.ToSlash(target), f.Sha[2:]+"-", f.Sha[2:]+"/", 1)
-		if err == nil && strings.HasSuffix(stored, fmt.Sprintf("%s/%s/%d.blob", f.Sha[:2], f.Sha[2:], f.Size)) {
+		if !isOther(checkout, f) {
 			continue
 		}
 		if len(names) == most {
@@ -91,6 +88,20 @@ func (s *submission) otherFiles(ctx context.Context, j *jobRun, before api.Job) 
 		return nil
 	})
 	return names
+}
+
+// isOther reports whether a checkout lacks a file, or has another one at its path. A plain file of the same size (a hard
+// link, where the Manager may make no others) does not say what it holds, and passes for the same.
+func isOther(checkout string, f api.ShamanFileSpec) bool {
+	path := filepath.Join(checkout, filepath.FromSlash(f.Path))
+	target, err := os.Readlink(path)
+	if err != nil {
+		info, err := os.Stat(path)
+		return err != nil || info.Size() != f.Size
+	}
+	// The built-in Manager has a dash where Flamenco's has a slash.
+	stored := strings.Replace(filepath.ToSlash(target), f.Sha[2:]+"-", f.Sha[2:]+"/", 1)
+	return !strings.HasSuffix(stored, fmt.Sprintf("%s/%s/%d.blob", f.Sha[:2], f.Sha[2:], f.Size))
 }
 
 // updateSame gives a job that is there already, and has not changed, the priority and the tag that somebody asks for

@@ -162,8 +162,8 @@ func (s *sender) put(ctx context.Context, source string, d *digestFuture) {
 func (s *sender) blob(source string, sum [32]byte, stamp hashcache.Stamp, content *hashcache.Content) uploader.Blob {
 	b := uploader.Blob{SHA256: hex.EncodeToString(sum[:]), Size: stamp.Size, Name: source}
 	if content == nil {
-		b.Open = func() (io.ReadCloser, error) { return openStamped(source, stamp) }
-		b.Verify = func() error { return unchanged(source, stamp) }
+		b.Open = func() (io.ReadCloser, error) { return openStamped(source, stamp, hashcache.StampAt) }
+		b.Verify = func() error { return unchanged(source, stamp, hashcache.StampAt) }
 		return b
 	}
 	b.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil }
@@ -233,13 +233,14 @@ func (s *sender) sendAgain(ctx context.Context, source string, d *digestFuture, 
 }
 
 // openStamped opens the file that was hashed. If another one is in its place, or the same one with other contents, the
-// error is [uploader.ErrChanged].
-func openStamped(path string, hashed hashcache.Stamp) (io.ReadCloser, error) {
+// error is [uploader.ErrChanged]. stampAt is [hashcache.StampAt], whose stamps are whole on all systems, as that of a
+// FileInfo is not.
+func openStamped(path string, hashed hashcache.Stamp, stampAt func(string) (hashcache.Stamp, error)) (io.ReadCloser, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := unchanged(path, hashed); err != nil {
+	if err := unchanged(path, hashed, stampAt); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	f, err := openfile.Open(path, info)
@@ -250,8 +251,8 @@ func openStamped(path string, hashed hashcache.Stamp) (io.ReadCloser, error) {
 }
 
 // unchanged returns [uploader.ErrChanged] if a file is no longer as it was when it was hashed.
-func unchanged(path string, before hashcache.Stamp) error {
-	now, err := hashcache.StampAt(path)
+func unchanged(path string, before hashcache.Stamp, stampAt func(string) (hashcache.Stamp, error)) error {
+	now, err := stampAt(path)
 	if err == nil && now != before {
 		err = uploader.ErrChanged
 	}

@@ -272,7 +272,7 @@ func TestReopen(t *testing.T) {
 	if _, err := r.sender.reopen(t.Context(), f.spec()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v, want ErrNotExist", err)
 	}
-	if err := unchanged(source, hashcache.Stamp{}); !errors.Is(err, os.ErrNotExist) {
+	if err := unchanged(source, hashcache.Stamp{}, hashcache.StampAt); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v, want ErrNotExist", err)
 	}
 }
