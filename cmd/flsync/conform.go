@@ -43,10 +43,12 @@ file behind each clip, and writes a manifest with the frames that the cut shows.
 one job with all their frames.
 
 The template of --map names pieces in braces. Pieces come from --match patterns with named groups, and
-from the clip itself: {name}, {reel}, {file.stem}, {file.dir}, and its metadata. Without --match, a clip
-named sq010_sh020_v003 has the sequence sq010 and the shot sh020.
+from the clip itself: {name}, {reel}, {file.stem}, {file.dir}, {media} (the file's name without ending and
+frame numbers), and its metadata. Without --match, a clip named sq010_sh020_v003 has the sequence sq010 and
+the shot sh020.
 
-Every clip that leads to no blend file is listed, and the exit code is then 3.`,
+Every clip that leads to no blend file, or to frames that its scene does not have, is listed, and the exit code
+is then 3.`,
 		Example: `  flsync conform cut_v12.otio --map 'shots/{sequence}/{shot}.blend' --handles 8 > night.yaml
   flsync conform cut.edl --match 'name=(?P<shot>sh\d+)' --map 'shots/{shot}.blend' --rate 25 --media-start 01:00:00:00 --first-frame 1001
   flsync conform cut_v13.otio --since cut_v12.otio --map 'shots/{shot}.blend' | flsync submit - --set render_output_root=/render`,
@@ -115,9 +117,9 @@ func (s *session) conform(ctx context.Context, f *conformFlags, edit string) err
 	s.summary.Files.Missing = int64(len(plan.Problems))
 	switch {
 	case len(plan.Problems) > 0 && found == 0:
-		return fmt.Errorf("none of %d clips leads to a blend file", len(plan.Problems))
+		return fmt.Errorf("none of %d clips gives frames to render; the warnings say why", len(plan.Problems))
 	case len(plan.Problems) > 0:
-		return fmt.Errorf("%w: clips that lead to no blend file: %d", pipeline.ErrPartial, len(plan.Problems))
+		return fmt.Errorf("%w: clips left out or guessed: %d; the warnings say why", pipeline.ErrPartial, len(plan.Problems))
 	}
 	return nil
 }
@@ -160,6 +162,9 @@ func (f *conformFlags) plan(ctx context.Context, tracer *deps.Tracer, edit strin
 		return nil, usageError(err)
 	}
 	plan, err := conform.Plan(read, f.rules)
+	if errors.Is(err, conform.ErrNoPicture) {
+		err = fmt.Errorf("%s: %w", edit, err)
+	}
 	if err != nil {
 		return nil, usageError(err)
 	}

@@ -89,10 +89,14 @@ func readers() map[string]Reader {
 // unread are formats that flsync does not read, with what to do instead.
 var unread = map[string]string{
 	".aaf": exportOTIO, ".ale": exportOTIO, ".prproj": exportOTIO, ".drp": exportOTIO, ".drt": exportOTIO, ".fcpbundle": exportOTIO, ".fcpxmld": "give Info.fcpxml in it",
+	".xlsx": exportCSV, ".xls": exportCSV, ".ods": exportCSV, ".numbers": exportCSV,
 	".otioz": "take content.otio out of it", ".otiod": "give content.otio in it",
 }
 
-const exportOTIO = "export the edit as OpenTimelineIO (.otio) instead"
+const (
+	exportOTIO = "export the edit as OpenTimelineIO (.otio) instead"
+	exportCSV  = "save the shot list as .csv instead"
+)
 
 var (
 	// ErrFormat says that a timeline's format is not known.

@@ -51,7 +51,10 @@ func readCSV(all []byte, name string, opt Options) (*Edit, error) {
 	read := csv.NewReader(strings.NewReader(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)))
 	read.Comma, read.FieldsPerRecord, read.LazyQuotes, read.TrimLeadingSpace = comma, -1, true, comma != '\t'
 	header, err := read.Read()
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("%s: %w: it is empty", name, ErrNoPicture)
+	case err != nil:
 		return nil, fmt.Errorf("%s: no header row: %w", name, err)
 	}
 	column := make(map[string]int) // the first of each name
@@ -147,7 +150,7 @@ func csvClip(get func(string) string, opt Options) (Clip, error) {
 		first, last = m[1], m[2]
 	}
 	if first == "" || last == "" && length == "" {
-		return c, errors.New("the row does not say which frames are used")
+		return c, errors.New("the row does not say which frames are used; it needs in and out, or in and duration")
 	}
 	start, isTimecode, err := frame(first, c.Source.Rate, false)
 	if err != nil {

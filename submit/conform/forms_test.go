@@ -86,6 +86,7 @@ func TestForms(t *testing.T) {
 			xmemlItem("3", "Adjustment Layer", "") + xmemlTail, nil, map[string]string{"A": "10-33"}, 0, "generated"},
 		{"a clip named by its file alone", "a.xml", xmemlHead + xmemlItem("1", "", "<name>A.mov</name>") + xmemlTail, nil, map[string]string{"A": "10-33"}, 0, ""},
 		{"timecode as text", "a.xml", xmemlHead + xmemlItem("1", "A", `<duration>99</duration><timecode><string>00:00:10:00</string></timecode>`) + xmemlTail, nil, map[string]string{"A": "250-273"}, 0, ""},
+		{"points that are not set", "a.xml", strings.Replace(xmemlHead+xmemlItem("1", "A", "")+xmemlTail, "<in>10</in><out>34</out>", "<in>-1</in><out>-1</out>", 1), nil, map[string]string{"A": "0-23"}, 0, ""},
 		{"auditions and sound", "a.fcpxml", `<fcpxml><resources><format id="f" frameDuration="1/24s"/><asset id="a" src="A.mov" duration="9s" hasVideo="1" format="f"/></resources>
 			<project><sequence format="f"><spine><audition offset="0s"><asset-clip ref="a" name="A" start="1s" duration="1s"/><asset-clip ref="a" name="B" duration="1s"/></audition>
 			<asset-clip ref="a" name="C" offset="1s" duration="1s" srcEnable="audio"/></spine></sequence></project></fcpxml>`, nil, map[string]string{"A": "24-47"}, 0, ""},

@@ -112,6 +112,7 @@ func pieces(c Clip) map[string]string {
 	values["name"], values["reel"], values["file"] = c.Name, c.Reel, file
 	if file != "" {
 		values["file.stem"] = strings.TrimSuffix(path.Base(file), path.Ext(file))
+		values["media"] = mediaStem(file)
 		values["file.dir"] = path.Base(path.Dir(file))
 	}
 	return values

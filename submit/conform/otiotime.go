@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,7 +28,7 @@ func (w *otioWalk) warp(o *otioObject, own, seen stretch, where string) (stretch
 	}
 	if len(table) > 0 {
 		if len(table) > 1 || !speed.Equal(frames(1)) {
-			return own, errors.New("several effects change its time, which flsync does not follow")
+			return own, errors.New("several effects change its time, which flsync does not follow; export it without them, or list its frames in a CSV")
 		}
 		return w.follow(table[0], o, own, seen, where)
 	}
@@ -65,7 +66,8 @@ func (w *otioWalk) follow(e, o *otioObject, own, seen stretch, where string) (st
 		curve = append(curve, stretch{seconds(pair[0], rate), seconds(pair[1], rate)})
 	}
 	if len(curve) < 2 || len(curve) < len(keys) {
-		return own, fmt.Errorf("its effect %q changes its time in a way that flsync does not know", e.EffectName+e.Name)
+		return own, fmt.Errorf("its effect %q changes its time in a way that flsync does not know; export it without the effect, or list its frames in a CSV",
+			cmp.Or(e.EffectName, e.Name, e.schema()))
 	}
 	slices.SortStableFunc(curve, func(a, b stretch) int { return a.begin.cmp(b.begin) })
 	// Key frames count from the first frame that the media has. Whether the clip's range is in the media's time or in

@@ -136,7 +136,7 @@ func Plan(edit *Edit, r Rules) (*Conform, error) {
 	for _, c := range edit.Clips {
 		blend, span, err := p.clip(m, c)
 		if err != nil && c.Generated && (blend == "" || p.missing(blend)) {
-			p.note("generated", "", "%s: %q is made by the editing system, and leads to no blend file: left out", c.Where, c.Name)
+			p.note("generated", "", "%s: clip %q is left out: the editing system makes it (a title, a colour, black), and no blend file has its name", c.Where, c.Name)
 			continue
 		}
 		if err != nil {

@@ -33,7 +33,7 @@ func parseTimecode(text string, rate Rational, drop bool) (int64, error) {
 		return count, nil
 	}
 	if base != 30 && base != 60 {
-		return 0, fmt.Errorf("%q: drop-frame timecodes exist only at 29.97 and 59.94 frames a second, not at %s", text, rate)
+		return 0, fmt.Errorf("%q: drop-frame timecodes exist only at 29.97 and 59.94 frames a second, not at %s; see --rate", text, rate)
 	}
 	dropped := base / 15 // 2 or 4
 	if seconds == 0 && frames < dropped && minutes%10 != 0 {

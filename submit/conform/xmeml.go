@@ -174,6 +174,9 @@ func (x *xmeml) source(item *element, sequence Rational, at, seen stretch) (stre
 	rate := positive(xmemlRate(item), sequence)
 	in, ok1 := item.number("in")
 	out, ok2 := item.number("out")
+	if in.sign() < 0 && out.sign() < 0 { // not set: all of it
+		in, out = Rational{}, at.length().mul(rate)
+	}
 	if !ok1 || !ok2 || out.less(in) {
 		return stretch{}, errors.New("it has no in and out points")
 	}
