@@ -63,6 +63,7 @@ type Scene struct {
 	UsePlaceholder    bool `json:"use_placeholder"`
 	UseCompositing    bool `json:"use_compositing"`
 	UseSequencer      bool `json:"use_sequencer"`
+	HasStrips         bool `json:"has_strips"` // in the sequencer; without any UseSequencer does nothing
 	UseMultiview      bool `json:"use_multiview"`
 	UseRenderCache    bool `json:"use_render_cache"`
 	UseSingleLayer    bool `json:"use_single_layer"`

@@ -130,6 +130,7 @@ func readScene(d *blend.DataBlock, s blend.Struct, version blend.Version) foundS
 		UsePlaceholder:       mode&modeTouch != 0,
 		UseCompositing:       scemode&sceneCompositing != 0,
 		UseSequencer:         scemode&sceneSequencer != 0,
+		HasStrips:            s.Follow("ed").Pointer("seqbase.first") != 0,
 		UseMultiview:         scemode&sceneMultiview != 0,
 		UseRenderCache:       scemode&sceneRenderCache != 0,
 		UseSingleLayer:       scemode&sceneSingleLayer != 0,

@@ -42,6 +42,8 @@ func TestFacts(t *testing.T) {
 	}{
 		{"", nil, nil},
 		{NoCamera, func(s *deps.Scene) { s.Camera = "" }, nil},
+		{NoCamera, func(s *deps.Scene) { s.Camera, s.UseSequencer = "", true }, nil}, // as each new scene has it
+		{"", func(s *deps.Scene) { s.Camera, s.UseSequencer, s.HasStrips = "", true, true }, nil},
 		{"", func(s *deps.Scene) { s.Camera, s.Markers = "", []deps.Marker{{Camera: "A"}} }, nil},
 		{Border, func(s *deps.Scene) { s.UseBorder = true }, nil},
 		{Percentage, func(s *deps.Scene) { s.ResolutionPercentage = 50 }, nil},

@@ -67,7 +67,8 @@ func Facts(s Shot) (lacks []deps.Lack) {
 	}
 	cameraMarker := slices.ContainsFunc(scene.Markers, func(m deps.Marker) bool { return m.Camera != "" })
 	width, height := scene.ResolutionX*scene.ResolutionPercentage/fullSize, scene.ResolutionY*scene.ResolutionPercentage/fullSize
-	if scene.Camera == "" && !cameraMarker && !scene.UseSequencer {
+	strips := scene.UseSequencer && scene.HasStrips
+	if scene.Camera == "" && !cameraMarker && !strips {
 		add(NoCamera, "there is no active camera")
 	}
 	if scene.UseBorder {
@@ -93,7 +94,7 @@ func Facts(s Shot) (lacks []deps.Lack) {
 	if used := func(l deps.ViewLayer) bool { return l.Use }; len(scene.Layers) > 0 && !slices.ContainsFunc(scene.Layers, used) {
 		add(NoLayer, "none of %d view layers is rendered", len(scene.Layers))
 	}
-	if scene.HasCompositor && scene.UseCompositing && !scene.HasCompositeOutput {
+	if scene.HasCompositor && scene.UseCompositing && !scene.HasCompositeOutput && !strips {
 		add(NoOutput, "the compositor has no output, and Blender renders nothing")
 	}
 	switch scene.Engine {
