@@ -82,7 +82,7 @@ func sampleOf(file string) (sniff.Sample, error) {
 func (d *disk) contentLack(file string, kind Kind, read bool) contents {
 	size := d.size(file)
 	switch {
-	case size == 0 && (sniff.Known(file) || kind != KindText && kind != KindOther && kind != KindCache):
+	case size == 0 && !sniff.IsBake(file) && (sniff.Known(file) || kind != KindText && kind != KindOther && kind != KindCache):
 		return contents{"is empty", "restore the file, or render it again"}
 	case size <= 0, size >= pointerMax && !(read && sniff.Known(file)):
 		return contents{}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -55,10 +56,27 @@ func Read(f io.ReaderAt, size int64) (Sample, error) {
 }
 
 // Known reports whether a name, with slashes, is that of an image, movie, sound, font, cache, volume, shader or blend file.
-func Known(name string) bool { return claimedBy(Extension(name)) != 0 }
+func Known(name string) bool { return claimedBy(Extension(name)) != 0 || IsBake(name) }
 
-// Is reports whether a file is of the class that its name, with slashes, claims. An empty file is nothing.
+// bakeName is the end of the path of a file that geometry nodes bake: blobs/00012_00000.blob.
+var bakeName = regexp.MustCompile(`(^|/)(meta/[0-9]{5,}_[0-9]{5}\.json|blobs/[0-9]{5,}_[0-9]{5}\.blob|bdata/[0-9]{5,}_[0-9]{5}\.bdata)$`)
+
+// IsBake reports whether a name, with slashes, is that of a file that geometry nodes bake. Of these some are empty.
+func IsBake(name string) bool { return bakeName.MatchString(name) }
+
+// bake reports whether a file is what geometry nodes bake: JSON, or numbers, which are no text.
+func (s *Sample) bake(name string) bool {
+	if strings.HasSuffix(name, ".json") {
+		return bytes.HasPrefix(s.Head, []byte(`{"version":`))
+	}
+	return !utf8.Valid(s.Head) || hasControls(s.Head) || s.Size == 0
+}
+
+// Is reports whether a file is of the class that its name, with slashes, claims. An empty file is nothing, but for a bake's.
 func (s *Sample) Is(name string) bool {
+	if IsBake(name) {
+		return s.bake(name)
+	}
 	head, tail, size := s.Head, s.Tail, s.Size
 	ext := Extension(name)
 	claimed := claimedBy(ext)

@@ -90,6 +90,23 @@ func sample(content string) *Sample {
 	return &s
 }
 
+// TestBakes takes what geometry nodes bake for what it is, and nothing else that has such a name.
+func TestBakes(t *testing.T) {
+	for name, want := range map[string]map[string]bool{
+		"/b/7/meta/00012_00000.json":   {`{"version":3,"items":{}}`: true, `{"aws_secret":"x"}`: false, "": false},
+		"/b/7/blobs/000012_50000.blob": {"\x00\x00\x80\x3f": true, "-----BEGIN OPENSSH PRIVATE KEY-----\n": false, "": true},
+		"bdata/00012_00000.bdata":      {"\x00\x00\x80\x3f": true, "root:x:0:0\n": false},
+		"/b/7/00012_00000.blob":        {"\x00\x00\x80\x3f": false},
+		"/b/meta/settings.json":        {`{"version":3}`: false},
+	} {
+		for content, is := range want {
+			if got := looks(name, content); got != is {
+				t.Errorf("%s with %q: %v", name, content, got)
+			}
+		}
+	}
+}
+
 func looks(name, content string) bool { return sample(content).Is(name) }
 
 func TestIs(t *testing.T) {
