@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -16,11 +17,14 @@ import (
 // then whenever something there has changed and nothing more has for the time quiet, so that a program that saves in
 // several steps causes one call. It also calls changed when changes go on for ten times that long. It returns when ctx
 // ends, with its cause, or with the first error: of changed, or of the system, which limits how many folders can be watched.
-// What the ignore rules leave out by name is not watched.
+// What the ignore rules leave out by name is not watched. On Windows and macOS it polls.
 func Watch(ctx context.Context, root string, quiet time.Duration, changed func(context.Context) error) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return err
+	}
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return poll(ctx, root, quiet, changed)
 	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {

@@ -9,14 +9,24 @@ import (
 	"time"
 )
 
-func TestWatchSeesNewFolders(t *testing.T) {
+type watchFunc func(ctx context.Context, root string, quiet time.Duration, changed func(context.Context) error) error
+
+// eachWatch runs a test for the system's own way and for polling.
+func eachWatch(t *testing.T, test func(*testing.T, watchFunc)) {
+	t.Run("the system's", func(t *testing.T) { test(t, Watch) })
+	t.Run("polling", func(t *testing.T) { test(t, poll) })
+}
+
+func TestWatchSeesNewFolders(t *testing.T) { eachWatch(t, watchSeesNewFolders) }
+
+func watchSeesNewFolders(t *testing.T, watch watchFunc) {
 	root := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	calls := make(chan struct{}, 100)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Watch(ctx, root, 20*time.Millisecond, func(context.Context) error {
+		ended <- watch(ctx, root, 20*time.Millisecond, func(context.Context) error {
 			calls <- struct{}{}
 			return nil
 		})
@@ -53,12 +63,16 @@ func TestWatchSeesNewFolders(t *testing.T) {
 
 // TestWatchSeesWhatChangesDuringTheFirstCall holds that a file which comes while the first sync runs is not missed.
 func TestWatchSeesWhatChangesDuringTheFirstCall(t *testing.T) {
+	eachWatch(t, watchSeesWhatChangesDuringTheFirstCall)
+}
+
+func watchSeesWhatChangesDuringTheFirstCall(t *testing.T, watch watchFunc) {
 	root := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	done := errors.New("seen")
 	calls := 0
-	err := Watch(ctx, root, 20*time.Millisecond, func(context.Context) error {
+	err := watch(ctx, root, 20*time.Millisecond, func(context.Context) error {
 		if calls++; calls > 1 {
 			return done
 		}
@@ -69,12 +83,14 @@ func TestWatchSeesWhatChangesDuringTheFirstCall(t *testing.T) {
 	}
 }
 
-func TestWatchReturnsWhatFailed(t *testing.T) {
+func TestWatchReturnsWhatFailed(t *testing.T) { eachWatch(t, watchReturnsWhatFailed) }
+
+func watchReturnsWhatFailed(t *testing.T, watch watchFunc) {
 	root := t.TempDir()
 	failed := errors.New("failed")
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Watch(t.Context(), root, time.Millisecond, func(context.Context) error { return failed })
+		ended <- watch(t.Context(), root, time.Millisecond, func(context.Context) error { return failed })
 	}()
 	for {
 		if err := os.WriteFile(filepath.Join(root, "f"), []byte(time.Now().String()), 0o600); err != nil {
