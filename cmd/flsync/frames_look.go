@@ -16,6 +16,7 @@ import (
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/frames"
+	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/submit/settings"
 )
 
@@ -88,15 +89,9 @@ func (p places) local(of, blendfile string) (string, error) {
 	return filepath.FromSlash(whole), nil
 }
 
-// cutFolder returns what of is below folder. In paths of Windows case does not count.
+// cutFolder returns what of is below folder, "." for folder itself. In paths of Windows case does not count.
 func cutFolder(of, folder string) (rest string, ok bool) {
-	if len(of) < len(folder) {
-		return "", false
-	}
-	head, rest := of[:len(folder)], of[len(folder):]
-	windows := len(folder) > 1 && folder[1] == ':' || strings.HasPrefix(folder, "//")
-	same := head == folder || windows && strings.EqualFold(head, folder)
-	return rest, same && (rest == "" || rest[0] == '/')
+	return place.Rules{Case: place.Volume(folder+"/") != ""}.Below(folder, of)
 }
 
 // look finds and checks the frames of a job.

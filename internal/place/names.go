@@ -19,7 +19,7 @@ func ForWindows(folder, rel string) error {
 		case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || strings.ContainsRune(`<>:"|?*`, r) }):
 			return fmt.Errorf(`no name on Windows has control characters or any of < > : " | ? *, as %q has`, name)
 		case strings.HasSuffix(name, ".") || strings.HasSuffix(name, " "):
-			return fmt.Errorf("Windows drops the dot or space at the end of %q", name)
+			return fmt.Errorf("the name %q loses its dot or space at the end on Windows", name)
 		case isDevice(strings.ToUpper(strings.TrimRight(base, " "))):
 			return fmt.Errorf("%q is the name of a device on Windows", name)
 		}
