@@ -193,7 +193,7 @@ func (s *session) raiseGOGC() {
 // file is then most of its memory, and new garbage would come on top in proportion.
 const (
 	manyFiles   = 10_000
-	manyPercent = 50
+	manyPercent = 25
 )
 
 // gcSink lowers the memory of runs that turn out to have many files. GOGC overrules it.
