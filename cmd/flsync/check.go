@@ -86,6 +86,14 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 	found := &findings{}
 	env.Sink = report.Tee(s.sink, found)
 	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began})
+	if env.Manager != nil {
+		if env.Configuration, err = s.greet(ctx, s.manager); unreachable(err) { // the blend files can be checked all the same
+			s.sink.Emit(report.Warning{Code: "unreachable", Message: "settings, job types, tags and output folders are not checked, without the Manager: " + err.Error()})
+			env.Manager = nil
+		} else if err != nil {
+			return err
+		}
+	}
 	s.summary, err = pipeline.Check(ctx, env, f.opt)
 	if html != "" && ctx.Err() == nil {
 		shown := s.summary

@@ -93,12 +93,14 @@ func (s *session) greet(ctx context.Context, m pipeline.Greeted) (configuration 
 		patience = 8 * time.Second
 		wait     = time.Second
 	)
-	for began := time.Now(); ; {
+	for began, attempt := time.Now(), 1; ; attempt++ {
 		configuration, err = pipeline.Greet(ctx, m)
 		if err == nil || time.Since(began) >= patience || !flamenco.IsTemporary(err) {
 			return configuration, err
 		}
-		s.sink.Emit(report.Warning{Code: "unreachable", Message: fmt.Sprintf("the Manager does not answer, trying again: %v", err)})
+		if attempt == 1 {
+			s.sink.Emit(report.Warning{Code: "unreachable", Message: fmt.Sprintf("the Manager does not answer, trying again: %v", err)})
+		}
 		select {
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
