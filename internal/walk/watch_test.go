@@ -47,7 +47,7 @@ func watchSeesNewFolders(t *testing.T, watch watchFunc) {
 				seen = true
 			case err := <-ended:
 				t.Fatalf("step %d: the watch ended: %v", i, err)
-			case <-time.After(200 * time.Millisecond):
+			case <-time.After(2 * time.Second): // longer than looks of polling take
 				os.RemoveAll(filepath.Join(root, "a")) // so that the next try changes something
 				if err := os.MkdirAll(deep, 0o700); err != nil {
 					t.Fatal(err)
