@@ -78,8 +78,9 @@ func Kill(ctx context.Context, c KillConfig) (result KillResult, err error) {
 		if err := k.prune(ctx); err != nil {
 			return k.result, err
 		}
+	} else {
+		k.checkStore(filepath.Join(c.Dir, "farm", "storage", "file-store", "stored"))
 	}
-	k.checkStore(filepath.Join(c.Dir, "farm", "storage", "file-store", "stored"))
 	k.result.Broken = k.found
 	return k.result, ctx.Err()
 }
