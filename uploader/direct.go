@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco"
+	"github.com/flsync/flsync/internal/folder"
 )
 
 // Direct is a [Shaman] whose store is mounted on this machine: it writes blobs there itself, and asks the Manager for
@@ -67,11 +68,11 @@ func NewDirect(manager Shaman, storage string, told func(error)) *Direct {
 // Look returns an error if the storage is no shared storage of a Manager with Shaman. It writes nothing, and does not
 // ask the Manager.
 func (d *Direct) Look() error {
-	for _, folder := range []string{storedFolder, jobsFolder} {
-		if info, err := os.Stat(d.path(folder)); err != nil {
+	for _, name := range []string{storedFolder, jobsFolder} {
+		if info, err := os.Stat(d.path(name)); err != nil {
 			return err
 		} else if !info.IsDir() {
-			return &fs.PathError{Op: "open", Path: d.path(folder), Err: errors.New("not a folder")}
+			return &fs.PathError{Op: "open", Path: d.path(name), Err: errors.New("not a folder")}
 		}
 	}
 	return nil
@@ -271,21 +272,10 @@ func (d *Direct) link(temp, final string) error {
 
 // makeFolder makes a folder below the store, and those above it that are missing.
 func (d *Direct) makeFolder(dir string) error {
-	err := os.Mkdir(dir, 0o777)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := d.makeFolder(filepath.Dir(dir)); err != nil {
-			return err
+	return folder.Make(dir, func(made string) error {
+		if d.dirMode == 0 {
+			return nil
 		}
-		err = os.Mkdir(dir, 0o777)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err == nil && d.dirMode != 0 {
-		var info fs.FileInfo
-		if info, err = os.Stat(dir); err == nil {
-			err = os.Chmod(dir, info.Mode()&(fs.ModeSetgid|fs.ModeSetuid)|d.dirMode)
-		}
-	}
-	return err
+		return folder.SetMode(made, d.dirMode)
+	})
 }

@@ -75,11 +75,10 @@ func (s *submission) postJob(ctx context.Context, j *jobRun) error {
 // folderStays keeps prunes from a job's folder on the storage, and reports whether it is there. If it was removed, as
 // after a night in which this machine was suspended, the job goes back a step and has one made again.
 func (s *submission) folderStays(j *jobRun) (bool, error) {
-	p, copies := s.run.store.(*pool)
-	if !copies || j.checkout == "" {
+	if j.checkout == "" {
 		return true, nil
 	}
-	there, err := p.renew(j.checkout)
+	there, err := s.run.store.keep(j.checkout)
 	if err == nil && !there && s.sharesCheckouts() {
 		err = fmt.Errorf("%s was removed from the farm's storage before its job was submitted: run again", j.checkout)
 	}

@@ -26,6 +26,9 @@ type store interface {
 	// below the farm's folder of jobs. record is called with each path before the store is asked for it.
 	checkOut(ctx context.Context, requested string, files []api.ShamanFileSpec, record func(path string) error) (string, error)
 
+	// keep protects a folder that checkOut made until its job is submitted, and reports whether it is still there.
+	keep(folder string) (there bool, err error)
+
 	// close waits for what is under way, or drops it with abandon set.
 	close(abandon bool) error
 
@@ -93,15 +96,15 @@ func (s *shaman) openDirect(ctx context.Context, env Env) (uploader.Shaman, erro
 		return nil, err
 	}
 	storage := filepath.Dir(filepath.Clean(here)) // the location is that of checkouts
-	s.direct = uploader.NewDirect(env.Manager, storage, func(err error) { tellDirect(env, storage, err) })
+	s.direct = uploader.NewDirect(env.Manager, storage, func(err error) { reportDirect(env, storage, err) })
 	if env.DryRun {
-		tellDirect(env, storage, s.direct.Look())
+		reportDirect(env, storage, s.direct.Look())
 	}
 	return s.direct, nil
 }
 
-// tellDirect reports which way files go.
-func tellDirect(env Env, storage string, err error) {
+// reportDirect reports which way files go.
+func reportDirect(env Env, storage string, err error) {
 	message := fmt.Sprintf("direct: files go straight into the Manager's store in %s", storage)
 	if err != nil {
 		message = fmt.Sprintf("direct: files go to the Manager instead of its store in %s: %v", storage, err)
@@ -114,6 +117,8 @@ func tellDirect(env Env, storage string, err error) {
 }
 
 func (s *shaman) put(ctx context.Context, b uploader.Blob) pending { return s.uploader.Ensure(ctx, b) }
+
+func (s *shaman) keep(string) (bool, error) { return true, nil } // the Manager removes checkouts with their jobs
 
 func (s *shaman) flush(ctx context.Context) error { return s.uploader.Flush(ctx) }
 

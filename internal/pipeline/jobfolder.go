@@ -1,0 +1,220 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/uploader"
+)
+
+// checkOut makes a folder of files, under a temporary name first, and a list of its contents for [PruneStorage].
+func (p *pool) checkOut(ctx context.Context, requested string, files []api.ShamanFileSpec, record func(string) error) (string, error) {
+	for _, f := range files {
+		if err := uploader.CheckPath(f.Path); err != nil {
+			return "", err
+		}
+	}
+	unique := strings.ToLower(rand.Text()[:16])
+	again := p.folder == syncFolder // the same files have the same folder
+	if again {
+		unique = digestOf(files)
+	}
+	name := strings.ReplaceAll(uploader.CheckoutName(requested), "/", "_") + "-" + unique
+	folder := path.Join(p.folder, name[max(0, len(name)-200):])
+	if again && p.whole(folder, files) {
+		_, _ = p.keep(folder) // which only the account that made it may do
+		return folder, nil
+	} else if _, err := os.Lstat(p.at(folder)); again && err == nil { // somebody changed it
+		folder += strings.ToLower(rand.Text()[:8])
+	}
+	if err := record(folder); err != nil {
+		return "", err
+	}
+	err := p.makeFolder(ctx, p.at(folder), files)
+	if err == nil || again && p.whole(folder, files) { // another run was faster
+		p.count(func(s *uploader.Stats) { s.Checkouts++ })
+		return folder, nil
+	}
+	if p.same() != nil || !p.writable() { // otherwise the file system does not take names of this job
+		err = &StorageError{p.dir, err}
+	}
+	return "", err
+}
+
+// digestOf returns a name for files: a part of the SHA-256 of their paths and contents.
+func digestOf(files []api.ShamanFileSpec) string {
+	lines := make([]string, len(files))
+	for i, f := range files {
+		lines[i] = f.Path + "\x00" + contentName(f.Sha, f.Size)
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// whole reports whether a folder of files, with its list, is there, and each file has its size.
+func (p *pool) whole(folder string, files []api.ShamanFileSpec) bool {
+	if _, err := os.Lstat(p.at(folder + listSuffix)); err != nil {
+		return false
+	}
+	var group errgroup.Group
+	group.SetLimit(copiesAtOnce)
+	for part := range slices.Chunk(files, 1000) {
+		group.Go(func() error {
+			for _, f := range part {
+				if info, err := os.Lstat(p.at(folder, f.Path)); err != nil || !info.Mode().IsRegular() || info.Size() != f.Size {
+					return fs.ErrNotExist
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait() == nil
+}
+
+// keep makes a folder young for [PruneStorage], which takes an old one without a job for one that nobody needs.
+func (p *pool) keep(folder string) (there bool, err error) {
+	now, err := storageTime(p.at(p.folder), false)
+	if err == nil {
+		err = os.Chtimes(p.at(folder+listSuffix), now, now)
+	}
+	if err == nil {
+		_, err = os.Lstat(p.at(folder))
+	}
+	if serr := p.same(); serr != nil {
+		return false, &StorageError{p.dir, serr}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// writable reports whether the storage still takes a small file.
+func (p *pool) writable() bool {
+	probe := p.at(p.folder, unfinished+rand.Text())
+	err := os.WriteFile(probe, make([]byte, 64<<10), 0o600)
+	return errors.Join(err, os.Remove(probe)) == nil
+}
+
+// makeFolder makes the folder final.
+func (p *pool) makeFolder(ctx context.Context, final string, files []api.ShamanFileSpec) (err error) {
+	temp := filepath.Join(filepath.Dir(final), unfinished+filepath.Base(final))
+	if err = p.same(); err == nil {
+		err = p.mkdir(temp)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(temp) // prune removes it else
+		}
+	}()
+	if err := p.fill(ctx, temp, files); err != nil {
+		return err
+	}
+	list := make([]string, len(files))
+	for i, f := range files {
+		list[i] = contentName(f.Sha, f.Size) + "\n"
+	}
+	slices.Sort(list)
+	text := listHead(p.manager) + strings.Join(slices.Compact(list), "")
+	if err := writeWhole(final+listSuffix, strings.NewReader(text), int64(len(text)), nil); err != nil {
+		return err
+	}
+	if err := p.same(); err != nil {
+		return err
+	}
+	return os.Rename(temp, final)
+}
+
+// fill puts files into a folder.
+func (p *pool) fill(ctx context.Context, dir string, files []api.ShamanFileSpec) error {
+	made := make(map[string]bool)
+	for _, f := range files {
+		if parent := filepath.Join(dir, filepath.FromSlash(path.Dir(f.Path))); !made[parent] {
+			if err := p.mkdir(parent); err != nil {
+				return err
+			}
+			made[parent] = true
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(copiesAtOnce)
+	for _, f := range files {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return context.Cause(ctx)
+			}
+			to := filepath.Join(dir, filepath.FromSlash(f.Path))
+			err := p.link(f, to)
+			if errors.Is(err, fs.ErrNotExist) { // the pool was pruned since
+				if err = p.restore(ctx, f); err == nil {
+					err = p.link(f, to)
+				}
+			}
+			if errors.Is(err, fs.ErrExist) {
+				err = errors.New("the farm's storage takes it for another file of the job, whose name differs in case or in the form of its letters: rename one of them")
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", f.Path, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// link gives a content of the pool a name in a job's folder: by a hard link, or by a copy where there are none, which
+// the kernel makes a clone where the file system has those. A content may also have as many links as it can have.
+func (p *pool) link(f api.ShamanFileSpec, to string) error {
+	from := p.contentPath(f.Sha, f.Size)
+	p.mu.Lock()
+	noLinks := p.noLinks
+	p.mu.Unlock()
+	if !noLinks {
+		err := p.hardLink(from, to)
+		p.mu.Lock()
+		p.linked = p.linked || err == nil
+		p.noLinks = err != nil && !p.linked && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist)
+		p.mu.Unlock()
+		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	file, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return copyTo(file, source, f.Size, nil)
+}
+
+// restore puts a content into the pool again.
+func (p *pool) restore(ctx context.Context, f api.ShamanFileSpec) error {
+	b, err := p.reopen(f)
+	if err != nil {
+		return err
+	}
+	defer release(b)
+	name := p.contentPath(f.Sha, f.Size)
+	return p.take(ctx, b, new(shard), name)
+}
