@@ -2,7 +2,6 @@ package deps
 
 import (
 	"bytes"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -59,21 +58,15 @@ func (d *disk) contents(file string) contents {
 
 // sampleOf reads the first and last bytes of a file. It follows links.
 func sampleOf(file string) (sniff.Sample, error) {
-	info, err := os.Stat(file)
+	f, err := openfile.Named(file)
 	if err != nil {
 		return sniff.Sample{}, err
 	}
-	f, err := openfile.Open(file, info)
-	if err != nil { // a link, perhaps
-		real, err := filepath.EvalSymlinks(file)
-		if err != nil {
-			return sniff.Sample{}, err
-		}
-		if f, err = openfile.Open(real, info); err != nil {
-			return sniff.Sample{}, err
-		}
-	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return sniff.Sample{}, err
+	}
 	return sniff.Read(f, info.Size())
 }
 

@@ -248,7 +248,12 @@ func (r *run) simulations(s *Scene) {
 		counts := r.counts(v)
 		for _, n := range v.file.Notes {
 			id := &v.file.IDs[n.ID]
-			if n.Code != NoteSimulation || !counts[n.ID] || len(n.If) > 0 && !slices.ContainsFunc(n.If, func(id int32) bool { return v.simulates(id, map[origin]bool{}) }) || s.FrameEnd <= n.First || n.Baked && (n.Last == 0 || n.Last >= s.FrameEnd) {
+			baked := n.Baked && (n.Last == 0 || n.Last >= s.FrameEnd)
+			if n.Code != NoteSimulation || !counts[n.ID] || s.FrameEnd <= n.First || baked {
+				continue
+			}
+			simulates := func(id int32) bool { return v.simulates(id, map[origin]bool{}) }
+			if len(n.If) > 0 && !slices.ContainsFunc(n.If, simulates) {
 				continue
 			}
 			kept := func(u Use) bool {

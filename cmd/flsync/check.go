@@ -85,7 +85,7 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 	}
 	found := &findings{}
 	env.Sink = report.Tee(s.sink, found)
-	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began})
+	s.sink.Emit(s.startEvent(""))
 	if env.Manager != nil {
 		if env.Configuration, err = s.greet(ctx, s.manager); unreachable(err) { // the blend files can be checked all the same
 			s.sink.Emit(report.Warning{Code: "unreachable", Message: "settings, job types, tags and output folders are not checked, without the Manager: " + err.Error()})
@@ -98,7 +98,7 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 	if html != "" && ctx.Err() == nil {
 		shown := s.summary
 		shown.OK, shown.ExitCode, shown.Duration = err == nil, exitCode(ctx, err), time.Since(s.began).Seconds()
-		run := &page.Run{Start: report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began}, Summary: &shown, Lacks: found.lacks, Errors: found.errors}
+		run := &page.Run{Start: s.startEvent(""), Summary: &shown, Lacks: found.lacks, Errors: found.errors}
 		if failed := writePage(html, run); failed != nil {
 			return errors.Join(err, failed)
 		}

@@ -88,10 +88,10 @@ func forecast(now time.Time, jobs ...work) *report.Forecast {
 
 // forecasts asks for the tasks of active jobs now and then: the list of a long job is long.
 type forecasts struct {
-	asked map[string]time.Time // by job
-	work  map[string]work
-	byJob map[string]*report.Forecast // that of all jobs together has the key ""
-	told  map[string]string
+	asked   map[string]time.Time // by job
+	work    map[string]work
+	byJob   map[string]*report.Forecast // that of all jobs together has the key ""
+	emitted map[string]string           // their last texts
 }
 
 // look renews the forecasts of jobs. It asks for the tasks of so many jobs at most: of those that are active, and once
@@ -101,7 +101,7 @@ func (f *forecasts) look(ctx context.Context, m *link, jobs []api.Job, most int)
 	const every = 15 * time.Second
 	if f.asked == nil {
 		f.asked, f.work = make(map[string]time.Time), make(map[string]work)
-		f.byJob, f.told = make(map[string]*report.Forecast), make(map[string]string)
+		f.byJob, f.emitted = make(map[string]*report.Forecast), make(map[string]string)
 	}
 	now := time.Now()
 	asked := most
@@ -131,11 +131,11 @@ func (f *forecasts) look(ctx context.Context, m *link, jobs []api.Job, most int)
 	}
 }
 
-// tell emits those forecasts that have changed.
-func (f *forecasts) tell(sink report.Sink) {
+// emit emits those forecasts that have changed.
+func (f *forecasts) emit(sink report.Sink) {
 	for _, id := range sortedKeys(f.byJob) {
-		if text := forecastText(f.byJob[id]); text != "" && text != f.told[id] {
-			f.told[id] = text
+		if text := forecastText(f.byJob[id]); text != "" && text != f.emitted[id] {
+			f.emitted[id] = text
 			sink.Emit(*f.byJob[id])
 		}
 	}

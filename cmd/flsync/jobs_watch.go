@@ -119,7 +119,7 @@ func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval tim
 		if err := view.show(list, done); err != nil || !a.json {
 			return done, err
 		}
-		soon.tell(a.sink())
+		soon.emit(a.sink())
 		return done, nil
 	})
 	return jobs, err

@@ -127,14 +127,18 @@ func (s *session) start(manager string, dryRun bool) {
 	}
 	s.started, s.summary.DryRun = true, dryRun
 	s.sink = report.Tee(s.sink, &s.jobs)
-	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Manager: manager, Time: s.began})
+	s.sink.Emit(s.startEvent(manager))
+}
+
+func (s *session) startEvent(manager string) report.Start {
+	return report.Start{Run: s.id, Command: s.command, Version: s.version, Manager: manager, Time: s.began}
 }
 
 // list begins a run whose results are a list, and which leaves no log.
 func (s *session) list() {
 	s.listing = true
 	s.out.onFail = s.stop // nobody gets what would still be found
-	s.sink.Emit(report.Start{Run: s.id, Command: s.command, Version: s.version, Time: s.began})
+	s.sink.Emit(s.startEvent(""))
 }
 
 // close tells how the run ended and ends what it opened.

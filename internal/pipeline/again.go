@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -56,11 +55,11 @@ func (s *submission) otherFiles(ctx context.Context, j *jobRun, before api.Job) 
 	if before.Storage == nil || before.Storage.ShamanCheckoutID == "" {
 		return nil
 	}
-	storage, err := s.run.env.Manager.SharedStorage(ctx, api.ManagerVariableAudienceUsers, runtime.GOOS)
-	if err != nil || storage.Location == "" {
+	here, err := storageHere(ctx, s.run.env)
+	if err != nil || here == "" {
 		return nil // the message is complete without
 	}
-	checkout := filepath.Join(storage.Location, filepath.FromSlash(before.Storage.ShamanCheckoutID))
+	checkout := filepath.Join(here, filepath.FromSlash(before.Storage.ShamanCheckoutID))
 	if _, err := os.Stat(checkout); err != nil {
 		return nil
 	}
@@ -99,7 +98,7 @@ func isOther(checkout string, f api.ShamanFileSpec) bool {
 		info, err := os.Stat(path)
 		return err != nil || info.Size() != f.Size
 	}
-	// The built-in Manager has a dash where Flamenco's has a slash.
+	// Checkouts of earlier releases of the built-in Manager have a dash where Flamenco's have a slash.
 	stored := strings.Replace(filepath.ToSlash(target), f.Sha[2:]+"-", f.Sha[2:]+"/", 1)
 	return !strings.HasSuffix(stored, fmt.Sprintf("%s/%s/%d.blob", f.Sha[:2], f.Sha[2:], f.Size))
 }

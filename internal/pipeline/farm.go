@@ -40,9 +40,7 @@ func (s *submission) askFarm(ctx context.Context) error {
 	}
 	if s.opt.Check != nil {
 		group.Go(func() error {
-			variables, err := ask(ctx, env, func(ctx context.Context) (api.ManagerVariables, error) {
-				return env.Manager.Variables(ctx, api.ManagerVariableAudienceWorkers, cmp.Or(s.opt.Platform, runtime.GOOS))
-			})
+			variables, err := s.run.variables(ctx, api.ManagerVariableAudienceWorkers, cmp.Or(s.opt.Platform, runtime.GOOS))
 			if v, known := variables["blenderArgs"]; known {
 				runs := func(arg string) bool { return arg == "-y" || arg == "--enable-autoexec" }
 				s.opt.Check.noScripts = !slices.ContainsFunc(strings.Fields(v.Value), runs)
@@ -146,11 +144,16 @@ func (r *run) askStorage(ctx context.Context) (storage, error) {
 	return s, nil
 }
 
-// folders returns the Manager's variables that stand for folders.
-func (r *run) folders(ctx context.Context, audience api.ManagerVariableAudience, platform string) (api.ManagerVariables, error) {
-	variables, err := askOnce(ctx, r.env, "variables "+string(audience)+" "+platform, func(ctx context.Context) (api.ManagerVariables, error) {
+// variables returns the Manager's variables, as an earlier run with the same configuration had them.
+func (r *run) variables(ctx context.Context, audience api.ManagerVariableAudience, platform string) (api.ManagerVariables, error) {
+	return askOnce(ctx, r.env, "variables "+string(audience)+" "+platform, func(ctx context.Context) (api.ManagerVariables, error) {
 		return r.env.Manager.Variables(ctx, audience, platform)
 	})
+}
+
+// folders returns the Manager's variables that stand for folders.
+func (r *run) folders(ctx context.Context, audience api.ManagerVariableAudience, platform string) (api.ManagerVariables, error) {
+	variables, err := r.variables(ctx, audience, platform)
 	maps.DeleteFunc(variables, func(name string, v api.ManagerVariable) bool {
 		return !v.IsTwoway && name != "jobs" && name != "shared_storage_path"
 	})

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/flsync/flsync/flamenco/api"
@@ -173,7 +175,8 @@ func (s *submission) onStorage(file string) (workers string, ok bool) {
 // storageRoots returns the folders that this machine and the workers see: those of two-way variables first, which
 // workers of any platform understand.
 func (r *run) storageRoots(variables api.ManagerVariables) (roots []storageRoot) {
-	for name, v := range variables {
+	for _, name := range slices.Sorted(maps.Keys(variables)) { // where two have one folder, each run takes the same
+		v := variables[name]
 		if v.IsTwoway && filepath.IsAbs(v.Value) && filepath.Dir(filepath.Clean(v.Value)) != filepath.Clean(v.Value) {
 			roots = append(roots, storageRoot{filepath.Clean(v.Value), "{" + name + "}"})
 		}
