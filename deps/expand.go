@@ -3,9 +3,9 @@ package deps
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 
+	"github.com/flsync/flsync/internal/pattern"
 	"github.com/flsync/flsync/internal/place"
 )
 
@@ -134,7 +134,7 @@ func (x *expander) look(r *Reference, base string) expansion {
 	case FormPointCache, FormDiskCache:
 		x.folder(&e, target, r.Name, func(rest string) bool { return cacheFrame(rest, r.Stack) })
 	case FormOcean:
-		x.folder(&e, target, "", oceanFrame.MatchString)
+		x.folder(&e, target, "", oceanFrame().MatchString)
 	case FormFluid:
 		x.folders(&e, target, "config", "data", "guiding", "mesh", "noise", "particles", "script")
 	case FormBake:
@@ -200,7 +200,7 @@ func (x *expander) made(e *expansion, target, base, tail string) {
 const maxMadeDepth = 3
 
 // oceanFrame is the name of a file of a baked ocean.
-var oceanFrame = regexp.MustCompile(`^(disp|foam|normal|spray|spray_inverse)_[0-9]{4,}\.exr$`)
+var oceanFrame = pattern.Lazy(`^(disp|foam|normal|spray|spray_inverse)_[0-9]{4,}\.exr$`)
 
 // maxProxyDepth is how deep proxies lie below the folder of what they are of.
 const maxProxyDepth = 3

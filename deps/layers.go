@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/flsync/flsync/internal/openfile"
+	"github.com/flsync/flsync/internal/pattern"
 	"github.com/flsync/flsync/internal/place"
 )
 
@@ -242,12 +243,12 @@ func quoted(text []byte) int {
 	return len(text)
 }
 
-var include = regexp.MustCompile(`(?m)^[ \t]*#[ \t]*include[ \t]+["<]([^">\n]+)[">]`)
+var include = pattern.Lazy(`(?m)^[ \t]*#[ \t]*include[ \t]+["<]([^">\n]+)[">]`)
 
 // includes gives the files that a shader includes.
 func includes(text []byte) []string {
 	var list []string
-	for _, m := range include.FindAllSubmatch(text, -1) {
+	for _, m := range include().FindAllSubmatch(text, -1) {
 		list = append(list, string(m[1]))
 	}
 	return list

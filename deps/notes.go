@@ -3,11 +3,11 @@ package deps
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/flsync/flsync/deps/blend"
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // A Note is what a data-block holds that names no file and may make frames differ on a farm.
@@ -206,8 +206,8 @@ func (c *Contents) scripts() []string {
 }
 
 var (
-	notSimple = regexp.MustCompile(`[\[\]'"{}:&|^~@]|[A-Za-z_]\s*\.|\b(self|depsgraph|for|lambda|in|is)\b`)
-	called    = regexp.MustCompile(`([A-Za-z_]\w*)\s*\(`)
+	notSimple = pattern.Lazy(`[\[\]'"{}:&|^~@]|[A-Za-z_]\s*\.|\b(self|depsgraph|for|lambda|in|is)\b`)
+	called    = pattern.Lazy(`([A-Za-z_]\w*)\s*\(`)
 	simple    = strings.Fields("radians degrees abs fabs floor ceil trunc round int sin cos tan asin acos atan atan2 exp log sqrt pow fmod " +
 		"lerp clamp smoothstep min max and or not if else")
 )
@@ -215,7 +215,7 @@ var (
 // needsPython reports whether an expression has more than the operators and functions that Blender computes itself
 // (its manual, Drivers > Simple Expressions).
 func needsPython(text string) bool {
-	return notSimple.MatchString(text) || slices.ContainsFunc(called.FindAllStringSubmatch(text, -1), func(m []string) bool {
+	return notSimple().MatchString(text) || slices.ContainsFunc(called().FindAllStringSubmatch(text, -1), func(m []string) bool {
 		return !slices.Contains(simple, m[1])
 	})
 }

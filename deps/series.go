@@ -2,10 +2,11 @@ package deps
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // A series is one part of a cache on disk: files of which only the frame in their names differs.
@@ -17,7 +18,7 @@ type series struct {
 
 // cacheName is the name of a file of a cache: what it is, the frame, the cache's place among those of its object or a
 // fraction of the frame, and the extension.
-var cacheName = regexp.MustCompile(`^(.*?)(-?[0-9]{4,})((?:_[0-9]+)?\.[^/]+)$`)
+var cacheName = pattern.Lazy(`^(.*?)(-?[0-9]{4,})((?:_[0-9]+)?\.[^/]+)$`)
 
 // seriesOf returns the series of a cache. Of a bake of geometry nodes these are those in the folder meta only: blobs
 // are written for frames that have something new.
@@ -35,7 +36,7 @@ func seriesOf(u *Use) []series {
 				continue
 			}
 		}
-		m := cacheName.FindStringSubmatch(strings.TrimPrefix(name, prefix))
+		m := cacheName().FindStringSubmatch(strings.TrimPrefix(name, prefix))
 		if m == nil {
 			continue
 		}

@@ -7,7 +7,6 @@ import (
 	"html"
 	"mime"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 const (
@@ -100,10 +100,10 @@ func looksLikeHTML(mediaType string, body []byte) bool {
 	return mediaType == "text/html" || strings.HasPrefix(http.DetectContentType(body), "text/html")
 }
 
-var titlePattern = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title`)
+var titlePattern = pattern.Lazy(`(?is)<title[^>]*>(.*?)</title`)
 
 func htmlTitle(body []byte) string {
-	match := titlePattern.FindSubmatch(body[:min(len(body), 64<<10)])
+	match := titlePattern().FindSubmatch(body[:min(len(body), 64<<10)])
 	if match == nil {
 		return ""
 	}

@@ -43,7 +43,7 @@ func TestCheckout(t *testing.T) {
 				t.Errorf("path %q was used twice", path)
 			}
 			seen[path] = true
-			if !strings.HasPrefix(path, "film/sh010-") || !validCheckout.MatchString(path) {
+			if !strings.HasPrefix(path, "film/sh010-") || !validCheckout().MatchString(path) {
 				t.Errorf("path %q", path)
 			}
 		}

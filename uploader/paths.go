@@ -3,13 +3,13 @@ package uploader
 import (
 	"crypto/rand"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // Longest names that any file system in use takes, in bytes: NAME_MAX and PATH_MAX of POSIX systems. The
@@ -120,7 +120,7 @@ func parent(path string) string {
 }
 
 // validCheckout is the Manager's own rule for the path of a checkout.
-var validCheckout = regexp.MustCompile(`^[^/?*:;{}\\][^?*:;{}\\]*$`)
+var validCheckout = pattern.Lazy(`^[^/?*:;{}\\][^?*:;{}\\]*$`)
 
 // checkCheckoutPath reports whether the Manager would take path as that of a checkout. Ours is the stricter
 // rule.
@@ -128,7 +128,7 @@ func checkCheckoutPath(path string) error {
 	if reason := badPath(path); reason != "" {
 		return &PathError{Path: path, Reason: reason}
 	}
-	if !validCheckout.MatchString(path) {
+	if !validCheckout().MatchString(path) {
 		return &PathError{Path: path, Reason: `has one of ?*:;{} (CheckoutName replaces them)`}
 	}
 	return nil

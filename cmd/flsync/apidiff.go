@@ -31,8 +31,8 @@ type apiSchema struct {
 	Ref        string               `yaml:"$ref" json:"$ref"`
 }
 
-// compareAPI compares our document (YAML) with a Manager's (JSON). Documentation and examples do not
-// count, nor operations that have nothing to do with a Manager's work (its web pages).
+// compareAPI compares our document (YAML) with a Manager's (JSON). Documentation and examples do not count,
+// nor operations that have nothing to do with a Manager's work (its web pages).
 func compareAPI(ours, theirs []byte) (apiDiff, error) {
 	var a, b apiDocument
 	if err := yaml.Unmarshal(ours, &a); err != nil {
@@ -84,8 +84,8 @@ func fields(d apiDocument) map[string]string {
 	return all
 }
 
-// required tells whether every object of its schema has a field "Schema.field". Others may be lacking in older
-// Managers.
+// required tells whether every object of its schema has a field "Schema.field". Others may be lacking in
+// older Managers.
 func required(d apiDocument, field string) bool {
 	schema, name, _ := strings.Cut(field, ".")
 	s := d.Components.Schemas[schema]

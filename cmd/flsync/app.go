@@ -62,8 +62,8 @@ func (a *app) main(ctx context.Context, args []string) int {
 	return code
 }
 
-// prepare wraps RunE of cmd and its subcommands: it records that a body has started, and makes command groups reject
-// unknown subcommands.
+// prepare wraps RunE of cmd and its subcommands: it records that a body has started, and makes command groups
+// reject unknown subcommands.
 func prepare(cmd *cobra.Command, began *bool) {
 	for _, c := range cmd.Commands() {
 		prepare(c, began)

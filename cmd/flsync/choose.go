@@ -23,8 +23,8 @@ type chooser struct {
 	all  func() ([]named, error) // asked at most once, and only when a word is no whole id
 }
 
-// choose returns the ids that words mean, each once: whole ids, ids shortened to what is unique, names
-// where they are unique, globs on names, and - for words from standard input, one a line, which may be none.
+// choose returns the ids that words mean, each once: whole ids, ids shortened to what is unique, names where
+// they are unique, globs on names, and - for words from standard input, one a line, which may be none.
 func (a *app) choose(words []string, c chooser) ([]named, error) {
 	if len(words) == 0 {
 		return nil, usagef("no %s was named", c.kind)

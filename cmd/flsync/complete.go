@@ -33,8 +33,8 @@ func (a *app) complete(cmd *cobra.Command, begun string, c func(context.Context,
 	return offers(all, begun), noFiles
 }
 
-// offers are lines of what to write and, after a tab, what it is. Where a name would not do, because several have it or a
-// shell could not take it, a short id is offered.
+// offers are lines of what to write and, after a tab, what it is. Where a name would not do, because several
+// have it or a shell could not take it, a short id is offered.
 func offers(all []named, begun string) []string {
 	count := make(map[string]int)
 	for _, n := range all {

@@ -9,8 +9,8 @@ import (
 	"github.com/flsync/flsync/submit/conform"
 )
 
-// stripsToEdit hands what deps reads in a video sequencer to conform. Image strips have the scene's frames in the names
-// of their files; scene strips name scenes of libraries, which are the shots.
+// stripsToEdit hands what deps reads in a video sequencer to conform. Image strips have the scene's frames in
+// the names of their files; scene strips name scenes of libraries, which are the shots.
 func stripsToEdit(shown *deps.Edit) *conform.Edit {
 	edit := &conform.Edit{}
 	file, rate := filepath.Base(shown.Path), conform.Rate(shown.FPS)

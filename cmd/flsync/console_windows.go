@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// useANSI has the consoles behind files act on ANSI sequences, with which bars and live tables are drawn; a console of
-// Windows prints them otherwise. Files that are no consoles stay as they are. restore gives consoles their modes back, which
-// programs share.
+// useANSI has the consoles behind files act on ANSI sequences, with which bars and live tables are drawn; a
+// console of Windows prints them otherwise. Files that are no consoles stay as they are. restore gives
+// consoles their modes back, which programs share.
 func useANSI(files ...*os.File) (restore func()) {
 	var undo []func()
 	for _, f := range files {

@@ -86,8 +86,8 @@ data-blocks that want it, and the exit code is 3 when there is any lack that mak
 	return cmd
 }
 
-// traceEach traces blend files side by side and hands over what was found in the order in which they
-// were named. A file that cannot be traced is told, and the others go on.
+// traceEach traces blend files side by side and hands over what was found in the order in which they were
+// named. A file that cannot be traced is told, and the others go on.
 func (s *session) traceEach(ctx context.Context, paths []string, each func(*deps.Trace)) error {
 	return inOrder(ctx, s, paths, (*deps.Tracer).Trace, each)
 }
@@ -155,8 +155,7 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 	return &reportedError{fmt.Errorf("%w: %d of %d blend files could not be read", pipeline.ErrPartial, failed, len(paths))}
 }
 
-// tracesAtOnce bounds what waits in memory; the tracer itself reads as many files at once as there are
-// cores.
+// tracesAtOnce bounds what waits in memory; the tracer itself reads as many files at once as there are cores.
 const tracesAtOnce = 32
 
 // treeText shows a blend file, what it names, and the libraries in turn.

@@ -14,8 +14,8 @@ import (
 	"github.com/flsync/flsync/flamenco"
 )
 
-// How a Manager with "autodiscoverable: true" makes itself known on the local network: SSDP with this
-// service type, device and location path (Flamenco 3.9-beta1, its own workers look for the same).
+// How a Manager with "autodiscoverable: true" makes itself known on the local network: SSDP with this service
+// type, device and location path (Flamenco 3.9-beta1, its own workers look for the same).
 const (
 	ssdpService = "urn:flamenco:manager:0"
 	ssdpDevice  = "aa80bc5f-d0af-46b8-8630-23bd7e80ec4d"
@@ -54,8 +54,8 @@ func discover(ctx context.Context) (string, error) {
 	}
 }
 
-// managerURLs takes the root URLs out of what answered, the likeliest to work first. There is at least one, unless there
-// is an error.
+// managerURLs takes the root URLs out of what answered, the likeliest to work first. There is at least one,
+// unless there is an error.
 func managerURLs(services []ssdp.Service) ([]string, error) {
 	var urls []string
 	for _, s := range services {
@@ -77,8 +77,8 @@ func managerURLs(services []ssdp.Service) ([]string, error) {
 	return urls, nil
 }
 
-// pickManager chooses among addresses that answered. Several of one Manager are normal; several Managers are not, and
-// somebody has to choose. All Managers have the same device id, so they are asked what they have.
+// pickManager chooses among addresses that answered. Several of one Manager are normal; several Managers are
+// not, and somebody has to choose. All Managers have the same device id, so they are asked what they have.
 func pickManager(ctx context.Context, urls []string) (string, error) {
 	var reached []string
 	known := make(map[string]bool)

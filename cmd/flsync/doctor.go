@@ -253,8 +253,8 @@ func (d *doctor) jobTypes(ctx context.Context) finding {
 	return ok("%s", strings.Join(list, ", "))
 }
 
-// usualTaskTypes are what Flamenco's own job types make. The API does not tell; of other job types,
-// earlier jobs show it.
+// usualTaskTypes are what Flamenco's own job types make. The API does not tell; of other job types, earlier
+// jobs show it.
 var usualTaskTypes = map[string][]string{
 	"simple-blender-render": {"blender", "ffmpeg"},
 	"echo-sleep-test":       {"misc"},
@@ -338,8 +338,8 @@ func (d *doctor) lackingTaskTypes(ctx context.Context, can map[string]bool) ([]s
 // probeSize is more than any proxy's default limit for bodies lets through: nginx's is 1 MiB.
 const probeSize = 1<<20 + 1
 
-// upload sends a probe the whole way. The second time, the Manager knows it and says so at once. A proxy that takes all of
-// it first passes that on too late, or reports that the Manager hung up.
+// upload sends a probe the whole way. The second time, the Manager knows it and says so at once. A proxy that
+// takes all of it first passes that on too late, or reports that the Manager hung up.
 func (d *doctor) upload(ctx context.Context) finding {
 	if c, err := d.Configuration(ctx); err == nil && !c.ShamanEnabled {
 		return ok("not needed: Shaman is off")
@@ -376,8 +376,9 @@ func (d *doctor) upload(ctx context.Context) finding {
 	return ok("a probe of 1 MiB took %v", took.Round(time.Millisecond))
 }
 
-// slowBody is the body of a probe: after its first KiB it waits for some time, unless it is closed because an answer is
-// there. No more than that may be on its way by then: a proxy that cannot get rid of it tells of an error instead of the answer.
+// slowBody is the body of a probe: after its first KiB it waits for some time, unless it is closed because an
+// answer is there. No more than that may be on its way by then: a proxy that cannot get rid of it tells of an
+// error instead of the answer.
 type slowBody struct {
 	content *bytes.Reader
 	wait    time.Duration

@@ -12,13 +12,13 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-// atOnce is how many requests of one command are under way: enough to hide a round trip, few enough to
-// leave the Manager's database to others.
+// atOnce is how many requests of one command are under way: enough to hide a round trip, few enough to leave
+// the Manager's database to others.
 const atOnce = 8
 
-// each does something to every target, several at once, and goes on past failures. Each failure is told
-// when it happens. The error is the failure itself for a single target, and wraps
-// [pipeline.ErrPartial] when some of several failed.
+// each does something to every target, several at once, and goes on past failures. Each failure is told when
+// it happens. The error is the failure itself for a single target, and wraps [pipeline.ErrPartial] when some
+// of several failed.
 func (a *app) each(ctx context.Context, targets []named, do func(context.Context, named) error) error {
 	if len(targets) == 1 {
 		if err := do(ctx, targets[0]); err != nil {
@@ -75,8 +75,8 @@ func (a *app) remark(text string) {
 	report.NewText(a.stdout, a.stderr, a.verbosity()).Emit(report.Note{Message: oneLine(text)})
 }
 
-// confirm asks a person before something that cannot be undone. Without --yes and without a terminal to
-// ask on, it refuses.
+// confirm asks a person before something that cannot be undone. Without --yes and without a terminal to ask
+// on, it refuses.
 func (a *app) confirm(yes bool, question string) error {
 	if yes {
 		return nil
@@ -93,8 +93,8 @@ func (a *app) confirm(yes bool, question string) error {
 	return nil
 }
 
-// deleteCommand makes of cmd a command that deletes things which are gone when the Manager has answered. cost says
-// beforehand what else goes with them; it may be nil.
+// deleteCommand makes of cmd a command that deletes things which are gone when the Manager has answered. cost
+// says beforehand what else goes with them; it may be nil.
 func (a *app) deleteCommand(cmd *cobra.Command, c func(context.Context, *link) chooser,
 	cost func(context.Context, *link, []named) error, del func(*flamenco.Client, context.Context, string) error) *cobra.Command {
 	var yes bool

@@ -77,8 +77,8 @@ func invalid(err error) bool {
 	return errors.As(err, &all) || errors.As(err, &one)
 }
 
-// unreachable tells whether an error is about the Manager as a whole: it does not answer, keeps failing,
-// is none, or is somewhere else (a redirect, often to a page where people sign on).
+// unreachable tells whether an error is about the Manager as a whole: it does not answer, keeps failing, is
+// none, or is somewhere else (a redirect, often to a page where people sign on).
 func unreachable(err error) bool {
 	var (
 		away   *flamenco.UnreachableError

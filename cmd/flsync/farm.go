@@ -66,8 +66,8 @@ func (a *app) farmStatusCommand() *cobra.Command {
 	})
 }
 
-// seenBy gives cmd the flags of commands that show things as others see them. It returns the path of the configuration
-// of that name, which ends with what the flags say.
+// seenBy gives cmd the flags of commands that show things as others see them. It returns the path of the
+// configuration of that name, which ends with what the flags say.
 func seenBy(cmd *cobra.Command, name string) func() ([]string, error) {
 	audience := cmd.Flags().String("audience", "users", "as these see it: `WHO` is users or workers")
 	platform := cmd.Flags().String("platform", runtime.GOOS, "as this `PLATFORM` sees it: linux, windows or darwin")

@@ -142,7 +142,8 @@ func toYAML(raw json.RawMessage) ([]byte, error) {
 	return yaml.Marshal(plainNumbers(value))
 }
 
-// plainNumbers makes integers of those numbers of a JSON value that are some: as floats, large ones would be rounded.
+// plainNumbers makes integers of those numbers of a JSON value that are some: as floats, large ones would be
+// rounded.
 func plainNumbers(value any) any {
 	switch v := value.(type) {
 	case json.Number:

@@ -9,8 +9,8 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-// work is what a job still has to do, and how fast it has done the rest. It counts steps of tasks: those of a render
-// are frames.
+// work is what a job still has to do, and how fast it has done the rest. It counts steps of tasks: those of a
+// render are frames.
 type work struct {
 	left    float64         // steps
 	longest float64         // steps that are left of one active task: no other worker takes any of them
@@ -18,8 +18,8 @@ type work struct {
 	times   []time.Duration // of a step, sorted; those of one task are equal
 }
 
-// workOf measures a job by its tasks. The time of a task is that between two completed ones of the same worker. Between
-// two tasks a worker is at the job, too.
+// workOf measures a job by its tasks. The time of a task is that between two completed ones of the same
+// worker. Between two tasks a worker is at the job, too.
 func workOf(now time.Time, tasks []api.TaskSummary) (w work) {
 	const between = 30 * time.Second
 	at := make(map[string]bool) // workers
@@ -56,8 +56,8 @@ func workOf(now time.Time, tasks []api.TaskSummary) (w work) {
 	return w
 }
 
-// forecast says when jobs will be done if as many workers stay at them as are now; nil when too little is known. A job of
-// which few tasks are done takes the times of all.
+// forecast says when jobs will be done if as many workers stay at them as are now; nil when too little is
+// known. A job of which few tasks are done takes the times of all.
 func forecast(now time.Time, jobs ...work) *report.Forecast {
 	const least = 3 // times that say something
 	var pooled []time.Duration
@@ -94,9 +94,9 @@ type forecasts struct {
 	emitted map[string]string           // their last texts
 }
 
-// look renews the forecasts of jobs. It asks for the tasks of so many jobs at most: of those that are active, and once
-// of those that wait, whose steps the Manager counts when they begin. A failure leaves the last forecast: the next look
-// at the jobs reports it.
+// look renews the forecasts of jobs. It asks for the tasks of so many jobs at most: of those that are active,
+// and once of those that wait, whose steps the Manager counts when they begin. A failure leaves the last
+// forecast: the next look at the jobs reports it.
 func (f *forecasts) look(ctx context.Context, m *link, jobs []api.Job, most int) {
 	const every = 15 * time.Second
 	if f.asked == nil {

@@ -88,7 +88,8 @@ func (a *app) framesJobs(ctx context.Context, m *link, run string, words []strin
 	return chosen, nil
 }
 
-// showFrames looks at the frames of jobs, one job after the other: the frames of one are looked at side by side.
+// showFrames looks at the frames of jobs, one job after the other: the frames of one are looked at side by
+// side.
 func (a *app) showFrames(ctx context.Context, m *link, chosen []named, f framesFlags) error {
 	places, err := findPlaces(ctx, m, f.maps)
 	if err != nil {

@@ -26,7 +26,8 @@ type places struct {
 	maps      [][2]string       // from, to: those that a person gave come first
 }
 
-// findPlaces asks the Manager for what its variables and its storage are called on this machine. given are FROM=TO.
+// findPlaces asks the Manager for what its variables and its storage are called on this machine. given are
+// FROM=TO.
 func findPlaces(ctx context.Context, m *link, given []string) (places, error) {
 	p := places{variables: make(map[string]string)}
 	for _, pair := range given {
@@ -139,8 +140,8 @@ func (p places) look(ctx context.Context, m *link, id string, decode bool) (j jo
 	return j, nil
 }
 
-// sceneSize returns the pixels of a job's frames as its scene has them; 0, 0 where that is not known: the blend file is
-// not to be seen here, or the job type is not Flamenco's own and may render at another size.
+// sceneSize returns the pixels of a job's frames as its scene has them; 0, 0 where that is not known: the
+// blend file is not to be seen here, or the job type is not Flamenco's own and may render at another size.
 func (p places) sceneSize(ctx context.Context, job api.Job, blendfile string) (width, height int) {
 	here, err := p.local(blendfile, "")
 	if job.Type != simpleRender || blendfile == "" || err != nil {
@@ -215,8 +216,8 @@ func (p places) lookAtVideo(ctx context.Context, m *link, j jobFrames) (*frames.
 	return nil, nil
 }
 
-// coverage returns the frames that each task of a job renders. Tasks of Flamenco's own job type have them in their
-// names, those of others in Blender's --render-frame.
+// coverage returns the frames that each task of a job renders. Tasks of Flamenco's own job type have them in
+// their names, those of others in Blender's --render-frame.
 func coverage(ctx context.Context, m *link, j jobFrames) (map[string][]int, error) {
 	of := make([][]int, len(j.tasks))
 	group, ctx := errgroup.WithContext(ctx)

@@ -42,7 +42,8 @@ func (j jobFrames) frameMap() (m page.FrameMap) {
 	return m
 }
 
-// thumbnails returns small pictures of up to so many good frames, evenly chosen. Formats that are not decoded have none.
+// thumbnails returns small pictures of up to so many good frames, evenly chosen. Formats that are not decoded
+// have none.
 func thumbnails(all []frames.Frame) (strip []page.Picture) {
 	const most = 8
 	var good []frames.Frame

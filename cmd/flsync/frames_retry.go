@@ -25,8 +25,8 @@ func (j jobFrames) setAside() (n int, err error) {
 	return n, nil
 }
 
-// missingFrames returns the frames that a job has not rendered, or only in part, without those that jobs of earlier
-// runs for some frames are to render. Damaged ones are set aside, but for a dry run.
+// missingFrames returns the frames that a job has not rendered, or only in part, without those that jobs of
+// earlier runs for some frames are to render. Damaged ones are set aside, but for a dry run.
 func (s *session) missingFrames(ctx context.Context, p places, before api.Job, alive []api.Job, dryRun bool) (string, error) {
 	found, err := p.look(ctx, s.manager, before.ID, false)
 	if err != nil {
@@ -51,8 +51,8 @@ func (s *session) missingFrames(ctx context.Context, p places, before api.Job, a
 	return found.numbers(frames.State.Bad), nil
 }
 
-// retryFrames has the tasks run again that cover what is missing or damaged, and the one that makes the video. Blender
-// leaves alone what is there, so damaged files are given another name first.
+// retryFrames has the tasks run again that cover what is missing or damaged, and the one that makes the
+// video. Blender leaves alone what is there, so damaged files are given another name first.
 func (a *app) retryFrames(ctx context.Context, m *link, j jobFrames) error {
 	wrong := make(map[int]bool)
 	for _, f := range j.badFrames() {

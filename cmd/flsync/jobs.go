@@ -143,7 +143,8 @@ var jobOrder = map[string]func(a, b api.Job) int{
 	"type":     func(a, b api.Job) int { return cmp.Compare(a.Type, b.Type) },
 }
 
-// checkStatuses refuses a status that flsync does not know and that nothing in the list has: a slip would else list nothing.
+// checkStatuses refuses a status that flsync does not know and that nothing in the list has: a slip would
+// else list nothing.
 func checkStatuses[S interface {
 	~string
 	Valid() bool
@@ -176,8 +177,8 @@ func (f jobFilter) checkTypes(ctx context.Context, m *link, used map[string]bool
 	return nil
 }
 
-// list fetches the jobs that are asked for, in order. It chooses while they come and keeps of each what a list shows, and
-// its JSON if raw is set; take may print a job at once instead.
+// list fetches the jobs that are asked for, in order. It chooses while they come and keeps of each what a
+// list shows, and its JSON if raw is set; take may print a job at once instead.
 func (f jobFilter) list(ctx context.Context, m *link, raw bool, take func(object[api.Job]) (printed bool, err error)) ([]object[api.Job], error) {
 	order, ok := jobOrder[f.sortBy]
 	if !ok {
@@ -374,8 +375,8 @@ func (a *app) jobsTasksCommand() *cobra.Command {
 	return cmd
 }
 
-// jobExists is nil for a job that there is. Of one that does not exist, the Manager lists no tasks and no blocked workers
-// instead of saying so.
+// jobExists is nil for a job that there is. Of one that does not exist, the Manager lists no tasks and no
+// blocked workers instead of saying so.
 func jobExists(ctx context.Context, m *link, id string) error {
 	_, err := m.Job(ctx, id)
 	return err

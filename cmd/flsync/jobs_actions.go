@@ -11,9 +11,9 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// jobAction is something that a person wants of jobs. The Manager lets any job go to any status, also a completed one
-// to "canceled", whose frames the next submission would then render again. flsync therefore asks only where that makes
-// sense, as the Manager's web interface does:
+// jobAction is something that a person wants of jobs. The Manager lets any job go to any status, also a
+// completed one to "canceled", whose frames the next submission would then render again. flsync therefore
+// asks only where that makes sense, as the Manager's web interface does:
 //
 //	status                          pause    resume   cancel   requeue                  delete
 //	queued, active                  asks     skips    asks     skips                    asks; active: --force
@@ -25,8 +25,8 @@ import (
 //	failed                          ended    ended    asks     asks: not the completed  asks
 //	canceled                        ended    ended    ended    asks: not the completed  asks
 //
-// "ended" is skipped, too, but for --even-ended. The web interface also offers to pause canceled jobs, which flsync
-// leaves to --even-ended: resumed together with others, they would render.
+// "ended" is skipped, too, but for --even-ended. The web interface also offers to pause canceled jobs, which
+// flsync leaves to --even-ended: resumed together with others, they would render.
 type jobAction struct {
 	verb, short, long string
 	asks              api.JobStatus   // what the Manager is asked to make of the job
@@ -36,7 +36,8 @@ type jobAction struct {
 
 var endedStatuses = []api.JobStatus{api.JobStatusCompleted, api.JobStatusFailed, api.JobStatusCanceled}
 
-// ended reports whether a job will not go on by itself. A status that flsync does not know counts as one under way.
+// ended reports whether a job will not go on by itself. A status that flsync does not know counts as one
+// under way.
 func ended(s api.JobStatus) bool { return slices.Contains(endedStatuses, s) }
 
 // renders reports whether a worker may be at a task of a job with this status.
@@ -136,8 +137,8 @@ func (a *app) sayRequeued(ctx context.Context, m *link, job api.Job) error {
 	return nil
 }
 
-// requeuedWithJob reports whether the Manager queues a task of this status when its job, not completed before, is set
-// to "requeueing".
+// requeuedWithJob reports whether the Manager queues a task of this status when its job, not completed
+// before, is set to "requeueing".
 func requeuedWithJob(s api.TaskStatus) bool {
 	switch s {
 	case api.TaskStatusCanceled, api.TaskStatusFailed, api.TaskStatusSoftFailed, api.TaskStatusPaused:
@@ -146,9 +147,9 @@ func requeuedWithJob(s api.TaskStatus) bool {
 	return false
 }
 
-// requeueTasks has tasks of one job run again. The Manager gives out tasks of active and queued jobs alone: a failed or
-// canceled job is requeued as a whole. A task that is queued wakes a job that was completed, but has all its tasks run
-// again then; such a job is made active before.
+// requeueTasks has tasks of one job run again. The Manager gives out tasks of active and queued jobs alone: a
+// failed or canceled job is requeued as a whole. A task that is queued wakes a job that was completed, but
+// has all its tasks run again then; such a job is made active before.
 func (a *app) requeueTasks(ctx context.Context, m *link, job api.Job, tasks []named, reason string) error {
 	switch job.Status {
 	case api.JobStatusFailed, api.JobStatusCanceled, api.JobStatusCancelRequested:

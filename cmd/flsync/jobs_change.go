@@ -243,7 +243,8 @@ func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes, for
 	if age <= 0 {
 		return usagef("--older-than %q would delete everything", olderThan)
 	}
-	// What a job's times mean is known by the Manager's clock alone: ours may be wrong, and would have all deleted.
+	// What a job's times mean is known by the Manager's clock alone: ours may be wrong, and would have all
+	// deleted.
 	ahead, err := m.ClockDifference(ctx)
 	if err != nil {
 		return fmt.Errorf("the age of jobs cannot be told, nothing is deleted: %w", err)

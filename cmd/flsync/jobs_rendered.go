@@ -70,9 +70,10 @@ func (a *app) jobsLastRenderedCommand() *cobra.Command {
 // maxRendered bounds a picture that the Manager serves; its largest ones have some hundred KB.
 const maxRendered = 100 << 20
 
-// download saves a picture that the Manager serves and returns the name of its file: file, else stem with an extension.
-// The extension follows from the contents, and only JPEG and PNG are taken, so that a Manager cannot choose what kind of
-// file lies in somebody's working folder. Only a whole picture replaces a file that is there.
+// download saves a picture that the Manager serves and returns the name of its file: file, else stem with an
+// extension. The extension follows from the contents, and only JPEG and PNG are taken, so that a Manager
+// cannot choose what kind of file lies in somebody's working folder. Only a whole picture replaces a file
+// that is there.
 func download(ctx context.Context, m *link, address, file, stem string) (saved string, err error) {
 	body, _, err := m.Download(ctx, address)
 	if err != nil {

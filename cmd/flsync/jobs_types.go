@@ -97,8 +97,8 @@ func compact(v any) string {
 	return string(text)
 }
 
-// writeSkeleton writes a manifest in which everything that a person has to give stands ready, and the
-// rest as remarks.
+// writeSkeleton writes a manifest in which everything that a person has to give stands ready, and the rest as
+// remarks.
 func writeSkeleton(w io.Writer, t api.AvailableJobType) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "version: 1\nproject: .\ndefaults:\n  type: %s\n  settings:\n", t.Name)

@@ -52,8 +52,8 @@ type patience struct {
 	away     bool
 }
 
-// bears notes what came of a question, and tells whether to go on after it. A Manager that never answered is not waited
-// for.
+// bears notes what came of a question, and tells whether to go on after it. A Manager that never answered is
+// not waited for.
 func (p *patience) bears(err error) bool {
 	const longest = 15 * time.Minute
 	switch {
@@ -68,7 +68,8 @@ func (p *patience) bears(err error) bool {
 	return true
 }
 
-// poll looks again and again until look reports that it is done, and outlasts a Manager that is away for a while.
+// poll looks again and again until look reports that it is done, and outlasts a Manager that is away for a
+// while.
 func (a *app) poll(ctx context.Context, interval time.Duration, look func(context.Context) (done bool, err error)) error {
 	if interval < 100*time.Millisecond {
 		return usagef("--interval %v is too short: at least 100ms", interval)
@@ -152,7 +153,8 @@ func lookAt(ctx context.Context, m *link, ids []string) ([]object[api.Job], erro
 	return jobs, group.Wait()
 }
 
-// rank puts first what is worth seeing when not all can be shown: what is at work, then what waits, then what has ended.
+// rank puts first what is worth seeing when not all can be shown: what is at work, then what waits, then what
+// has ended.
 func rank(j api.Job) int {
 	switch {
 	case j.Status == api.JobStatusActive:

@@ -16,8 +16,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// liveTable draws a table over the last one on a terminal; elsewhere it writes a line, or with --json the Manager's
-// object, at each change.
+// liveTable draws a table over the last one on a terminal; elsewhere it writes a line, or with --json the
+// Manager's object, at each change.
 type liveTable[T any] struct {
 	*app
 	columns         []column[T]
@@ -32,7 +32,8 @@ type liveTable[T any] struct {
 // restart has the next table drawn below what was written meanwhile.
 func (v *liveTable[T]) restart() { v.lines = 0 }
 
-// show writes what has changed. With whole set, all rows are drawn, also those for which the terminal has no room.
+// show writes what has changed. With whole set, all rows are drawn, also those for which the terminal has no
+// room.
 func (v *liveTable[T]) show(list []object[T], whole bool) error {
 	if v.last == nil {
 		v.last = make(map[string]string)

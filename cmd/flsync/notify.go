@@ -32,9 +32,9 @@ func (s *session) tellNotify(ctx context.Context) error {
 	return nil
 }
 
-// windowsShell is the command line by which Windows' cmd runs a command as it was written. With /s cmd takes away
-// the outer quotes and reads the rest itself; the quoting of arguments that other programs undo is foreign to it.
-// /d leaves out what the registry has every cmd run first.
+// windowsShell is the command line by which Windows' cmd runs a command as it was written. With /s cmd takes
+// away the outer quotes and reads the rest itself; the quoting of arguments that other programs undo is
+// foreign to it. /d leaves out what the registry has every cmd run first.
 func windowsShell(command string) string {
 	return `cmd /d /s /c "` + command + `"`
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// object is something of the Manager's: what flsync knows of it, and all of it as it came. Programs get
-// the latter, so that fields of a newer Manager reach them.
+// object is something of the Manager's: what flsync knows of it, and all of it as it came. Programs get the
+// latter, so that fields of a newer Manager reach them.
 type object[T any] struct {
 	v   T
 	raw json.RawMessage

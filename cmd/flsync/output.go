@@ -9,12 +9,12 @@ import (
 	"sync"
 )
 
-// errOutput marks results that standard output did not take. It beats success: a list that was cut short must not
-// pass for a whole one.
+// errOutput marks results that standard output did not take. It beats success: a list that was cut short must
+// not pass for a whole one.
 var errOutput = errors.New("results could not be written")
 
-// output is standard output for any goroutine. It remembers the first write that failed. A closed pipe on Unix ends
-// the process before that, as it ends other programs (SIGPIPE).
+// output is standard output for any goroutine. It remembers the first write that failed. A closed pipe on
+// Unix ends the process before that, as it ends other programs (SIGPIPE).
 type output struct {
 	mu     sync.Mutex
 	to     io.Writer
@@ -75,8 +75,8 @@ func (a *app) lost() error {
 	return err
 }
 
-// interruptible is a reader whose Read returns when ctx ends, although nothing has come: the first signal has to end
-// a run that waits for standard input.
+// interruptible is a reader whose Read returns when ctx ends, although nothing has come: the first signal has
+// to end a run that waits for standard input.
 type interruptible struct {
 	ctx  context.Context
 	from io.Reader

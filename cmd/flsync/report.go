@@ -88,8 +88,8 @@ func loadRun(dir string, args []string) (*page.Run, error) {
 	return nil, usagef("there is no run %q in %s", args[0], dir)
 }
 
-// lastRun loads the newest of runs. After one that did nothing, because it was called wrongly, the one that people may
-// be looking for is named.
+// lastRun loads the newest of runs. After one that did nothing, because it was called wrongly, the one that
+// people may be looking for is named.
 func lastRun(dir string, runs []string) (*page.Run, error) {
 	wrong := func(r *page.Run) bool { return r.Summary != nil && r.Summary.ExitCode == exitUsage }
 	last, err := page.Load(dir, runs[0])
@@ -120,8 +120,8 @@ func writePage(name string, run *page.Run) (err error) {
 // askTime is how long the Manager may take to say how the jobs are.
 const askTime = 20 * time.Second
 
-// askNow asks the Manager of the run how its jobs are. Without a Manager in the configuration, the address
-// in the run's log is taken. withFrames looks at the frames of the jobs, too.
+// askNow asks the Manager of the run how its jobs are. Without a Manager in the configuration, the address in
+// the run's log is taken. withFrames looks at the frames of the jobs, too.
 func (a *app) askNow(ctx context.Context, c *config.Config, run *page.Run, withFrames bool, maps []string) error {
 	if len(run.Jobs) == 0 {
 		return nil

@@ -77,8 +77,8 @@ func describeSchedule(s api.WorkerSleepSchedule) string {
 	return text
 }
 
-// setSchedule changes what pairs name, and refuses what the Manager would store as something else: it swaps a start that
-// comes after the end, cuts each word of the days to two letters, and takes times such as 25:00.
+// setSchedule changes what pairs name, and refuses what the Manager would store as something else: it swaps a
+// start that comes after the end, cuts each word of the days to two letters, and takes times such as 25:00.
 func setSchedule(s *api.WorkerSleepSchedule, pairs []string) error {
 	for _, pair := range pairs {
 		key, value, ok := strings.Cut(pair, "=")

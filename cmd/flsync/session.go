@@ -17,8 +17,8 @@ import (
 	"github.com/flsync/flsync/submit/journal"
 )
 
-// A session is one run of a command that works on files or jobs. It opens with a Start event and closes
-// with a Summary, whatever happens between, and a log of it stays for `flsync report`.
+// A session is one run of a command that works on files or jobs. It opens with a Start event and closes with
+// a Summary, whatever happens between, and a log of it stays for `flsync report`.
 type session struct {
 	*app
 	id      string
@@ -39,8 +39,8 @@ type session struct {
 	stop    context.CancelCauseFunc // ends the body
 }
 
-// inSession turns a command's body into cobra's form. A body that talks to a Manager calls connect; one
-// that writes nothing anywhere (a dry run) sets unlogged.
+// inSession turns a command's body into cobra's form. A body that talks to a Manager calls connect; one that
+// writes nothing anywhere (a dry run) sets unlogged.
 func (a *app) inSession(command string, run func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
@@ -75,14 +75,16 @@ func (a *app) newSession(command string) *session {
 	return s
 }
 
-// keepsLog tells whether runs of a command are to be found by `flsync report`: those of commands that send something.
+// keepsLog tells whether runs of a command are to be found by `flsync report`: those of commands that send
+// something.
 func keepsLog(cmd *cobra.Command) bool {
 	dryRun := cmd.Flags().Lookup("dry-run")
 	return (cmd.Name() == "submit" || cmd.Name() == "sync") && dryRun != nil && dryRun.Value.String() == "false"
 }
 
-// refused makes a run of a command line that Cobra refused, so that a night whose cron line is wrong does not show the
-// report of the night before. What the line says about where runs are kept counts, wherever in it the mistake is.
+// refused makes a run of a command line that Cobra refused, so that a night whose cron line is wrong does not
+// show the report of the night before. What the line says about where runs are kept counts, wherever in it
+// the mistake is.
 func (a *app) refused(ctx context.Context, cmd *cobra.Command, args []string, err error) error {
 	lenient := &cobra.Command{FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}}
 	lenient.Flags().AddFlagSet(cmd.Root().PersistentFlags())
@@ -185,16 +187,16 @@ func newRunID(now time.Time) string {
 	return fmt.Sprintf("%s-%03x%x", now.UTC().Format(journal.NameTime), min(fraction, 0xfff), random)
 }
 
-// raiseGOGC has garbage collected half as often, where many blend files are read: a batch of 200 shots takes a tenth
-// less of the processor and 20 MB more memory, one large file a tenth less time. GOGC overrules it.
+// raiseGOGC has garbage collected half as often, where many blend files are read: a batch of 200 shots takes
+// a tenth less of the processor and 20 MB more memory, one large file a tenth less time. GOGC overrules it.
 func (s *session) raiseGOGC() {
 	if s.getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
 	}
 }
 
-// manyFiles is from how many files on a run collects garbage twice as often as Go does by itself: what it keeps of each
-// file is then most of its memory, and new garbage would come on top in proportion.
+// manyFiles is from how many files on a run collects garbage twice as often as Go does by itself: what it
+// keeps of each file is then most of its memory, and new garbage would come on top in proportion.
 const (
 	manyFiles   = 10_000
 	manyPercent = 25

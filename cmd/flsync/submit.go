@@ -159,7 +159,8 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 	return err
 }
 
-// validateWithManager adds to the mistakes of a manifest those that only the Manager can know, if it answers soon.
+// validateWithManager adds to the mistakes of a manifest those that only the Manager can know, if it answers
+// soon.
 func (s *session) validateWithManager(ctx context.Context, f *submitFlags, jobs []*manifest.Job, err error) error {
 	const soon = 5 * time.Second
 	var found manifest.Errors
@@ -240,8 +241,8 @@ func pairs(flag string, list []string) (map[string]string, error) {
 	return m, nil
 }
 
-// waitUntil sleeps until the next hh:mm. It polls, because the clock may be changed or the machine may suspend. The run's
-// id and start time are taken afterwards, so that the wait is not part of its duration.
+// waitUntil sleeps until the next hh:mm. It polls, because the clock may be changed or the machine may
+// suspend. The run's id and start time are taken afterwards, so that the wait is not part of its duration.
 func (s *session) waitUntil(ctx context.Context, at string) error {
 	if at == "" {
 		return nil
@@ -273,12 +274,12 @@ func (s *session) waitUntil(ctx context.Context, at string) error {
 	}
 }
 
-// maxLate is how long after the deadline a run may still begin, such as after a night in which the computer was
-// suspended. A longer delay means that the clock was wrong when the wait began.
+// maxLate is how long after the deadline a run may still begin, such as after a night in which the computer
+// was suspended. A longer delay means that the clock was wrong when the wait began.
 const maxLate = 12 * time.Hour
 
-// stillUntil recomputes the deadline after a possible clock change. It keeps until unless the clock moved by more than
-// maxLate.
+// stillUntil recomputes the deadline after a possible clock change. It keeps until unless the clock moved by
+// more than maxLate.
 func stillUntil(until time.Time, at string, now time.Time) (time.Time, error) {
 	next, err := nextTime(at, now)
 	if err == nil && next.After(until) && now.Sub(until) < maxLate {

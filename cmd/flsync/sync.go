@@ -36,8 +36,8 @@ func (t *transfer) flags(cmd *cobra.Command) {
 	f.BoolVar(&t.verify, "verify", false, "trust no time stamp: compare the contents of every file")
 }
 
-// environment opens what a run works with: Manager, hash cache, and the choices of the command line.
-// The session closes it.
+// environment opens what a run works with: Manager, hash cache, and the choices of the command line. The
+// session closes it.
 func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, error) {
 	limit, err := config.ParseRate(orElse(t.limit, s.config.LimitUpload))
 	if err != nil {
@@ -86,8 +86,8 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 }
 
 // greet makes sure that a Manager answers before anything is read or sent. Later on a run outlives a Manager
-// that is away for minutes; a wrong address at its begin should not take minutes to be told, but one that is just being
-// restarted gets its few seconds. It returns what [pipeline.Greet] does.
+// that is away for minutes; a wrong address at its begin should not take minutes to be told, but one that is
+// just being restarted gets its few seconds. It returns what [pipeline.Greet] does.
 func (s *session) greet(ctx context.Context, m pipeline.Greeted) (configuration string, err error) {
 	const (
 		patience = 8 * time.Second

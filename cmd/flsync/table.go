@@ -16,8 +16,8 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-// column is one of a table's: its title and how a row's cell is made. A column that gives way is cut when the terminal
-// is narrow, one that does so early before the others.
+// column is one of a table's: its title and how a row's cell is made. A column that gives way is cut when the
+// terminal is narrow, one that does so early before the others.
 type column[T any] struct {
 	title string
 	cell  func(T) string
@@ -85,7 +85,8 @@ func renderTable[T any](rows []T, columns []column[T], width int, colours bool) 
 	return t.Render()
 }
 
-// fit takes width from the columns that give way, the widest first, until all fit. No column gets narrower than 8.
+// fit takes width from the columns that give way, the widest first, until all fit. No column gets narrower
+// than 8.
 func fit[T any](widths []int, columns []column[T], width int) {
 	const least, gap = 8, 2
 	total := 0

@@ -144,8 +144,8 @@ func (a *app) tasksLogCommand() *cobra.Command {
 
 var errNoLog = errors.New("the task has no log yet")
 
-// copyLog writes a task's log from byte skip on, and returns how long the log is now. A log that is shorter is another
-// one, begun when the task was given out again, and is written from its beginning.
+// copyLog writes a task's log from byte skip on, and returns how long the log is now. A log that is shorter
+// is another one, begun when the task was given out again, and is written from its beginning.
 func copyLog(ctx context.Context, m *link, task string, skip int64, w io.Writer) (int64, error) {
 	info, ok, err := m.TaskLogInfo(ctx, task)
 	switch {

@@ -15,8 +15,8 @@ import (
 // that saves a large file.
 const quiet = 2 * time.Second
 
-// watchTree syncs a tree, and again after each change, until the context ends. What fails is reported, and tried again
-// at the next change.
+// watchTree syncs a tree, and again after each change, until the context ends. What fails is reported, and
+// tried again at the next change.
 func (s *session) watchTree(ctx context.Context, env pipeline.Env, opt pipeline.SyncOptions) error {
 	if len(opt.Paths) != 1 {
 		return usagef("--watch follows one folder, not %d paths", len(opt.Paths))

@@ -1,12 +1,12 @@
 package check
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/flsync/flsync/deps"
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // A Shot is what is known of a job before it is sent.
@@ -147,14 +147,14 @@ func frameSet(text string) map[int]bool {
 	return set
 }
 
-var versionForm = regexp.MustCompile(`^(\d+)\.(\d+)`)
+var versionForm = pattern.Lazy(`^(\d+)\.(\d+)`)
 
 // ValidVersion reports whether text is a version of Blender such as "4.5" or "4.5.1".
-func ValidVersion(text string) bool { return versionForm.MatchString(text) }
+func ValidVersion(text string) bool { return versionForm().MatchString(text) }
 
 // newer reports whether version is later than farm; versions are as Blender shows them.
 func newer(version, farm string) bool {
-	v, f := versionForm.FindStringSubmatch(version), versionForm.FindStringSubmatch(farm)
+	v, f := versionForm().FindStringSubmatch(version), versionForm().FindStringSubmatch(farm)
 	if v == nil || f == nil {
 		return false
 	}

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // Paths are the places where flsync keeps what outlives a run. What can be made again lies beside the hash cache;
@@ -54,8 +56,8 @@ func (c *Config) Paths(userCacheDir func() (string, error)) (Paths, error) {
 	if state == beside {
 		return p, nil
 	}
-	for to, ours := range map[string]*regexp.Regexp{p.Journal: journals, p.Runs: logs, p.Rewrites: rewrites} {
-		if err := adopt(filepath.Join(beside, filepath.Base(to)), to, ours); err != nil {
+	for to, ours := range map[string]func() *regexp.Regexp{p.Journal: journals, p.Runs: logs, p.Rewrites: rewrites} {
+		if err := adopt(filepath.Join(beside, filepath.Base(to)), to, ours()); err != nil {
 			return Paths{}, fmt.Errorf("moving what an earlier version kept in %s: %w", beside, err)
 		}
 	}
@@ -64,9 +66,9 @@ func (c *Config) Paths(userCacheDir func() (string, error)) (Paths, error) {
 
 // Names that flsync gives: to files of runs, and to the folders of rewritten files.
 var (
-	journals = regexp.MustCompile(`^\d{8}-\d{6}-[0-9a-f]+\.journal$`)
-	logs     = regexp.MustCompile(`^\d{8}-\d{6}-[0-9a-f]+\.jsonl$`)
-	rewrites = regexp.MustCompile(`^[0-9a-f]{2}$`)
+	journals = pattern.Lazy(`^\d{8}-\d{6}-[0-9a-f]+\.journal$`)
+	logs     = pattern.Lazy(`^\d{8}-\d{6}-[0-9a-f]+\.jsonl$`)
+	rewrites = pattern.Lazy(`^[0-9a-f]{2}$`)
 )
 
 // adopt moves the entries of a folder that have names of ours into another folder, where it replaces nothing. Two

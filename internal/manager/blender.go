@@ -38,8 +38,8 @@ func (m *Manager) checkBlender(q *request, sent api.PathCheckInput) error {
 	return q.reply(result)
 }
 
-// blenderAt reports whether a command or path is a Blender, by asking it for its version. It runs what PATH finds, and
-// files that mayRun allows; the real Manager runs whatever it is asked to check.
+// blenderAt reports whether a command or path is a Blender, by asking it for its version. It runs what PATH
+// finds, and files that mayRun allows; the real Manager runs whatever it is asked to check.
 func blenderAt(ctx context.Context, command string) api.BlenderPathCheckResult {
 	result := api.BlenderPathCheckResult{Input: command, Source: api.BlenderPathSourcePathEnvvar}
 	path, err := exec.LookPath(command)

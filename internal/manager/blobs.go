@@ -22,8 +22,9 @@ import (
 //	file-store/stored/<2 digits>/<62 digits>/<size>.blob
 //	jobs/<checkout path>/…                         relative links to stored files
 //
-// The layout is that of Flamenco, so that a client may write there as well. A file is stored by renaming it, so that it is
-// there whole or not at all. Its size is its name, so that a file that a power cut left empty is found out.
+// The layout is that of Flamenco, so that a client may write there as well. A file is stored by renaming it,
+// so that it is there whole or not at all. Its size is its name, so that a file that a power cut left empty
+// is found out.
 type blobStore struct {
 	dir   string   // the shared storage
 	jobs  *os.Root // checkouts
@@ -54,8 +55,8 @@ const (
 	storedDir    = "file-store/stored"
 	uploadingDir = "file-store/uploading"
 
-	// renewAfter is how old a stored file's time may be before it is renewed when somebody asks for the file. The time
-	// only decides what is deleted after weeks.
+	// renewAfter is how old a stored file's time may be before it is renewed when somebody asks for the file.
+	// The time only decides what is deleted after weeks.
 	renewAfter = 24 * time.Hour
 )
 
@@ -132,8 +133,8 @@ var (
 	errDefer  = errors.New("file is being uploaded by somebody else")
 )
 
-// begin notes that an upload of k begins. It fails with errStored or errDefer when it need not. Every begin that does
-// not fail must be ended.
+// begin notes that an upload of k begins. It fails with errStored or errDefer when it need not. Every begin
+// that does not fail must be ended.
 func (b *blobStore) begin(k blobKey, canDefer bool) (*transfer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

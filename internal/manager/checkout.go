@@ -35,14 +35,15 @@ func (m *Manager) checkout(q *request) error {
 
 var checkoutPath = regexp.MustCompile(`^[^/?*:;{}\\][^?*:;{}\\]*$`)
 
-// validCheckoutPath is the real Manager's rule, and refuses "." and "..", too: those are the folder of all checkouts
-// and the shared storage, which a failed checkout would erase.
+// validCheckoutPath is the real Manager's rule, and refuses "." and "..", too: those are the folder of all
+// checkouts and the shared storage, which a failed checkout would erase.
 func validCheckoutPath(p string) bool {
 	return checkoutPath.MatchString(p) && !strings.Contains(p, "../") && !strings.Contains(p, "/..") &&
 		path.Clean(p) != "." && path.Clean(p) != ".."
 }
 
-// safeFilePath reports whether a path stays inside the checkout on every system. The real Manager does not look.
+// safeFilePath reports whether a path stays inside the checkout on every system. The real Manager does not
+// look.
 func safeFilePath(p string) bool {
 	if p == "" || strings.ContainsRune(p, 0) || strings.HasPrefix(toSlash(p), "/") {
 		return p == "" // fails later, as at the real Manager
@@ -63,8 +64,8 @@ var (
 	errCheckoutExists = errors.New("a checkout with this ID already exists")
 )
 
-// checkout returns the path that it used. When it fails it erases the requested path, even if that belongs to another
-// job and this checkout got a path of its own: a mistake of the real Manager that clients must avoid.
+// checkout returns the path that it used. When it fails it erases the requested path, even if that belongs to
+// another job and this checkout got a path of its own: a mistake of the real Manager that clients must avoid.
 func (b *blobStore) checkout(wanted api.ShamanCheckout) (used string, err error) {
 	used, err = b.reserve(wanted.CheckoutPath)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// The real Manager compiles jobs with a JavaScript file for each job type. This does the same for the two that come
-// with it, and fails with the same words: clients show them to people.
+// The real Manager compiles jobs with a JavaScript file for each job type. This does the same for the two
+// that come with it, and fails with the same words: clients show them to people.
 
 // compiler makes the tasks of a job. It may change the job's settings.
 type compiler func(*compiledJob) error

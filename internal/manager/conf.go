@@ -15,8 +15,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// conf is the configuration, with the keys of flamenco-manager.yaml. Most of it is kept for those who ask and steers
-// nothing here: the name, the variables, the timeouts and the two thresholds do.
+// conf is the configuration, with the keys of flamenco-manager.yaml. Most of it is kept for those who ask and
+// steers nothing here: the name, the variables, the timeouts and the two thresholds do.
 type conf struct {
 	Meta                       confMeta            `json:"_meta" yaml:"_meta"`
 	ManagerName                string              `json:"manager_name" yaml:"manager_name"`
@@ -74,7 +74,8 @@ func defaultConf(name, storage string) *conf {
 	return c
 }
 
-// normalize gives each value of a variable an audience, and removes variables that the Manager itself defines.
+// normalize gives each value of a variable an audience, and removes variables that the Manager itself
+// defines.
 func (c *conf) normalize() {
 	delete(c.Variables, "jobs")
 	for name, v := range c.Variables {

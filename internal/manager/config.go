@@ -9,8 +9,8 @@ import (
 
 // Config is what [New] needs. Only Dir is required.
 type Config struct {
-	// Dir holds everything: the database, the configuration file, logs, images, blobs and checkouts. It is made with
-	// mode 0700 when missing. One Manager at a time can have it open.
+	// Dir holds everything: the database, the configuration file, logs, images, blobs and checkouts. It is
+	// made with mode 0700 when missing. One Manager at a time can have it open.
 	Dir string
 
 	// Name is what GET /version calls this Manager. Default "flsync".
@@ -19,22 +19,24 @@ type Config struct {
 	// Log gets one line for each thing worth knowing afterwards. Default: nothing is logged.
 	Log *slog.Logger
 
-	// Durable makes each change reach the disk before it is answered, so that it survives a power cut. Default off:
-	// a killed process loses nothing either way, and a change costs 0.1 ms instead of several.
+	// Durable makes each change reach the disk before it is answered, so that it survives a power cut.
+	// Default off: a killed process loses nothing either way, and a change costs 0.1 ms instead of several.
 	Durable bool
 
-	// AllowedHosts are names under which browsers may reach this Manager besides localhost, this machine's name and
-	// IP addresses. Other names are refused, because a web page can point a name of its own at this machine.
+	// AllowedHosts are names under which browsers may reach this Manager besides localhost, this machine's
+	// name and IP addresses. Other names are refused, because a web page can point a name of its own at this
+	// machine.
 	AllowedHosts []string
 
-	// NoShaman answers 503 to every Shaman operation; the storage is then worked on directly. Default: Shaman is on.
+	// NoShaman answers 503 to every Shaman operation; the storage is then worked on directly. Default: Shaman
+	// is on.
 	NoShaman bool
 
 	// MaxBody limits the JSON body of a request, in bytes. Default 256 MiB: a checkout of two million files.
 	MaxBody int64
 
-	// BlobMaxAge is how long a blob that no checkout links to is kept after it was last asked for. Default 31 days,
-	// as in Flamenco. Negative: for ever.
+	// BlobMaxAge is how long a blob that no checkout links to is kept after it was last asked for. Default 31
+	// days, as in Flamenco. Negative: for ever.
 	BlobMaxAge time.Duration
 
 	// Faults are those that the Manager has from the start; see also [Manager.SetFaults].

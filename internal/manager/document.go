@@ -11,8 +11,8 @@ import (
 
 func (m *Manager) getOpenAPI(q *request) error { return q.reply(m.document) }
 
-// check validates a request's body against the API document and returns it with defaults filled in. The real Manager
-// uses the same library, so that words and order of the complaints agree.
+// check validates a request's body against the API document and returns it with defaults filled in. The real
+// Manager uses the same library, so that words and order of the complaints agree.
 func (q *request) check(data []byte) ([]byte, error) {
 	if q.op.body == nil {
 		return data, nil

@@ -10,8 +10,8 @@ import (
 // maxFrames bounds what a frame range like "1-999999999" can make of this machine's memory.
 const maxFrames = 1_000_000
 
-// frameChunks cuts a frame range such as "1-10, 20..25, 40" into ranges of at most size frames. The ranges are written
-// with "-" and ","; two frames next to each other are written "1,2".
+// frameChunks cuts a frame range such as "1-10, 20..25, 40" into ranges of at most size frames. The ranges
+// are written with "-" and ","; two frames next to each other are written "1,2".
 func frameChunks(frames string, size int) ([]string, error) {
 	frames = strings.TrimSpace(frames)
 	if frames == "" {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// guard keeps web pages out. A browser on this machine can reach a Manager on loopback, so that any page it shows
-// could use it: by sending requests from its own origin, or by pointing a name of its own at 127.0.0.1. Programs that
-// are no browsers send no Origin and name the host that they connect to, and notice nothing.
+// guard keeps web pages out. A browser on this machine can reach a Manager on loopback, so that any page it
+// shows could use it: by sending requests from its own origin, or by pointing a name of its own at 127.0.0.1.
+// Programs that are no browsers send no Origin and name the host that they connect to, and notice nothing.
 type guard struct {
 	hosts map[string]bool
 	cross *http.CrossOriginProtection

@@ -9,8 +9,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// Jobs are deleted in two steps: a request marks the job and is answered, then a goroutine removes the checkout, the
-// logs, and last the job itself. Marks outlive a restart.
+// Jobs are deleted in two steps: a request marks the job and is answered, then a goroutine removes the
+// checkout, the logs, and last the job itself. Marks outlive a restart.
 
 func (m *Manager) deleteJob(q *request) error {
 	err := m.changeJob(q, func(x *tx, e *entry) error {
@@ -55,7 +55,8 @@ func (m *Manager) wakeDeletion() {
 	}
 }
 
-// deletionRetry is how long a job that could not be deleted waits: a file that is held open goes sooner or later.
+// deletionRetry is how long a job that could not be deleted waits: a file that is held open goes sooner or
+// later.
 const deletionRetry = 5 * time.Second
 
 // deleteRequested removes jobs that are marked, at the start and whenever woken.
@@ -119,8 +120,8 @@ func (m *Manager) removeJob(id string) error {
 	return err
 }
 
-// writeJobFiles runs write, which puts files into a job's folder, and holds the job's deletion up meanwhile. For a job
-// that is gone it does nothing.
+// writeJobFiles runs write, which puts files into a job's folder, and holds the job's deletion up meanwhile.
+// For a job that is gone it does nothing.
 func (m *Manager) writeJobFiles(id string, write func() error) error {
 	m.jobFiles.RLock()
 	defer m.jobFiles.RUnlock()

@@ -33,8 +33,8 @@ func compilers() map[string]compiler {
 	}
 }
 
-// loadJobTypes reads the job types. The etag is the SHA-1 of the published form with an empty etag, which gives the
-// same etags as the real Manager has for the same settings.
+// loadJobTypes reads the job types. The etag is the SHA-1 of the published form with an empty etag, which
+// gives the same etags as the real Manager has for the same settings.
 func loadJobTypes() ([]jobType, error) {
 	var published []json.RawMessage
 	if err := json.Unmarshal(jobTypesJSON, &published); err != nil {

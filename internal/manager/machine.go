@@ -6,7 +6,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// The state machine of jobs and tasks: what a change of one status means for the others. The rules are Flamenco's.
+// The state machine of jobs and tasks: what a change of one status means for the others. The rules are
+// Flamenco's.
 
 // failPercentage of a job's tasks have to fail before the job does.
 const failPercentage = 10
@@ -43,8 +44,8 @@ func (x *tx) sumSteps(e *entry) {
 	}
 }
 
-// rule is a row of the table of statuses: when a task comes to a status and the job is as the condition says, the job
-// gets another status. The first row that holds counts.
+// rule is a row of the table of statuses: when a task comes to a status and the job is as the condition says,
+// the job gets another status. The first row that holds counts.
 type rule struct {
 	task   api.TaskStatus
 	holds  func(*entry) bool
@@ -113,8 +114,8 @@ func (x *tx) reinforce(e *entry, reason string) {
 	}
 }
 
-// jobRule is a row of the table of job statuses: what a job's new status means for its tasks, and for the job when
-// holds. The first row counts whose statuses, before (empty: any) and now, are the job's.
+// jobRule is a row of the table of job statuses: what a job's new status means for its tasks, and for the job
+// when holds. The first row counts whose statuses, before (empty: any) and now, are the job's.
 type jobRule struct {
 	before, now api.JobStatus
 	from        []api.TaskStatus // of the tasks that change; empty: all
@@ -165,8 +166,8 @@ func (x *tx) afterJob(e *entry, before api.JobStatus) api.JobStatus {
 	return ""
 }
 
-// setTasks moves all tasks that are in one of the statuses, or all of them when none is named. It does not act back on
-// the job.
+// setTasks moves all tasks that are in one of the statuses, or all of them when none is named. It does not
+// act back on the job.
 func (x *tx) setTasks(e *entry, status api.TaskStatus, activity string, from []api.TaskStatus) {
 	for i := range e.tasks {
 		if len(from) > 0 && !contains(from, e.tasks[i].Status) {

@@ -44,7 +44,8 @@ type Manager struct {
 	closeErr   error
 }
 
-// New opens or creates the Manager in cfg.Dir. Close it after use. Its background work ends with ctx or with Close.
+// New opens or creates the Manager in cfg.Dir. Close it after use. Its background work ends with ctx or with
+// Close.
 func New(ctx context.Context, cfg Config) (*Manager, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -73,7 +74,8 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 	return m, nil
 }
 
-// open opens what lies in cfg.Dir, the database first: its lock keeps a second Manager out of everything else.
+// open opens what lies in cfg.Dir, the database first: its lock keeps a second Manager out of everything
+// else.
 func (m *Manager) open() (err error) {
 	for _, dir := range []string{m.cfg.Dir, filepath.Join(m.cfg.Dir, "local")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -124,8 +126,8 @@ func (m *Manager) StorageDir() string { return filepath.Join(m.cfg.Dir, "storage
 // CheckoutDir is where checkouts lie on disk. With Shaman, the variable {jobs} stands for it.
 func (m *Manager) CheckoutDir() string { return filepath.Join(m.StorageDir(), "jobs") }
 
-// Serve answers on listener until ctx ends, lets requests that run finish for a few seconds, and returns nil. It
-// closes the listener, not the Manager.
+// Serve answers on listener until ctx ends, lets requests that run finish for a few seconds, and returns nil.
+// It closes the listener, not the Manager.
 func (m *Manager) Serve(ctx context.Context, listener net.Listener) error {
 	const (
 		headerTimeout = 10 * time.Second // a header is small; slower than this is an attack or a broken network

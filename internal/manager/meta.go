@@ -52,9 +52,9 @@ func (s *store) farmStatus() api.FarmStatus {
 	return api.FarmStatusIdle
 }
 
-// checkSharedStorage reports whether a folder could be the shared storage. Because any account of this machine
-// may ask, it looks only at the storage in use, at what flsync makes in it to see whether it is the same, and at folders
-// that all accounts can look into.
+// checkSharedStorage reports whether a folder could be the shared storage. Because any account of this
+// machine may ask, it looks only at the storage in use, at what flsync makes in it to see whether it is the
+// same, and at folders that all accounts can look into.
 func (m *Manager) checkSharedStorage(q *request, sent api.PathCheckInput) error {
 	cause := storageProblem(sent.Path, m.StorageDir())
 	if cause == "" {
@@ -100,7 +100,8 @@ func storageProblem(path, own string) string {
 	return ""
 }
 
-// saveSetup stores what the setup assistant found out. The real Manager restarts then; here there is no need to.
+// saveSetup stores what the setup assistant found out. The real Manager restarts then; here there is no need
+// to.
 func (m *Manager) saveSetup(q *request, sent api.SetupAssistantConfig) error {
 	if problem := setupProblem(sent); problem != "" {
 		return refuse(http.StatusBadRequest, "configuration is incomplete: %s", problem)

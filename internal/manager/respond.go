@@ -110,8 +110,8 @@ func (q *request) id(param, message string) (string, error) {
 
 func validID(id string) bool { return len(id) == 36 && uuid.Validate(id) == nil }
 
-// decode validates the JSON body against the API document and reads it into value. It ignores what follows the value,
-// as the real Manager does.
+// decode validates the JSON body against the API document and reads it into value. It ignores what follows
+// the value, as the real Manager does.
 func (q *request) decode(value any) error {
 	data, err := q.body()
 	if err != nil {

@@ -153,8 +153,9 @@ func (m *Manager) newRoutes() (routes []*operation, err error) {
 	return routes, nil
 }
 
-// route finds the operation for a request and the values of its path parameters. A path whose parts are all fixed
-// wins over one with a parameter in the same place. knownPath reports whether the path exists with another method.
+// route finds the operation for a request and the values of its path parameters. A path whose parts are all
+// fixed wins over one with a parameter in the same place. knownPath reports whether the path exists with
+// another method.
 func route(routes []*operation, r *http.Request) (op *operation, params map[string]string, knownPath bool) {
 	parts := strings.Split(r.URL.EscapedPath(), "/")
 	fixed := -1

@@ -14,8 +14,8 @@ func schedulable(status api.JobStatus) bool {
 	return status == api.JobStatusActive || status == api.JobStatusQueued
 }
 
-// nextTask finds the task that w is to run now: the one it already has, or the first runnable one of the job with the
-// highest priority, older jobs first.
+// nextTask finds the task that w is to run now: the one it already has, or the first runnable one of the job
+// with the highest priority, older jobs first.
 func (s *store) nextTask(w *worker) (taskRef, bool) {
 	candidates := make([]*entry, 0, len(s.ordered))
 	for _, e := range s.ordered {
@@ -60,8 +60,8 @@ func (e *entry) runnable(w *worker) int {
 	return best
 }
 
-// workersLeft returns how many workers could still run a task of a job. The real Manager counts workers that are
-// asleep, offline or deleted, too.
+// workersLeft returns how many workers could still run a task of a job. The real Manager counts workers that
+// are asleep, offline or deleted, too.
 func (s *store) workersLeft(e *entry, t *task) (n int) {
 	for _, w := range s.workers {
 		inTag := e.Tag == "" || contains(w.Tags, e.Tag)

@@ -9,7 +9,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// sleepSchedule sends a worker to sleep from Start to End, local time, on the days named; on all when none is.
+// sleepSchedule sends a worker to sleep from Start to End, local time, on the days named; on all when none
+// is.
 type sleepSchedule struct {
 	Active bool   `json:"active"`
 	Days   string `json:"days"` // two letters each, separated by spaces

@@ -13,8 +13,8 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// store is the state. All of it but the commands of tasks is in memory; a change is in the database before it is
-// answered. Readers hold mu for reading, changes go through update.
+// store is the state. All of it but the commands of tasks is in memory; a change is in the database before it
+// is answered. Readers hold mu for reading, changes go through update.
 type store struct {
 	mu      sync.RWMutex
 	db      *bolt.DB
@@ -30,8 +30,8 @@ type store struct {
 	lastRendered string // job of the last image
 }
 
-// Buckets. Jobs, workers and tags are keyed by sequence number, tasks and commands by the job's and their index: what
-// is added goes to the end, where it is cheapest.
+// Buckets. Jobs, workers and tags are keyed by sequence number, tasks and commands by the job's and their
+// index: what is added goes to the end, where it is cheapest.
 var (
 	bucketJobs     = []byte("jobs")
 	bucketTasks    = []byte("tasks")
@@ -67,8 +67,8 @@ func openStore(path string, durable bool) (*store, error) {
 	return s, nil
 }
 
-// prepare makes what a new database lacks, and reads the rest. It writes nothing to one that is complete, because the
-// disk may be full.
+// prepare makes what a new database lacks, and reads the rest. It writes nothing to one that is complete,
+// because the disk may be full.
 func (s *store) prepare() error {
 	var format []byte
 	err := s.db.View(func(tx *bolt.Tx) error {

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// sweep deletes stored files that nobody asked for since before and that no checkout links to. It returns how many.
+// sweep deletes stored files that nobody asked for since before and that no checkout links to. It returns how
+// many.
 func (b *blobStore) sweep(ctx context.Context, before time.Time) (deleted int, err error) {
 	old, err := b.olderThan(ctx, before)
 	if err != nil || len(old) == 0 {

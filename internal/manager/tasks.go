@@ -7,7 +7,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// taskReply is a task as the Manager sends it: the list of workers that failed it is there even when it is empty.
+// taskReply is a task as the Manager sends it: the list of workers that failed it is there even when it is
+// empty.
 type taskReply struct {
 	api.Task
 	Commands        json.RawMessage  `json:"commands"`

@@ -10,9 +10,10 @@ import (
 	"syscall"
 )
 
-// mayRun returns why the program at path is not run, or nil. Other accounts of this machine can ask for a program to be
-// run, so they must not be able to change it: the file and every folder above it belong to root or to this account, and
-// nobody else can write to them. A folder with the sticky bit is fine, because others cannot rename what is in it.
+// mayRun returns why the program at path is not run, or nil. Other accounts of this machine can ask for a
+// program to be run, so they must not be able to change it: the file and every folder above it belong to root
+// or to this account, and nobody else can write to them. A folder with the sticky bit is fine, because others
+// cannot rename what is in it.
 func mayRun(path string) error {
 	for at := path; ; at = filepath.Dir(at) {
 		info, err := os.Lstat(at)
@@ -32,7 +33,8 @@ func mayRun(path string) error {
 	}
 }
 
-// openToAll reports whether every account of this machine can look into the folder at path, or find that it is missing.
+// openToAll reports whether every account of this machine can look into the folder at path, or find that it
+// is missing.
 func openToAll(path string) bool {
 	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
 		if info, err := os.Stat(at); err == nil && info.IsDir() && info.Mode().Perm()&0o001 == 0 {

@@ -10,8 +10,9 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// tx is one change of the state. What it touches is changed in memory at once, put into the database at its end, and
-// put back as it was when that fails. Slices and maps inside records are replaced, never changed in place.
+// tx is one change of the state. What it touches is changed in memory at once, put into the database at its
+// end, and put back as it was when that fails. Slices and maps inside records are replaced, never changed in
+// place.
 type tx struct {
 	s       *store
 	now     time.Time

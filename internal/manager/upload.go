@@ -21,7 +21,8 @@ const (
 	// uploadBuffer is read at once; a file that fits is checked before anything is written.
 	uploadBuffer = 256 << 10
 
-	// maxExcess is how much more than it announced an upload may send before it is cut off. The real Manager reads all.
+	// maxExcess is how much more than it announced an upload may send before it is cut off. The real Manager
+	// reads all.
 	maxExcess = 64 << 20
 )
 
@@ -42,7 +43,8 @@ func (m *Manager) fileStatus(q *request) error {
 	return q.reply(api.ShamanSingleFileStatus{Status: m.blobs.status(k)})
 }
 
-// blobKey reads digest and size from the path. The real Manager crashes on digests of less than two characters.
+// blobKey reads digest and size from the path. The real Manager crashes on digests of less than two
+// characters.
 func (q *request) blobKey() (blobKey, error) {
 	size, err := strconv.ParseInt(q.params["filesize"], 10, 64)
 	if err != nil {
@@ -63,8 +65,8 @@ func badParameter(name string, err error) error {
 		message: fmt.Sprintf("Invalid format for parameter %s: error binding string parameter: %v", name, err)}
 }
 
-// upload stores a file. It answers without reading the body when the file is stored, or when it is on its way and the
-// client can defer; the server then closes the connection if more of the body is to come.
+// upload stores a file. It answers without reading the body when the file is stored, or when it is on its way
+// and the client can defer; the server then closes the connection if more of the body is to come.
 func (m *Manager) upload(q *request) error {
 	k, err := q.blobKey()
 	if err != nil {
@@ -125,7 +127,8 @@ func (b *blobStore) receive(q *request, k blobKey, t *transfer) error {
 		if t.over.Load() {
 			return errStored
 		}
-		// a short last read looks like a broken connection, unless as much came as was announced (-1: nothing was)
+		// a short last read looks like a broken connection, unless as much came as was announced (-1: nothing
+		// was)
 		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && received >= q.r.ContentLength
 		if err != nil && !last {
 			return fmt.Errorf("unable to copy request body to file: %w", err)
@@ -180,7 +183,8 @@ func (r *receiver) sizeMismatch() error {
 	return refuse(http.StatusExpectationFailed, "file size mismatched, declared %d but received %d bytes", r.key.size, r.received)
 }
 
-// write appends to the temporary file, which is made with the first part. What cannot be stored anyway is not written.
+// write appends to the temporary file, which is made with the first part. What cannot be stored anyway is not
+// written.
 func (r *receiver) write(part []byte) (err error) {
 	if !r.key.valid() || r.received > r.key.size {
 		return nil
@@ -206,7 +210,8 @@ func (r *receiver) cleanUp() {
 	}
 }
 
-// requirements lists the files that are not stored, each digest and size once, under the first path that names it.
+// requirements lists the files that are not stored, each digest and size once, under the first path that
+// names it.
 func (m *Manager) requirements(q *request) error {
 	var sent api.ShamanRequirementsRequest
 	if err := q.decodeFiles(&sent, &sent.Files); err != nil {
@@ -232,8 +237,8 @@ func (m *Manager) requirements(q *request) error {
 	return q.reply(reply)
 }
 
-// decodeFiles is decode for the long lists of Shaman. It validates only lists that look wrong, because validation takes
-// ten times as long as reading.
+// decodeFiles is decode for the long lists of Shaman. It validates only lists that look wrong, because
+// validation takes ten times as long as reading.
 func (q *request) decodeFiles(value any, files *[]api.ShamanFileSpec) error {
 	data, err := q.body()
 	if err != nil {

@@ -19,8 +19,8 @@ func (d duration) or(fallback time.Duration) time.Duration {
 	return fallback
 }
 
-// variable is a variable of the configuration: one value for each audience and platform. A two-way variable is also
-// put back into paths of jobs that are submitted.
+// variable is a variable of the configuration: one value for each audience and platform. A two-way variable
+// is also put back into paths of jobs that are submitted.
 type variable struct {
 	TwoWay bool            `json:"is_twoway,omitempty" yaml:"is_twoway,omitempty"`
 	Values []variableValue `json:"values" yaml:"values"`
@@ -36,7 +36,8 @@ type variableValue struct {
 // variableSet are the values for one audience on one platform.
 type variableSet map[string]api.ManagerVariable
 
-// variables resolves all variables, {jobs} included. A value for the platform wins over one for all platforms.
+// variables resolves all variables, {jobs} included. A value for the platform wins over one for all
+// platforms.
 func (c *conf) variables(audience api.ManagerVariableAudience, platform string) variableSet {
 	set := make(variableSet)
 	if audience != api.ManagerVariableAudienceUsers && audience != api.ManagerVariableAudienceWorkers {
@@ -71,7 +72,8 @@ func (s variableSet) twoWay() variableSet {
 	return kept
 }
 
-// replace puts a variable in the place of its value at the start of text. Case does not matter, nor which slashes.
+// replace puts a variable in the place of its value at the start of text. Case does not matter, nor which
+// slashes.
 func (s variableSet) replace(text string) string {
 	for name, v := range s {
 		if startsWithPath(text, v.Value) {

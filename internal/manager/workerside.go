@@ -15,7 +15,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// workerHandler answers an operation that only workers may use. The worker is shared: read it within update or read.
+// workerHandler answers an operation that only workers may use. The worker is shared: read it within update
+// or read.
 type workerHandler func(*request, *worker) error
 
 // asWorker lets in who names a worker and its secret, with basic authentication.

@@ -5,13 +5,14 @@ import (
 	"encoding/binary"
 	"io"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // A class is a set of sorts of files that a blend file may need.
@@ -59,10 +60,10 @@ func Read(f io.ReaderAt, size int64) (Sample, error) {
 func Known(name string) bool { return claimedBy(Extension(name)) != 0 || IsBake(name) }
 
 // bakeName is the end of the path of a file that geometry nodes bake: blobs/00012_00000.blob.
-var bakeName = regexp.MustCompile(`(^|/)(meta/[0-9]{5,}_[0-9]{5}\.json|blobs/[0-9]{5,}_[0-9]{5}\.blob|bdata/[0-9]{5,}_[0-9]{5}\.bdata)$`)
+var bakeName = pattern.Lazy(`(^|/)(meta/[0-9]{5,}_[0-9]{5}\.json|blobs/[0-9]{5,}_[0-9]{5}\.blob|bdata/[0-9]{5,}_[0-9]{5}\.bdata)$`)
 
 // IsBake reports whether a name, with slashes, is that of a file that geometry nodes bake. Of these some are empty.
-func IsBake(name string) bool { return bakeName.MatchString(name) }
+func IsBake(name string) bool { return bakeName().MatchString(name) }
 
 // bake reports whether a file is what geometry nodes bake: JSON, or numbers, which are no text.
 func (s *Sample) bake(name string) bool {

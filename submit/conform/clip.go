@@ -16,6 +16,8 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // An Edit is what a reader finds in a timeline.
@@ -166,7 +168,7 @@ func toUTF8(text []byte) string {
 
 // numbered is the stem of an image sequence's name with the numbers of its images: all of them in brackets,
 // a placeholder, or those of one image.
-var numbered = pattern(`^(.*?)[._\- ]*(?:\[\d+-\d+\]|#+|@+|%0?\d*d|\$F\d*|\d+)?$`)
+var numbered = pattern.Lazy(`^(.*?)[._\- ]*(?:\[\d+-\d+\]|#+|@+|%0?\d*d|\$F\d*|\d+)?$`)
 
 // mediaStem is the name of a media file without its folder, ending and frame numbers. "sh010_0001.mov" is no
 // image: its number is part of the name.
@@ -183,10 +185,10 @@ func mediaStem(file string) string {
 }
 
 var (
-	imageEnding = pattern(`(?i)\.(exr|png|jpe?g|tiff?|dpx|cin|tga|bmp|hdr|webp|jp2|sgi|rgb)$`)
-	movieEnding = pattern(`(?i)\.(mov|mp4|m4v|mxf|mkv|avi|webm|mpe?g|braw|r3d|ari)$`)
-	lastNumber  = pattern(`(\d{1,9})\.\w+$`)
-	bracketed   = pattern(`\[(\d{1,9})-(\d{1,9})\]\.\w+$`)
+	imageEnding = pattern.Lazy(`(?i)\.(exr|png|jpe?g|tiff?|dpx|cin|tga|bmp|hdr|webp|jp2|sgi|rgb)$`)
+	movieEnding = pattern.Lazy(`(?i)\.(mov|mp4|m4v|mxf|mkv|avi|webm|mpe?g|braw|r3d|ari)$`)
+	lastNumber  = pattern.Lazy(`(\d{1,9})\.\w+$`)
+	bracketed   = pattern.Lazy(`\[(\d{1,9})-(\d{1,9})\]\.\w+$`)
 )
 
 // numberImages sets FirstNumber where the name of the clip's file, or its own, says which images there are, such as
@@ -228,5 +230,5 @@ func ImageNumber(file string) *int64 {
 }
 
 // generated is the name that editing systems give to what they make themselves.
-var generated = pattern(`(?i)^(bl|black|black video|transparent video|slug|bars|bars and tone|colou?r bars|colou?r matte|solid colou?r|` +
+var generated = pattern.Lazy(`(?i)^(bl|black|black video|transparent video|slug|bars|bars and tone|colou?r bars|colou?r matte|solid colou?r|` +
 	`adjustment (layer|clip)|universal counting leader|text\+?|title)( ?\d+)?$`)

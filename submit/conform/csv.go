@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // csvColumns are the columns that mean something, each with the names that it has in exports of Kitsu and
@@ -119,8 +121,8 @@ func readCSV(all []byte, name string, opt Options) (*Edit, error) {
 
 // csvRange is the first and last frame in one cell; csvThousands a number as spreadsheets show it.
 var (
-	csvRange     = pattern(`^(\d+)\s*(?:-|–|\.\.+)\s*(\d+)$`)
-	csvThousands = pattern(`^\d{1,3}(,\d{3})+$`)
+	csvRange     = pattern.Lazy(`^(\d+)\s*(?:-|–|\.\.+)\s*(\d+)$`)
+	csvThousands = pattern.Lazy(`^\d{1,3}(,\d{3})+$`)
 )
 
 // csvFrame makes a frame number of a spreadsheet's with commas plain.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // CMX 3600: an event line has number, reel, track, transition, its length, and four timecodes or frame
@@ -13,15 +15,15 @@ import (
 //
 //	002  SH010    V     D    012 01:00:00:00 01:00:02:00 00:00:02:00 00:00:04:00
 var (
-	edlEvent = pattern(`^(\d+)\s+(?:(.*?)\s+)??([VAB][VAB\d/]*|NONE)\s+(?:(C|D|W\d{1,3}|K(?:\s?[BO])?)\s+)?(?:(\d{1,4})\s+)?(?:\(F\)\s+)?` +
+	edlEvent = pattern.Lazy(`^(\d+)\s+(?:(.*?)\s+)??([VAB][VAB\d/]*|NONE)\s+(?:(C|D|W\d{1,3}|K(?:\s?[BO])?)\s+)?(?:(\d{1,4})\s+)?(?:\(F\)\s+)?` +
 		`(\d\S*)\s+(\d\S*)\s+(\d\S*)\s+(\d\S*)$`)
-	edlTimes  = pattern(`^\d+\s.*(?:\s\d+[:;.,]\d+[:;.,]\d+\D\d+){2}`)
-	edlSpeed  = pattern(`(?i)^M2\b\s*(.*)$`)
-	edlNote   = pattern(`(?i)^\*?\s*([A-Z][A-Z ]*[A-Z])\s*:\s*(.*)$`)
-	edlHold   = pattern(`(?i)^\*[\s*]*FREEZE FRAME`)
-	edlLoc    = pattern(`^[\d:;]+\s+[A-Z]+\s+(.*)$`)
-	edlDrop   = pattern(`(?im)^\s*FCM:\s*DROP|\b\d\d:\d\d:\d\d;\d\d\b`)
-	edlMarker = pattern(`\|C:ResolveColor`)
+	edlTimes  = pattern.Lazy(`^\d+\s.*(?:\s\d+[:;.,]\d+[:;.,]\d+\D\d+){2}`)
+	edlSpeed  = pattern.Lazy(`(?i)^M2\b\s*(.*)$`)
+	edlNote   = pattern.Lazy(`(?i)^\*?\s*([A-Z][A-Z ]*[A-Z])\s*:\s*(.*)$`)
+	edlHold   = pattern.Lazy(`(?i)^\*[\s*]*FREEZE FRAME`)
+	edlLoc    = pattern.Lazy(`^[\d:;]+\s+[A-Z]+\s+(.*)$`)
+	edlDrop   = pattern.Lazy(`(?im)^\s*FCM:\s*DROP|\b\d\d:\d\d:\d\d;\d\d\b`)
+	edlMarker = pattern.Lazy(`\|C:ResolveColor`)
 )
 
 // noMedia reports whether a reel stands for no tape: black, or colour bars.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/charmap"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // otioTrack is a timeline of one track with these children; an X in their ranges is RationalTime at 24 frames a second.
@@ -20,7 +22,7 @@ func otioTrack(children ...string) string {
 		strings.Join(children, ",") + `]}]}}`
 }
 
-var anyTime = pattern(`X(\d+)`)
+var anyTime = pattern.Lazy(`X(\d+)`)
 
 // otioClip is a clip of a second from a frame on, of media from another one.
 func otioClip(name string, start int, url string, media int) string {

@@ -7,7 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // mapping finds the blend file behind a clip: patterns take named pieces out of what the edit says of
@@ -25,16 +26,10 @@ type match struct {
 
 // usualName is tried on a clip's name when no pattern is given: "sq010_sh020_comp_v003" has the
 // sequence sq010 and the shot sh020.
-var usualName = pattern(`^(?P<sequence>[^_.\- ]+)[_.\- ](?P<shot>[^_.\- ]+)`)
+var usualName = pattern.Lazy(`^(?P<sequence>[^_.\- ]+)[_.\- ](?P<shot>[^_.\- ]+)`)
 
 // placeholder is a {name} in the template.
-var placeholder = pattern(`\{([^{}]*)\}`)
-
-// pattern compiles a regular expression when it is first asked for: most runs of the program read no edit, and
-// those of hooks last milliseconds.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
+var placeholder = pattern.Lazy(`\{([^{}]*)\}`)
 
 // newMapping checks a template and its patterns, each "FIELD=REGEXP" with named groups (?P<shot>…).
 func newMapping(template string, patterns []string) (*mapping, error) {

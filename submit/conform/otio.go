@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // otioObject is any object of an .otio file: the fields that matter of all schemas together. Schemas
@@ -182,7 +184,7 @@ func positive(rates ...Rational) Rational {
 }
 
 // token is a string or a number that JSON does not have, but OpenTimelineIO writes.
-var token = pattern(`"(?:[^"\\]|\\.)*"|-?(?:Infinity|Inf|NaN|nan)\b`)
+var token = pattern.Lazy(`"(?:[^"\\]|\\.)*"|-?(?:Infinity|Inf|NaN|nan)\b`)
 
 // finite makes null of numbers that are none: they stand in metadata, and JSON has no words for them.
 func finite(text []byte) []byte {

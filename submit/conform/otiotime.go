@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // timeEffect recognises the name of an effect on time among effects of no schema of their own.
-var timeEffect = pattern(`(?i)time.?(?:warp|effect|remap|scale)|retime|speed|freeze`)
+var timeEffect = pattern.Lazy(`(?i)time.?(?:warp|effect|remap|scale)|retime|speed|freeze`)
 
 // warp returns which part of an object's own time is shown from seen.begin to seen.end of its place, both counted
 // from its beginning. The error is that of an effect on time that is not known.

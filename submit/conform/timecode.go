@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // timecode is hours:minutes:seconds:frames; a ; or . or , before the frames says drop frame.
-var timecode = pattern(`^(\d{1,2})[:;.,](\d{2})[:;.,](\d{2})([:;.,])(\d{2,3})$`)
+var timecode = pattern.Lazy(`^(\d{1,2})[:;.,](\d{2})[:;.,](\d{2})([:;.,])(\d{2,3})$`)
 
 // parseTimecode returns the frame that a SMPTE timecode names, counted from 00:00:00:00 at rate frames
 // a second. Rates just below a whole number (23.976, 29.97, 59.94) count as the whole one, since a

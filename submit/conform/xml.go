@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/url"
 	"strings"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // element is an element of an XML edit.
@@ -103,7 +105,7 @@ func (e *element) number(path ...string) (Rational, bool) {
 }
 
 // widths are the frame numbers of x.%04d.exr, which edits do not escape.
-var widths = pattern(`%(0\d)?d`)
+var widths = pattern.Lazy(`%(0\d)?d`)
 
 // fileOfURL is the path in a file's URL.
 func fileOfURL(text string) string {

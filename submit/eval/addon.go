@@ -70,8 +70,8 @@ func (e *Evaluator) fromBlend(path string) string {
 
 func (e *Evaluator) parse(path string) pyPath { return parsePath(path, e.env.Facts.Windows) }
 
-// HasVariable reports whether a path begins with a variable of the Manager, as {storage}/renders does. Its value is
-// an absolute path on each platform.
+// HasVariable reports whether a path begins with a variable of the Manager, as {storage}/renders does. Its
+// value is an absolute path on each platform.
 func HasVariable(path string) bool {
 	name, rest, ok := strings.Cut(path, "}")
 	return ok && strings.HasPrefix(name, "{") && len(name) > 1 && !strings.ContainsAny(name, `/\ `) &&

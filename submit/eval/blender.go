@@ -29,17 +29,17 @@ type BlenderConfig struct {
 	Args []string
 	// Timeout ends one run of Blender. Zero means two minutes: large files take tens of seconds to open.
 	Timeout time.Duration
-	// Parallel is how many run side by side. Zero means half of the processors,
-	// at most four: each holds a whole file in memory.
+	// Parallel is how many run side by side. Zero means half of the processors, at most four: each holds a
+	// whole file in memory.
 	Parallel int
 }
 
-// Blender evaluates expressions in a background Blender, one run a file. It is
-// safe for use by several goroutines.
+// Blender evaluates expressions in a background Blender, one run a file. It is safe for use by several
+// goroutines.
 //
-// An expression is a program of the Manager's, which Blender runs as Python with the rights of this process, as
-// the add-on does: use it only with a Manager that is trusted like a colleague. [CheckForBlender] refuses what is
-// obviously more than an expression.
+// An expression is a program of the Manager's, which Blender runs as Python with the rights of this process,
+// as the add-on does: use it only with a Manager that is trusted like a colleague. [CheckForBlender] refuses
+// what is obviously more than an expression.
 type Blender struct {
 	config BlenderConfig
 	slots  chan struct{}
@@ -78,8 +78,8 @@ type Outcome struct {
 	Err   error
 }
 
-// Eval opens the file and evaluates all expressions. The error is a *RefusedError, or says that Blender failed as a
-// whole; what a single expression raised is in its Outcome.
+// Eval opens the file and evaluates all expressions. The error is a *RefusedError, or says that Blender
+// failed as a whole; what a single expression raised is in its Outcome.
 func (b *Blender) Eval(ctx context.Context, r Request) (map[string]Outcome, error) {
 	for _, key := range slices.Sorted(maps.Keys(r.Expressions)) {
 		if err := CheckForBlender(r.Expressions[key]); err != nil {

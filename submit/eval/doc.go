@@ -1,26 +1,26 @@
 // Package eval computes the values of job settings that follow from the scene.
 //
 // A job type of Flamenco gives a Python expression for a setting, for example
-// f'{C.scene.frame_start}-{C.scene.frame_end}', and the add-on evaluates it inside Blender.
-// This package evaluates the part of Python that public job types use, over plain facts of the
-// scene. Begin with [New] and [Env].
+// f'{C.scene.frame_start}-{C.scene.frame_end}', and the add-on evaluates it inside Blender. This package
+// evaluates the part of Python that public job types use, over plain facts of the scene. Begin with [New] and
+// [Env].
 //
 // # What an expression can use
 //
-// The names that the add-on provides: bpy, C, Path, abspath, last_n_dir_parts, settings, jobname;
-// the facts of the scene under bpy.context, bpy.data and C; + - * / // %, comparisons, conditionals,
-// and, or, not, in; f-strings with formats such as 04d and .2f; lists and tuples, and sets behind in;
-// subscripts and slices without a step; str, int, float, bool, len, round, abs, min, max; common
-// methods of str and Path; basename and abspath of bpy.path.
+// The names that the add-on provides: bpy, C, Path, abspath, last_n_dir_parts, settings, jobname; the facts
+// of the scene under bpy.context, bpy.data and C; + - * / // %, comparisons, conditionals, and, or, not, in;
+// f-strings with formats such as 04d and .2f; lists and tuples, and sets behind in; subscripts and slices
+// without a step; str, int, float, bool, len, round, abs, min, max; common methods of str and Path; basename
+// and abspath of bpy.path.
 //
-// Everything else is [ErrNeedsBlender]: unknown names, comprehensions, dicts, powers, arguments with
-// names, integers beyond 64 bits, letter case outside of Latin. A value comes back only where it is the
-// one that Python gives. [Blender] evaluates the rest in a background Blender, after [CheckForBlender].
+// Everything else is [ErrNeedsBlender]: unknown names, comprehensions, dicts, powers, arguments with names,
+// integers beyond 64 bits, letter case outside of Latin. A value comes back only where it is the one that
+// Python gives. [Blender] evaluates the rest in a background Blender, after [CheckForBlender].
 //
 // # Caveats
 //
-// An expression comes from a server. One [Evaluator] bounds the steps and the memory of all its
-// expressions together ([Limits]); they read nothing but what they are given.
+// An expression comes from a server. One [Evaluator] bounds the steps and the memory of all its expressions
+// together ([Limits]); they read nothing but what they are given.
 //
 // Two of the add-on's rules differ on purpose: a path that begins with a variable of the Manager, such as
 // {storage}/renders, is absolute, and a relative path without [Facts.WorkDir] is ErrNeedsBlender.

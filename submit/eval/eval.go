@@ -7,8 +7,8 @@ import (
 
 // Limits bound what all expressions of one Evaluator may take together.
 type Limits struct {
-	// Steps is the highest number of parsed and evaluated operations. All expressions of a known
-	// job type together take under 1,000.
+	// Steps is the highest number of parsed and evaluated operations. All expressions of a known job type
+	// together take under 1,000.
 	Steps int
 	// Bytes is the highest sum of the sizes of all expressions and of all values made on the way.
 	Bytes int
@@ -16,7 +16,8 @@ type Limits struct {
 	Source int
 }
 
-// DefaultLimits returns limits that no job type of the field reaches, and that end a hostile one within a second.
+// DefaultLimits returns limits that no job type of the field reaches, and that end a hostile one within a
+// second.
 func DefaultLimits() Limits {
 	return Limits{Steps: 200_000, Bytes: 4 << 20, Source: 16 << 10}
 }
@@ -27,16 +28,16 @@ type Env struct {
 	Facts Facts
 	// JobName is the value of jobname.
 	JobName string
-	// Setting returns the value of settings.NAME: nil, bool, int, int64, float64 or string, and whether
-	// the job type has such a setting. Eval returns its error as it is. It may call the same Evaluator.
-	// Nil: there are no settings.
+	// Setting returns the value of settings.NAME: nil, bool, int, int64, float64 or string, and whether the
+	// job type has such a setting. Eval returns its error as it is. It may call the same Evaluator. Nil:
+	// there are no settings.
 	Setting func(name string) (value any, ok bool, err error)
 	// Limits, when zero, are DefaultLimits.
 	Limits Limits
 }
 
-// ErrNeedsBlender says that an expression uses what only Blender knows: a name, an attribute or a
-// construct outside of what this package evaluates.
+// ErrNeedsBlender says that an expression uses what only Blender knows: a name, an attribute or a construct
+// outside of what this package evaluates.
 var ErrNeedsBlender = errors.New("only Blender can evaluate it")
 
 // ErrLimit says that the expressions went over the Limits.
@@ -122,8 +123,8 @@ func New(env *Env) *Evaluator {
 }
 
 // Eval evaluates a Python expression and returns nil, bool, int64, float64, string, or []any for a list or
-// tuple. A Path comes back as its string. Errors are *SyntaxError, *UnknownError, *Exception, ErrLimit, or what
-// Env.Setting returned.
+// tuple. A Path comes back as its string. Errors are *SyntaxError, *UnknownError, *Exception, ErrLimit, or
+// what Env.Setting returned.
 func (e *Evaluator) Eval(expr string) (v any, err error) {
 	defer rescue(&err)
 	return export(e.value(expr)), nil

@@ -23,9 +23,10 @@ var refusedNames = strings.Fields(`import open eval exec compile getattr setattr
 var callableNames = strings.Fields(`Path abspath last_n_dir_parts str int float bool len round abs min max sum sorted reversed list
 	tuple set dict range zip map filter enumerate any all isinstance repr divmod pow hex oct bin chr ord`)
 
-// CheckForBlender returns a *RefusedError for an expression that reaches beyond values: one with a name that has two
-// underscores or leads to code or files, or with a call of a name that it does not know. It looks at tokens, so that a
-// text such as 'open' passes. It keeps slips and simple attacks from Blender; it is no sandbox.
+// CheckForBlender returns a *RefusedError for an expression that reaches beyond values: one with a name that
+// has two underscores or leads to code or files, or with a call of a name that it does not know. It looks at
+// tokens, so that a text such as 'open' passes. It keeps slips and simple attacks from Blender; it is no
+// sandbox.
 func CheckForBlender(expr string) (err error) {
 	refuse := func(format string, args ...any) {
 		panic(failure{&RefusedError{expr, fmt.Sprintf(format, args...)}})

@@ -1,11 +1,12 @@
 package eval
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 type kind int
@@ -40,8 +41,8 @@ var operators = strings.Fields("... ** // << >> <= >= == != + - * / % @ & | ^ ~ 
 
 // Numbers, names and the beginnings of strings as Python writes them.
 var (
-	numberLike  = regexp.MustCompile(`^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`)
-	stringStart = regexp.MustCompile(`^([rRfFbBuUtT]{0,2})('''|"""|'|")`)
+	numberLike  = pattern.Lazy(`^(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`)
+	stringStart = pattern.Lazy(`^([rRfFbBuUtT]{0,2})('''|"""|'|")`)
 )
 
 // maxDepth is how deep expressions and f-strings may nest. Python's own parser stops at 200 brackets.
@@ -76,7 +77,7 @@ func (l *lexer) next() {
 		return
 	}
 	if strings.IndexByte(`'"rRfFbBuUtT`, rest[0]) >= 0 {
-		if m := stringStart.FindStringSubmatch(rest); m != nil {
+		if m := stringStart().FindStringSubmatch(rest); m != nil {
 			l.tok = l.str(m)
 			return
 		}
@@ -85,8 +86,8 @@ func (l *lexer) next() {
 	case isNamePart(c) && (c < '0' || c > '9') && name(rest) != "":
 		l.tok = token{kind: tokName, text: name(rest), offset: start}
 		l.pos += len(l.tok.text)
-	case numberLike.MatchString(rest):
-		l.tok = token{kind: tokNumber, text: numberLike.FindString(rest), offset: start}
+	case numberLike().MatchString(rest):
+		l.tok = token{kind: tokNumber, text: numberLike().FindString(rest), offset: start}
 		if l.pos += len(l.tok.text); l.pos < len(l.src) && isNamePart(l.src[l.pos]) {
 			panic(unsupported(start, "a number with letters"))
 		}
@@ -107,7 +108,8 @@ func (l *lexer) next() {
 	}
 }
 
-// skipSpace skips blanks, and the ends of lines where Python allows them: inside of brackets and around the whole.
+// skipSpace skips blanks, and the ends of lines where Python allows them: inside of brackets and around the
+// whole.
 func (l *lexer) skipSpace() {
 	for ; l.pos < len(l.src); l.pos++ {
 		switch l.src[l.pos] {
@@ -124,8 +126,8 @@ func (l *lexer) skipSpace() {
 	}
 }
 
-// name returns the name that s begins with, "" for none. A regular expression for it would cost each start of the program
-// a millisecond.
+// name returns the name that s begins with, "" for none. A regular expression for it would cost each start of
+// the program a millisecond.
 func name(s string) string {
 	for i, r := range s {
 		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.In(r, unicode.N, unicode.M)) {
@@ -226,15 +228,16 @@ func (l *lexer) replacement(quote string, raw bool) (p part) {
 	return p
 }
 
-// escapes are those of Python that this package knows; badEscape finds the others, but for those that Python leaves.
+// escapes are those of Python that this package knows; badEscape finds the others, but for those that Python
+// leaves.
 var (
 	escapes   = strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\"`, `"`, `\n`, "\n", `\t`, "\t", "\\\n", "")
-	badEscape = regexp.MustCompile(`^(?:[^\\]|\\[^abfrvxuUN0-7])*\\[abfrvxuUN0-7]`)
+	badEscape = pattern.Lazy(`^(?:[^\\]|\\[^abfrvxuUN0-7])*\\[abfrvxuUN0-7]`)
 )
 
 // unescape replaces Python's backslash escapes. Unknown ones stay, as in Python.
 func unescape(s string, at int) string {
-	if badEscape.MatchString(s) {
+	if badEscape().MatchString(s) {
 		panic(unsupported(at, "a text with such an escape"))
 	}
 	return escapes.Replace(s)

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Values are nil, bool, int64, float64, string, pyPath, *object, *function and *sequence. Nothing changes them, and no
-// float is infinite or NaN.
+// Values are nil, bool, int64, float64, string, pyPath, *object, *function and *sequence. Nothing changes
+// them, and no float is infinite or NaN.
 
 // sequence is a list, tuple or set of Python; a set keeps doubles, because only "in" looks into it.
 type sequence struct {

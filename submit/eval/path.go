@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// pyPath is a path of Python's pathlib, without what looks at the disk: a WindowsPath where windows is set, else a
-// PosixPath.
+// pyPath is a path of Python's pathlib, without what looks at the disk: a WindowsPath where windows is set,
+// else a PosixPath.
 type pyPath struct {
 	windows bool
 	drive   string // of Windows: X: or \\server\share

@@ -37,8 +37,8 @@ type Scene struct {
 	// More facts by their name below the scene, for example "render.use_border": true. Values are nil, bool,
 	// int, int64, float64 or string.
 	More map[string]any
-	// Custom are the custom properties, which scene.get() finds. Nil: they are not known. Values of other types
-	// than in More are ErrNeedsBlender.
+	// Custom are the custom properties, which scene.get() finds. Nil: they are not known. Values of other
+	// types than in More are ErrNeedsBlender.
 	Custom map[string]any
 }
 

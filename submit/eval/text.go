@@ -2,11 +2,12 @@ package eval
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // str is Python's str(v).
@@ -28,7 +29,8 @@ func str(v any) string {
 	panic(unknown("%s as text", typeName(v)))
 }
 
-// floatText is repr of a float: the shortest text that reads back, with an exponent below 1e-4 and from 1e16 on.
+// floatText is repr of a float: the shortest text that reads back, with an exponent below 1e-4 and from 1e16
+// on.
 func floatText(f float64) string {
 	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
 		return strconv.FormatFloat(f, 'e', -1, 64)
@@ -41,14 +43,14 @@ func floatText(f float64) string {
 }
 
 // formatSpec is the part of Python's format specification that this package knows: 04d, .2f, 08.3f.
-var formatSpec = regexp.MustCompile(`^(0?[1-9]\d{0,2})?(?:d|\.(\d{1,2})f)?$`)
+var formatSpec = pattern.Lazy(`^(0?[1-9]\d{0,2})?(?:d|\.(\d{1,2})f)?$`)
 
 // format is Python's format(v, spec).
 func format(v any, spec string) string {
 	if spec == "" {
 		return str(v)
 	}
-	m, n := formatSpec.FindStringSubmatch(spec), number(v)
+	m, n := formatSpec().FindStringSubmatch(spec), number(v)
 	_, whole := n.(int64)
 	if m == nil || n == nil || m[2] == "" && !whole {
 		panic(unknown("the format %q of a %s", spec, typeName(v)))
@@ -260,8 +262,8 @@ func (e *Evaluator) extreme(a *args, sign int) any {
 
 // Numbers in texts as int and float read them, but for underscores, other scripts and names such as inf.
 var (
-	wholeText = regexp.MustCompile(`^[+-]?[0-9]+$`)
-	floatLike = regexp.MustCompile(`^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$`)
+	wholeText = pattern.Lazy(`^[+-]?[0-9]+$`)
+	floatLike = pattern.Lazy(`^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$`)
 )
 
 func toInt(v any) any {
@@ -276,7 +278,7 @@ func toInt(v any) any {
 	}
 	s := strings.TrimFunc(textOf(v, "int"), isSpace)
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || !wholeText.MatchString(s) {
+	if err != nil || !wholeText().MatchString(s) {
 		panic(unknown("int(%q)", s))
 	}
 	return n
@@ -295,7 +297,7 @@ func toFloat(v any) float64 {
 	}
 	s := strings.TrimFunc(textOf(v, "float"), isSpace)
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || !floatLike.MatchString(s) {
+	if err != nil || !floatLike().MatchString(s) {
 		panic(unknown("float(%q)", s))
 	}
 	return f

@@ -73,8 +73,8 @@ type csvColumn struct {
 	pos  Pos
 }
 
-// field returns where a cell of the last row begins. The reader counts lines and bytes; going on from the place asked for
-// last, all places of a file cost one pass.
+// field returns where a cell of the last row begins. The reader counts lines and bytes; going on from the
+// place asked for last, all places of a file cost one pass.
 func (s *source) field(reader *csv.Reader, i int) Pos {
 	line, col := reader.FieldPos(i)
 	for s.begin.line < line {

@@ -8,12 +8,12 @@
 //
 // # Rules
 //
-// Paths are relative to the folder of the manifest, for standard input and for
-// targets and options to the working directory. The project is the manifest's
-// folder unless it names another; for a plain blend file it is that file's folder.
+// Paths are relative to the folder of the manifest, for standard input and for targets and options to the
+// working directory. The project is the manifest's folder unless it names another; for a plain blend file it
+// is that file's folder.
 //
-// What wins, from weak to strong: the defaults of the manifest, the job, the
-// options of the command line. Settings and metadata are merged key by key.
+// What wins, from weak to strong: the defaults of the manifest, the job, the options of the command line.
+// Settings and metadata are merged key by key.
 //
 // In every string of a job {stem}, {name} and {dir} stand for parts of its blend file's path. Other braces
 // stay, because Flamenco has variables like {jobs} and {timestamp}; {{stem}} stays as {stem}.

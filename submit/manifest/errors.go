@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Pos is a place in a manifest. Line and Col count from 1, Col in characters;
-// Line 0 means the file as a whole, or an option of the command line.
+// Pos is a place in a manifest. Line and Col count from 1, Col in characters; Line 0 means the file as a
+// whole, or an option of the command line.
 type Pos struct {
 	File      string
 	Line, Col int
@@ -54,8 +54,8 @@ func (e *Errors) Add(pos Pos, format string, args ...any) {
 	*e = append(*e, &Error{Pos: pos, Message: fmt.Sprintf(format, args...)})
 }
 
-// Err returns the mistakes sorted by line and column, each once, or nil when there are none. Files stay in the order in
-// which they were read.
+// Err returns the mistakes sorted by line and column, each once, or nil when there are none. Files stay in
+// the order in which they were read.
 func (e Errors) Err() error {
 	if len(e) == 0 {
 		return nil

@@ -54,7 +54,8 @@ func (e *expander) checkPattern(pos Pos, pattern string) bool {
 	return true
 }
 
-// excludes parses what a job excludes. Patterns that are no good were told already, except those that lie elsewhere.
+// excludes parses what a job excludes. Patterns that are no good were told already, except those that lie
+// elsewhere.
 func (d *draft) excludes(texts []string) *gate.Patterns {
 	key := strings.Join(append(slices.Clone(texts), d.project), "\x00")
 	known, ok := d.e.patterns[key]
@@ -259,8 +260,8 @@ func (d *draft) build(typed string) {
 	d.e.jobs = append(d.e.jobs, j)
 }
 
-// whole reads the number of a field that the schema has as an integer, which a
-// float without a fraction is too.
+// whole reads the number of a field that the schema has as an integer, which a float without a fraction is
+// too.
 func whole(v any) int64 {
 	if f, ok := v.(float64); ok {
 		return int64(f)
@@ -268,8 +269,8 @@ func whole(v any) int64 {
 	return v.(int64)
 }
 
-// merge puts a mapping of the defaults, that of the job, and the options into one: the strongest value of each key
-// counts, and only its template is looked at. Null takes a key away.
+// merge puts a mapping of the defaults, that of the job, and the options into one: the strongest value of
+// each key counts, and only its template is looked at. Null takes a key away.
 func (d *draft) merge(t *template, name string, options map[string]string, flag string) map[string]Setting {
 	merged := make(map[string]Setting)
 	for i, f := range []*node{d.defaults, d.job} {
@@ -303,8 +304,8 @@ func (d *draft) merge(t *template, name string, options map[string]string, flag 
 
 func stem(file string) string { return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) }
 
-// deriveKey makes an identity of project, name and blend file, whose path counts from the folder root. Unicode is brought
-// to one form, because file systems differ in it.
+// deriveKey makes an identity of project, name and blend file, whose path counts from the folder root.
+// Unicode is brought to one form, because file systems differ in it.
 func deriveKey(project, root, name, blend string) string {
 	if blend != "" {
 		if rel, err := filepath.Rel(root, blend); err == nil {
@@ -336,9 +337,9 @@ func (e *expander) checkKeys() {
 	}
 }
 
-// tellApart puts folders before the names of jobs that nobody named and whose blend files are called alike, such as
-// shots/sh010/anim.blend and shots/sh020/anim.blend: they would render into one folder. Their keys stay, so that it
-// does not matter which of them are submitted together.
+// tellApart puts folders before the names of jobs that nobody named and whose blend files are called alike,
+// such as shots/sh010/anim.blend and shots/sh020/anim.blend: they would render into one folder. Their keys
+// stay, so that it does not matter which of them are submitted together.
 func (e *expander) tellApart() {
 	alike := map[string][]*Job{}
 	for _, j := range e.jobs {

@@ -78,9 +78,9 @@ func (d *draft) excluded(file string) bool {
 	return d.excludes(patterns).MatchFile(filepath.ToSlash(rel))
 }
 
-// files returns the patterns, relative to the project, of what a job names besides its blend file: the path of a file or
-// folder, whatever signs its name has, or else a glob. That they match something is checked here, where the place in
-// the manifest is known.
+// files returns the patterns, relative to the project, of what a job names besides its blend file: the path
+// of a file or folder, whatever signs its name has, or else a glob. That they match something is checked
+// here, where the place in the manifest is known.
 func (d *draft) files(pos Pos, name string) []string {
 	base, rest := filepath.ToSlash(name), ""
 	if _, err := os.Stat(absolute(d.dir, name)); err != nil {
@@ -105,8 +105,8 @@ func (d *draft) files(pos Pos, name string) []string {
 	return []string{path.Join(gate.Quote(filepath.ToSlash(rel)), rest)}
 }
 
-// checkBlend looks at the first bytes: a file of another kind is found here, with
-// its place, rather than after the others have been traced.
+// checkBlend looks at the first bytes: a file of another kind is found here, with its place, rather than
+// after the others have been traced.
 func (d *draft) checkBlend(pos Pos, file string) {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		d.e.errs.Add(pos, "%s is a folder, not a blend file", file)

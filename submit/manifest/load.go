@@ -43,8 +43,8 @@ type Job struct {
 	Scene         string   // "" for the file's active one
 	Missing       string   // fail or warn when a file is missing; "" when nobody says
 	Rules         []Rule   // of the defaults, then of the job
-	// Key is what the job is known by when it is submitted again: the manifest's, or
-	// made of project, name and blend file.
+	// Key is what the job is known by when it is submitted again: the manifest's, or made of project, name
+	// and blend file.
 	Key string
 	// OldKeys are those that versions which took another spelling of a path for another file made of it.
 	OldKeys []string
@@ -70,8 +70,8 @@ func (j *Job) Excludes() *gate.Patterns { return j.exclude }
 type Setting struct {
 	Value any // bool, int64, float64, string or Text
 	Pos   Pos
-	// ForAll says that it was given for all jobs, as a default or on the command
-	// line: jobs whose type does not know it do without.
+	// ForAll says that it was given for all jobs, as a default or on the command line: jobs whose type does
+	// not know it do without.
 	ForAll bool
 }
 
@@ -103,9 +103,9 @@ type Options struct {
 	Exclude []string
 }
 
-// Load reads targets: blend files, patterns for blend files, and manifests. The
-// error is of type Errors. The jobs come back along with it, without what is wrong
-// in them, so that the rest can be checked and everything told in one go.
+// Load reads targets: blend files, patterns for blend files, and manifests. The error is of type Errors. The
+// jobs come back along with it, without what is wrong in them, so that the rest can be checked and everything
+// told in one go.
 func Load(targets []string, opts Options) ([]*Job, error) {
 	var errs Errors
 	dir, err := filepath.Abs(opts.Dir)
@@ -206,8 +206,8 @@ func (e *expander) manifest(name, ext, dir string, from io.Reader) {
 	}
 }
 
-// sniff tells the formats apart: JSON begins with a brace, and one job a line has
-// no field jobs; CSV begins with names of columns.
+// sniff tells the formats apart: JSON begins with a brace, and one job a line has no field jobs; CSV begins
+// with names of columns.
 func (s *source) sniff() string {
 	trimmed := bytes.TrimSpace(s.data)
 	if trimmed[0] == '{' || trimmed[0] == '[' {

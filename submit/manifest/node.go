@@ -8,7 +8,8 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// Bounds that no honest manifest comes near, so that any other is refused before it takes the machine's memory.
+// Bounds that no honest manifest comes near, so that any other is refused before it takes the machine's
+// memory.
 const (
 	maxBytes   = 64 << 20
 	maxEntries = 1_000_000 // lines and commas of YAML and JSON
@@ -145,10 +146,11 @@ func (s *source) at(offset int) Pos {
 	return s.pos(s.last.line, s.last.col)
 }
 
-// clean turns the text into UTF-8 without a byte order mark, and reports bytes that are not UTF-8, once a line. It
-// reports whether reading on makes sense.
+// clean turns the text into UTF-8 without a byte order mark, and reports bytes that are not UTF-8, once a
+// line. It reports whether reading on makes sense.
 func (s *source) clean() bool {
-	// Windows PowerShell 5.1 writes UTF-16 with a mark; spreadsheets and editors on Windows write one before UTF-8.
+	// Windows PowerShell 5.1 writes UTF-16 with a mark; spreadsheets and editors on Windows write one before
+	// UTF-8.
 	if bytes.HasPrefix(s.data, []byte{0xff, 0xfe}) || bytes.HasPrefix(s.data, []byte{0xfe, 0xff}) {
 		text, err := unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder().Bytes(s.data)
 		if err != nil {

@@ -18,8 +18,9 @@ import (
 //go:embed manifest.schema.json
 var schemaText string
 
-// compiled returns the schema ready for use. It is made into schemas of OpenAPI 3.0, which lacks patternProperties; what
-// a job must have one of is taken out as well, because a job without it would not be checked further: see [source.byHand].
+// compiled returns the schema ready for use. It is made into schemas of OpenAPI 3.0, which lacks
+// patternProperties; what a job must have one of is taken out as well, because a job without it would not be
+// checked further: see [source.byHand].
 var compiled = sync.OnceValue(func() *openapi3.Schema {
 	var root map[string]any
 	err := json.Unmarshal([]byte(strings.ReplaceAll(schemaText, "#/$defs/", "#/components/schemas/")), &root)

@@ -2,8 +2,9 @@ package manifest
 
 import (
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // template replaces {stem}, {name} and {dir} by parts of a blend file's path.
@@ -12,12 +13,12 @@ type template struct {
 	blend, project string
 }
 
-var templateName = regexp.MustCompile(`\{(stem|name|dir)\}|\{\{(stem|name|dir)\}\}?`)
+var templateName = pattern.Lazy(`\{(stem|name|dir)\}|\{\{(stem|name|dir)\}\}?`)
 
-// expand replaces what it knows and leaves all other braces: Flamenco has its own
-// variables. {{stem}} stands for {stem}.
+// expand replaces what it knows and leaves all other braces: Flamenco has its own variables. {{stem}} stands
+// for {stem}.
 func (t *template) expand(pos Pos, s string) string {
-	return templateName.ReplaceAllStringFunc(s, func(found string) string {
+	return templateName().ReplaceAllStringFunc(s, func(found string) string {
 		if name := strings.Trim(found, "{}"); found[1] == '{' {
 			return "{" + name + "}"
 		} else {

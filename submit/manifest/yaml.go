@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/flsync/flsync/internal/pattern"
 )
 
 // parseYAML reads one YAML document; nil after an error that leaves nothing to read.
@@ -46,7 +47,7 @@ func (s *source) parseYAML() *node {
 }
 
 // jsonEscape finds escapes of JSON.
-var jsonEscape = regexp.MustCompile(`(?:\\u[0-9a-fA-F]{4})+|\\.`)
+var jsonEscape = pattern.Lazy(`(?:\\u[0-9a-fA-F]{4})+|\\.`)
 
 // yamlEscape writes escapes of JSON that YAML lacks, \/ and one character in two halves, as YAML has them.
 func yamlEscape(escape []byte) []byte {
@@ -85,7 +86,7 @@ func (s *source) parseJSON(what string) *node {
 			return nil
 		}
 	}
-	s.data = jsonEscape.ReplaceAllFunc(s.data, yamlEscape)
+	s.data = jsonEscape().ReplaceAllFunc(s.data, yamlEscape)
 	return s.parseYAML()
 }
 
@@ -114,18 +115,18 @@ func (s *source) wrapJobs(jobs []*node) *node {
 }
 
 var (
-	yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
+	yamlLine = pattern.Lazy(`^(?:yaml: )?(?:line (\d+): )?`)
 	// badEscape is the first escape of a text that YAML does not know (YAML 1.2, 5.7).
-	badEscape = regexp.MustCompile(`^(?:[^\\]|\\[0abtnvfre "/\\N_LP\t]|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8})*`)
+	badEscape = pattern.Lazy(`^(?:[^\\]|\\[0abtnvfre "/\\N_LP\t]|\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8})*`)
 	// newPath is a Windows path in which an escape became a control character, as in "C:\new".
-	newPath = regexp.MustCompile(`^[A-Za-z]:\S*[\x00-\x08\t\n\v\f\r\x1b]\S`)
+	newPath = pattern.Lazy(`^[A-Za-z]:\S*[\x00-\x08\t\n\v\f\r\x1b]\S`)
 )
 
 const pathHint = `in double quotes a backslash begins an escape: write paths in single quotes, 'C:\shots', or with slashes, C:/shots`
 
 // addYAMLError gives a syntax error the best place there is: the parser knows the line at most.
 func (s *source) addYAMLError(err error) {
-	m := yamlLine.FindStringSubmatch(err.Error())
+	m := yamlLine().FindStringSubmatch(err.Error())
 	number, _ := strconv.Atoi(m[1])
 	message := err.Error()[len(m[0]):]
 	lines := strings.Split(string(s.data), "\n")
@@ -153,7 +154,7 @@ func (s *source) addYAMLError(err error) {
 			pos, message = s.at(i), fmt.Sprintf("the control character U+%04X", r)
 		}
 	case strings.Contains(message, "unknown escape"), strings.Contains(message, "hexdecimal number"):
-		if good := badEscape.FindString(line); len(good) < len(line) {
+		if good := badEscape().FindString(line); len(good) < len(line) {
 			pos.Col = utf8.RuneCountInString(good) + 1
 		}
 		message += "; " + pathHint
@@ -272,7 +273,7 @@ func (c *yamlConverter) scalar(y *yaml.Node, pos Pos) any {
 	case "!!str", "!!timestamp", "!!binary", "":
 		text := y.Value
 		switch {
-		case y.Style&yaml.DoubleQuotedStyle != 0 && newPath.MatchString(text):
+		case y.Style&yaml.DoubleQuotedStyle != 0 && newPath().MatchString(text):
 			c.errs.Add(pos, "%q holds a control character; %s", text, pathHint)
 		case y.Style == 0 && tooLarge(text):
 			return c.float(y, pos)

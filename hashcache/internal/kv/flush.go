@@ -116,7 +116,8 @@ func (db *DB) commit(items []item, done <-chan struct{}) (fs.FileInfo, error) {
 	return b.info, err
 }
 
-// verify reports damage unless the file has the items: with a damaged list of free pages two of them may have got one.
+// verify reports damage unless the file has the items: with a damaged list of free pages two of them may have
+// got one.
 func (db *DB) verify(items []item) error {
 	b, err := db.openBolt(true)
 	if err != nil {

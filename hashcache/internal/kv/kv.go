@@ -213,7 +213,7 @@ func (db *DB) cannotSave(err error) {
 	db.warn(WarnUnsaved, fmt.Sprintf("%s: what this run learns is not kept, the next one will read those files again: %v", db.path, err))
 }
 
-var crcTable = crc64.MakeTable(crc64.ECMA)
+var crcTable = sync.OnceValue(func() *crc64.Table { return crc64.MakeTable(crc64.ECMA) })
 
 // SumSize is the length of the checksum that is stored behind each value, in bytes.
 const SumSize = 8
@@ -229,8 +229,9 @@ func open(table Table, key, stored []byte) ([]byte, bool) {
 }
 
 func appendSum(dst []byte, table Table, key, value []byte) []byte {
-	sum := crc64.Update(uint64(len(key)), crcTable, []byte(table))
-	sum = crc64.Update(sum, crcTable, key)
-	sum = crc64.Update(sum, crcTable, value)
+	sum := uint64(len(key))
+	for _, part := range [][]byte{[]byte(table), key, value} {
+		sum = crc64.Update(sum, crcTable(), part)
+	}
 	return binary.BigEndian.AppendUint64(dst, sum)
 }

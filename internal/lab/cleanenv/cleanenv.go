@@ -1,5 +1,5 @@
-// Package cleanenv keeps programs that tests start away from the configuration, the cache and the journals of whoever
-// runs the tests.
+// Package cleanenv keeps programs that tests start away from the configuration, the cache and the journals of
+// whoever runs the tests.
 package cleanenv
 
 import (
@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Environ returns the environment of this process without FLSYNC_* and with all folders of the user below dir.
+// Environ returns the environment of this process without FLSYNC_* and with all folders of the user below
+// dir.
 func Environ(dir string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(strings.ToUpper(v), "FLSYNC_") })
 	return append(env,

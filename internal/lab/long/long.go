@@ -1,5 +1,5 @@
-// Package long keeps tests that take long out of the everyday run. `go test ./...` is to be over in a minute and a half;
-// .ci/run sets FLSYNC_LONG=1 and runs all.
+// Package long keeps tests that take long out of the everyday run. `go test ./...` is to be over in a minute
+// and a half; .ci/run sets FLSYNC_LONG=1 and runs all.
 package long
 
 import (

@@ -23,7 +23,8 @@ func wantDiff(t *testing.T, want, got any, opts ...cmp.Option) {
 	}
 }
 
-// wantFiles checks the bytes behind the links of a checkout, and that there is nothing else. It needs the storage.
+// wantFiles checks the bytes behind the links of a checkout, and that there is nothing else. It needs the
+// storage.
 func (s *suite) wantFiles(t *testing.T, used string, want map[string]blob) {
 	t.Helper()
 	if !s.local {
@@ -116,7 +117,8 @@ func (s *suite) testCheckoutTaken(t *testing.T) {
 	s.wantFiles(t, second, map[string]blob{"b": b})
 }
 
-// testCheckoutFails: a missing file is a 500, and the path that was asked for is erased even when it was there before.
+// testCheckoutFails: a missing file is a 500, and the path that was asked for is erased even when it was
+// there before.
 func (s *suite) testCheckoutFails(t *testing.T) {
 	stored, missing := s.blob(10), s.blob(10)
 	s.store(t, stored)

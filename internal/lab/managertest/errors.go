@@ -8,8 +8,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// testErrors sends what is wrong, and compares status and words of the answer. What the Manager checks against its API
-// document has no "code" in the reply; what its operations refuse has.
+// testErrors sends what is wrong, and compares status and words of the answer. What the Manager checks
+// against its API document has no "code" in the reply; what its operations refuse has.
 func (s *suite) testErrors(t *testing.T) {
 	const (
 		nobody  = "00000000-0000-4000-8000-000000000000"

@@ -149,7 +149,8 @@ func operations(doc *openapi3.T) (list []string) {
 	return list
 }
 
-// testConfigurationFile changes the Manager's name and changes it back. What it does not know of stays as it was.
+// testConfigurationFile changes the Manager's name and changes it back. What it does not know of stays as it
+// was.
 func (s *suite) testConfigurationFile(t *testing.T) {
 	before := get(s.client.ConfigurationFile(t.Context()))(t)
 	var config map[string]json.RawMessage

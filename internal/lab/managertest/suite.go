@@ -1,19 +1,21 @@
-// Package managertest holds what a Flamenco Manager does, as tests: one suite that runs against the embedded Manager
-// in every test run, and against a real one when FLSYNC_TEST_MANAGER has its URL. Where the two differ, the embedded
-// one is wrong.
+// Package managertest holds what a Flamenco Manager does, as tests: one suite that runs against the embedded
+// Manager in every test run, and against a real one when FLSYNC_TEST_MANAGER has its URL. Where the two
+// differ, the embedded one is wrong.
 //
 // # Basics
 //
 //	managertest.Run(t, "http://127.0.0.1:8080")
 //
-// A new operation gets a test in the table of [suite.contracts]. What older Managers lack is listed in [api.Additions];
-// a test that depends on it names it there. [Older] makes a Manager answer as an older release.
+// A new operation gets a test in the table of [suite.contracts]. What older Managers lack is listed in
+// [api.Additions]; a test that depends on it names it there. [Older] makes a Manager answer as an older
+// release.
 //
 // # Caveats
 //
-// The suite may run on a Manager that is in use, and repeatedly: names are unique, it removes what it makes, and it
-// changes nobody else's jobs, workers or tags. For a moment it changes the Manager's name. Its jobs precede all others
-// while it runs. Files that it uploads, some 20 MB, stay until the Manager's garbage collection.
+// The suite may run on a Manager that is in use, and repeatedly: names are unique, it removes what it makes,
+// and it changes nobody else's jobs, workers or tags. For a moment it changes the Manager's name. Its jobs
+// precede all others while it runs. Files that it uploads, some 20 MB, stay until the Manager's garbage
+// collection.
 package managertest
 
 import (
@@ -41,11 +43,11 @@ import (
 // Run runs the suite against the Manager at url.
 func Run(t *testing.T, url string) { RunBehind(t, url, flamenco.Config{URL: url}) }
 
-// RunBehind runs the suite against the Manager at url through what the configuration leads to: a proxy in front of
-// it. Requests that no client makes, to see how the Manager takes them, go straight to it.
+// RunBehind runs the suite against the Manager at url through what the configuration leads to: a proxy in
+// front of it. Requests that no client makes, to see how the Manager takes them, go straight to it.
 //
-// With a proxy that wants a password it leaves out what workers do, because they have an Authorization header of
-// their own.
+// With a proxy that wants a password it leaves out what workers do, because they have an Authorization header
+// of their own.
 func RunBehind(t *testing.T, url string, through flamenco.Config) {
 	through.Version = "contract"
 	client := get(flamenco.New(through))(t)
@@ -151,8 +153,8 @@ type suite struct {
 	n       int
 }
 
-// prepare asks the Manager for its release and storage. FLSYNC_TEST_MANAGER_VERSION names the release of one that was
-// built without.
+// prepare asks the Manager for its release and storage. FLSYNC_TEST_MANAGER_VERSION names the release of one
+// that was built without.
 func (s *suite) prepare(t *testing.T) {
 	config := get(s.client.Configuration(t.Context()))(t)
 	version := get(s.client.Version(t.Context()))(t)
@@ -255,7 +257,8 @@ func cleanupContext(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 }
 
-// afterwards calls undo after the test. Its error may have one of the statuses: the test may have undone it itself.
+// afterwards calls undo after the test. Its error may have one of the statuses: the test may have undone it
+// itself.
 func afterwards(t *testing.T, undo func(context.Context) error, fine ...int) {
 	t.Cleanup(func() {
 		ctx, cancel := cleanupContext(t)
@@ -278,8 +281,8 @@ func echo(name string) api.SubmittedJob {
 // priority goes before whatever else the Manager has to do. Submission does not limit it.
 const priority = 1_000_000
 
-// submit stores a job and deletes it after the test. It waits for the deletion: a job that outlives its tag can be taken
-// by any worker.
+// submit stores a job and deletes it after the test. It waits for the deletion: a job that outlives its tag
+// can be taken by any worker.
 func (s *suite) submit(t *testing.T, job api.SubmittedJob) api.Job {
 	t.Helper()
 	stored := get(s.client.SubmitJob(t.Context(), job))(t)
@@ -333,8 +336,8 @@ func get[T any](value T, err error) func(testing.TB) T {
 // failure returns the error of a call whose value does not matter.
 func failure[T any](_ T, err error) error { return err }
 
-// wantStatus checks that err is the Manager's answer with a status and words. The client makes one space of several. Of
-// older releases only the status counts.
+// wantStatus checks that err is the Manager's answer with a status and words. The client makes one space of
+// several. Of older releases only the status counts.
 func (s *suite) wantStatus(t *testing.T, err error, status int, words string) {
 	t.Helper()
 	if !s.latest() {

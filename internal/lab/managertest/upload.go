@@ -104,7 +104,8 @@ func (s *suite) testUploadMismatch(t *testing.T) {
 	wantDiff(t, api.ShamanFileStatusUnknown, s.status(t, b))
 }
 
-// testUploadDefer: while somebody sends a file, those who can defer get 425 at once, and the file is "uploading".
+// testUploadDefer: while somebody sends a file, those who can defer get 425 at once, and the file is
+// "uploading".
 func (s *suite) testUploadDefer(t *testing.T) {
 	b := s.blob(2 << 20)
 	first := s.dial(t, b)
@@ -129,7 +130,8 @@ func (s *suite) testUploadDefer(t *testing.T) {
 	s.awaitStatus(t, b, api.ShamanFileStatusStored)
 }
 
-// testUploadRace: both uploads of a file run; the first to finish wins, the other gets 208 in the middle of its body.
+// testUploadRace: both uploads of a file run; the first to finish wins, the other gets 208 in the middle of
+// its body.
 func (s *suite) testUploadRace(t *testing.T) {
 	b := s.blob(4 << 20)
 	slow, fast := s.dial(t, b), s.dial(t, b)
@@ -173,8 +175,8 @@ func (s *suite) testExpect(t *testing.T) {
 	s.wantEarly(t, "with the client", flamenco.AlreadyStored, outcome, err)
 }
 
-// wantEarly checks an answer that the Manager gives before it has read the body, closing the connection. A proxy
-// that still sends the body then may lose it, and answers 502 in its stead.
+// wantEarly checks an answer that the Manager gives before it has read the body, closing the connection. A
+// proxy that still sends the body then may lose it, and answers 502 in its stead.
 func (s *suite) wantEarly(t *testing.T, what string, want, got flamenco.UploadOutcome, err error) {
 	t.Helper()
 	if s.behind && flamenco.IsTemporary(err) {
@@ -239,8 +241,8 @@ func (s *suite) dial(t *testing.T, b blob, headers ...string) *rawUpload {
 // send sends a part of the body. An error is no failure: the Manager may have hung up already.
 func (c *rawUpload) send(part []byte) { _, _ = c.Write(part) }
 
-// trickle sends a part of the body slowly, until it is sent or the connection is closed. The Manager notices only
-// between two reads that somebody else was faster.
+// trickle sends a part of the body slowly, until it is sent or the connection is closed. The Manager notices
+// only between two reads that somebody else was faster.
 func (c *rawUpload) trickle(part []byte) {
 	for piece := range slices.Chunk(part, 32<<10) {
 		if _, err := c.Write(piece); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/flsync/flsync/internal/lab/simworker"
 )
 
-// crew starts workers with a tag of their own. Jobs with that tag are run by nobody else, and their priority lets the
-// workers take nothing else while such a job has tasks.
+// crew starts workers with a tag of their own. Jobs with that tag are run by nobody else, and their priority
+// lets the workers take nothing else while such a job has tasks.
 func (s *suite) crew(t *testing.T, n int, change ...func(*simworker.Config)) (tag string, workers []*simworker.Worker) {
 	t.Helper()
 	tag = s.tag(t).ID
@@ -151,8 +151,8 @@ func (s *suite) testRenderJob(t *testing.T) {
 	s.want(t, id, api.JobStatusCompleted, "completed completed completed")
 }
 
-// testScheduling: variables are filled in for the worker, a task stays with its worker until it is done, tasks wait
-// for others, and the highest priority goes first.
+// testScheduling: variables are filled in for the worker, a task stays with its worker until it is done,
+// tasks wait for others, and the highest priority goes first.
 func (s *suite) testScheduling(t *testing.T) {
 	tag, crew := s.crew(t, 2)
 	first, second := crew[0].Session(), crew[1].Session()
@@ -257,7 +257,8 @@ func (s *suite) testSignOffReturnsTask(t *testing.T) {
 	}
 }
 
-// testRetry: requeueing a failed job is what lets its failed and canceled tasks run again; queueing a task is not.
+// testRetry: requeueing a failed job is what lets its failed and canceled tasks run again; queueing a task is
+// not.
 func (s *suite) testRetry(t *testing.T) {
 	tag, crew := s.crew(t, 1, func(cfg *simworker.Config) {
 		cfg.Fail = func(task api.AssignedTask) string {

@@ -1,5 +1,5 @@
-// Package netsim puts distance and trouble between a client and a Manager, on
-// one machine, so that both can be measured and tested without a network.
+// Package netsim puts distance and trouble between a client and a Manager, on one machine, so that both can
+// be measured and tested without a network.
 //
 // There are two instruments, and they can be put one behind the other:
 //
@@ -19,8 +19,9 @@
 //
 // # Caveats
 //
-// The line delays and paces, nothing else: it loses no packets, and does not model TCP slow start and congestion
-// control. Each direction has one token bucket for all connections. Delays are as exact as Go timers: about 1 ms.
+// The line delays and paces, nothing else: it loses no packets, and does not model TCP slow start and
+// congestion control. Each direction has one token bucket for all connections. Delays are as exact as Go
+// timers: about 1 ms.
 //
 // The decisions of a plan depend on the plan's seed and on what is asked for (method, path, contents, how
 // often), never on time or on which of two concurrent requests came first. See [Plan] for the one exception.

@@ -19,24 +19,24 @@ import (
 
 // FaultConfig says what a faulty proxy stands in front of, and what it does.
 type FaultConfig struct {
-	// Target gives the Manager's root URL. It is asked for each request,
-	// because a restarted Manager may have another port.
+	// Target gives the Manager's root URL. It is asked for each request, because a restarted Manager may have
+	// another port.
 	Target func() string
 
 	// Plan and Rules decide what happens to a request, the rules first.
 	Plan  Plan
 	Rules []Rule
 
-	// Spare, if set, names requests that always pass and are not counted, for
-	// example those by which a test looks at the Manager.
+	// Spare, if set, names requests that always pass and are not counted, for example those by which a test
+	// looks at the Manager.
 	Spare func(r *http.Request) bool
 
-	// RestartManager is called for Restart. It returns when the Manager answers
-	// again, and is never called twice at once.
+	// RestartManager is called for Restart. It returns when the Manager answers again, and is never called
+	// twice at once.
 	RestartManager func(ctx context.Context) error
 
-	// FillDisk is called for FillDisk before the request is passed on, and
-	// what it returns is called after. Several requests may do so at once.
+	// FillDisk is called for FillDisk before the request is passed on, and what it returns is called after.
+	// Several requests may do so at once.
 	FillDisk func(ctx context.Context) (empty func(), err error)
 }
 
@@ -158,8 +158,8 @@ func (p *FaultyProxy) Close() error {
 	return nil
 }
 
-// identity names what is asked for; see [Plan]. body is nil unless the request has JSON: many different requests go to
-// one path of the Manager's API.
+// identity names what is asked for; see [Plan]. body is nil unless the request has JSON: many different
+// requests go to one path of the Manager's API.
 func identity(r *http.Request, body []byte) string {
 	id := r.Method + " " + r.URL.RequestURI()
 	if len(body) > 0 {

@@ -96,8 +96,8 @@ func (p *FaultyProxy) send(r *http.Request, body io.ReadCloser) (*http.Response,
 	if r.ContentLength == 0 {
 		out.Body = http.NoBody
 	}
-	// The transport may go on reading the body after an early reply, which a
-	// server's handler must have stopped when it returns.
+	// The transport may go on reading the body after an early reply, which a server's handler must have
+	// stopped when it returns.
 	defer r.Body.Close()
 	return p.transport.RoundTrip(out)
 }
@@ -172,8 +172,8 @@ func (r reply) upTo(at float64) []byte {
 	return append(r.head, r.body[:int(float64(len(r.body))*at)]...)
 }
 
-// answer replies in the Manager's place. Half of the answers come before the
-// body has been read, as those of a server that is busy do.
+// answer replies in the Manager's place. Half of the answers come before the body has been read, as those of
+// a server that is busy do.
 func (p *FaultyProxy) answer(f Fault, w http.ResponseWriter, r *http.Request) {
 	if f.At < 0.5 {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -192,11 +192,11 @@ func (p *FaultyProxy) answer(f Fault, w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"code":%d,"message":%q}`+"\n", f.Status, cmp.Or(f.Message, "planned fault"))
 }
 
-// restart restarts the Manager in the middle of the request, or after it has
-// acted and before its reply gets out.
+// restart restarts the Manager in the middle of the request, or after it has acted and before its reply gets
+// out.
 func (p *FaultyProxy) restart(f Fault, w http.ResponseWriter, r *http.Request) {
-	// Once, so that a Manager that replies before it has read that far is
-	// restarted, too, and so that this request outlives its hook.
+	// Once, so that a Manager that replies before it has read that far is restarted, too, and so that this
+	// request outlives its hook.
 	var once sync.Once
 	hook := func() { once.Do(p.restartManager) }
 	if f.At < 0.5 {

@@ -80,7 +80,8 @@ type Proxy struct {
 	done sync.WaitGroup
 }
 
-// Listen starts a proxy to target ("host:port") on a free port of 127.0.0.1. It runs until Close or until ctx ends.
+// Listen starts a proxy to target ("host:port") on a free port of 127.0.0.1. It runs until Close or until ctx
+// ends.
 func Listen(ctx context.Context, target string, link Link) (*Proxy, error) {
 	if err := link.Validate(); err != nil {
 		return nil, err
@@ -151,8 +152,8 @@ type parcel struct {
 	err  error
 }
 
-// pump carries one direction of a connection until src ends or dst is gone. It carries how src ended, too, behind
-// the last byte and as late: an end of file as an end of file, anything else as a reset.
+// pump carries one direction of a connection until src ends or dst is gone. It carries how src ended, too,
+// behind the last byte and as late: an end of file as an end of file, anything else as a reset.
 func (p *Proxy) pump(ctx context.Context, dst, src *net.TCPConn, bucket *rate.Limiter, handshake time.Time) {
 	ctx, cancel := context.WithCancel(ctx)
 	// A read that nobody needs any more is ended by its deadline.

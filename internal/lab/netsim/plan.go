@@ -14,8 +14,8 @@ import (
 // Kind is one way in which a request goes wrong.
 type Kind string
 
-// What can happen to a request. "The Manager acted" means that it received the
-// whole request and its reply has reached the proxy.
+// What can happen to a request. "The Manager acted" means that it received the whole request and its reply
+// has reached the proxy.
 const (
 	Pass        Kind = ""             // nothing
 	Delay       Kind = "delay"        // the request is held, then passes
@@ -87,15 +87,15 @@ type Plan struct {
 	// Kinds to choose from, each as likely as the others; repeat one to make it likelier.
 	Kinds []Kind `json:"kinds"`
 
-	// MaxInARow bounds the faults that one request meets before it passes, so
-	// that a client that tries once more always comes through.
+	// MaxInARow bounds the faults that one request meets before it passes, so that a client that tries once
+	// more always comes through.
 	MaxInARow int `json:"max_in_a_row"`
 
 	// MaxFaults bounds the faults of a whole run. 0 is no bound.
 	MaxFaults int `json:"max_faults,omitempty"`
 
-	// MaxWait bounds a delay, and the time after which an idle connection is
-	// closed. Short: what matters is that the order of events changes.
+	// MaxWait bounds a delay, and the time after which an idle connection is closed. Short: what matters is
+	// that the order of events changes.
 	MaxWait time.Duration `json:"max_wait"`
 
 	// StallFor is how long a stall lasts before the connection is closed. It should be longer than the
@@ -103,9 +103,9 @@ type Plan struct {
 	StallFor time.Duration `json:"stall_for"`
 }
 
-// NewPlan makes the plan of a seed. Seeds differ in how often they hit and in
-// which of kinds they use: some mix all, some use two or three only. Without
-// kinds it chooses from NetworkKinds. The limits may be changed afterwards.
+// NewPlan makes the plan of a seed. Seeds differ in how often they hit and in which of kinds they use: some
+// mix all, some use two or three only. Without kinds it chooses from NetworkKinds. The limits may be changed
+// afterwards.
 func NewPlan(seed uint64, kinds ...Kind) Plan {
 	if len(kinds) == 0 {
 		kinds = NetworkKinds()
@@ -161,8 +161,8 @@ var statuses = [...]int{
 	http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 }
 
-// Decide gives the fault for an attempt (1, 2, …) at a request. It is a pure
-// function of the plan and its arguments.
+// Decide gives the fault for an attempt (1, 2, …) at a request. It is a pure function of the plan and its
+// arguments.
 func (p Plan) Decide(identity string, attempt int) Fault {
 	if attempt%(p.MaxInARow+1) == 0 {
 		return Fault{}

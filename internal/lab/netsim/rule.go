@@ -13,7 +13,8 @@ type Rule struct {
 	Fault   Fault
 }
 
-// Answer returns the fault of a request that the proxy answers with a status, and a message as the Manager's are.
+// Answer returns the fault of a request that the proxy answers with a status, and a message as the Manager's
+// are.
 func Answer(status int, message string) Fault {
 	return Fault{Kind: Status, Status: status, Message: message, RetryAfter: -1}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// perform pretends to do a task: a log line for each command, time for each step, a picture when it renders. It ends
-// early, without an error, when the Manager forbids the worker to go on.
+// perform pretends to do a task: a log line for each command, time for each step, a picture when it renders.
+// It ends early, without an error, when the Manager forbids the worker to go on.
 func (w *Worker) perform(ctx context.Context, task api.AssignedTask) error {
 	if err := w.tell(ctx, task.UUID, api.TaskUpdate{
 		TaskStatus: ptr(api.TaskStatusActive), Activity: ptr("Simulating"), Log: ptr("simulated worker takes task " + task.Name + "\n"),
@@ -65,7 +65,8 @@ func (w *Worker) tell(ctx context.Context, task string, update api.TaskUpdate) e
 
 func ptr[T any](value T) *T { return &value }
 
-// sendPicture sends what was rendered. The Manager takes few pictures at a time; those beyond are not worth waiting for.
+// sendPicture sends what was rendered. The Manager takes few pictures at a time; those beyond are not worth
+// waiting for.
 func (w *Worker) sendPicture(ctx context.Context, task api.AssignedTask) error {
 	data, err := Picture(task.Name)
 	if err != nil {

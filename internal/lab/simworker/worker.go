@@ -1,6 +1,6 @@
-// Package simworker is a worker that pretends to render. It talks to any Manager as a Flamenco worker does: it
-// registers, signs on, takes tasks, reports steps, asks whether it may go on, sends a picture, and signs off. It runs
-// nothing: commands become lines in the task's log.
+// Package simworker is a worker that pretends to render. It talks to any Manager as a Flamenco worker does:
+// it registers, signs on, takes tasks, reports steps, asks whether it may go on, sends a picture, and signs
+// off. It runs nothing: commands become lines in the task's log.
 //
 // It drives jobs to their end in the contract suite and in `flsync serve --simulate-workers`.
 //
@@ -47,8 +47,8 @@ type Config struct {
 	// CanRestart is sent when the worker signs on.
 	CanRestart bool
 
-	// Keep leaves the worker in the Manager's list when it stops. Default: it is deleted, because the next one
-	// registers anew.
+	// Keep leaves the worker in the Manager's list when it stops. Default: it is deleted, because the next
+	// one registers anew.
 	Keep bool
 
 	// Log gets what goes wrong while Run goes on. Default: nothing is logged.
@@ -71,7 +71,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Run lets n workers work until ctx ends, and signs them off. It fails when a worker cannot register or sign on.
+// Run lets n workers work until ctx ends, and signs them off. It fails when a worker cannot register or sign
+// on.
 func Run(ctx context.Context, n int, cfg Config) error {
 	cfg = cfg.withDefaults()
 	group, ctx := errgroup.WithContext(ctx)
@@ -126,7 +127,8 @@ type Worker struct {
 	status  api.WorkerStatus
 }
 
-// Start registers a worker and signs it on, in the status that the Manager wants: awake, if nobody asked otherwise.
+// Start registers a worker and signs it on, in the status that the Manager wants: awake, if nobody asked
+// otherwise.
 func Start(ctx context.Context, cfg Config) (*Worker, error) {
 	cfg = cfg.withDefaults()
 	secret := rand.Text()
@@ -177,7 +179,8 @@ func (w *Worker) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Work does the next thing: a task, or the change of status that the Manager asks for. It reports whether there was one.
+// Work does the next thing: a task, or the change of status that the Manager asks for. It reports whether
+// there was one.
 func (w *Worker) Work(ctx context.Context) (worked bool, err error) {
 	if w.status != api.WorkerStatusAwake {
 		return w.obey(ctx)
