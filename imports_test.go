@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"internal/manager":       {"flamenco/api"},
 	"internal/lab/simworker": {"flamenco", "flamenco/api"},
 	"internal/report":        {},
-	"internal/config":         {"internal/openfile", "internal/pattern"},
+	"internal/config":        {"internal/openfile", "internal/pattern"},
 	"internal/check":         {"deps", "internal/pattern"},
 	"internal/lab/netsim":    {},
 	"internal/lab/cleanenv":  {},
