@@ -17,7 +17,7 @@ const module = "github.com/flsync/flsync/"
 // A part is the longest key that a package's path begins with.
 var allowed = map[string][]string{
 	"flamenco/api":           {},
-	"flamenco":               {"flamenco/api", "internal/pattern"},
+	"flamenco":               {"flamenco/api", "internal/pattern", "internal/place"},
 	"internal/openfile":      {},
 	"internal/folder":        {},
 	"internal/place":         {},
@@ -28,13 +28,13 @@ var allowed = map[string][]string{
 	"hashcache":              {"internal/openfile", "internal/place"},
 	"internal/walk":          {"internal/openfile", "internal/gate", "internal/place"},
 	"deps":                   {"internal/openfile", "internal/gate", "internal/pattern", "internal/place", "internal/sniff"},
-	"uploader":               {"flamenco", "flamenco/api", "internal/folder", "internal/pattern"},
+	"uploader":               {"flamenco", "flamenco/api", "internal/folder", "internal/pattern", "internal/place"},
 	"submit":                 {"flamenco", "flamenco/api", "internal/gate", "internal/pattern", "internal/place", "internal/openfile"},
-	"internal/manager":       {"flamenco/api"},
+	"internal/manager":       {"flamenco/api", "internal/place"},
 	"internal/lab/simworker": {"flamenco", "flamenco/api"},
 	"internal/report":        {},
 	"internal/config":        {"internal/openfile", "internal/pattern"},
-	"internal/check":         {"deps", "internal/pattern"},
+	"internal/check":         {"deps", "internal/pattern", "internal/place"},
 	"internal/lab/netsim":    {},
 	"internal/lab/cleanenv":  {},
 	"internal/pipeline": {

@@ -202,7 +202,7 @@ func (d *disk) list(folder string) []entry {
 		switch {
 		case e.IsDir(), e.Type().IsRegular():
 			list = append(list, entry{e.Name(), e.IsDir()})
-		case e.Type()&os.ModeSymlink != 0:
+		case e.Type()&(os.ModeSymlink|os.ModeIrregular) != 0: // a link, or a junction
 			if is := d.stat(folder + "/" + e.Name()); is != absent {
 				list = append(list, entry{e.Name(), is == isFolder})
 			}

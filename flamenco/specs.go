@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // ErrUnsafePath is wrapped by errors about a path that would leave its checkout, or that the Manager cannot
@@ -80,7 +81,7 @@ func checkCheckout(checkout api.ShamanCheckout) error {
 // slashes, in UTF-8, without "..", a drive or a NUL. A backslash is a letter to one Manager and a separator
 // to another, so that ".." is not allowed between those either.
 func checkFilePath(path string) error {
-	if !fs.ValidPath(path) || path == "." || strings.IndexByte(path, 0) >= 0 || path[0] == '\\' || hasDrive(path) {
+	if !fs.ValidPath(path) || path == "." || strings.IndexByte(path, 0) >= 0 || path[0] == '\\' || place.HasDrive(path) {
 		return fmt.Errorf("%w: %q", ErrUnsafePath, path)
 	}
 	if strings.IndexByte(path, '\\') >= 0 {
@@ -91,10 +92,6 @@ func checkFilePath(path string) error {
 		}
 	}
 	return nil
-}
-
-func hasDrive(path string) bool {
-	return len(path) >= 2 && path[1] == ':' && (path[0]|0x20 >= 'a' && path[0]|0x20 <= 'z')
 }
 
 // checkCheckoutPath is the Manager's own rule, and no "..".

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/pattern"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // Longest names that any file system in use takes, in bytes: NAME_MAX and PATH_MAX of POSIX systems. The
@@ -42,7 +43,7 @@ func badPath(path string) string {
 		return "is not valid UTF-8"
 	case path[0] == '/':
 		return "is absolute"
-	case len(path) >= 2 && path[1] == ':' && isLetter(path[0]):
+	case place.HasDrive(path):
 		return "has a drive letter"
 	}
 	for _, r := range path {
@@ -65,8 +66,6 @@ func badPath(path string) string {
 	}
 	return ""
 }
-
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // checkFiles finds what would make the Manager refuse a checkout, or make one of doubtful content: a path
 // that [CheckPath] refuses, one path for two different blobs, a path below a path that is a file. Two entries

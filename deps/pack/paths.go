@@ -17,15 +17,13 @@ func slash(p string) string { return filepath.ToSlash(p) }
 
 // within reports whether p is dir or lies in it. Both are clean.
 func within(dir, p string) bool {
-	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
+	_, ok := below(dir, p)
+	return ok
 }
 
 // below gives the rest of a path that lies in dir.
 func below(dir, p string) (rest string, ok bool) {
-	if p == dir {
-		return ".", true
-	}
-	return strings.CutPrefix(p, strings.TrimSuffix(dir, "/")+"/")
+	return place.Rules{}.Below(dir, p)
 }
 
 // parent is the folder of a clean absolute path.

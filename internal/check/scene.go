@@ -7,6 +7,7 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/internal/pattern"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // A Shot is what is known of a job before it is sent.
@@ -173,8 +174,7 @@ func absolutePaths(t *deps.Trace) (list []string) {
 	for _, b := range t.Blends {
 		for _, u := range b.Uses {
 			p := u.Path
-			drive := len(p) > 2 && p[1] == ':'
-			if drive || strings.HasPrefix(p, `\\`) || strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "//") {
+			if place.HasDrive(p) || strings.HasPrefix(p, `\\`) || strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "//") {
 				list = append(list, p)
 			}
 		}

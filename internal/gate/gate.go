@@ -369,6 +369,7 @@ func (g *Gate) MayTouch(path string) bool { return g.reach(path) }
 func (p Policy) Reach(near ...string) func(path string) bool {
 	near = slices.Clip(near)
 	for _, folder := range near {
+		near = append(near, new(place.Drives).Identity(folder)) // the host of a mapped drive
 		if real, err := filepath.EvalSymlinks(folder); err == nil {
 			near = append(near, real)
 		}
@@ -459,10 +460,6 @@ func remoteHost(p string, windows bool) string {
 		switch {
 		case !strings.HasPrefix(p, "//"):
 			return ""
-		case part(0) == "?" && part(1) == "unc":
-			return part(2)
-		case part(0) == "?" && strings.HasSuffix(part(1), ":"):
-			return ""
 		}
 		return part(0)
 	}
@@ -481,7 +478,7 @@ func remoteHost(p string, windows bool) string {
 // two slashes of a share.
 func comparable(p string, windows bool) string {
 	if windows {
-		p = strings.ToLower(strings.ReplaceAll(p, `\`, "/"))
+		p = strings.ToLower(strings.ReplaceAll(place.Plain(p), `\`, "/"))
 	}
 	if windows && strings.HasPrefix(p, "//") {
 		return "/" + path.Clean(p)

@@ -46,23 +46,21 @@ func ParsePatterns(texts []string, root string) (*Patterns, error) {
 	p := &Patterns{names: place.RulesOf(root), list: make([]pattern, len(texts))}
 	for i, text := range texts {
 		p.list[i].text = text
-		inside, err := relativePattern(text, root, filepath.Separator, p.names)
+		rules, err := compile(filepath.ToSlash(text), func(one string) (string, error) {
+			one, err := relativePattern(one, root, filepath.Separator, p.names)
+			return p.names.Key(one), err
+		})
 		if err != nil {
-			return nil, err
-		}
-		if p.list[i].rules, err = compile(p.names.Key(inside)); err != nil {
 			return nil, fmt.Errorf("%q: %w", text, err)
 		}
+		p.list[i].rules = rules
 	}
 	return p, nil
 }
 
 // CheckPattern returns the error of a pattern that means nothing or stands for too many others.
 func CheckPattern(text string) error {
-	if filepath.Separator == '\\' {
-		text = filepath.ToSlash(text)
-	}
-	if _, err := compile(text); err != nil {
+	if _, err := compile(filepath.ToSlash(text), func(one string) (string, error) { return one, nil }); err != nil {
 		return fmt.Errorf("%q: %w", text, err)
 	}
 	return nil
@@ -74,26 +72,57 @@ func relativePattern(text, root string, separator rune, names place.Rules) (stri
 	if strings.HasPrefix(text, "!") {
 		not, text = "!", text[1:]
 	}
-	if separator == '\\' {
-		text, root = strings.ReplaceAll(text, `\`, "/"), strings.ReplaceAll(root, `\`, "/")
+	windows := separator == '\\'
+	below := func(root, text string) (string, bool) {
+		if windows {
+			root, text = strings.ReplaceAll(root, `\`, "/"), strings.ReplaceAll(text, `\`, "/")
+		}
+		if strings.HasPrefix(text, "/") || windows && place.IsDrive(text) {
+			text = place.Clean(text) + text[len(strings.TrimRight(text, "/")):]
+		}
+		rest, ok := names.Below(root, text)
+		return rest, ok && rest != "."
 	}
-	isDrive := len(text) > 1 && text[1] == ':'
-	if rest, ok := names.Below(root, text); ok && rest != "." {
+	var drives place.Drives
+	rest, ok := below(root, text)
+	if windows && !ok {
+		rest, ok = below(drives.Identity(root), drives.Identity(text))
+	}
+	if windows {
+		text = strings.ReplaceAll(text, `\`, "/")
+		if !ok && strings.HasPrefix(text, "/") && place.HasDrive(root) {
+			rest, ok = below(root, root[:2]+text) // on the root's drive
+		}
+	}
+	switch {
+	case ok:
 		text = "/" + rest
-	} else if separator == '\\' && (isDrive || strings.HasPrefix(text, "//")) {
-		return "", fmt.Errorf("%q lies outside of %s", text, root)
+	case windows && (place.HasDrive(text) || strings.HasPrefix(text, "//")):
+		return "", fmt.Errorf("it lies outside of %s", root)
 	}
-	return not + strings.TrimPrefix(text, "./"), nil
+	segments := strings.Split(strings.TrimPrefix(text, "./"), "/")
+	for i, segment := range segments {
+		if segment == ".." || segment == "." {
+			return "", fmt.Errorf("no name is %s; write the path without it", segment)
+		}
+		if short := strings.TrimRight(segment, ". "); windows && !strings.ContainsAny(segment, "*?[") && short != "" {
+			segments[i] = short // as Windows reads names
+		}
+	}
+	return not + strings.Join(segments, "/"), nil
 }
 
-// compile makes a rule for each alternative of a pattern.
-func compile(text string) ([]rule, error) {
+// compile makes a rule for each alternative of a pattern, as convert gives it.
+func compile(text string, convert func(string) (string, error)) ([]rule, error) {
 	all, err := alternatives(text)
 	if err != nil {
 		return nil, err
 	}
 	rules := make([]rule, len(all))
 	for i, one := range all {
+		if one, err = convert(one); err != nil {
+			return nil, err
+		}
 		if strings.HasPrefix(one, "#") { // a comment in an ignore file, a name here
 			one = `\` + one
 		}

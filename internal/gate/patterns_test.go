@@ -100,6 +100,20 @@ func TestRelativePattern(t *testing.T) {
 		{"/proj/tex/", "/proj", '/', "/tex/"},
 		{"/proj2/tex", "/proj", '/', "/proj2/tex"},
 		{"/tex", "/", '/', "/tex"},
+		{`\\?\C:\Proj\textures`, `C:\proj`, '\\', "/textures"},
+		{`c:\proj\*`, `\\?\C:\proj`, '\\', "/*"},
+		{`\\?\UNC\Server\Proj\tex`, `\\server\proj`, '\\', "/tex"},
+		{`\\SERVER\Proj\tex`, `\\server\proj`, '\\', "/tex"},
+		{`C:\proj\shots\..\textures\`, `C:\proj`, '\\', "/textures/"},
+		{`\PROJ\textures`, `C:\proj`, '\\', "/textures"},
+		{`C:\proj\textures. `, `C:\proj`, '\\', "/textures"},
+		{`textures.\*.`, `C:\proj`, '\\', "textures/*."},
+		{`..\proj\textures`, `C:\proj`, '\\', ""},
+		{`C:\proj`, `C:\proj`, '\\', ""},
+		{`C:textures`, `C:\proj`, '\\', ""},
+		{`textures/../audio`, "/proj", '/', ""},
+		{"/proj/a/../tex", "/proj", '/', "/tex"},
+		{"tex. ", "/proj", '/', "tex. "},
 	} {
 		got, err := relativePattern(c.text, c.root, c.separator, place.Rules{Case: c.separator == 0x5c})
 		if got != c.want || (err == nil) != (c.want != "") {
@@ -124,7 +138,7 @@ func TestQuote(t *testing.T) {
 func TestFoldedPatterns(t *testing.T) {
 	both := place.Rules{Case: true, Form: true}
 	p := &Patterns{names: both, list: make([]pattern, 1)}
-	p.list[0].rules, _ = compile(both.Key("TEXTURES/*.Png"))
+	p.list[0].rules, _ = compile(both.Key("TEXTURES/*.Png"), func(one string) (string, error) { return one, nil })
 	if !p.MatchFile("textures/A.PNG") {
 		t.Error("case counts where the file system ignores it")
 	}

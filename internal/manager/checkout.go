@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // checkout makes a folder of links to stored files.
@@ -48,7 +49,7 @@ func safeFilePath(p string) bool {
 	if p == "" || strings.ContainsRune(p, 0) || strings.HasPrefix(toSlash(p), "/") {
 		return p == "" // fails later, as at the real Manager
 	}
-	if len(p) >= 2 && p[1] == ':' && isLetter(p[0]) {
+	if place.HasDrive(p) {
 		return false
 	}
 	for part := range strings.SplitSeq(toSlash(p), "/") {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/place"
 )
 
 // duration is a length of time as the configuration file writes it, such as "10m0s".
@@ -157,14 +158,11 @@ func platformPath(p, platform string) string {
 	slashes := len(p) - len(strings.TrimLeft(p, `/\`))
 	parts := strings.FieldsFunc(p, func(r rune) bool { return r == '/' || r == '\\' })
 	joined := strings.Repeat(separator, slashes) + strings.Join(parts, separator)
-	isDrive := len(joined) >= 2 && joined[1] == ':' && isLetter(joined[0])
-	if platform == "windows" && isDrive && (len(joined) == 2 || joined[2] != '\\') {
+	if platform == "windows" && place.HasDrive(joined) && (len(joined) == 2 || joined[2] != '\\') {
 		joined = joined[:2] + separator + joined[2:]
 	}
 	return joined
 }
-
-func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
 func (m *Manager) getVariables(q *request) error {
 	return q.reply(m.conf.get().variables(api.ManagerVariableAudience(q.params["audience"]), q.params["platform"]))

@@ -17,6 +17,7 @@ import (
 	"github.com/flsync/flsync/deps/pack"
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/submit/manifest"
 	"github.com/flsync/flsync/submit/settings"
 )
@@ -227,7 +228,7 @@ func opensSame(folder string, platforms map[string]api.ManagerVariables) bool {
 
 // isPath reports whether the value of a variable is a path, and not a command line.
 func isPath(value string) bool {
-	return path.IsAbs(filepath.ToSlash(value)) || len(value) > 2 && value[1] == ':' || strings.HasPrefix(value, `\\`)
+	return path.IsAbs(filepath.ToSlash(value)) || place.HasDrive(value) && len(value) > 2 || strings.HasPrefix(value, `\\`)
 }
 
 // ValidateWithManager adds to the mistakes that were found in a manifest those that the Manager's job types and tags

@@ -218,11 +218,10 @@ func rootsOf(paths []string) (roots []string, base string, err error) {
 
 // below is the slash path of path below folder; "" when it is the folder itself or elsewhere.
 func below(folder, path string) string {
-	rel, err := filepath.Rel(folder, path)
-	if err != nil || rel == "." || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return ""
+	if rel, _ := place.Inside(folder, path); rel != "." {
+		return rel
 	}
-	return filepath.ToSlash(rel)
+	return ""
 }
 
 // commonFolder is the deepest folder that all of paths lie in.

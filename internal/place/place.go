@@ -7,6 +7,7 @@
 package place
 
 import (
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -101,12 +102,18 @@ func (r Rules) Below(dir, p string) (rest string, ok bool) {
 }
 
 // Inside returns the rest of a path that lies in dir, with slashes, "." for dir itself. Both are clean, and have the
-// system's separators. Where they are spelled otherwise, the folders must be the same on disk.
-func Inside(dir, p string) (rest string, ok bool) {
-	dir, p = filepath.ToSlash(dir), filepath.ToSlash(p)
-	if rest, ok = (Rules{}).Below(dir, p); ok {
+// system's separators. A drive or mount that stands for a share is that share. Where they are spelled otherwise, the
+// folders must be the same on disk.
+func Inside(dir, p string) (rest string, ok bool) { return inside(dir, p, device, Same) }
+
+func inside(dir, p string, device func(head string) string, same func(a, b string) bool) (rest string, ok bool) {
+	if rest, ok = (Rules{}).Below(filepath.ToSlash(dir), filepath.ToSlash(p)); ok {
 		return rest, true
 	}
+	if one, other := drive(dir), drive(p); !strings.EqualFold(one, other) || one == "" && strings.HasPrefix(filepath.ToSlash(p), "//") {
+		dir, p = identity(dir, device), identity(p, device)
+	}
+	dir, p = filepath.ToSlash(dir), filepath.ToSlash(p)
 	if rest, ok = (Rules{Case: true, Form: true}).Below(dir, p); !ok {
 		return "", false
 	}
@@ -114,7 +121,7 @@ func Inside(dir, p string) (rest string, ok bool) {
 	if rest != "." {
 		head = p[:len(p)-len(rest)]
 	}
-	return rest, Same(dir, head)
+	return rest, strings.TrimSuffix(head, "/") == strings.TrimSuffix(dir, "/") || same(dir, head)
 }
 
 // In reports whether a path is dir or lies in it, as Inside does.
@@ -186,9 +193,29 @@ func swapForm(name string) string {
 	return norm.NFC.String(name)
 }
 
+// HasDrive reports whether a path begins as C: does, whatever follows.
+func HasDrive(p string) bool {
+	return len(p) >= 2 && p[1] == ':' && 'a' <= p[0]|0x20 && p[0]|0x20 <= 'z'
+}
+
 // IsDrive reports whether a path begins as C:/ does.
-func IsDrive(p string) bool {
-	return len(p) >= 3 && p[1] == ':' && p[2] == '/' && 'a' <= p[0]|0x20 && p[0]|0x20 <= 'z'
+func IsDrive(p string) bool { return HasDrive(p) && len(p) >= 3 && p[2] == '/' }
+
+// Plain returns a path of Windows without a prefix that turns off the usual reading of paths, with either separator:
+// C:\proj for \\?\C:\proj and \\.\C:\proj, \\server\share for \\?\UNC\server\share. Other paths stay.
+func Plain(p string) string {
+	const prefix = len(`\\?\`)
+	if len(p) < prefix || strings.Trim(p[:2]+p[3:prefix], `\/`) != "" || p[2] != '?' && p[2] != '.' {
+		return p
+	}
+	rest := p[prefix:]
+	switch unc := len(`UNC\`); {
+	case HasDrive(rest):
+		return rest
+	case len(rest) > unc && strings.EqualFold(rest[:unc-1], "UNC") && strings.ContainsAny(rest[unc-1:unc], `\/`):
+		return p[:1] + p[:1] + rest[unc:]
+	}
+	return p
 }
 
 // Volume returns the drive or the share that a path begins with: C:, //server/share; else "".
@@ -228,6 +255,9 @@ type Speller struct {
 // Spell returns an absolute, clean path with the system's separators as it is on disk. Links stay; so does what is not
 // there.
 func (s *Speller) Spell(p string) string {
+	if plain := Plain(p); plain != p {
+		p = filepath.Clean(plain)
+	}
 	dir := filepath.Dir(p)
 	if dir == p {
 		if len(filepath.VolumeName(p)) == len("C:") {
@@ -283,54 +313,92 @@ func (s *Speller) name(folder, name string) string {
 	return name
 }
 
-// Drives know what the drives of Windows stand for, and look each up once. Goroutines may share them. The zero value is
-// ready.
+// Drives know what the drives of Windows and the volumes of macOS stand for, and look each up once. Goroutines may share
+// them. The zero value is ready.
 type Drives struct{ devices sync.Map }
 
-// Identity returns an absolute path, with the system's separators, in which a drive that stands for a share or for a
-// folder (net use, subst) is replaced by that, and the share is in lower case. It is for comparing; opening it may ask a server anew.
+// Identity returns an absolute path, with the system's separators, in which a drive or volume that stands for a share or
+// for a folder (net use, subst, Finder's Connect to Server) is replaced by that, and the share is in lower case. It is for
+// comparing; opening it may ask a server anew.
 func (d *Drives) Identity(p string) string {
-	return identity(p, func(drive string) string {
-		known, ok := d.devices.Load(drive)
+	return identity(p, func(head string) string {
+		known, ok := d.devices.Load(head)
 		if !ok {
-			known = device(drive)
-			d.devices.Store(drive, known)
+			known = device(head)
+			d.devices.Store(head, known)
 		}
 		return known.(string)
 	})
 }
 
-func identity(p string, device func(drive string) string) string {
+// drive returns what of a path may stand for something else: C:, or /Volumes/name.
+func drive(p string) string {
+	if HasDrive(p) {
+		return p[:2]
+	}
+	if name, ok := strings.CutPrefix(p, volumes); ok && name != "" {
+		name, _, _ = strings.Cut(name, "/")
+		return volumes + name
+	}
+	return ""
+}
+
+// volumes is the folder where macOS mounts shares and disks.
+const volumes = "/Volumes/"
+
+func identity(p string, device func(head string) string) string {
+	p = Plain(p)
 	for range 3 { // a drive may stand for a folder of another
-		if len(p) < 2 || p[1] != ':' {
-			break
+		head := drive(p)
+		if HasDrive(head) {
+			p = strings.ToUpper(p[:1]) + p[1:]
+			head = p[:2]
 		}
-		p = strings.ToUpper(p[:1]) + p[1:]
-		target := deviceTarget(device(p[:2]))
+		target := ""
+		if head != "" {
+			target = deviceTarget(device(head))
+		}
 		if target == "" {
 			break
 		}
-		p = strings.TrimSuffix(target, `\`) + p[2:]
+		p = p[len(head):]
+		if strings.HasPrefix(p, "/") {
+			target = strings.ReplaceAll(target, `\`, "/")
+		}
+		p = strings.TrimRight(target, `\/`) + p
 	}
-	if unc, ok := strings.CutPrefix(p, `\\`); ok { // servers and shares know no case
-		parts := append(strings.SplitN(unc, `\`, 3), "", "")
-		p = strings.TrimRight(`\\`+strings.ToLower(parts[0]+`\`+parts[1])+`\`+parts[2], `\`)
+	for _, separator := range []string{`\`, "/"} { // servers and shares know no case
+		if unc, ok := strings.CutPrefix(p, separator+separator); ok {
+			parts := append(strings.SplitN(unc, separator, 3), "", "")
+			p = strings.TrimRight(separator+separator+strings.ToLower(parts[0]+separator+parts[1])+separator+parts[2], separator)
+		}
 	}
 	return p
 }
 
-// deviceTarget returns the folder or share that a device of Windows stands for; "" for a disk.
+// deviceTarget returns the folder or share that a device stands for; "" for a disk.
 //
 //	\??\C:\proj                                         C:\proj (subst)
+//	\??\UNC\srv\x                                       \\srv\x (subst)
 //	\Device\LanmanRedirector\;P:000000000001a2b3\srv\x  \\srv\x
+//	//anna@srv/my%20x                                  //srv/my x (macOS)
 func deviceTarget(device string) string {
-	if rest, ok := strings.CutPrefix(device, `\??\`); ok && len(rest) > 2 && rest[1] == ':' {
-		return rest
+	if rest, ok := strings.CutPrefix(device, `\??\`); ok {
+		if target := Plain(`\\?\` + rest); target != `\\?\`+rest {
+			return target
+		}
 	}
 	if i := strings.LastIndex(device, `\;`); i >= 0 {
 		if _, share, ok := strings.Cut(device[i+2:], `\`); ok {
 			return `\\` + share
 		}
+	}
+	if share, ok := strings.CutPrefix(device, "//"); ok {
+		server, folder, _ := strings.Cut(share, "/")
+		if plain, err := url.PathUnescape(folder); err == nil {
+			folder = plain
+		}
+		return "//" + server[strings.LastIndexByte(server, '@')+1:] + "/" + folder
 	}
 	return ""
 }

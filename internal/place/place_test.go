@@ -145,18 +145,60 @@ func TestIdentity(t *testing.T) {
 			"C:": `\Device\HarddiskVolume3`, "S:": `\??\C:\proj`, "T:": `\??\S:\robot`, "R:": `\??\C:\`,
 			"P:": `\Device\LanmanRedirector\;P:000000000001a2b3\srv\projects`,
 			"Q:": `\Device\Mup\;LanmanRedirector\;Q:000000000001a2b3\srv\projects\deep`,
-			"Z:": `\??\unix\tmp`, "L:": `\??\L:\x`,
+			"Z:": `\??\unix\tmp`, "L:": `\??\L:\x`, "U:": `\??\UNC\SRV\Projects\robot`,
+			"/Volumes/projects": "//anna@Srv/Projects", "/Volumes/projects-1": "//srv/projects", "/Volumes/My Disk": "/dev/disk2s1",
+			"/Volumes/tex": "//anna:@srv._smb._tcp.local/my%20tex",
 		}[drive]
 	}
 	for p, want := range map[string]string{
 		`c:\proj`: `C:\proj`, `C:\PROJ`: `C:\PROJ`, `p:\robot\x`: `\\srv\projects\robot\x`, `P:\`: `\\srv\projects`, `\\SRV\Projects\`: `\\srv\projects`, `\\Srv\Projects\Robot`: `\\srv\projects\Robot`, `Q:\a`: `\\srv\projects\deep\a`,
 		`S:\robot`: `C:\proj\robot`, `t:\shots`: `C:\proj\robot\shots`, `R:\proj`: `C:\proj`, `Z:\a`: `Z:\a`, `\\srv\x\y`: `\\srv\x\y`, `/mnt/a:b`: `/mnt/a:b`,
+		`\\?\c:\proj`: `C:\proj`, `\\.\P:\x`: `\\srv\projects\x`, `\\?\UNC\SRV\X\y`: `\\srv\x\y`, `\\?\unc\srv\x`: `\\srv\x`, `//?/C:/proj`: `C:/proj`, `U:\tex`: `\\srv\projects\robot\tex`,
+		"/Volumes/projects/robot": "//srv/projects/robot", "/Volumes/projects-1/robot": "//srv/projects/robot", "/Volumes/projects": "//srv/projects",
+		"/Volumes/My Disk/x": "/Volumes/My Disk/x", "/Volumes/projects-2/x": "/Volumes/projects-2/x", "/Volumes/tex/A": "//srv._smb._tcp.local/my tex/A", "/Volumes": "/Volumes",
 	} {
 		if got := identity(p, device); got != want {
 			t.Errorf("%q: got %q, want %q", p, got, want)
 		}
 	}
 	identity(`L:\x`, device) // ends
+}
+
+// TestPlain: what is no path of a drive or share behind a prefix stays.
+func TestPlain(t *testing.T) {
+	for p, want := range map[string]string{
+		`\\?\C:\a`: `C:\a`, `//./c:/a`: `c:/a`, `\\?\UNC\srv\x`: `\\srv\x`, `//?/unc/srv/x`: `//srv/x`, `\\?\Volume{1-2}\a`: `\\?\Volume{1-2}\a`,
+		`\\.\pipe\x`: `\\.\pipe\x`, `\\srv\x`: `\\srv\x`, `\\?`: `\\?`, `//?/`: `//?/`, `/a/b/c`: `/a/b/c`, "": "", `\\?\UNCLE\x`: `\\?\UNCLE\x`,
+	} {
+		if got := Plain(p); got != want {
+			t.Errorf("%q: got %q, want %q", p, got, want)
+		}
+	}
+}
+
+// TestInside: a file on a share lies in the project on the drive that stands for it, and the other way round.
+func TestInside(t *testing.T) {
+	device := func(head string) string {
+		return map[string]string{
+			"P:": `\Device\LanmanRedirector\;P:000000000001a2b3\srv\projects`, "S:": `\??\C:\proj`, "T:": `\??\C:\proj\robot\tex`,
+			"/Volumes/projects": "//anna@srv/projects", "/Volumes/projects 1": "//anna@other/projects",
+		}[head]
+	}
+	for _, c := range []struct{ dir, path, want string }{ // "-" for none
+		{`P:/robot`, `//SRV/Projects/Robot/tex/a.png`, "tex/a.png"}, {`//srv/projects/robot`, `p:/robot/a.png`, "a.png"},
+		{`//srv/projects/robot`, `//SRV/projects/ROBOT/a`, "a"}, {`P:/robot`, `//srv/other/robot/a`, "-"}, {`P:/robot`, `//srv/projects/robots/a`, "-"},
+		{`C:/proj/robot`, `s:/Robot/a`, "a"}, {`C:/proj/robot`, `T:/a.png`, "tex/a.png"}, {`S:/robot`, `C:/proj/robot`, "."}, {`C:/x`, `D:/x/a`, "-"},
+		{`C:/proj`, `//?/c:/PROJ/a`, "a"}, {`P:/robot`, `//?/UNC/srv/projects/robot/a`, "a"},
+		{"/Volumes/projects/robot", "/Volumes/projects 1/robot/a", "-"}, {"/Volumes/projects/robot", "//srv/projects/robot/a", "a"},
+	} {
+		got, ok := inside(c.dir, c.path, device, func(a, b string) bool { return strings.EqualFold(a, strings.TrimSuffix(b, "/")) })
+		if !ok {
+			got = "-"
+		}
+		if got != c.want {
+			t.Errorf("%s in %s: got %q, want %q", c.path, c.dir, got, c.want)
+		}
+	}
 }
 
 // caseless returns a folder that ignores case: a temporary one where the system does so, else one in the folder that

@@ -202,7 +202,7 @@ func (w *walker) canBeSent(d *dir, e entry) bool {
 	case !utf8.ValidString(e.name):
 		w.miss(CodeNameEncoding, e.path, errors.New("its name is not valid UTF-8, so it cannot be sent; rename it"))
 		return false
-	case strings.IndexByte(e.name, '\\') >= 0, d.parent == nil && len(e.name) > 1 && e.name[1] == ':':
+	case strings.IndexByte(e.name, '\\') >= 0, d.parent == nil && place.HasDrive(e.name):
 		if err := CheckRel(w.rel(e.path)); err != nil {
 			w.miss(CodeNameUnsafe, e.path, fmt.Errorf("%w; rename it", err))
 			return false

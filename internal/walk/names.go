@@ -3,6 +3,8 @@ package walk
 import (
 	"errors"
 	"unicode/utf8"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // The rules for names here look at text only, so they hold and are tested on every system.
@@ -17,7 +19,7 @@ func CheckRel(rel string) error {
 		return errors.New("the name is not valid UTF-8")
 	case rel[0] == '/':
 		return errors.New("the path is absolute")
-	case len(rel) > 1 && rel[1] == ':' && isLetter(rel[0]):
+	case place.HasDrive(rel):
 		return errors.New("the path begins with a drive letter")
 	}
 	start := 0
@@ -43,5 +45,3 @@ func CheckRel(rel string) error {
 	}
 	return nil
 }
-
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

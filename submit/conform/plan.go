@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/submit/internal/jobname"
 )
 
@@ -217,11 +218,11 @@ func (p *planner) below(blend string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	rel, err := filepath.Rel(project, blend)
-	if err != nil || !filepath.IsLocal(rel) {
+	rel, ok := place.Inside(project, filepath.Clean(blend))
+	if !ok {
 		return "", fmt.Errorf("%s is not below the project %s; see --project", blend, project)
 	}
-	return filepath.ToSlash(rel), nil
+	return rel, nil
 }
 
 func reason(err error) string {

@@ -1,6 +1,10 @@
 package eval
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/flsync/flsync/internal/place"
+)
 
 // addScene adds the names that the add-on provides.
 func (e *Evaluator) addScene() {
@@ -84,7 +88,7 @@ func (e *Evaluator) absolute(path string) pyPath {
 	switch {
 	case p.isAbsolute() || HasVariable(path):
 		return p.normal()
-	case !p.windows && hasDrive(path): // the add-on sets the drive apart, and backslashes are parts of names
+	case !p.windows && place.HasDrive(path): // the add-on sets the drive apart, and backslashes are parts of names
 		return parsePath(path[:2]+parsePath(p.String()[2:], false).normal().String(), false)
 	case e.env.Facts.WorkDir == "" || p.anchor() != "":
 		panic(unknown("abspath of the relative path %q", path))
@@ -99,13 +103,13 @@ func (e *Evaluator) lastDirParts(n int, file any) pyPath {
 		return out
 	}
 	blend := e.env.Facts.BlendFile // a path of this machine, whatever the platform is
-	dir := parsePath(blend, out.windows || hasDrive(blend)).normal()
+	dir := parsePath(blend, out.windows || place.HasDrive(blend)).normal()
 	if file != nil {
 		text := str(file)
 		if !isPath(file) {
 			text = e.fromBlend(text)
 		}
-		if dir = e.absolute(text); HasVariable(text) || hasDrive(text) && !out.windows {
+		if dir = e.absolute(text); HasVariable(text) || place.HasDrive(text) && !out.windows {
 			panic(unknown("the folders of %s", text))
 		}
 	}

@@ -3,6 +3,8 @@ package eval
 import (
 	"slices"
 	"strings"
+
+	"github.com/flsync/flsync/internal/place"
 )
 
 // pyPath is a path of Python's pathlib, without what looks at the disk: a WindowsPath where windows is set,
@@ -21,7 +23,7 @@ func parsePath(s string, windows bool) (p pyPath) {
 		s = strings.ReplaceAll(s, `\`, "/")
 		if parts := strings.SplitN(s, "/", 5); len(parts) >= 4 && parts[0] == "" && parts[1] == "" && parts[2] != "" && parts[3] != "" {
 			p.drive, p.root, s = `\\`+parts[2]+`\`+parts[3], `\`, strings.Join(parts[4:], "")
-		} else if hasDrive(s) {
+		} else if place.HasDrive(s) {
 			p.drive, s = s[:2], s[2:]
 		}
 		if strings.HasPrefix(s, "/") {
@@ -38,10 +40,6 @@ func parsePath(s string, windows bool) (p pyPath) {
 		}
 	}
 	return p
-}
-
-func hasDrive(path string) bool {
-	return len(path) >= 2 && path[1] == ':' && (path[0]|0x20) >= 'a' && (path[0]|0x20) <= 'z'
 }
 
 // join is p / q: an absolute q begins anew.

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/submit/eval"
 	"github.com/flsync/flsync/submit/manifest"
 )
@@ -135,7 +136,7 @@ func isSeparator(r rune) bool { return r == '/' || r == '\\' }
 func outputRoot(j *manifest.Job, pos manifest.Pos, root, platform string) (string, error) {
 	windows := platform == "windows"
 	foreign := windows != (runtime.GOOS == "windows")
-	drive := len(root) >= 2 && root[1] == ':' && unicode.IsLetter(rune(root[0]))
+	drive := place.HasDrive(root)
 	share := strings.HasPrefix(root, `\\`)
 	relative := false
 	switch {
@@ -174,15 +175,12 @@ func FillCheckout(values api.JobSettings, checkout string) {
 // InStorage reports whether a resolved output path lies in one of the storages: folders, or variables such as
 // {storage}. The case of letters does not count on Windows' drives and shares.
 func InStorage(output string, storages []string) bool {
-	plain := func(p string) string { return strings.TrimRight(strings.ReplaceAll(p, `\`, "/"), "/") + "/" }
+	plain := func(p string) string { return strings.TrimRight(strings.ReplaceAll(place.Plain(p), `\`, "/"), "/") }
 	output = plain(output)
-	return slices.ContainsFunc(storages, func(storage string) bool {
+	return !strings.Contains(output+"/", "/../") && slices.ContainsFunc(storages, func(storage string) bool {
 		storage = plain(storage)
-		if len(storage) < 2 || len(output) < len(storage) || strings.Contains(output+"/", "/../") {
-			return false
-		}
-		head := output[:len(storage)]
-		return head == storage || (storage[1] == ':' || strings.HasPrefix(storage, "//")) && strings.EqualFold(head, storage)
+		_, ok := place.Rules{Case: place.Volume(storage+"/") != ""}.Below(storage, output)
+		return ok && storage != ""
 	})
 }
 
