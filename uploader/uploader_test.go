@@ -264,9 +264,9 @@ func TestLargeFiles(t *testing.T) {
 				order = append(order, name)
 			}
 		}
-		for i, name := range order {
-			// Two begin at the same moment, in either order.
-			if want := fmt.Sprintf("large %d", 7-i); name != want && order[i^1] != want {
+		// The first two may begin before the others are known, and any two begin at the same moment, in either order.
+		for i := 2; i < len(order)-2; i++ {
+			if slices.Max(order[i+2:]) > order[i] {
 				t.Errorf("large files went in the order %v, want the largest first", order)
 				break
 			}
