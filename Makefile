@@ -12,7 +12,7 @@ help: ## list the targets
 build: ## bin/flsync for this machine
 	$(BUILD) -o bin/flsync ./cmd/flsync
 
-test: ## the tests that are over in a minute and a half
+test: ## the tests that are over in a minute and a half; those that start Blender are not among them
 	$(GO) test ./...
 
 test-long: ## all tests

@@ -2,7 +2,6 @@ package deps_test
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/flsync/flsync/deps"
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // notNeeded are the ends of paths that Blender lists and no render needs.
@@ -36,10 +36,7 @@ var notNeeded = map[string]string{
 // TestAgainstBlender asks Blender which files each vector names. A trace has to
 // know all of them, as found or as missing.
 func TestAgainstBlender(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts Blender")
-	}
-	blender := blenderProgram(t)
+	blender := long.Blender(t)
 	root := t.TempDir() // Blender writes into folders that it opens films of
 	if err := os.CopyFS(root, os.DirFS("../testdata/blend")); err != nil {
 		t.Fatal(err)
@@ -148,19 +145,4 @@ func relativeTo(t *testing.T, root, file string) string {
 		t.Fatal(err)
 	}
 	return filepath.ToSlash(rel)
-}
-
-// blenderProgram skips the test where there is no Blender, unless
-// FLSYNC_REQUIRE_BLENDER says that there should be one.
-func blenderProgram(t *testing.T) string {
-	t.Helper()
-	program, err := exec.LookPath(cmp.Or(os.Getenv("FLSYNC_BLENDER"), "blender"))
-	if err == nil {
-		return program
-	}
-	if os.Getenv("FLSYNC_REQUIRE_BLENDER") != "" {
-		t.Fatalf("FLSYNC_REQUIRE_BLENDER is set, and there is no Blender: %v", err)
-	}
-	t.Skip("no Blender on the PATH; install one (3.4 or later) to compare with it")
-	return ""
 }

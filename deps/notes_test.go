@@ -2,7 +2,6 @@ package deps
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flsync/flsync/deps/blend/blendtest"
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // TestNeedsPython knows the expressions that Blender computes without Python.
@@ -29,16 +29,7 @@ func TestNeedsPython(t *testing.T) {
 // TestSimulations has Blender make simulations with and without bakes, scripts and drivers. In Blender 3.6 and later
 // there are simulations of geometry nodes, too.
 func TestSimulations(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts Blender")
-	}
-	program := os.Getenv("FLSYNC_BLENDER")
-	if program == "" {
-		program = "blender"
-	}
-	if _, err := exec.LookPath(program); err != nil {
-		t.Skip("no Blender: ", err)
-	}
+	program := long.Blender(t)
 	main := filepath.Join(t.TempDir(), "main.blend")
 	out, err := exec.Command(program, "-b", "--factory-startup", "--python-exit-code", "1", "-P", "../testdata/blend_sims.py", "--", main).CombinedOutput()
 	if err != nil {

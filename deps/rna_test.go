@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/flsync/flsync/deps"
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // notRead are properties that hold paths and that no render reads, and why.
@@ -37,10 +38,7 @@ var notRead = map[string]string{
 // TestEveryPathProperty has Blender set every property that is the path of a file or a folder. A property that is
 // neither traced nor known to be unread is new: find out what it does, and add it to the table or to notRead.
 func TestEveryPathProperty(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts Blender")
-	}
-	blender, dir := blenderProgram(t), t.TempDir()
+	blender, dir := long.Blender(t), t.TempDir()
 	cmd := exec.Command(blender, "-b", "--factory-startup", "--python-exit-code", "1", "-P", "../testdata/blend_rna.py", "--", dir)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

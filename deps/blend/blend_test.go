@@ -12,6 +12,7 @@ import (
 
 	"github.com/flsync/flsync/deps/blend"
 	"github.com/flsync/flsync/deps/blend/blendtest"
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 const testDNA = `
@@ -210,6 +211,9 @@ func TestLarge(t *testing.T) {
 		"zstd stream": blendtest.ZstdStream(plain),
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name != "plain" && name != "zstd frames" {
+				long.Test(t)
+			}
 			source := &counter{data: data}
 			f, err := blend.NewReader(source, int64(len(data)), blend.Options{})
 			if err != nil {

@@ -24,13 +24,7 @@ import (
 // is none, unless FLSYNC_REQUIRE_BLENDER says that there should be one.
 func blender(t *testing.T, script string, args ...string) []byte {
 	t.Helper()
-	program, err := exec.LookPath("blender")
-	if err != nil && os.Getenv("FLSYNC_REQUIRE_BLENDER") != "" {
-		t.Fatalf("FLSYNC_REQUIRE_BLENDER is set, and there is no Blender: %v", err)
-	}
-	if err != nil || testing.Short() {
-		t.Skip("no Blender on the PATH, or -short: rewritten files are not opened in it")
-	}
+	program := long.Blender(t)
 	script = filepath.Join(testdata, script)
 	args = append([]string{"-b", "--factory-startup", "--python-exit-code", "1", "-P", script, "--"}, args...)
 	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()

@@ -4,7 +4,6 @@ package blender_test
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/internal/lab/cleanenv"
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 func TestPython(t *testing.T) {
@@ -40,13 +40,13 @@ func TestPython(t *testing.T) {
 		t.Logf("%s", run(t, env, python, "-B", "-W", "error", "-m", "unittest", "-v", "test_flsync"))
 	})
 	t.Run("addon", func(t *testing.T) {
-		blender := need(t, blender(), "the add-on is not tested")
+		blender := long.Blender(t)
 		home := t.TempDir()
 		t.Logf("%s", run(t, append(env, blenderFolders(home)...), blender, "-b", "--factory-startup", "--python-exit-code", "1",
 			"-P", script(t, "test_addon.py"), "--", addon, program, serve(t, program), home))
 	})
 	t.Run("window", func(t *testing.T) {
-		blender := need(t, blender(), "the add-on is not tested in a window")
+		blender := long.Blender(t)
 		// Software drawing takes minutes on a busy machine and measures it, not the add-on: run by hand.
 		if os.Getenv("FLSYNC_WINDOW_TEST") == "" {
 			t.Skip("FLSYNC_WINDOW_TEST is not set: the add-on is not tested in a window")
@@ -78,9 +78,6 @@ func TestPython(t *testing.T) {
 		t.Logf("%s", out)
 	})
 }
-
-// blender returns the Blender to test in: a name on the PATH, or a program's file.
-func blender() string { return cmp.Or(os.Getenv("FLSYNC_BLENDER"), "blender") }
 
 // script returns the whole path of a test script, for a Blender that is started through a program of another folder.
 func script(t *testing.T, name string) string {

@@ -14,24 +14,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// blenderPath finds Blender, or skips the test. With FLSYNC_REQUIRE_BLENDER=1 a
-// missing Blender is a failure.
-func blenderPath(t *testing.T) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("starts Blender")
-	}
-	path, err := exec.LookPath("blender")
-	if err != nil {
-		if os.Getenv("FLSYNC_REQUIRE_BLENDER") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	return path
-}
+	"github.com/flsync/flsync/internal/lab/long"
+)
 
 // expressions of the job types that come with Flamenco 3.9, and others that use
 // every name the add-on provides.
@@ -81,7 +66,7 @@ var sceneExpressions = map[string]string{
 
 // TestAsBlender compares what Eval makes of facts with what Blender computes.
 func TestAsBlender(t *testing.T) {
-	program := blenderPath(t)
+	program := long.Blender(t)
 	file := filepath.Join(t.TempDir(), "prój", "sq 020", "sh010_v003.blend")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
@@ -163,7 +148,7 @@ func TestAsBlender(t *testing.T) {
 }
 
 func TestBlenderFailures(t *testing.T) {
-	program := blenderPath(t)
+	program := long.Blender(t)
 	blender, err := NewBlender(BlenderConfig{Path: program, Args: []string{"--factory-startup"}})
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 var update = flag.Bool("update", false, "write what comes out into the files of what should")
@@ -393,7 +395,7 @@ func TestBounds(t *testing.T) {
 		{"lines", "m.jsonl", strings.Repeat("{\"name\":\"n\",\"type\":\"t\"}\n", 100_002), "more than 100000 jobs"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if testing.Short() && tt.name == "lines" {
+			if !long.Wanted() && tt.name == "lines" {
 				t.Skip("reads 100,000 jobs")
 			}
 			write(t, dir, tt.file, tt.content)

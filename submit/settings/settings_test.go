@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/lab/long"
 	"github.com/flsync/flsync/submit/eval"
 	"github.com/flsync/flsync/submit/manifest"
 )
@@ -398,16 +399,7 @@ func TestFingerprint(t *testing.T) {
 
 // TestBuiltInTypesAsBlender compares every expression of the built-in job types with Blender itself.
 func TestBuiltInTypesAsBlender(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts Blender")
-	}
-	program, err := exec.LookPath("blender")
-	if err != nil {
-		if os.Getenv("FLSYNC_REQUIRE_BLENDER") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	program := long.Blender(t)
 	file := filepath.Join(t.TempDir(), "sq 020", "sh010.blend")
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)

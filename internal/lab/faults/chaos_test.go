@@ -45,7 +45,7 @@ func setting(name string, otherwise uint64) uint64 {
 // TestMatrix runs the fault matrix: all kinds of faults, a few seeds. FLSYNC_FAULT_SEEDS asks for more of them,
 // FLSYNC_FAULT_SEED for one, with -v for all that happened to it.
 func TestMatrix(t *testing.T) {
-	first, seeds := uint64(1), uint64(6)
+	first, seeds := uint64(1), uint64(2)
 	if long.Wanted() {
 		seeds = 20
 	}
