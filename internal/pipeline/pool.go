@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +10,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/folder"
@@ -29,8 +32,8 @@ const (
 // that of the Manager whose job has the folder: another Manager that uses the same storage knows nothing of the job.
 func listHead(manager string) string { return "flsync folder 1\nof " + manager + "\n" }
 
-// copiesAtOnce is how many files are copied or linked at once.
-const copiesAtOnce = 8
+// copiesAtOnce is how many files are copied or linked at once. More wait for the locks of the same folders.
+const copiesAtOnce = 4
 
 // StorageError reports that the farm's storage takes no more files: it is full, read-only or no longer mounted. It is
 // about the run as a whole.
@@ -63,9 +66,13 @@ type pool struct {
 	ctx      context.Context // of the copies: that of a put may end before them
 	abandon  context.CancelFunc
 
+	present  *pooled // every content that the pool had
+	modeOnce sync.Once
+	modeless atomic.Bool // new files do not have the mode that they are made with
+
 	mu      sync.Mutex
 	blobs   map[string]*pooled // by name in the pool
-	shards  map[string]*shard  // by folder
+	shards  map[string]*shard  // by name
 	counts  uploader.Stats
 	linked  bool // a hard link was made
 	noLinks bool // the first one failed: the file system has none
@@ -101,7 +108,9 @@ func openPool(ctx context.Context, manager, dir string, dryRun bool, observer up
 	p := &pool{
 		dir: dir, manager: manager, folder: jobsFolder, dryRun: dryRun, observer: observer, reopen: reopen,
 		slots: make(chan struct{}, copiesAtOnce), hardLink: os.Link, blobs: make(map[string]*pooled), shards: make(map[string]*shard),
+		present: &pooled{done: make(chan struct{})},
 	}
+	close(p.present.done)
 	p.ctx, p.abandon = context.WithCancel(ctx)
 	var err error
 	if p.root, err = os.Stat(dir); err == nil && !dryRun {
@@ -130,18 +139,18 @@ type shard struct {
 }
 
 // look lists the shard of a content, once for a run: a look at each content takes a server's time.
-func (p *pool) look(name string) *shard {
-	dir := filepath.Dir(name)
+func (p *pool) look(content string) *shard {
+	name := content[:2]
 	p.mu.Lock()
-	s := p.shards[dir]
+	s := p.shards[name]
 	if s == nil {
 		s = new(shard)
-		p.shards[dir] = s
+		p.shards[name] = s
 	}
 	p.mu.Unlock()
 	s.Do(func() {
 		var entries []os.DirEntry
-		entries, s.err = os.ReadDir(dir)
+		entries, s.err = os.ReadDir(p.at(poolFolder, name))
 		s.made = s.err == nil
 		if errors.Is(s.err, fs.ErrNotExist) {
 			s.err = nil
@@ -187,15 +196,15 @@ func (p *pool) same() error {
 	return err
 }
 
-// contentPath returns where the pool has a content.
-func (p *pool) contentPath(sha string, size int64) string {
-	return p.at(poolFolder, sha[:2], contentName(sha, size))
-}
+// contentPath returns where the pool has a content of that name.
+func (p *pool) contentPath(name string) string { return p.at(poolFolder, name[:2], name) }
 
-func contentName(sha string, size int64) string { return fmt.Sprintf("%s-%d", sha, size) }
+func contentName(sha string, size int64) string { return sha + "-" + strconv.FormatInt(size, 10) }
 
 func (p *pool) put(_ context.Context, b uploader.Blob) pending {
-	name := p.contentPath(b.SHA256, b.Size)
+	name := contentName(b.SHA256, b.Size)
+	s := p.look(name)
+	stored := s.has[name] // the name has the size, and whatever has its name is whole
 	p.mu.Lock()
 	known := p.blobs[name]
 	if known != nil && !known.Failed() {
@@ -207,16 +216,19 @@ func (p *pool) put(_ context.Context, b uploader.Blob) pending {
 		p.counts.Unique++
 		p.counts.UniqueBytes += b.Size
 	}
-	sent := &pooled{done: make(chan struct{})}
+	sent := p.present
+	if stored {
+		p.counts.Stored++
+		p.counts.StoredBytes += b.Size
+	} else {
+		sent = &pooled{done: make(chan struct{})}
+	}
 	p.blobs[name] = sent
 	p.mu.Unlock()
-	s := p.look(name)
 	p.event(uploader.Checked, b)
-	if s.has[filepath.Base(name)] { // the name has the size, and whatever has its name is whole
-		p.count(func(s *uploader.Stats) { s.Stored++; s.StoredBytes += b.Size })
+	if stored {
 		p.event(uploader.Stored, b)
 		release(b)
-		close(sent.done)
 		return sent
 	}
 	p.working.Add(1)
@@ -226,7 +238,7 @@ func (p *pool) put(_ context.Context, b uploader.Blob) pending {
 		defer func() { <-p.slots }()
 		defer close(sent.done)
 		defer release(b)
-		if sent.err = p.take(p.ctx, b, s, name); sent.err != nil {
+		if sent.err = p.take(p.ctx, b, s, p.contentPath(name)); sent.err != nil {
 			p.count(func(s *uploader.Stats) { s.Failed++ })
 			sent.err = &uploader.BlobError{Name: b.Name, SHA256: b.SHA256, Size: b.Size, Attempts: 1, Err: sent.err}
 			p.observer.Observe(uploader.Event{Kind: uploader.Failed, Blobs: 1, Bytes: b.Size, Name: b.Name, Err: sent.err})
@@ -270,7 +282,7 @@ func (p *pool) take(ctx context.Context, b uploader.Blob, s *shard, name string)
 	}
 	defer source.Close()
 	if err = p.makeIn(s, name); err == nil {
-		err = writeWhole(name, source, b.Size, b.Verify)
+		err = p.writeWhole(name, source, b.Size, b.Verify)
 	}
 	if err != nil {
 		return p.blame(err)
@@ -293,28 +305,28 @@ func (p *pool) blame(err error) error {
 
 // writeWhole writes size bytes to a read-only file of the given name, which appears when it is whole. verify, if it is
 // not nil, has the last word.
-func writeWhole(name string, source io.Reader, size int64, verify func() error) (err error) {
-	temp, err := os.CreateTemp(filepath.Dir(name), unfinished+"*")
-	if err != nil {
+func (p *pool) writeWhole(name string, source io.Reader, size int64, verify func() error) (err error) {
+	temp := filepath.Join(filepath.Dir(name), unfinished+rand.Text())
+	if err := p.copyTo(temp, source, size, verify); err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temp.Name()) // prune removes it else
-		}
-	}()
-	if err := copyTo(temp, source, size, verify); err != nil {
-		return err
+	if err = os.Rename(temp, name); err == nil {
+		return nil
 	}
-	err = os.Rename(temp.Name(), name)
-	if info, look := os.Lstat(name); err != nil && look == nil && info.Size() == size {
-		return os.Remove(temp.Name()) // another run was faster, and Windows replaces no read-only file
+	if info, look := os.Lstat(name); look == nil && info.Size() == size {
+		return os.Remove(temp) // another run was faster, and Windows replaces no read-only file
 	}
+	_ = os.Remove(temp) // prune removes it else
 	return err
 }
 
-// copyTo writes size bytes to a new file, makes it read-only, and closes it.
-func copyTo(file *os.File, source io.Reader, size int64, verify func() error) error {
+// copyTo makes a read-only file of size bytes. After an error it removes what it has made.
+func (p *pool) copyTo(name string, source io.Reader, size int64, verify func() error) error {
+	const mode = 0o444
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
 	n, err := io.Copy(file, source) // the kernel copies or clones where it can
 	if err == nil && n != size {
 		err = uploader.ErrChanged
@@ -322,8 +334,17 @@ func copyTo(file *os.File, source io.Reader, size int64, verify func() error) er
 	if err == nil && verify != nil {
 		err = verify()
 	}
-	_ = file.Chmod(0o444) // some file systems have no modes
-	return errors.Join(err, file.Close())
+	p.modeOnce.Do(func() { // the umask or a default ACL takes rights away from all new files, or from none
+		info, err := file.Stat()
+		p.modeless.Store(err != nil || info.Mode().Perm() != mode)
+	})
+	if p.modeless.Load() {
+		_ = file.Chmod(mode) // some file systems have no modes
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		_ = os.Remove(name) // prune removes it else
+	}
+	return err
 }
 
 func (p *pool) flush(context.Context) error { p.working.Wait(); return nil }
