@@ -7,11 +7,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
+	"golang.org/x/text/width"
 
 	"github.com/flsync/flsync/internal/report"
 )
@@ -36,53 +36,72 @@ func printTable[T any](a *app, rows []T, columns []column[T]) error {
 	return err
 }
 
-func renderTable[T any](rows []T, columns []column[T], width int, colours bool) string {
-	t := table.NewWriter()
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	style.Format.Header = text.FormatUpper
-	if colours {
-		style.Color.Header = text.Colors{text.Bold}
-	}
-	t.SetStyle(style)
-	header := make(table.Row, len(columns))
-	configs := make([]table.ColumnConfig, len(columns))
+func renderTable[T any](rows []T, columns []column[T], most int, colours bool) string {
+	lines := make([][]string, 1+len(rows)) // the titles first
 	longest := make([]int, len(columns))
-	cells := make([][]string, len(rows))
-	for i, c := range columns {
-		header[i] = c.title
-		longest[i] = text.StringWidthWithoutEscSequences(c.title)
-		configs[i] = table.ColumnConfig{Number: i + 1, WidthMaxEnforcer: text.Trim}
-		if c.right {
-			configs[i].Align, configs[i].AlignHeader = text.AlignRight, text.AlignRight
-		}
-	}
-	for r, row := range rows {
-		cells[r] = make([]string, len(columns))
+	for r := range lines {
 		for i, c := range columns {
-			cells[r][i] = oneLine(c.cell(row))
-			longest[i] = max(longest[i], text.StringWidthWithoutEscSequences(cells[r][i]))
-		}
-	}
-	fit(longest, columns, width)
-	for i := range columns {
-		configs[i].WidthMax = longest[i]
-	}
-	t.SetColumnConfigs(configs)
-	t.AppendHeader(header)
-	for _, row := range cells {
-		line := make(table.Row, len(row))
-		for i, cell := range row {
-			line[i] = text.Snip(cell, longest[i], "~")
-			if colours {
-				line[i] = statusColour(cell).Sprint(line[i])
+			cell := strings.ToUpper(c.title)
+			if r > 0 {
+				cell = oneLine(c.cell(rows[r-1]))
 			}
+			lines[r] = append(lines[r], cell)
+			longest[i] = max(longest[i], displayWidth(cell))
 		}
-		t.AppendRow(line)
 	}
-	t.SuppressTrailingSpaces()
-	return t.Render()
+	fit(longest, columns, most)
+	var table []string
+	for r, cells := range lines {
+		line := ""
+		for i, cell := range cells {
+			shown, colour := cut(cell, longest[i]), ""
+			space := strings.Repeat(" ", longest[i]-displayWidth(shown))
+			if colours && r == 0 {
+				colour = "1" // bold
+			} else if colours {
+				colour = statusColour(cell)
+			}
+			if colour != "" {
+				shown = "\x1b[" + colour + "m" + shown + "\x1b[0m"
+			}
+			if columns[i].right {
+				shown, space = space, shown
+			}
+			line += shown + space + "  "
+		}
+		table = append(table, strings.TrimRight(line, " "))
+	}
+	return strings.Join(table, "\n")
+}
+
+// displayWidth returns how many cells of a terminal s takes.
+func displayWidth(s string) (n int) {
+	for _, r := range s {
+		switch kind := width.LookupRune(r).Kind(); {
+		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		case kind == width.EastAsianWide || kind == width.EastAsianFullwidth:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// cut shortens s to most cells, with a ~ in place of what is missing.
+func cut(s string, most int) string {
+	if displayWidth(s) <= most {
+		return s
+	}
+	end := 0
+	for i, r := range s {
+		if displayWidth(s[:i])+displayWidth(string(r)) < most {
+			end = i + utf8.RuneLen(r)
+		} else {
+			break
+		}
+	}
+	return s[:end] + "~"
 }
 
 // fit takes width from the columns that give way, the widest first, until all fit. No column gets narrower
@@ -115,18 +134,19 @@ func oneLine(s string) string {
 	return strings.NewReplacer("\n", " ", "\t", " ").Replace(report.Printable(s))
 }
 
-func statusColour(cell string) text.Colors {
+// statusColour returns the SGR code for a status, "" for any other cell.
+func statusColour(cell string) string {
 	switch cell {
 	case "active", "awake", "ok":
-		return text.Colors{text.FgCyan}
+		return "36" // cyan
 	case "completed":
-		return text.Colors{text.FgGreen}
+		return "32" // green
 	case "failed", "error", "failure", "soft-failed":
-		return text.Colors{text.FgRed}
+		return "31" // red
 	case "paused", "pause-requested", "cancel-requested", "warning":
-		return text.Colors{text.FgYellow}
+		return "33" // yellow
 	}
-	return nil
+	return ""
 }
 
 // width of the terminal that standard output is, 0 where it is none.

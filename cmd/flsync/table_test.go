@@ -2,11 +2,10 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/flsync/flsync/flamenco/api"
 )
@@ -33,6 +32,21 @@ func tableLines(width int, colours bool) map[string][]string {
 	}
 }
 
+var escapes = regexp.MustCompile("\x1b\\[[0-9]+m")
+
+func TestDisplayWidth(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "sh010": 5, "長い": 4, "e\u0301": 1, "🎬🎬": 4, "ｆ": 2, "é\u200b": 1} {
+		if got := displayWidth(text); got != want {
+			t.Errorf("%q is %d wide, want %d", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{"長い名前": "長い~", "sh010": "sh010", "sh010x": "sh01~", "e\u0301e\u0301claire": "e\u0301e\u0301cl~"} {
+		if got := cut(text, 5); got != want {
+			t.Errorf("%q is cut to %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestTables: a table has a line for each thing, and no line is wider than the terminal.
 func TestTables(t *testing.T) {
 	for _, width := range []int{80, 200} {
@@ -43,7 +57,7 @@ func TestTables(t *testing.T) {
 				}
 				widest := 0
 				for _, line := range lines {
-					widest = max(widest, text.StringWidthWithoutEscSequences(line))
+					widest = max(widest, displayWidth(escapes.ReplaceAllString(line, "")))
 					if !colours && (strings.ContainsRune(line, '\x1b') || strings.HasSuffix(line, " ")) {
 						t.Errorf("%s at %d: %q", name, width, line)
 					}

@@ -120,19 +120,11 @@ func (e *Evaluator) lastDirParts(n int, file any) pyPath {
 
 // addPathModule adds functions of bpy.path that only work on text.
 func (e *Evaluator) addPathModule() {
-	base := func(path string) string {
-		path = strings.TrimPrefix(path, "//")
-		return path[strings.LastIndexAny(path, "/"+e.parse("").separator())+1:]
-	}
 	for name, call := range map[string]func(string) string{
-		"basename": base,
-		"abspath":  e.fromBlend,
-		"display_name_from_filepath": func(path string) string {
-			name := base(path)
-			if i := strings.LastIndexByte(name, '.'); i > 0 && strings.Trim(name[:i], ".") != "" {
-				return name[:i]
-			}
-			return name
+		"abspath": e.fromBlend,
+		"basename": func(path string) string {
+			path = strings.TrimPrefix(path, "//")
+			return path[strings.LastIndexAny(path, "/"+e.parse("").separator())+1:]
 		},
 	} {
 		e.addFact("bpy.path."+name, &function{name, func(a *args) any { return call(a.text()) }})

@@ -122,8 +122,8 @@ func New(env *Env) *Evaluator {
 	return e
 }
 
-// Eval evaluates a Python expression and returns nil, bool, int64, float64, string, or []any for a list or
-// tuple. A Path comes back as its string. Errors are *SyntaxError, *UnknownError, *Exception, ErrLimit, or
+// Eval evaluates a Python expression and returns nil, bool, int64, float64 or string. A Path comes
+// back as its string. Errors are *SyntaxError, *UnknownError, *Exception, ErrLimit, or
 // what Env.Setting returned.
 func (e *Evaluator) Eval(expr string) (v any, err error) {
 	defer rescue(&err)
@@ -165,13 +165,5 @@ func export(v any) any {
 	case *function:
 		panic(raise("TypeError", "the result is a function, not a value"))
 	}
-	of := v.(*sequence)
-	if of.kind == "set" {
-		panic(unknown("a set as a value"))
-	}
-	out := make([]any, len(of.items))
-	for i, item := range of.items {
-		out[i] = export(item)
-	}
-	return out
+	panic(unknown("a %s as a value", typeName(v)))
 }

@@ -52,7 +52,6 @@ func TestEvalOverScene(t *testing.T) {
 		{`bpy.data.filepath`, "/proj/sq020/sh010/sh010_v003.blend"},
 		{`C.blend_data.filepath == bpy.data.filepath`, true},
 		{`bpy.path.basename(bpy.data.filepath)`, "sh010_v003.blend"},
-		{`bpy.path.display_name_from_filepath(bpy.data.filepath).split('_')[-1]`, "v003"},
 		{`bpy.path.abspath(C.scene.render.filepath)`, "/proj/sq020/sh010/../renders/####"},
 		{`abspath(C.scene.render.filepath)`, "/proj/sq020/renders/####"},
 		{`abspath('sub/../x')`, "/home/ann/x"},
@@ -69,8 +68,8 @@ func TestEvalOverScene(t *testing.T) {
 		{`int(C.scene.render.resolution_x * C.scene.render.resolution_percentage / 100)`, int64(999)},
 		{`settings.scale * 2`, 1.0},
 		{`'gpu' if settings.fast and C.scene.render.engine == 'CYCLES' else 'cpu'`, "gpu"},
-		{`f"{jobname.split(' ')[0]}|{f'{C.scene.render.fps:03d}'}"`, "sq020|024"},
-		{`f'{settings.frames.split('-')[0]}'`, "1"}, // the same quotes inside, as from Python 3.12 on
+		{`f"{jobname.replace(' ', '_')}|{f'{C.scene.render.fps:03d}'}"`, "sq020_sh010|024"},
+		{`f'{settings.frames.replace('-', '')}'`, "148"}, // the same quotes inside, as from Python 3.12 on
 		{`C.scene.frame_end - C.scene.frame_start + 1 // C.scene.frame_step`, int64(47)},
 		{"\n  jobname  \n", "sq020 sh010"},
 	} {
@@ -109,7 +108,7 @@ func TestEvalErrors(t *testing.T) {
 		{`'%d' % 1`, true, "a text % a value"},
 		{`'{}'.format(1)`, true, "str.format"},
 		{`f'{1=}'`, true, "an f-string with ="},
-		{`'abc'[::-1]`, true, "a slice with a step"},
+		{`'abc'[::-1]`, true, "an item or slice"},
 		{`b'abc'`, true, "a string with the prefix b"},
 		{`1j`, true, "a number"},
 		{`1000000 * 100000000000000`, true, "beyond 64 bits"},
@@ -126,7 +125,7 @@ func TestEvalErrors(t *testing.T) {
 		{`f'{1:>5}'`, true, `the format ">5"`},
 		{`round(2.5, ndigits=1)`, true, "what begins with ="},
 		{`0x1f`, true, "a number with letters"},
-		{`bpy.data.scenes['nope']`, true, "bpy.data.scenes is not known"},
+		{`bpy.data.scenes['nope']`, true, "an item or slice"},
 		{`bpy.path.ensure_ext('a', '.png')`, true, "bpy.path.ensure_ext is not known"},
 		{`'Σ'.lower()`, true, "the letter case"},
 		{`'straße'.upper()`, true, "the letter case"},
@@ -134,7 +133,7 @@ func TestEvalErrors(t *testing.T) {
 		{`'\N{BULLET}'`, true, "such an escape"},
 		{`'a'.encode()`, true, "str.encode"},
 		{`C.scene.camera == C.scene`, true, "whether C.scene.camera is equal"},
-		{`'x'.join({'a', 'b'})`, true, "str.join of a set"},
+		{`'x'.join({'a', 'b'})`, true, "str.join is not known"},
 		{`C.scene.render.`, false, "at character 16: the expression ends too early"},
 		{`1 )`, false, `at character 3: unexpected ")"`},
 		{`f'{C.scene.}'`, false, `unexpected "}"`},
@@ -142,11 +141,12 @@ func TestEvalErrors(t *testing.T) {
 		{`settings.nothing`, false, "AttributeError: the job type has no setting 'nothing'"},
 		{`1 / 0`, false, "ZeroDivisionError: division by zero"},
 		{`'a' + 1`, false, "TypeError: unsupported operand type(s) for +: 'str' and 'int'"},
-		{`'abc'[3]`, false, "IndexError"},
-		{`'abc'[None]`, true, "str[None]"},
-		{`[1, 2][1:]`, true, "slice() of a list"},
+		{`'abc'[3]`, true, "an item or slice"},
+		{`[1, 2]`, true, "a list as a value"},
+		{`1, 2`, true, "a tuple without brackets"},
+		{`max(1, 2)`, true, "max is not known"},
 		{`None.x`, false, "AttributeError"},
-		{`len`, false, "a function"},
+		{`str`, false, "a function"},
 		{"jobname\njobname", false, "the line ends before"},
 	} {
 		got, err := New(shot()).Eval(tt.expr)
@@ -163,11 +163,9 @@ func TestEvalErrors(t *testing.T) {
 // TestLimits has expressions that would take gigabytes, minutes, or the stack.
 func TestLimits(t *testing.T) {
 	for _, expr := range []string{
-		`'a'.zfill(1000000000)`,
-		`'a'.zfill(100000).replace('0', 'b'.zfill(100000))`,
-		`'a'.zfill(1000000).replace('', 'b'.zfill(1000000))`,
-		`'ab'.zfill(100000).join('c'.zfill(100000).split('0'))`,
-		`f'{1:999}'` + strings.Repeat(` + f'{1:999}'`, 700) + ` + 'a'.zfill(4000000)`,
+		`f'{1:999}'.replace('', f'{1:999}').replace('', f'{1:999}')`,
+		`'ab'.replace('', f'{1:999}' + f'{1:999}').replace('1', f'{1:999}').replace(' ', f'{1:999}')`,
+		`f'{1:999}'` + strings.Repeat(` + f'{1:999}'`, 700) + ` + f'{1:999}'.replace('', f'{1:999}').replace('', 'abcd')`,
 		strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000),
 		strings.Repeat("[", 5000),
 		strings.Repeat("-", 5000) + "1",
@@ -177,7 +175,7 @@ func TestLimits(t *testing.T) {
 		strings.Repeat(`f"{f'{`, 100) + "1" + strings.Repeat(`}'}"`, 100),
 		strings.Repeat("1 + ", 10000) + "1",
 		"C" + strings.Repeat(".scene", 2000),
-		"'a'" + strings.Repeat("[0]", 2000),
+		"'a'" + strings.Repeat(".upper()", 2000),
 		"f'" + strings.Repeat("{1:", 3000),
 		strings.Repeat(" ", 1<<20),
 	} {
@@ -194,7 +192,7 @@ func TestLimits(t *testing.T) {
 
 // TestLimitsAreForAllExpressions shows that the budget is spent once, however many expressions there are.
 func TestLimitsAreForAllExpressions(t *testing.T) {
-	for name, expr := range map[string]string{"memory": `'x'.zfill(1000000) == ''`, "steps": strings.Repeat("1,", 4000)} {
+	for name, expr := range map[string]string{"memory": `f'{1:999}'.replace('', f'{1:999}') == ''`, "steps": "2 in (" + strings.Repeat("1,", 4000) + ")"} {
 		e := New(shot())
 		evaluated := 0
 		var err error

@@ -13,28 +13,18 @@ type parser struct {
 	e *Evaluator // whose budget pays
 }
 
-// parse reads a whole expression. A tuple may come without its brackets.
+// parse reads a whole expression.
 func parse(expr string, e *Evaluator) node {
 	p := &parser{lexer: lexer{src: expr}, e: e}
-	p.inner = p.top
+	p.inner = p.expression
 	p.next()
-	n := p.top()
-	if p.tok.kind != tokEnd {
+	n := p.expression()
+	if p.is(",") {
+		panic(unsupported(p.tok.offset, "a tuple without brackets"))
+	} else if p.tok.kind != tokEnd {
 		panic(p.unexpected())
 	}
 	return n
-}
-
-// top reads an expression, or a tuple without brackets.
-func (p *parser) top() node {
-	nodes, comma := p.list("")
-	if len(nodes) == 0 {
-		panic(p.unexpected())
-	}
-	if !comma {
-		return nodes[0]
-	}
-	return p.made(func(e *Evaluator) any { return &sequence{"tuple", each(e, nodes)} })
 }
 
 // made counts a node, each of its evaluations, and the size of its values against the budget.
@@ -93,7 +83,7 @@ func (p *parser) unexpected() failure {
 
 // list reads expressions with commas between them up to end, and whether there was a comma.
 func (p *parser) list(end string) (nodes []node, comma bool) {
-	for !p.is(end) && p.tok.kind != tokEnd && !(end == "" && p.is("}", ":", "!")) {
+	for !p.is(end) && p.tok.kind != tokEnd {
 		nodes = append(nodes, p.expression())
 		if !p.accept(",") {
 			return nodes, len(nodes) > 1
@@ -226,27 +216,27 @@ func (p *parser) factor() node {
 	return p.primary()
 }
 
-// primary reads an atom with its attributes, calls and subscripts.
+// primary reads an atom with its attributes and calls.
 func (p *parser) primary() node {
 	n := p.atom()
 	depth := p.depth
 	for p.tok.kind == tokOp && p.is(".", "(", "[") {
 		p.enter()
-		of, op := n, p.tok.text
-		p.next()
-		switch op {
-		case ".":
-			name := p.tok
-			if name.kind != tokName {
-				panic(p.unexpected())
-			}
-			p.next()
-			n = p.made(func(e *Evaluator) any { return e.attribute(of(e), name.text) })
-		case "(":
-			n = p.call(of)
-		default:
-			n = p.subscript(of)
+		of := n
+		if p.is("[") {
+			panic(unsupported(p.tok.offset, "an item or slice"))
 		}
+		if p.accept("(") {
+			n = p.call(of)
+			continue
+		}
+		p.next()
+		name := p.tok
+		if name.kind != tokName {
+			panic(p.unexpected())
+		}
+		p.next()
+		n = p.made(func(e *Evaluator) any { return e.attribute(of(e), name.text) })
 	}
 	p.depth = depth
 	return n
@@ -268,29 +258,6 @@ func (p *parser) call(of node) node {
 			panic(unknown("%s() with these arguments", f.name))
 		}
 		return v
-	})
-}
-
-// subscript reads [index] or [from:to].
-func (p *parser) subscript(of node) node {
-	none := p.made(func(*Evaluator) any { return nil })
-	from, to, slice := none, none, false
-	if !p.is(":") {
-		from = p.expression()
-	}
-	if slice = p.accept(":"); slice && !p.is("]", ":") {
-		to = p.expression()
-	}
-	if p.is(",", ":") {
-		panic(unsupported(p.tok.offset, "a slice with a step, or more than one index"))
-	}
-	p.expect("]")
-	return p.made(func(e *Evaluator) any {
-		if v, first := of(e), from(e); slice {
-			return sliceOf(v, first, to(e))
-		} else {
-			return itemOf(v, first)
-		}
 	})
 }
 

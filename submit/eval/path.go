@@ -142,15 +142,6 @@ var (
 		"stem":   func(p pyPath) any { return p.stem() },
 		"suffix": func(p pyPath) any { return p.suffix() },
 		"parent": func(p pyPath) any { return p.parent() },
-		"parts": func(p pyPath) any {
-			out := &sequence{kind: "tuple"}
-			for _, name := range append([]string{p.anchor()}, p.names...) {
-				if name != "" {
-					out.items = append(out.items, name)
-				}
-			}
-			return out
-		},
 	}
 	pathMethods = map[string]func(*Evaluator, pyPath, *args) any{
 		"as_posix":  func(_ *Evaluator, p pyPath, _ *args) any { return strings.ReplaceAll(p.String(), p.separator(), "/") },

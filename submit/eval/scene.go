@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"strings"
+	"unicode/utf8"
 )
 
 // Facts are what is known of a blend file without Blender.
@@ -111,7 +112,9 @@ func (e *Evaluator) attribute(v any, name string) any {
 	switch v := v.(type) {
 	case string:
 		if method, ok := textMethods[name]; ok {
-			runes(v) // checks that it is UTF-8
+			if !utf8.ValidString(v) {
+				panic(unknown("str.%s of text that is not UTF-8", name))
+			}
 			return &function{"str." + name, func(a *args) any { return method(e, v, a) }}
 		}
 	case pyPath:

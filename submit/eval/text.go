@@ -147,32 +147,12 @@ var textMethods = map[string]func(*Evaluator, string, *args) any{
 	"endswith":     func(_ *Evaluator, s string, a *args) any { return strings.HasSuffix(s, a.text()) },
 	"removeprefix": func(_ *Evaluator, s string, a *args) any { return strings.TrimPrefix(s, a.text()) },
 	"removesuffix": func(_ *Evaluator, s string, a *args) any { return strings.TrimSuffix(s, a.text()) },
-	"split":        func(e *Evaluator, s string, a *args) any { return e.split(s, a, false) },
-	"rsplit":       func(e *Evaluator, s string, a *args) any { return e.split(s, a, true) },
-	"zfill": func(e *Evaluator, s string, a *args) any {
-		width := a.int(0)
-		e.room(max(width, 0))
-		return zeros(s, width)
-	},
 	"replace": func(e *Evaluator, s string, a *args) any {
 		old, by := a.text(), a.text()
 		if by != "" && strings.Count(s, old) > e.left.Bytes/len(by) {
 			panic(overLimit("memory"))
 		}
 		return strings.ReplaceAll(s, old, by)
-	},
-	"join": func(e *Evaluator, s string, a *args) any {
-		v := a.value()
-		of, ok := v.(*sequence)
-		if !ok || of.kind == "set" { // a set has no order that is known
-			panic(unknown("str.join of a %s", typeName(v)))
-		}
-		texts := make([]string, len(of.items))
-		for i, item := range of.items {
-			texts[i] = textOf(item, a.function)
-			e.room(len(texts[i]) + len(s))
-		}
-		return strings.Join(texts, s)
 	},
 }
 
@@ -185,33 +165,6 @@ func (a *args) dropped() func(rune) bool {
 	return isSpace
 }
 
-// split is str.split, or str.rsplit from the right.
-func (e *Evaluator) split(s string, a *args, right bool) any {
-	v, _ := a.next()
-	most := a.int(-1)
-	var fields []string
-	if v == nil && most < 0 {
-		fields = strings.FieldsFunc(s, isSpace)
-	} else {
-		separator := textOf(v, a.function)
-		if separator == "" {
-			panic(raise("ValueError", "empty separator"))
-		}
-		fields = strings.Split(s, separator)
-		if first := len(fields) - most - 1; most >= 0 && first > 0 && right {
-			fields = append([]string{strings.Join(fields[:first+1], separator)}, fields[first+1:]...)
-		} else if most >= 0 {
-			fields = strings.SplitN(s, separator, most+1)
-		}
-	}
-	e.room(len(s))
-	out := &sequence{kind: "list"}
-	for _, field := range fields {
-		out.items = append(out.items, field)
-	}
-	return out
-}
-
 // addBuiltins adds Python's functions that this package has.
 func (e *Evaluator) addBuiltins() {
 	e.names["True"], e.names["False"], e.names["None"] = true, false, nil
@@ -220,44 +173,9 @@ func (e *Evaluator) addBuiltins() {
 		"bool":  func(a *args) any { return truth(a.value()) },
 		"int":   func(a *args) any { return toInt(a.value()) },
 		"float": func(a *args) any { return toFloat(a.value()) },
-		"len":   func(a *args) any { return length(a.value()) },
-		"round": round,
-		"max":   func(a *args) any { return e.extreme(a, 1) },
-		"min":   func(a *args) any { return e.extreme(a, -1) },
-		"abs": func(a *args) any {
-			v := signed("+", a.value())
-			if f, ok := v.(float64); ok {
-				return math.Abs(f)
-			}
-			return max(v.(int64), -v.(int64))
-		},
 	} {
 		e.names[name] = &function{name, call}
 	}
-}
-
-// extreme is max, or min for the sign -1, of the arguments or of the one list.
-func (e *Evaluator) extreme(a *args, sign int) any {
-	values := a.rest
-	a.rest = nil
-	if len(values) == 1 {
-		of, ok := values[0].(*sequence)
-		if !ok || of.kind == "set" {
-			panic(unknown("%s() of a %s", a.function, typeName(values[0])))
-		}
-		values = of.items
-	}
-	if len(values) == 0 {
-		panic(unknown("%s() of nothing", a.function))
-	}
-	best := values[0]
-	for _, v := range values[1:] {
-		e.step()
-		if order(v, best)*sign > 0 {
-			best = v
-		}
-	}
-	return best
 }
 
 // Numbers in texts as int and float read them, but for underscores, other scripts and names such as inf.
@@ -300,23 +218,5 @@ func toFloat(v any) float64 {
 	if err != nil || !floatLike().MatchString(s) {
 		panic(unknown("float(%q)", s))
 	}
-	return f
-}
-
-// round is round(v) and round(v, places): halves to even, and floats by their exact value.
-func round(a *args) any {
-	v := number(a.value())
-	f, isFloat := v.(float64)
-	places, given := a.next()
-	digits, ok := number(places).(int64)
-	switch {
-	case v == nil || given && (!ok || digits < 0 || digits > 300):
-		panic(unknown("round() with these arguments"))
-	case !isFloat:
-		return v
-	case !given:
-		return toInt(math.RoundToEven(f))
-	}
-	f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'f', int(digits), 64), 64)
 	return f
 }
