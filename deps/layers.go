@@ -1,6 +1,7 @@
 package deps
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -33,7 +34,7 @@ type layer struct {
 // namesOthers reports whether files of this name may name others.
 func namesOthers(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".usd", ".usda", ".usdc", ".osl":
+	case ".usd", ".usda", ".usdc", ".usdz", ".osl":
 		return true
 	}
 	return false
@@ -153,28 +154,75 @@ func readLayer(file string) *layer {
 		return l
 	}
 	defer f.Close()
-	head := make([]byte, 88)
-	n, _ := f.ReadAt(head, 0)
-	switch head = head[:n]; {
+	switch {
 	case l.optional:
 		text, err := io.ReadAll(io.LimitReader(f, maxLayerText))
 		l.paths, l.err = includes(text), err
+	case strings.EqualFold(path.Ext(file), ".usdz"):
+		l.err = l.readPackage(f, info.Size())
+	default:
+		l.err = l.read(io.NewSectionReader(f, 0, info.Size()))
+	}
+	return l
+}
+
+// read takes in a USD layer of either form.
+func (l *layer) read(f *io.SectionReader) error {
+	head := make([]byte, 88)
+	n, _ := f.ReadAt(head, 0)
+	switch head = head[:n]; {
 	case bytes.HasPrefix(head, []byte("PXR-USDC")):
-		tokens, err := crateTokens(f, head, info.Size())
-		l.err = err
+		tokens, err := crateTokens(f, head, f.Size())
 		for token := range bytes.SplitSeq(tokens, []byte{0}) {
 			l.add(string(token))
 		}
-	case info.Size() > maxLayerText:
-		l.err = fmt.Errorf("it has more than %d bytes", maxLayerText)
+		return err
+	case f.Size() > maxLayerText:
+		return fmt.Errorf("it has more than %d bytes", maxLayerText)
 	case bytes.HasPrefix(head, []byte("#usda")):
-		text, err := io.ReadAll(io.LimitReader(f, maxLayerText))
-		l.err = err
+		text, err := io.ReadAll(f)
 		assets(text, l.add)
-	default:
-		l.err = errors.New("it is no USD layer that can be read")
+		return err
 	}
-	return l
+	return errors.New("it is no USD layer that can be read")
+}
+
+// readPackage takes in what the layers of a package name outside of it. A package is a Zip file without compression
+// (the usdz specification); a path in it is relative to its layer, or to the package where it begins without a dot.
+func (l *layer) readPackage(f io.ReaderAt, size int64) error {
+	z, err := zip.NewReader(f, size)
+	if err != nil {
+		return fmt.Errorf("it is a damaged USD package: %w", err)
+	}
+	names := map[string]bool{}
+	for _, entry := range z.File {
+		names[path.Clean(entry.Name)] = true
+	}
+	left := int64(maxLayerText)
+	for _, entry := range z.File {
+		var inner layer
+		if inner.add(entry.Name); len(inner.paths) == 0 || strings.EqualFold(path.Ext(entry.Name), ".usdz") {
+			continue
+		}
+		offset, err := entry.DataOffset()
+		if n := entry.UncompressedSize64; err == nil && (entry.Method != zip.Store || n > uint64(left)) {
+			err = errors.New("it is compressed or large")
+		} else if err == nil {
+			left -= int64(n)
+			inner.paths = nil
+			err = inner.read(io.NewSectionReader(f, offset, int64(n)))
+		}
+		if err != nil {
+			return fmt.Errorf("layer %s of the package: %w", entry.Name, err)
+		}
+		for _, p := range inner.paths {
+			inside := names[path.Join(path.Dir(entry.Name), p)] || !strings.HasPrefix(p, ".") && names[path.Clean(p)]
+			if !inside {
+				l.paths = append(l.paths, p)
+			}
+		}
+	}
+	return nil
 }
 
 // add adds a path if it is that of another layer. What is in a package (a.usdz[b.usda]) goes with it.

@@ -1,6 +1,7 @@
 package deps
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"fmt"
@@ -35,6 +36,25 @@ func crate(tokens ...string) []byte {
 	return slices.Concat(file, u64(1), name, u64(88), u64(24+len(block)))
 }
 
+// usdz writes a USD package of pairs of a name and contents.
+func usdz(t *testing.T, entries ...string) string {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i := 0; i < len(entries); i += 2 {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: entries[i], Method: zip.Store})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(entries[i+1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 // TestLayers follows USD layers of either form, and includes of shaders.
 func TestLayers(t *testing.T) {
 	dir := t.TempDir()
@@ -52,6 +72,7 @@ func TestLayers(t *testing.T) {
 # nor @../comment.usda@
 def "Tree" ( references = @../assets/tree.usd@</Tree> ) {}
 def "House" ( payload = @@@../assets/house.usdz[inner.usda]@@@ ) {}
+def "Broken" ( payload = @../assets/broken.usdz@ ) {}
 def "Crowd" ( clips = { dictionary default = {
 	asset[] assetPaths = [@../clips/crowd.001.usd@, @../clips/gone.usd@]
 	string templateAssetPath = "../clips/walk.##.usd"
@@ -63,17 +84,22 @@ def "Far" ( references = @/studio/far.usda@ ) {}
 		"assets/deep.usda":       "#usda 1.0\n",
 		"assets/tree.usd":        string(crate("x", strings.Repeat("long", 400), "./tree_geo.usda", "x")),
 		"assets/tree_geo.usda":   "#usda 1.0\ndef \"G\" { asset inputs:file = @tex/bark.png@ }",
-		"assets/house.usdz":      "PK\x03\x04",
-		"clips/crowd.001.usd":    "no layer",
-		"clips/walk.01.usd":      "#usda 1.0\n",
-		"clips/walk.02.usd":      "#usda 1.0\n",
-		"clips/walk.note.usd":    "#usda 1.0\n",
-		"old.usda":               "#usda 1.0\n",
-		"comment.usda":           "#usda 1.0\n",
-		"osl/a.osl":              "#include <stdosl.h>\n#include \"inc/b.h\"\nshader a() {}\n",
-		"osl/inc/b.h":            "  # include \"c.h\"\n",
-		"osl/inc/c.h":            "// #include \"not.h\"\n",
-		"osl/inc/not.h":          "",
+		"assets/house.usdz": usdz(t,
+			"inner.usda", "#usda 1.0\n( subLayers = [ @geo/roof.usdc@, @geo/door.usda@, @outside.usda@ ] )",
+			"geo/roof.usdc", string(crate("x", "door.usda", "../inner.usda", "geo/door.usda")),
+			"geo/door.usda", "#usda 1.0\n( subLayers = [ @../gone.usda@, @/studio/lock.usda@ ] )"),
+		"assets/outside.usda": "#usda 1.0\n",
+		"assets/broken.usdz":  "PK\x03\x04",
+		"clips/crowd.001.usd": "no layer",
+		"clips/walk.01.usd":   "#usda 1.0\n",
+		"clips/walk.02.usd":   "#usda 1.0\n",
+		"clips/walk.note.usd": "#usda 1.0\n",
+		"old.usda":            "#usda 1.0\n",
+		"comment.usda":        "#usda 1.0\n",
+		"osl/a.osl":           "#include <stdosl.h>\n#include \"inc/b.h\"\nshader a() {}\n",
+		"osl/inc/b.h":         "  # include \"c.h\"\n",
+		"osl/inc/c.h":         "// #include \"not.h\"\n",
+		"osl/inc/not.h":       "",
 	} {
 		writeFile(t, filepath.Join(dir, filepath.FromSlash(name)), []byte(text))
 	}
@@ -82,7 +108,7 @@ def "Far" ( references = @/studio/far.usda@ ) {}
 		t.Fatal(err)
 	}
 	want := []string{
-		"(clips/gone.usd)", "assets/deep.usda", "assets/house.usdz", "assets/tree.usd", "assets/tree_geo.usda",
+		"(clips/gone.usd)", "(gone.usda)", "assets/broken.usdz", "assets/deep.usda", "assets/house.usdz", "assets/outside.usda", "assets/tree.usd", "assets/tree_geo.usda",
 		"clips/crowd.001.usd", "clips/walk.01.usd", "clips/walk.02.usd", "osl/a.osl", "osl/inc/b.h", "osl/inc/c.h",
 		"usd/layers/anim.usda", "usd/layers/layout.usdc", "usd/shot.usda",
 	}
@@ -96,7 +122,7 @@ def "Far" ( references = @/studio/far.usda@ ) {}
 		}
 	}
 	slices.Sort(alone)
-	if diff := cmp.Diff([]string{"crowd.001.usd", "shot.usda"}, alone); diff != "" {
+	if diff := cmp.Diff([]string{"broken.usdz", "crowd.001.usd", "house.usdz", "shot.usda"}, alone); diff != "" {
 		t.Error(diff)
 	}
 }
