@@ -37,6 +37,7 @@ type disk struct {
 	layers    map[string]*layer
 	folders   map[string][]entry
 	real      map[string]string
+	infos     map[string]os.FileInfo // see info
 	numbers   map[string]int32
 	singles   map[single]expansion
 	runs      map[runKey]*sequence
@@ -58,7 +59,7 @@ type entry struct {
 
 func newDisk(touch func(path string) bool) *disk {
 	return &disk{
-		touch: touch, found: map[string]seen{}, contained: map[string]contents{}, folds: map[string]map[string]string{}, layers: map[string]*layer{}, folders: map[string][]entry{}, real: map[string]string{},
+		touch: touch, found: map[string]seen{}, contained: map[string]contents{}, folds: map[string]map[string]string{}, layers: map[string]*layer{}, folders: map[string][]entry{}, real: map[string]string{}, infos: map[string]os.FileInfo{},
 		numbers: map[string]int32{}, singles: map[single]expansion{}, runs: map[runKey]*sequence{}, rules: map[string]place.Rules{},
 		probe: func(folder string) place.Rules { return place.RulesOf(filepath.FromSlash(folder)) },
 	}
@@ -182,6 +183,22 @@ func (d *disk) stat(p string) presence {
 	defer d.mu.Unlock()
 	d.found[p] = now
 	return now.presence
+}
+
+// info gives what the system says of a path, links followed; nil if it cannot be looked at.
+func (d *disk) info(p string) os.FileInfo {
+	d.mu.Lock()
+	info, known := d.infos[p]
+	d.mu.Unlock()
+	if !known {
+		if found, err := os.Stat(native(p)); err == nil {
+			info = found
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.infos[p] = info
+	}
+	return info
 }
 
 // list gives the names in a folder, in order. A folder that is not there, or

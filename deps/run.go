@@ -252,9 +252,8 @@ func (r *run) mayVisit(path string) bool {
 	if len(r.visits) >= maxVisits {
 		return false
 	}
-	file, err := os.Stat(native(path))
-	folder, err2 := os.Stat(native(folderOf(path)))
-	if err != nil || err2 != nil {
+	file, folder := r.t.expand.disk.info(path), r.t.expand.disk.info(folderOf(path))
+	if file == nil || folder == nil {
 		return true
 	}
 	key := twinKey{file.Size(), file.ModTime()}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/internal/gate"
@@ -17,25 +18,76 @@ import (
 // the checkouts of all, and a library that all use is changed in the same way
 // for all, so that it is sent once.
 type Batch struct {
-	where   *layout
-	shots   []shot
-	changes map[string]*editor // by blend file
-	clashes map[string]error   // files that would take the place of another
+	gatherer
+	shots    [][]*section // of each shot, that of the traced file first
+	sections []*section   // of all shots, each once
+	known    sections
+	changes  map[string]*editor // by blend file
+	clashes  map[string]error   // files that would take the place of another
 }
 
-// A shot is what is sent for one trace.
-type shot struct {
-	blends []string // the traced one first
-	uses   []sentUse
-	bases  []sentUse // libraries that are no files, but that // stands for the folder of
-	held   []Held
-	left   []Left
+// A section is what is sent because of one blend file. Shots that need the same of a library share its section, so it
+// is placed and edited once.
+type section struct {
+	blend     string
+	place     string     // of the blend file, since it is placed
+	of        []deps.Use // what the section was made of
+	uses      []sentUse
+	bases     []sentUse // libraries that are no files, but that // stands for the folder of
+	libraries []string  // blend files that are sent for it
+	held      []heldList
+	left      []Left
+
+	files []File // that uses are sent for, each once, since they are placed
+	alone bool   // of Planner.standing: see there
+}
+
+// A heldList are the files of a use that are held back.
+type heldList struct {
+	*deps.Use
+	held []Held // without who names them
+}
+
+// sections are those that are known, by their blend file.
+type sections map[string][]*section
+
+// maxSections is how many sections of one blend file are remembered: shots need much the same of a library.
+const maxSections = 4
+
+// find returns the section of a blend file with these uses; nil if it is not known.
+func (m sections) find(file string, uses []deps.Use) *section {
+	for _, s := range m[file] {
+		if sameUses(s.of, uses) {
+			return s
+		}
+	}
+	return nil
+}
+
+// add remembers a section in place of the oldest of its blend file, if there are many.
+func (m sections) add(s *section) {
+	known := m[s.blend]
+	m[s.blend] = append(known[max(0, len(known)+1-maxSections):], s)
+}
+
+// sameUses reports whether uses are of the same references, which lead to the same lists of files.
+func sameUses(a, b []deps.Use) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		a, b := &a[i], &b[i]
+		if a != b && (a.Reference != b.Reference || a.From != b.From || len(a.Files) != len(b.Files) ||
+			len(a.Files) > 0 && &a.Files[0] != &b.Files[0]) {
+			return false
+		}
+	}
+	return true
 }
 
 // A sentUse is a use in a blend file that files are sent for.
 type sentUse struct {
 	*deps.Use
-	by    string
 	files []string // uses of one sequence share the list
 }
 
@@ -62,24 +114,35 @@ func (s listSet) isNew(files []string) bool {
 }
 
 // A Planner plans the shots of one project. Goroutines may share it.
-type Planner struct{ cfg Config }
+type Planner struct {
+	cfg Config
+
+	mu    sync.Mutex
+	known sections // of libraries, see standing
+}
 
 // NewPlanner returns a Planner. The error is that of Config.Validate.
 func NewPlanner(cfg Config) (*Planner, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Planner{cfg: cfg}, nil
+	return &Planner{cfg: cfg, known: sections{}}, nil
+}
+
+func (p *Planner) newBatch() *Batch {
+	return &Batch{
+		gatherer: gatherer{cfg: p.cfg, where: newLayout(p.cfg.Gate), lists: map[listID]verdict{}},
+		known:    sections{}, changes: map[string]*editor{}, clashes: map[string]error{},
+	}
 }
 
 // Together plans for what was traced: a shot, or several. What a shot needs only
 // through something that is left alone or held back is not part of its plan.
 // What is wrong with single shots comes with their plans.
 func (p *Planner) Together(traces ...*deps.Trace) *Batch {
-	g := gatherer{cfg: p.cfg, where: newLayout(p.cfg.Gate), lists: map[listID]verdict{}}
-	b := &Batch{where: g.where, changes: map[string]*editor{}, clashes: map[string]error{}}
+	b := p.newBatch()
 	for _, t := range traces {
-		b.shots = append(b.shots, g.gather(t))
+		b.shots = append(b.shots, gather(t, b.section))
 	}
 	b.placeAll()
 	b.edit()
@@ -89,40 +152,72 @@ func (p *Planner) Together(traces ...*deps.Trace) *Batch {
 // Alone gives the plan of a shot that all other shots of the project leave as
 // it is: what it needs lies in the project, and no path has to change. For
 // any other shot ok is false; it is to be planned together with its like.
+// Libraries are planned once for all shots that need the same of them.
 func (p *Planner) Alone(t *deps.Trace) (plan *Plan, ok bool) {
-	b := p.Together(t)
-	plan, err := b.Plan(0)
-	if err != nil || len(plan.Changed) > 0 || !b.where.selfContained {
+	ok = true
+	all := gather(t, func(file string, uses []deps.Use) *section {
+		s := p.standing(file, uses, file != slash(t.Path))
+		ok = ok && s.alone
+		if !ok {
+			return nil
+		}
+		return s
+	})
+	if !ok {
 		return nil, false
 	}
-	return plan, true
+	plan = newPlan(all)
+	for _, s := range all {
+		plan.Files = append(plan.Files, File{filepath.FromSlash(s.blend), s.place})
+	}
+	return plan, plan.finish()
+}
+
+// standing returns the section of a blend file, planned as if nothing else were sent. It is alone if it leads to no other
+// places and edits than in any batch: all of it lies in the project, and stays as it is. Of libraries it is remembered.
+func (p *Planner) standing(file string, uses []deps.Use, isLibrary bool) *section {
+	if isLibrary {
+		p.mu.Lock()
+		known := p.known.find(file, uses)
+		p.mu.Unlock()
+		if known != nil {
+			return known
+		}
+	}
+	b := p.newBatch()
+	s := b.section(file, uses)
+	b.shots = [][]*section{{s}}
+	b.placeAll()
+	b.edit()
+	plan, err := b.Plan(0)
+	s.alone = err == nil && len(plan.Changed) == 0 && b.where.selfContained
+	s.uses, s.bases = nil, nil
+	if isLibrary {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.known.add(s)
+	}
+	return s
 }
 
 // Plan gives the plan of one of the traces, by its index. Errors are all that
 // there are of [*TooLongError], for paths that their fields have no room for,
 // [*UnreachableError], and of two files in one place.
 func (b *Batch) Plan(i int) (*Plan, error) {
-	s := b.shots[i]
-	n := len(s.blends) + len(s.uses) // mostly one file each
-	p := &Plan{places: make(map[string]string, n), Files: make([]File, 0, n), Held: s.held, Left: s.left}
+	all := b.shots[i]
+	p := newPlan(all)
 	var errs []error
-	for _, file := range s.blends {
-		c := b.changes[file]
-		if p.addBlend(b.file(file), c.edits) {
-			errs = append(errs, c.errs...)
-		}
-	}
-	lists := listSet{}
-	for _, u := range s.uses {
-		if !lists.isNew(u.files) {
-			continue
-		}
-		for _, file := range u.files {
-			p.addFile(b.file(file))
+	for _, s := range all {
+		c, f := b.changes[s.blend], File{filepath.FromSlash(s.blend), s.place}
+		errs = append(errs, c.errs...)
+		if len(c.edits) > 0 {
+			p.Changed = append(p.Changed, Changed{f, c.edits})
+		} else {
+			p.Files = append(p.Files, f)
 		}
 	}
 	for file, err := range b.clashes {
-		if _, sent := p.places[filepath.FromSlash(file)]; sent {
+		if _, sent := p.Place(filepath.FromSlash(file)); sent {
 			errs = append(errs, err)
 		}
 	}
@@ -133,14 +228,17 @@ func (b *Batch) Plan(i int) (*Plan, error) {
 	return p, nil
 }
 
-func (b *Batch) file(file string) File { return File{filepath.FromSlash(file), b.where.place(file)} }
-
 // placeAll finds the place of every file.
 func (b *Batch) placeAll() {
 	var files []string
 	var groups [][]string
+	blends := make(map[string]bool, len(b.sections))
+	for _, s := range b.sections {
+		files = append(files, s.blend)
+		blends[s.blend] = true
+	}
 	all, grouped := listSet{}, listSet{}
-	for _, s := range b.shots {
+	for _, s := range b.sections {
 		// What has no path of its own lies where it does because its blend file does.
 		beside, besides := map[string][]string{}, map[string]listSet{}
 		for _, u := range s.uses {
@@ -160,10 +258,9 @@ func (b *Batch) placeAll() {
 				}
 			}
 		}
-		for _, file := range s.blends {
-			files = append(files, file)
-			if len(beside[file]) > 0 {
-				groups = append(groups, append(beside[file], file))
+		for from, list := range beside {
+			if blends[from] {
+				groups = append(groups, append(list, from))
 			}
 		}
 	}
@@ -180,33 +277,40 @@ func (b *Batch) placeAll() {
 			b.clashes[file] = fmt.Errorf("%s and %s would both be %s in the checkout: rename one of them", other, file, place)
 		}
 	}
+	for _, s := range b.sections {
+		lists := listSet{}
+		s.place = b.where.place(s.blend)
+		s.files = make([]File, 0, len(s.uses)) // mostly one each
+		for _, u := range s.uses {
+			if lists.isNew(u.files) {
+				for _, file := range u.files {
+					s.files = append(s.files, File{filepath.FromSlash(file), b.where.place(file)})
+				}
+			}
+		}
+	}
 }
 
 // edit works out which fields have to change, in each blend file once.
 func (b *Batch) edit() {
-	folders, lists := map[string]bool{".": true}, listSet{}
-	for _, s := range b.shots {
-		for _, file := range s.blends {
-			b.addFolders(folders, file)
-			if b.changes[file] == nil {
-				b.changes[file] = &editor{where: b.where, blend: file, folders: folders, values: map[int64]string{}, from: map[string]bool{}, astray: map[listIn]string{}}
-			}
+	folders := map[string]bool{".": true}
+	for _, s := range b.sections {
+		addFolders(folders, s.place)
+		for _, f := range s.files {
+			addFolders(folders, f.Place)
 		}
-		for _, u := range s.uses {
-			if !lists.isNew(u.files) {
-				continue
-			}
-			for _, file := range u.files {
-				b.addFolders(folders, file)
-			}
+		if b.changes[s.blend] == nil {
+			b.changes[s.blend] = &editor{where: b.where, blend: s.blend, folders: folders, values: map[int64]string{}, from: map[string]bool{}, astray: map[listIn]string{}}
 		}
 	}
-	for _, s := range b.shots {
+	for _, s := range b.sections {
 		for _, u := range s.uses {
-			b.changes[u.by].use(u)
+			b.changes[s.blend].use(u)
 		}
+	}
+	for _, s := range b.sections {
 		for _, u := range s.bases {
-			b.changes[u.by].base(u)
+			b.changes[s.blend].base(u)
 		}
 	}
 	for _, c := range b.changes {
@@ -214,13 +318,39 @@ func (b *Batch) edit() {
 	}
 }
 
-func (b *Batch) addFolders(folders map[string]bool, file string) {
-	for dir := path.Dir(b.where.place(file)); !folders[dir]; dir = path.Dir(dir) {
+func addFolders(folders map[string]bool, place string) {
+	for dir := path.Dir(place); !folders[dir]; dir = path.Dir(dir) {
 		folders[dir] = true
 	}
 }
 
-// A gatherer follows traces to all that is sent for them.
+// gather returns the sections of a trace: that of the traced file, and of libraries that are sent, in the order of coming
+// to them. It asks section for each, and ends early if that returns nil.
+func gather(t *deps.Trace, section func(file string, uses []deps.Use) *section) (all []*section) {
+	blends := make(map[string]int, len(t.Blends)) // also those of libraries that are packed into a file
+	for i := range t.Blends {
+		blends[slash(t.Blends[i].Path)] = i
+	}
+	queue := []string{slash(t.Path)}
+	for len(queue) > 0 {
+		file := queue[0]
+		queue = queue[1:]
+		i, ok := blends[file]
+		if !ok {
+			continue // it was seen, or could not be read, and is sent as it is
+		}
+		delete(blends, file)
+		s := section(file, t.Blends[i].Uses)
+		if s == nil {
+			return nil
+		}
+		all = append(all, s)
+		queue = append(queue, s.libraries...)
+	}
+	return all
+}
+
+// A gatherer finds what is sent for blend files.
 type gatherer struct {
 	cfg   Config
 	where *layout
@@ -233,52 +363,33 @@ type verdict struct {
 	held  []Held // without who names them
 }
 
-func (g *gatherer) gather(t *deps.Trace) shot {
-	var s shot
-	told := listSet{}
-	uses := map[string][]*deps.Use{} // also those of libraries that are packed into a file
-	for i := range t.Blends {
-		file := slash(t.Blends[i].Path)
-		list := slices.Grow(uses[file], len(t.Blends[i].Uses))
-		for u := range t.Blends[i].Uses {
-			list = append(list, &t.Blends[i].Uses[u])
-		}
-		if list == nil {
-			list = []*deps.Use{}
-		}
-		uses[file] = list
+// section returns the section of a blend file.
+func (b *Batch) section(file string, uses []deps.Use) *section {
+	if s := b.known.find(file, uses); s != nil {
+		return s
 	}
-	seen := map[string]bool{}
-	queue := []string{slash(t.Path)}
-	for len(queue) > 0 {
-		file := queue[0]
-		queue = queue[1:]
-		if seen[file] || uses[file] == nil {
-			continue // nil: it could not be read, and is sent as it is
+	s := &section{blend: file, of: uses, uses: make([]sentUse, 0, len(uses))}
+	for i := range uses {
+		u := &uses[i]
+		files := b.sent(s, u)
+		if u.Kind == deps.KindLibrary && len(u.Files) == 0 {
+			s.bases = append(s.bases, sentUse{u, nil})
 		}
-		seen[file] = true
-		s.blends = append(s.blends, file)
-		s.uses = slices.Grow(s.uses, len(uses[file]))
-		for _, u := range uses[file] {
-			files := g.sent(&s, told, file, u)
-			if u.Kind == deps.KindLibrary && len(u.Files) == 0 {
-				s.bases = append(s.bases, sentUse{u, file, nil})
-			}
-			if len(files) == 0 {
-				continue
-			}
-			s.uses = append(s.uses, sentUse{u, file, files})
-			if u.Kind == deps.KindLibrary {
-				queue = append(queue, files...)
-			}
+		if len(files) == 0 {
+			continue
+		}
+		s.uses = append(s.uses, sentUse{u, files})
+		if u.Kind == deps.KindLibrary {
+			s.libraries = append(s.libraries, files...)
 		}
 	}
+	b.known.add(s)
+	b.sections = append(b.sections, s)
 	return s
 }
 
-// sent returns the files of a use that are to be sent. told are the lists of which the files that are held back are
-// on the shot's list.
-func (g *gatherer) sent(s *shot, told listSet, by string, u *deps.Use) []string {
+// sent returns the files of a use that are to be sent.
+func (g *gatherer) sent(s *section, u *deps.Use) []string {
 	if len(u.Files) == 0 {
 		return nil
 	}
@@ -290,7 +401,7 @@ func (g *gatherer) sent(s *shot, told listSet, by string, u *deps.Use) []string 
 	case g.cfg.RelativeOnly && isAbsolute(value):
 		leave = LeftAbsolute
 	}
-	by = filepath.FromSlash(by)
+	by := filepath.FromSlash(s.blend)
 	if leave != "" {
 		s.left = append(s.left, Left{value, leave, by, u.ID, u.Field})
 		return nil
@@ -300,11 +411,8 @@ func (g *gatherer) sent(s *shot, told listSet, by string, u *deps.Use) []string 
 		v = g.judge(u.Files)
 		g.lists[idOf(u.Files)] = v
 	}
-	if len(v.held) > 0 && (len(u.Files) == 1 || told.isNew(u.Files)) {
-		for _, h := range v.held {
-			h.UsedBy, h.ID, h.Field = by, u.ID, u.Field
-			s.held = append(s.held, h)
-		}
+	if len(v.held) > 0 {
+		s.held = append(s.held, heldList{u, v.held})
 	}
 	return v.files
 }

@@ -1,7 +1,9 @@
 package pack
 
 import (
+	"cmp"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -37,8 +39,6 @@ type Plan struct {
 	Held []Held
 	// Left are paths that were left alone, and so is what they lead to.
 	Left []Left
-
-	places map[string]string
 }
 
 // A File and its place in the checkout.
@@ -79,44 +79,67 @@ const (
 	LeftAbsolute LeftReason = "relative-only" // absolute, and told to leave these
 )
 
-// Place gives the place in the checkout of a file of this machine.
+// Place gives the place in the checkout of a file of this machine. It looks through all files.
 func (p *Plan) Place(file string) (place string, ok bool) {
-	place, ok = p.places[file]
-	return place, ok
-}
-
-// addBlend and addFile put a file on the plan, unless it is there.
-func (p *Plan) addBlend(f File, edits []Edit) bool {
-	switch added := p.note(f); {
-	case !added:
-		return false
-	case len(edits) > 0:
-		p.Changed = append(p.Changed, Changed{f, edits})
-	default:
-		p.Files = append(p.Files, f)
+	for i := range p.Files {
+		if p.Files[i].Path == file {
+			return p.Files[i].Place, true
+		}
 	}
-	return true
-}
-
-func (p *Plan) addFile(f File) {
-	if p.note(f) {
-		p.Files = append(p.Files, f)
+	for i := range p.Changed {
+		if p.Changed[i].Path == file {
+			return p.Changed[i].Place, true
+		}
 	}
+	return "", false
 }
 
-func (p *Plan) note(f File) bool {
-	_, known := p.places[f.Path]
-	p.places[f.Path] = f.Place
-	return !known
+// newPlan returns the plan of sections, without their blend files. Of a list of files that are held back it names only
+// the first use.
+func newPlan(all []*section) *Plan {
+	n := len(all)
+	for _, s := range all {
+		n += len(s.files)
+	}
+	p := &Plan{Files: make([]File, 0, n)}
+	told := listSet{}
+	for _, s := range all {
+		p.Files = append(p.Files, s.files...)
+		for _, h := range s.held {
+			if len(h.Files) > 1 && !told.isNew(h.Files) {
+				continue
+			}
+			for _, held := range h.held {
+				held.UsedBy, held.ID, held.Field = filepath.FromSlash(s.blend), h.ID, h.Field
+				p.Held = append(p.Held, held)
+			}
+		}
+		p.Left = append(p.Left, s.left...)
+	}
+	return p
 }
 
-// finish puts everything in order, and each thing once.
-func (p *Plan) finish() {
-	slices.SortFunc(p.Files, func(a, b File) int { return strings.Compare(a.Place, b.Place) })
+// finish puts everything in order, and each thing once. It reports whether each file has a place of its own.
+func (p *Plan) finish() (distinct bool) {
+	changed := make(map[string]bool, len(p.Changed))
+	for i := range p.Changed {
+		changed[p.Changed[i].Path] = true
+	}
+	if len(changed) > 0 { // other sections send them as files
+		p.Files = slices.DeleteFunc(p.Files, func(f File) bool { return changed[f.Path] })
+	}
+	slices.SortFunc(p.Files, func(a, b File) int {
+		return cmp.Or(strings.Compare(a.Place, b.Place), strings.Compare(a.Path, b.Path))
+	})
 	// Two names of one file, by way of links, have one place.
-	p.Files = slices.CompactFunc(p.Files, func(a, b File) bool { return a.Place == b.Place })
+	distinct = true
+	p.Files = slices.CompactFunc(p.Files, func(a, b File) bool {
+		distinct = distinct && (a.Place != b.Place || a.Path == b.Path)
+		return a.Place == b.Place
+	})
 	slices.SortFunc(p.Changed, func(a, b Changed) int { return strings.Compare(a.Place, b.Place) })
 	p.Held, p.Left = unique(p.Held), unique(p.Left)
+	return distinct
 }
 
 // unique drops what is there already, and keeps the order.

@@ -642,3 +642,78 @@ func TestAlone(t *testing.T) {
 		})
 	}
 }
+
+// shotOf is a shot in the project that links libraries which name textures of these numbers. It takes the uses in the
+// libraries from earlier, as a Tracer has shots share them.
+func (w *world) shotOf(name string, libraries int, earlier *deps.Trace, textures ...int) *deps.Trace {
+	s := &world{t: w.t, root: w.root, offset: 1000, trace: &deps.Trace{Path: w.file(name)}}
+	for l := range libraries {
+		s.uses(name, fmt.Sprintf("//../lib/%02d.blend", l), fmt.Sprintf("proj/lib/%02d.blend", l))
+		for _, i := range textures {
+			if earlier == nil {
+				tex := fmt.Sprintf("tex/%02d-%02d.png", l, i)
+				s.uses(fmt.Sprintf("proj/lib/%02d.blend", l), "//../"+tex, "proj/"+tex)
+			}
+		}
+	}
+	if earlier != nil {
+		own := s.blend(name)
+		s.trace.Blends = slices.DeleteFunc(slices.Clone(earlier.Blends), func(b deps.BlendUses) bool { return b.Path == earlier.Path })
+		s.trace.Blends = append(s.trace.Blends, *own)
+	}
+	return s.trace
+}
+
+// TestAloneLibraries: shots that need different textures of a library have their own each, and those that need the same share
+// what was planned for it.
+func TestAloneLibraries(t *testing.T) {
+	w := newWorld(t, "proj/shots/a.blend")
+	planner, err := pack.NewPlanner(pack.Config{Gate: newGate(t, w.at("proj"), gate.Policy{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for i := range 7 {
+			trace := w.shotOf(fmt.Sprintf("proj/shots/%d.blend", i), 1, nil, i, 10)
+			for _, trace := range []*deps.Trace{trace, w.shotOf("proj/shots/b.blend", 1, trace)} {
+				plan, alone := planner.Alone(trace)
+				if !alone {
+					t.Fatal("not alone")
+				}
+				want := []string{"lib/00.blend", "shots/" + filepath.Base(trace.Path), fmt.Sprintf("tex/00-%02d.png", i), "tex/00-10.png"}
+				slices.Sort(want)
+				if diff := cmp.Diff(want, w.result(plan).Files); diff != "" {
+					t.Errorf("shot %d (-want +got)\n%s", i, diff)
+				}
+			}
+		}
+	}
+
+	first := w.shotOf("proj/shots/0.blend", 20, nil, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+	again := w.shotOf("proj/shots/1.blend", 20, first)
+	planner.Alone(first)
+	if allocs := testing.AllocsPerRun(10, func() { planner.Alone(again) }); allocs > 300 {
+		t.Errorf("planning a shot whose 20 libraries with 10 textures each were planned before allocates %v times", allocs)
+	}
+}
+
+// BenchmarkAlone plans 300 shots that link 50 libraries of 20 textures each.
+func BenchmarkAlone(b *testing.B) {
+	w := newWorld(b, "proj/shots/000.blend")
+	traces := []*deps.Trace{w.shotOf("proj/shots/000.blend", 50, nil, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)}
+	for i := range 299 {
+		traces = append(traces, w.shotOf(fmt.Sprintf("proj/shots/%03d.blend", i+1), 50, traces[0]))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		planner, err := pack.NewPlanner(pack.Config{Gate: newGate(b, w.at("proj"), gate.Policy{})})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, t := range traces {
+			if _, ok := planner.Alone(t); !ok {
+				b.Fatal("not alone")
+			}
+		}
+	}
+}

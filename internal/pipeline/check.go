@@ -89,6 +89,9 @@ func Check(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, err
 				j.trace, err = nil, nil
 			}
 			s.finishJob(ctx, j, err)
+			if j.state != traced {
+				j.trace, j.facts, j.files = nil, nil, nil
+			}
 			return nil
 		})
 	}

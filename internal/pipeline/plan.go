@@ -69,8 +69,10 @@ func (s *submission) assignFiles(ctx context.Context, j *jobRun, plan *pack.Plan
 		s.reportPlan(j, plan)
 		s.reportLacks(j, s.planLacks(plan)...)
 		j.files = make([]*file, 0, len(plan.Files)+len(plan.Changed))
-		for _, f := range plan.Files {
-			j.files = append(j.files, &file{source: f.Path, checkoutPath: f.Place})
+		files := make([]file, len(plan.Files)) // at once: a night has many
+		for i, f := range plan.Files {
+			files[i] = file{source: f.Path, checkoutPath: f.Place}
+			j.files = append(j.files, &files[i])
 		}
 		for _, c := range plan.Changed {
 			j.files = append(j.files, &file{source: c.Path, checkoutPath: c.Place, change: &c})
