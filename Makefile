@@ -47,8 +47,8 @@ bench-smoke: ## every benchmark once, small
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
 	$(GO) run ./bench/cmd/flsync-bench smoke
 
-# BENCH takes flags of flsync-bench run, such as --manager-command or --only.
-bench-report: ## measure everything (an hour) and write bench/RESULTS.md
+# BENCH takes flags of flsync-bench run, such as --manager-program or --only.
+bench-report: ## measure everything (40 minutes) and write bench/RESULTS.md
 	$(GO) build -trimpath -o bin/flsync-bench ./bench/cmd/flsync-bench
 	bin/flsync-bench run $(BENCH); status=$$?; bin/flsync-bench report; exit $$status
 

@@ -90,11 +90,23 @@ func (s *Site) submit(ctx context.Context, jobs, uploads int64) (Sample, error) 
 	}, "submit", filepath.Join(s.Tree, workload.BatchManifest))
 }
 
-// flsyncBatch submits the shots again, under new names.
-func flsyncBatch(batch workload.Batch) []Contender {
+// submitted submits the shots under new names, see [Site.submit] for uploads.
+func submitted(name string, batch workload.Batch, uploads int64) []Contender {
 	rename := func(_ context.Context, s *Site) error { return batch.WriteManifest(s.Tree, s.Seed()) }
-	return []Contender{{Name: "flsync", Prepare: []step{rename}, Run: func(ctx context.Context, s *Site) (Sample, error) {
-		return s.submit(ctx, int64(batch.Shots), 0)
+	return []Contender{{Name: name, Prepare: []step{rename}, Run: func(ctx context.Context, s *Site) (Sample, error) {
+		return s.submit(ctx, int64(batch.Shots), uploads)
+	}}}
+}
+
+// unchanged submits the batch's one shot again, which the Manager has.
+func unchanged() []Contender {
+	return []Contender{{Name: "flsync, unchanged", Run: func(ctx context.Context, s *Site) (Sample, error) {
+		return s.flsync(ctx, func(r report.Summary) error {
+			if r.Jobs.Skipped != 1 {
+				return fmt.Errorf("it skipped %d jobs instead of 1", r.Jobs.Skipped)
+			}
+			return nil
+		}, "submit", filepath.Join(s.Tree, workload.BatchManifest))
 	}}}
 }
 

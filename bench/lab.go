@@ -56,6 +56,10 @@ func (l *Lab) Run(ctx context.Context, scenarios []Scenario) (*Results, error) {
 			l.Log("%s is left out: %s", s.Name, why)
 			continue
 		}
+		if s.Plain && l.Manager.URL != "" {
+			l.Log("%s is left out: it needs a Manager whose Shaman is off", s.Name)
+			continue
+		}
 		l.Log("%s: %s", s.Name, s.Title)
 		result, err := l.scenario(ctx, s, results)
 		if err != nil {
@@ -151,7 +155,7 @@ func (s *Site) startManager(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.Path("farm"), 0o777); err != nil {
 		return err
 	}
-	s.manager, s.URL, err = s.Manager.start(ctx, s.Flsync, s.Path("farm"), s.managersCores())
+	s.manager, s.URL, err = s.Manager.start(ctx, s.Flsync, s.Path("farm"), s.managersCores(), !s.Scenario.Plain)
 	return err
 }
 

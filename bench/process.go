@@ -174,14 +174,23 @@ type ManagerSource struct {
 }
 
 // start starts a Manager with its data in dir, on those cores (see keptTo), and returns its URL.
-func (m ManagerSource) start(ctx context.Context, flsync, dir, cores string) (*service, string, error) {
+func (m ManagerSource) start(ctx context.Context, flsync, dir, cores string, shaman bool) (*service, string, error) {
+	for _, storage := range []string{"storage", "manager/storage"} { // a Manager without Shaman does not make it
+		if err := os.MkdirAll(filepath.Join(dir, storage), 0o777); err != nil {
+			return nil, "", err
+		}
+	}
 	switch {
 	case m.URL != "":
 		return nil, strings.TrimSuffix(m.URL, "/"), nil
 	case m.Program != "":
-		return m.startProgram(ctx, dir, cores)
+		return m.startProgram(ctx, dir, cores, shaman)
 	}
-	path, args := keptTo(cores, flsync, []string{"serve", "--json", "--listen", "127.0.0.1:0", "--storage", filepath.Join(dir, "manager")})
+	args := []string{"serve", "--json", "--listen", "127.0.0.1:0", "--storage", filepath.Join(dir, "manager")}
+	if !shaman {
+		args = append(args, "--no-shaman")
+	}
+	path, args := keptTo(cores, flsync, args)
 	s, line, err := start(ctx, dir, cleanenv.Environ(dir), path, args...)
 	if err != nil {
 		return nil, "", err
@@ -201,17 +210,17 @@ listen: %s
 autodiscoverable: false
 local_manager_storage_path: local
 shared_storage_path: %s
-shaman: {enabled: true}
+shaman: {enabled: %t}
 `
 
-func (m ManagerSource) startProgram(ctx context.Context, dir, cores string) (*service, string, error) {
+func (m ManagerSource) startProgram(ctx context.Context, dir, cores string, shaman bool) (*service, string, error) {
 	free, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, "", err
 	}
 	address := free.Addr().String()
 	free.Close()
-	config := fmt.Sprintf(managerConfig, address, filepath.Join(dir, "storage"))
+	config := fmt.Sprintf(managerConfig, address, filepath.Join(dir, "storage"), shaman)
 	if err := os.WriteFile(filepath.Join(dir, "flamenco-manager.yaml"), []byte(config), 0o600); err != nil {
 		return nil, "", err
 	}

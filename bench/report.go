@@ -159,8 +159,10 @@ type Curve struct {
 // Curves returns the tables that have scenarios.
 func (r *Results) Curves() (all []Curve) {
 	for _, t := range [][2]string{
-		{"walk", "Cost per file: walk, stat and lookup of empty files"},
+		{"walk", "Cost per file: walk, stat and lookup of tiny files"},
 		{"growth", "Cost per file: whole syncs"},
+		{"shots", "Many shots that share 500 textures"},
+		{"jobs", "One shot that has not changed, by how many jobs the Manager has"},
 		{"distance", "First sync over distance"},
 	} {
 		c := Curve{Title: t[1]}

@@ -14,6 +14,7 @@ type Scenario struct {
 
 	Tree    workload.Spec // made before Setup; no groups: none
 	Manager bool          // needs one, and gets a new one if the lab can start it
+	Plain   bool          // its Shaman is off, and its storage is mounted here
 	Renews  bool          // and an empty one for each sample that sends everything: gigabytes would pile up
 	Link    netsim.Link   // the distance to the Manager; zero: none
 	Apart   bool          // the Manager and the contenders have one half of the cores each

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -19,12 +20,14 @@ type Scale struct {
 	CacheBytes  int64
 	Film        float64 // 1: about 1 GB
 	Shots       int
+	ManyShots   []int // sizes of batches that are submitted whole; the goal is for the last
+	Jobs        []int // how many others the Manager has
 	FarFiles    int
 	Far         netsim.Link // of the goal
 	Connections []int       // of upper bounds
 	FarConns    []int       // of upper bounds far away, where few take minutes
 	Distances   []netsim.Link
-	Walk        []int // sizes of trees of empty files; the goals are for the last
+	Walk        []int // sizes of trees of tiny files; the goals are for the last
 	Growth      []int // sizes of trees that are synced
 	Memory      int   // files of the tree whose memory has a goal
 }
@@ -33,8 +36,9 @@ type Scale struct {
 func Full() Scale {
 	return Scale{
 		SmallFiles: 20_000, Textures: 2_000, Caches: 16, CacheBytes: 100e6, Film: 1, Shots: 200,
+		ManyShots: []int{1, 20, 200, 2_000}, Jobs: []int{1, 1_000, 20_000},
 		FarFiles: 2_000, Far: netsim.Link{RTT: 40 * time.Millisecond, BitsPerSecond: 1e9},
-		Connections: []int{1, 4, 16, 64}, FarConns: []int{16, 64},
+		Connections: []int{4, 16}, FarConns: []int{64},
 		Distances: []netsim.Link{
 			{RTT: 200 * time.Microsecond, BitsPerSecond: 10e9},
 			{RTT: 5 * time.Millisecond, BitsPerSecond: 1e9},
@@ -52,6 +56,7 @@ func Full() Scale {
 func Smoke() Scale {
 	return Scale{
 		SmallFiles: 200, Textures: 20, Caches: 2, CacheBytes: 2e6, Film: 0.005, Shots: 3,
+		ManyShots: []int{2}, Jobs: []int{2},
 		FarFiles: 20, Far: netsim.Link{RTT: 5 * time.Millisecond, BitsPerSecond: 1e9},
 		Connections: []int{4}, FarConns: []int{4},
 		Distances: []netsim.Link{{RTT: 200 * time.Microsecond, BitsPerSecond: 10e9}},
@@ -110,7 +115,6 @@ func Scenarios(scale Scale) []Scenario {
 			Contenders: slices.Concat(
 				flsyncHash("flsync hash", "tree", []step{forget}),
 				hashPass("one pass, blocks of 64 KiB", onePass, baseline.HashPass{Digests: both, Threads: 1, Block: 64 << 10}),
-				hashPass("one pass, blocks of 1 MiB", onePass, baseline.HashPass{Digests: both, Threads: 1, Block: 1 << 20}),
 				hashPass("one pass over memory", "", baseline.HashPass{Digests: both, Threads: 1, Block: 64 << 10, Memory: true}),
 				hashPass("SHA-256 alone, all cores", "", baseline.HashPass{Digests: both[:1], Threads: cores, Block: 256 << 10}),
 				tool("sha256sum", "sha256sum", `find "$1" -type f -print0 | xargs -0 sha256sum`),
@@ -135,7 +139,9 @@ func Scenarios(scale Scale) []Scenario {
 		batch(workload.Batch{Shots: scale.Shots}),
 		direct("direct-small", fmt.Sprintf("%d small files straight into the mounted store", scale.SmallFiles), small, 1.1),
 		direct("direct-large", fmt.Sprintf("%d files of %d MB straight into the mounted store", scale.Caches, scale.CacheBytes/1e6), large, 1.2),
-		bounded(scale.Memory),
+		copies("copy-small", fmt.Sprintf("%d small files to storage without Shaman", scale.SmallFiles), small),
+		copies("copy-large", fmt.Sprintf("%d files of %d MB to storage without Shaman", scale.Caches, scale.CacheBytes/1e6), large),
+		bounded(scale.Memory), limited(150*time.Millisecond, scale.CacheBytes),
 		apart(firstSmall), apart(firstLarge), apart(batch(workload.Batch{Shots: scale.Shots})),
 		{
 			Name: "far", Title: fmt.Sprintf("first sync of %d files of 5 KB, %v away", scale.FarFiles, scale.Far.RTT),
@@ -153,6 +159,12 @@ func Scenarios(scale Scale) []Scenario {
 	}
 	for _, n := range scale.Growth {
 		all = append(all, growth(n))
+	}
+	for i, n := range scale.ManyShots {
+		all = append(all, shots(workload.Batch{Shots: n}, i == len(scale.ManyShots)-1))
+	}
+	for _, n := range scale.Jobs {
+		all = append(all, amongJobs(n))
 	}
 	return all
 }
@@ -186,7 +198,7 @@ func batch(b workload.Batch) Scenario {
 	return Scenario{
 		Name: "batch", Title: fmt.Sprintf("%d shots that share 500 textures, all stored", b.Shots),
 		Manager: true, Setup: []step{batchReady(b)},
-		Contenders: slices.Concat(flsyncBatch(b), counted(managerAlone, baseline.Work{Kind: "batch"}, nil, 1, 4, 16)),
+		Contenders: slices.Concat(submitted("flsync", b, 0), counted(managerAlone, baseline.Work{Kind: "batch"}, nil, 1, 4, 16)),
 		Goals:      []Goal{slower("a warm batch against the Manager's own time", "flsync", managerAlone, 1.2)},
 	}
 }
@@ -201,6 +213,67 @@ func direct(name, title string, tree workload.Spec, limit float64) Scenario {
 			rsyncFirst(), cpFirst(),
 		),
 		Goals: []Goal{slower(title+" against rsync -a", "flsync --direct", "rsync -a", limit)},
+	}
+}
+
+// copies brings a tree to the storage of a farm without Shaman, and then again, beside a tool that does so.
+func copies(name, title string, tree workload.Spec) Scenario {
+	const copied, copiedAgain, again = "flsync --storage copy", "flsync --storage copy, again", "rsync -a, again"
+	return Scenario{
+		Name: name, Title: title, Tree: tree, Manager: true, Plain: true, Renews: true, Setup: []step{freshTree},
+		Contenders: slices.Concat(
+			syncs(copied, true, []step{freshTree, aged}, "--storage", "copy"),
+			syncs(copiedAgain, false, nil, "--storage", "copy"),
+			rsyncFirst(), tool(again, "rsync", rsync),
+		),
+		Goals: []Goal{
+			slower(title+" against rsync -a", copied, "rsync -a", 1.2),
+			slower(title+", again, against rsync -a again", copiedAgain, again, 1.2),
+		},
+	}
+}
+
+// limited sends at a tenth of the tree a second from far away. A limit that is kept exactly takes ten seconds.
+func limited(rtt time.Duration, bytes int64) Scenario {
+	const name = "flsync --limit-upload"
+	tree := workload.Caches(1, bytes)
+	return Scenario{
+		Name: "limited", Title: fmt.Sprintf("an upload of %d MB that is limited to ten seconds", bytes/1e6),
+		Tree: tree, Manager: true, Reps: 1, Link: netsim.Link{RTT: rtt},
+		Contenders: syncs(name, true, []step{freshTree}, "--no-checkout", "--limit-upload", fmt.Sprint(bytes/10)),
+		Goals: []Goal{{Text: "the rate of an upload against --limit-upload", Limit: 1.05, Unit: "×", Value: func(r *Result) (float64, bool) {
+			wall, ok := r.Wall(name)
+			return 10 / wall, ok
+		}}},
+	}
+}
+
+// shots submits many shots, first with nothing known, then under new names.
+func shots(b workload.Batch, goal bool) Scenario {
+	s := Scenario{
+		Name: fmt.Sprintf("shots-%d", b.Shots), Title: fmt.Sprintf("%d shots that share 500 textures", b.Shots), Manager: true, Reps: 1,
+		Setup:      []step{func(ctx context.Context, s *Site) error { return b.Create(ctx, s.Tree, s.Seed()) }, aged},
+		Contenders: slices.Concat(submitted("flsync, first", b, -1), submitted("flsync, all stored", b, 0)),
+		Curve:      Point{Table: "shots", Label: count(b.Shots), Per: 1},
+	}
+	for _, c := range s.Contenders {
+		if goal {
+			s.Goals = append(s.Goals, memory(s.Title+", "+c.Name, c.Name, 200))
+		}
+	}
+	return s
+}
+
+// amongJobs submits a shot that has not changed to a Manager with n other jobs.
+func amongJobs(n int) Scenario {
+	fill := func(ctx context.Context, s *Site) error {
+		_, err := s.runBaseline(ctx, nil, baseline.Work{Kind: "jobs", Connections: n})
+		return err
+	}
+	return Scenario{
+		Name: fmt.Sprintf("jobs-%d", n), Title: fmt.Sprintf("one unchanged shot, %d jobs at the Manager", n), Manager: true,
+		Setup: []step{batchReady(workload.Batch{Shots: 1}), fill}, Contenders: unchanged(),
+		Curve: Point{Table: "jobs", Label: count(n), Per: 1},
 	}
 }
 
@@ -221,22 +294,28 @@ func distance(link netsim.Link, tree workload.Spec, connections []int) Scenario 
 	return Scenario{
 		Name:  fmt.Sprintf("distance-%v-%.0fM", link.RTT, link.BitsPerSecond/1e6),
 		Title: "first sync over a line of " + link.String(),
-		Tree:  tree, Manager: true, Link: link, Reps: 3,
+		Tree:  tree, Manager: true, Link: link, Reps: 2,
 		Contenders: slices.Concat(flsyncFirst(), upperFirst(connections...)),
 		Curve:      Point{Table: "distance", Label: link.String(), Per: 1},
 	}
 }
 
-// walk measures names, times and lookups: there is nothing in the files.
+// walk measures names, times and lookups: there is next to nothing in the files. The largest tree is also synced, but
+// for the uploads and the checkout.
 func walk(n int, goals bool) Scenario {
 	s := Scenario{
-		Name: fmt.Sprintf("walk-%d", n), Title: fmt.Sprintf("walk, stat and lookup of %d empty files", n),
-		Tree: workload.Empty(n), Setup: []step{aged, hashed}, Reps: 3,
+		Name: fmt.Sprintf("walk-%d", n), Title: fmt.Sprintf("walk, stat and lookup of %d tiny files", n),
+		Tree: workload.Tiny(n), Setup: []step{aged, hashed}, Reps: 3,
 		Contenders: slices.Concat(flsyncHash("flsync hash, warm", "tree", nil), find()),
 		Curve:      Point{Table: "walk", Label: count(n), Per: float64(n)},
 	}
 	if goals {
+		const sync = "flsync sync --dry-run"
+		all := syncs(sync, false, nil, "--dry-run")
+		all[0].Once = true
+		s.Manager, s.Contenders = true, append(s.Contenders, all...)
 		s.Goals = []Goal{
+			memory(fmt.Sprintf("sync of %d files up to the checkout, memory", n), sync, 300),
 			slower(s.Title+" against find -printf", "flsync hash, warm", "find -printf", 2),
 			memory(s.Title+", memory", "flsync hash, warm", 300),
 		}

@@ -34,13 +34,13 @@ type Outcome struct {
 
 // Work describes a run of a baseline, so that another process can do it.
 type Work struct {
-	Kind        string   `json:"kind"` // upper, serial, batch or hash
+	Kind        string   `json:"kind"` // upper, serial, batch, jobs or hash
 	URL         string   `json:"url,omitempty"`
 	Root        string   `json:"root,omitempty"`
-	List        string   `json:"list,omitempty"` // file with the files and digests, as JSON
-	Connections int      `json:"connections,omitempty"`
-	Part        Part     `json:"part,omitempty"` // of upper
-	Name        string   `json:"name,omitempty"` // of checkouts and jobs
+	List        string   `json:"list,omitempty"`        // file with the files and digests, as JSON
+	Connections int      `json:"connections,omitempty"` // of jobs: how many jobs
+	Part        Part     `json:"part,omitempty"`        // of upper
+	Name        string   `json:"name,omitempty"`        // of checkouts and jobs
 	Pass        HashPass `json:"pass,omitzero"`
 }
 
@@ -52,6 +52,8 @@ func (w Work) Run(ctx context.Context) (Outcome, error) {
 	switch w.Kind {
 	case "hash":
 		return w.Pass.Run(ctx, w.Root)
+	case "jobs":
+		return Jobs(ctx, w.URL, w.Connections, w.Name)
 	case "batch":
 		list = &shots
 	}
@@ -309,6 +311,26 @@ func Batch(ctx context.Context, url string, shots [][]api.ShamanFileSpec, connec
 		return nil, group.Wait()
 	})
 	outcome.Files = len(shots)
+	return outcome, err
+}
+
+// Jobs gives the Manager n small jobs.
+func Jobs(ctx context.Context, url string, n int, name string) (Outcome, error) {
+	c := newClient(url, 4)
+	outcome, err := c.timed(func() ([]api.ShamanFileSpecWithStatus, error) {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(4)
+		for i := range n {
+			group.Go(func() error {
+				return c.postJSON(ctx, "/jobs", map[string]any{
+					"name": fmt.Sprintf("%s %d", name, i), "type": "echo-sleep-test", "priority": 1, "submitter_platform": "linux",
+					"settings": map[string]any{"message": "other", "sleep_duration_seconds": 1},
+				}, &struct{}{})
+			})
+		}
+		return nil, group.Wait()
+	})
+	outcome.Files = n
 	return outcome, err
 }
 

@@ -87,9 +87,9 @@ func Film(scale float64) Spec {
 	}}
 }
 
-// Empty is a deep tree of empty files: all work is with names and times.
-func Empty(n int) Spec {
-	return Spec{"empty files", []Group{{Dir: "deep", Ext: ".txt", Files: n, PerDir: 100, Nested: 3, Size: Fixed(0)}}}
+// Tiny is a deep tree of files that hold their mark alone: all work is with names and times.
+func Tiny(n int) Spec {
+	return Spec{"tiny files", []Group{{Dir: "deep", Ext: ".txt", Files: n, PerDir: 100, Nested: 3, Size: Fixed(minSize)}}}
 }
 
 // File is one file of a tree.

@@ -42,7 +42,7 @@ func TestTotals(t *testing.T) {
 		{Textures(2_000), 2_000, 210, 228},
 		{Caches(16, 100*mB), 16, 1600, 1600},
 		{Film(1), 6_084, 950, 1150},
-		{Empty(1_000_000), 1_000_000, 0, 0},
+		{Tiny(1_000_000), 1_000_000, 24, 24},
 	}
 	for _, tt := range tests {
 		files, bytes := tt.spec.Totals()
@@ -53,7 +53,7 @@ func TestTotals(t *testing.T) {
 }
 
 func TestCreateWritesWhatAllSays(t *testing.T) {
-	for _, spec := range []Spec{SmallFiles(450), Textures(3), Caches(2, 100_000), Empty(1234)} {
+	for _, spec := range []Spec{SmallFiles(450), Textures(3), Caches(2, 100_000), Tiny(1234)} {
 		root := t.TempDir()
 		if err := spec.Create(t.Context(), root, 7); err != nil {
 			t.Fatal(err)
@@ -109,9 +109,9 @@ func heads(files map[string]string) map[string]string {
 	return out
 }
 
-func TestEmptyIsDeep(t *testing.T) {
+func TestTinyIsDeep(t *testing.T) {
 	folders := map[string]int{}
-	for f := range Empty(1_000_000).All() {
+	for f := range Tiny(1_000_000).All() {
 		dir := filepath.Dir(f.Path)
 		if folders[dir]++; folders[dir] > 100 {
 			t.Fatalf("%s has more than 100 files", dir)
@@ -192,7 +192,7 @@ func TestBatch(t *testing.T) {
 func TestWorkStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := Empty(1_000_000).Create(ctx, t.TempDir(), 1); err == nil {
+	if err := Tiny(1_000_000).Create(ctx, t.TempDir(), 1); err == nil {
 		t.Error("a million files were made for nobody")
 	}
 }

@@ -90,6 +90,9 @@ func runCommand(use, short, out string, scale bench.Scale, timeLimit time.Durati
 	return cmd
 }
 
+// errMemory: a budget is broken.
+var errMemory = errors.New("flsync needed more memory than it may")
+
 // errIncomplete: the results are saved, but not all of what was asked for.
 var errIncomplete = errors.New("not every scenario was measured")
 
@@ -134,6 +137,9 @@ func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scen
 		}
 		for _, g := range s.Goals {
 			lab.Log("%s", g)
+			if g.Unit == "MB" && g.Measured && !g.Met {
+				err = errors.Join(err, errMemory)
+			}
 		}
 	}
 	return err
