@@ -133,7 +133,7 @@ func (s *submission) storeJob(ctx context.Context, j *jobRun) error {
 		j.state = ended
 		return nil
 	case s.run.env.DryRun:
-		s.reportWouldSubmit(j)
+		s.reportWouldSubmit(ctx, j)
 		j.state = ended
 		return nil
 	}

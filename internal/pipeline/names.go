@@ -11,6 +11,7 @@ import (
 
 	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/uploader"
 )
 
 // oddNames warns of files that Windows cannot hold, once a run, if the farm's storage or a worker is on Windows.
@@ -42,6 +43,13 @@ func (o *oddNames) warn(ctx context.Context, r *run, checkout string, files []*f
 		}
 		o.warned[f.checkoutPath] = true
 		r.env.Sink.Emit(report.Warning{Code: "name-windows", Path: f.source, Message: err.Error()})
+	}
+}
+
+// warnOdd warns of the files of a job that is not checked out in this run.
+func (s *submission) warnOdd(ctx context.Context, j *jobRun) {
+	if s.run.env.Manager != nil && !j.inPlace {
+		s.run.odd.warn(ctx, s.run, uploader.CheckoutName(j.job.Name), j.files)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/submit/manifest"
 )
 
 func filesAt(paths ...string) (files []*file) {
@@ -48,6 +49,17 @@ func TestOddNames(t *testing.T) {
 				t.Errorf("warned of %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestOddNamesDry: a dry run makes no checkout, and tells of the names all the same.
+func TestOddNamesDry(t *testing.T) {
+	sink := &lackSink{}
+	s := &submission{run: &run{env: Env{Manager: managerOf(t, "", nil, []string{"windows"}), Sink: sink, DryRun: true}}}
+	s.reportWouldSubmit(t.Context(), &jobRun{job: &manifest.Job{Name: "sh010"}, files: filesAt("tex/aux.png")})
+	s.reportWouldSubmit(t.Context(), &jobRun{job: &manifest.Job{Name: "sh020"}, files: filesAt("tex/con.png"), inPlace: true})
+	if got, want := sink.warned("name-windows"), []string{"/src/tex/aux.png"}; !slices.Equal(got, want) {
+		t.Errorf("warned of %q, want %q", got, want)
 	}
 }
 

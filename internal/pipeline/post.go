@@ -245,7 +245,8 @@ func (s *submission) whySkipped(before api.Job) string {
 }
 
 // reportWouldSubmit reports a job of a dry run.
-func (s *submission) reportWouldSubmit(j *jobRun) {
+func (s *submission) reportWouldSubmit(ctx context.Context, j *jobRun) {
+	s.warnOdd(ctx, j)
 	s.run.meter.submitted.Add(1)
 	frames, _ := j.values["frames"].(string)
 	output, _ := j.values["render_output_path"].(string)
