@@ -3,12 +3,14 @@ package bench
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,6 +97,28 @@ func submitted(name string, batch workload.Batch, uploads int64) []Contender {
 	rename := func(_ context.Context, s *Site) error { return batch.WriteManifest(s.Tree, s.Seed()) }
 	return []Contender{{Name: name, Prepare: []step{rename}, Run: func(ctx context.Context, s *Site) (Sample, error) {
 		return s.submit(ctx, int64(batch.Shots), uploads)
+	}}}
+}
+
+//go:embed addon.py
+var addonScript []byte
+
+// addon sends the batch's first shot as Flamenco's add-on does, in Blender. The wall time is that without Blender's start.
+func addon(name string, prepare ...step) []Contender {
+	return []Contender{{Name: name, Needs: "blender", Addon: true, Prepare: prepare, Run: func(ctx context.Context, s *Site) (Sample, error) {
+		script := s.Path("addon.py")
+		if err := os.WriteFile(script, addonScript, 0o600); err != nil {
+			return Sample{}, err
+		}
+		var out bytes.Buffer
+		sample, err := s.measure(ctx, command{path: "blender", stdout: &out, args: []string{"--background", "--factory-startup",
+			"--python-exit-code", "1", filepath.Join(s.Tree, "shots", "sh0001.blend"), "--python", script, "--", s.Addon, s.URL, "bench/addon"}})
+		if err != nil {
+			return sample, err
+		}
+		lines := strings.Fields(out.String())
+		sample.Wall, err = strconv.ParseFloat(lines[len(lines)-1], 64)
+		return sample, err
 	}}}
 }
 
@@ -230,6 +254,8 @@ func rsyncWarm() []Contender {
 
 // forget removes the hash cache: the next run is a first run.
 func forget(_ context.Context, s *Site) error { return os.RemoveAll(s.cache()) }
+
+func empty(ctx context.Context, s *Site) error { return s.emptyManager(ctx) }
 
 // freshTree gives the tree contents that no Manager and no cache has seen.
 func freshTree(ctx context.Context, s *Site) error {

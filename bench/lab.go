@@ -19,6 +19,7 @@ type Lab struct {
 	Self    string        // this program, which also is the baselines' and the line's
 	Dir     string        // where trees and stores are made; removed afterwards
 	Manager ManagerSource // where Managers come from
+	Addon   string        // folder with the package flamenco of Flamenco's add-on; "": none
 	Reps    int           // samples of each contender
 	Budget  float64       // megabytes that flsync may have in memory in any scenario
 	Only    *regexp.Regexp
@@ -185,6 +186,9 @@ func (s *Site) sample(ctx context.Context, result *Result) error {
 				m.Skipped = c.Needs + " is not installed"
 				s.Log("  %s is left out: %s", c.Name, m.Skipped)
 			}
+		}
+		if c.Addon && s.Addon == "" {
+			m.Skipped = "needs Flamenco's add-on, see --addon"
 		}
 		result.Contenders = append(result.Contenders, m)
 	}

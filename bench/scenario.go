@@ -37,6 +37,7 @@ type Contender struct {
 	// Group is set for forms of one contender that differ in a number, such as connections: the best of them counts.
 	Group string
 	Needs string // a program that has to be installed
+	Addon bool   // needs the source of Flamenco's add-on
 	Once  bool   // too slow to be sampled more than once
 
 	Prepare []step // not measured, before each sample

@@ -160,6 +160,7 @@ func Scenarios(scale Scale) []Scenario {
 	for _, n := range scale.Growth {
 		all = append(all, growth(n))
 	}
+	all = append(all, besideAddon())
 	for i, n := range scale.ManyShots {
 		all = append(all, shots(workload.Batch{Shots: n}, i == len(scale.ManyShots)-1))
 	}
@@ -262,6 +263,19 @@ func shots(b workload.Batch, goal bool) Scenario {
 		}
 	}
 	return s
+}
+
+// besideAddon submits one shot to an empty Manager, and then again under a new name, beside what Flamenco's add-on does.
+func besideAddon() Scenario {
+	b := workload.Batch{Shots: 1}
+	first := submitted("flsync", b, -1)
+	first[0].Prepare = append(first[0].Prepare, forget, empty)
+	return Scenario{
+		Name: "addon", Title: "one shot with 500 textures, beside Flamenco's add-on in Blender", Manager: true, Renews: true,
+		Setup: []step{func(ctx context.Context, s *Site) error { return b.Create(ctx, s.Tree, s.Seed()) }, aged},
+		Contenders: slices.Concat(first, submitted("flsync, all stored", b, 0),
+			addon("Flamenco's add-on", empty), addon("Flamenco's add-on, all stored")),
+	}
 }
 
 // amongJobs submits a shot that has not changed to a Manager with n other jobs.

@@ -72,6 +72,7 @@ func runCommand(use, short, out string, scale bench.Scale, timeLimit time.Durati
 	f.StringVar(&o.lab.Dir, "dir", os.TempDir(), "`FOLDER` for trees and stores; about 15 GB for all scenarios")
 	f.StringVar(&o.lab.Manager.URL, "manager", os.Getenv("FLSYNC_TEST_MANAGER"), "`URL` of a Manager that runs already (env FLSYNC_TEST_MANAGER); what is sent stays there")
 	f.StringVar(&o.lab.Manager.Program, "manager-program", "", "flamenco-manager `PROGRAM` to start for each scenario")
+	f.StringVar(&o.lab.Addon, "addon", os.Getenv("FLSYNC_BENCH_ADDON"), "`FOLDER` that holds flamenco, the source of Flamenco's add-on (env FLSYNC_BENCH_ADDON); it is measured in the blender of the PATH, whose Python needs requests, urllib3 and dateutil")
 	f.Float64Var(&o.lab.Budget, "memory-budget", 300, "`MEGABYTES` that flsync may use in any scenario")
 	f.StringVar(&o.only, "only", "", "`REGEXP` of the scenarios to run; list shows their names")
 	f.StringVar(&o.out, "out", out, "`FILE` for the results")
