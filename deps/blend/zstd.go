@@ -29,10 +29,15 @@ func isSkippable(b []byte) bool {
 	return len(b) >= 4 && binary.LittleEndian.Uint32(b)&^0xf == skippableMagic
 }
 
-// A frame is a piece of the file that can be decompressed on its own.
+// A Frame is a piece of a compressed file that can be decompressed on its own. All is in bytes.
+type Frame struct {
+	Off, Size             int64 // decompressed
+	PackedOff, PackedSize int64
+}
+
+// A frame is a piece of the file, and what was read of it.
 type frame struct {
-	off, size             int64 // decompressed
-	packedOff, packedSize int64
+	Frame
 
 	ready chan struct{} // closed when data or err is there; nil: not begun
 	data  []byte
@@ -41,8 +46,8 @@ type frame struct {
 }
 
 // plausible reports whether a frame is small enough to be held in memory.
-func (f *frame) plausible() bool {
-	return f.size <= maxFrame && f.packedSize <= f.size+f.size/128+1024
+func (f *Frame) plausible() bool {
+	return f.Size <= maxFrame && f.PackedSize <= f.Size+f.Size/128+1024
 }
 
 // zstdFrames reads only the frames that are asked for, each on its own, and
@@ -78,7 +83,7 @@ func openZstd(r io.ReaderAt, size int64, shared *Shared) (source, []byte, error)
 		return nil, nil, err
 	}
 	last := frames[len(frames)-1]
-	z := &zstdFrames{r: r, decoder: decoder, frames: frames, size: last.off + last.size, recent: list.New()}
+	z := &zstdFrames{r: r, decoder: decoder, frames: frames, size: last.Off + last.Size, recent: list.New()}
 	z.budget = min(maxPasses*z.size, expansion(size))
 	if z.size > wholeLimit {
 		return z, nil, nil
@@ -107,12 +112,12 @@ func (z *zstdFrames) readAll(whole []byte) error {
 		var packed []byte
 		for i := range z.frames {
 			f := &z.frames[i]
-			packed = slices.Grow(packed[:0], int(f.packedSize))[:f.packedSize]
+			packed = slices.Grow(packed[:0], int(f.PackedSize))[:f.PackedSize]
 			if err := z.readPacked(f, packed); err != nil {
 				return err
 			}
 			// It may write beyond the frame's end, where the next one goes.
-			if _, err := z.decompress(f, packed, whole[f.off:f.off]); err != nil {
+			if _, err := z.decompress(f, packed, whole[f.Off:f.Off]); err != nil {
 				return err
 			}
 		}
@@ -122,13 +127,13 @@ func (z *zstdFrames) readAll(whole []byte) error {
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range z.frames {
 		f := &z.frames[i]
-		packed := make([]byte, f.packedSize)
+		packed := make([]byte, f.PackedSize)
 		if err := z.readPacked(f, packed); err != nil {
 			g.Wait()
 			return err
 		}
 		g.Go(func() error {
-			_, err := z.decompress(f, packed, whole[f.off:f.off:f.off+f.size])
+			_, err := z.decompress(f, packed, whole[f.Off:f.Off:f.Off+f.Size])
 			return err
 		})
 	}
@@ -137,19 +142,19 @@ func (z *zstdFrames) readAll(whole []byte) error {
 
 // readPacked reads a frame as it is in the file.
 func (z *zstdFrames) readPacked(f *frame, packed []byte) error {
-	n, err := readFull(z.r, packed, f.packedOff, f.packedOff+f.packedSize)
+	n, err := readFull(z.r, packed, f.PackedOff, f.PackedOff+f.PackedSize)
 	if err != nil {
 		return err
 	}
 	if n < len(packed) {
-		return formatError(ErrTruncated, f.off, "within a compressed frame")
+		return formatError(ErrTruncated, f.Off, "within a compressed frame")
 	}
 	return nil
 }
 
-// seekTable reads the table of frames at the end of the file. It gives nil
-// when there is none or when it does not fit the file.
-func seekTable(r io.ReaderAt, size int64) []frame {
+// SeekTable reads the table of frames at the end of a compressed file of size bytes. It gives nil when there is none,
+// or one that does not fit the file; exact asks that it accounts for every byte of the file.
+func SeekTable(r io.ReaderAt, size int64, exact bool) []Frame {
 	if size < seekFooterSize+8 {
 		return nil
 	}
@@ -172,21 +177,29 @@ func seekTable(r io.ReaderAt, size int64) []frame {
 		int64(binary.LittleEndian.Uint32(table[4:])) != length-8 {
 		return nil
 	}
-	frames := make([]frame, 0, n)
-	var off, packed int64
+	frames := make([]Frame, 0, n)
+	var f Frame
 	for e := table[8 : length-seekFooterSize]; len(e) > 0; e = e[entry:] {
-		f := frame{off: off, packedOff: packed,
-			packedSize: int64(binary.LittleEndian.Uint32(e)), size: int64(binary.LittleEndian.Uint32(e[4:]))}
+		f.PackedSize, f.Size = int64(binary.LittleEndian.Uint32(e)), int64(binary.LittleEndian.Uint32(e[4:]))
 		if !f.plausible() {
 			return nil
 		}
-		off, packed = off+f.size, packed+f.packedSize
-		if f.size > 0 {
-			frames = append(frames, f)
-		}
+		frames = append(frames, f)
+		f.Off, f.PackedOff = f.Off+f.Size, f.PackedOff+f.PackedSize
 	}
-	if packed > size-length || len(frames) == 0 {
+	if f.PackedOff > size-length || exact && f.PackedOff != size-length {
 		return nil
+	}
+	return frames
+}
+
+// seekTable returns the frames of a file by their table; nil without one.
+func seekTable(r io.ReaderAt, size int64) []frame {
+	var frames []frame
+	for _, f := range SeekTable(r, size, false) {
+		if f.Size > 0 {
+			frames = append(frames, frame{Frame: f})
+		}
 	}
 	return frames
 }
@@ -207,7 +220,7 @@ func scanFrames(r io.ReaderAt, size int64) []frame {
 			pos += int64(h.HeaderSize) + int64(h.SkippableSize)
 			continue
 		}
-		f := frame{off: off, packedOff: pos, size: int64(h.FrameContentSize)}
+		f := frame{Frame: Frame{Off: off, PackedOff: pos, Size: int64(h.FrameContentSize)}}
 		if !h.HasFCS || h.FrameContentSize > maxFrame {
 			return nil // a stream
 		}
@@ -215,11 +228,11 @@ func scanFrames(r io.ReaderAt, size int64) []frame {
 		if !ok {
 			return nil
 		}
-		if f.packedSize = end - pos; !f.plausible() {
+		if f.PackedSize = end - pos; !f.plausible() {
 			return nil
 		}
-		pos, off = end, off+f.size
-		if f.size > 0 {
+		pos, off = end, off+f.Size
+		if f.Size > 0 {
 			frames = append(frames, f)
 		}
 	}
@@ -256,12 +269,12 @@ func (z *zstdFrames) ReadAt(b []byte, off int64) (int, error) {
 		if at >= z.size {
 			return n, io.EOF
 		}
-		i := sort.Search(len(z.frames), func(i int) bool { return z.frames[i].off > at }) - 1
+		i := sort.Search(len(z.frames), func(i int) bool { return z.frames[i].Off > at }) - 1
 		f, err := z.frame(i)
 		if err != nil {
 			return n, err
 		}
-		n += copy(b[n:], f.data[at-f.off:])
+		n += copy(b[n:], f.data[at-f.Off:])
 	}
 	return n, nil
 }
@@ -277,9 +290,9 @@ func (z *zstdFrames) frame(i int) (*frame, error) {
 	}
 	z.recent.MoveToFront(f.used)
 	sequential := i == 0 || z.frames[i-1].ready != nil
-	ahead := f.size // never so far that there is no room for f itself
+	ahead := f.Size // never so far that there is no room for f itself
 	for next := i + 1; sequential && next < len(z.frames) && next <= i+runtime.GOMAXPROCS(0); next++ {
-		if ahead += z.frames[next].size; ahead > frameCacheSize {
+		if ahead += z.frames[next].Size; ahead > frameCacheSize {
 			break
 		}
 		if z.frames[next].ready == nil && z.begin(next) != nil {
@@ -294,16 +307,16 @@ func (z *zstdFrames) frame(i int) (*frame, error) {
 // begin reads frame i and decompresses it in a goroutine of its own.
 func (z *zstdFrames) begin(i int) error {
 	f := &z.frames[i]
-	if z.budget < f.size {
-		return formatError(ErrLimit, f.off, "too much of it would have to be decompressed")
+	if z.budget < f.Size {
+		return formatError(ErrLimit, f.Off, "too much of it would have to be decompressed")
 	}
-	packed := make([]byte, f.packedSize)
+	packed := make([]byte, f.PackedSize)
 	if err := z.readPacked(f, packed); err != nil {
 		return err
 	}
-	z.budget -= f.size
-	z.evict(f.size)
-	z.held += f.size
+	z.budget -= f.Size
+	z.evict(f.Size)
+	z.held += f.Size
 	f.ready = make(chan struct{})
 	f.used = z.recent.PushFront(f)
 	var buf []byte
@@ -312,8 +325,8 @@ func (z *zstdFrames) begin(i int) error {
 	}
 	z.running.Go(func() {
 		defer close(f.ready)
-		if int64(cap(buf)) < f.size+overrun {
-			buf = make([]byte, 0, f.size+overrun)
+		if int64(cap(buf)) < f.Size+overrun {
+			buf = make([]byte, 0, f.Size+overrun)
 		}
 		f.data, f.err = z.decompress(f, packed, buf[:0])
 	})
@@ -325,7 +338,7 @@ func (z *zstdFrames) evict(size int64) {
 	for z.held+size > frameCacheSize && z.recent.Len() > 0 {
 		f := z.recent.Remove(z.recent.Back()).(*frame)
 		<-f.ready
-		z.held -= f.size
+		z.held -= f.Size
 		if len(z.spare) < runtime.GOMAXPROCS(0) {
 			z.spare = append(z.spare, f.data)
 		}
@@ -337,10 +350,10 @@ func (z *zstdFrames) evict(size int64) {
 func (z *zstdFrames) decompress(f *frame, packed, buf []byte) ([]byte, error) {
 	data, err := z.decoder.DecodeAll(packed, buf)
 	if err != nil {
-		return nil, decompressError(err, f.off)
+		return nil, decompressError(err, f.Off)
 	}
-	if int64(len(data)) != f.size {
-		return nil, formatError(ErrCorrupt, f.off, "a compressed frame holds %d bytes, not %d", len(data), f.size)
+	if int64(len(data)) != f.Size {
+		return nil, formatError(ErrCorrupt, f.Off, "a compressed frame holds %d bytes, not %d", len(data), f.Size)
 	}
 	return data, nil
 }

@@ -41,10 +41,10 @@ func FuzzZstdTables(f *testing.F) {
 		for _, frames := range [][]frame{seekTable(bytes.NewReader(data), size), scanFrames(bytes.NewReader(data), size)} {
 			var off, packed int64
 			for i, fr := range frames {
-				if fr.off != off || fr.packedOff < packed || fr.size <= 0 || fr.size > maxFrame || fr.packedSize < 0 || fr.packedOff+fr.packedSize > size {
+				if fr.Off != off || fr.PackedOff < packed || fr.Size <= 0 || fr.Size > maxFrame || fr.PackedSize < 0 || fr.PackedOff+fr.PackedSize > size {
 					t.Fatalf("frame %d of %d: %+v in a file of %d bytes", i, len(frames), fr, size)
 				}
-				off, packed = off+fr.size, fr.packedOff+fr.packedSize
+				off, packed = off+fr.Size, fr.PackedOff+fr.PackedSize
 			}
 		}
 	})

@@ -12,6 +12,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/flsync/flsync/deps/blend"
 )
 
 // Rewrite writes a copy of the blend file src to dst in which only the fields
@@ -187,7 +189,7 @@ func rewriteZstd(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, ed
 	if err != nil {
 		return err
 	}
-	if frames := readTable(r, size); frames != nil {
+	if frames := blend.SeekTable(r, size, true); frames != nil {
 		head := make([]byte, headerSize)
 		if _, err := io.ReadFull(in, head); err != nil {
 			return err

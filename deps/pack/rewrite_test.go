@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/flsync/flsync/deps/blend"
 )
 
 // A sample is the smallest thing that looks like a blend file: a header, a block
@@ -228,7 +230,7 @@ func TestRewrite(t *testing.T) {
 					t.Errorf("%s, %s, %s: field %q, text %q, length %d, count %d, rest equal: %v",
 						name, d.name, text, field, held, blockLen, count, bytes.Equal(rest, wantRest))
 				}
-				if strings.HasPrefix(name, "zstd") && readTable(bytes.NewReader(got), int64(len(got))) == nil {
+				if strings.HasPrefix(name, "zstd") && blend.SeekTable(bytes.NewReader(got), int64(len(got)), true) == nil {
 					t.Errorf("%s: the result has no table of frames", name)
 				}
 				if i > 0 {
@@ -258,14 +260,14 @@ func TestRewriteKeepsFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, after := readTable(bytes.NewReader(b.Bytes()), int64(b.Len())), readTable(bytes.NewReader(got), int64(len(got)))
+	before, after := blend.SeekTable(bytes.NewReader(b.Bytes()), int64(b.Len()), true), blend.SeekTable(bytes.NewReader(got), int64(len(got)), true)
 	if len(before) < 5 || len(before) != len(after) {
 		t.Fatalf("%d frames became %d", len(before), len(after))
 	}
 	same := 0
 	for i := range before {
-		x := b.Bytes()[before[i].packed:][:before[i].packedN]
-		if y := got[after[i].packed:][:after[i].packedN]; bytes.Equal(x, y) {
+		x := b.Bytes()[before[i].PackedOff:][:before[i].PackedSize]
+		if y := got[after[i].PackedOff:][:after[i].PackedSize]; bytes.Equal(x, y) {
 			same++
 		}
 	}

@@ -7,60 +7,19 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/flsync/flsync/deps/blend"
 )
 
-// Blender writes zstd files as frames of up to 1 MiB each, and behind them a
-// table of their sizes in a frame that decompressors skip:
-// https://github.com/facebook/zstd/blob/dev/contrib/seekable_format/zstd_seekable_compression_format.md
+// Rewritten files have a table of frames, as Blender's have, see [blend.SeekTable].
 const (
 	tableFrame  = 0x184D2A5E
 	tableMagic  = 0x8F92EAB1
 	footerSize  = 9
 	frameLimit  = 1 << 20
-	maxFrame    = 64 << 20 // larger ones in a table are not believed
+	maxFrame    = 64 << 20 // decompressed
 	maxExpanded = 1 << 60
 )
-
-// A frame is a piece of a compressed file that can be decompressed on its own.
-type frame struct {
-	off, size       int64 // decompressed
-	packed, packedN int64
-}
-
-// readTable reads the table of frames at the end of a file. It gives nil when
-// there is none, or none that accounts for every byte of the file.
-func readTable(r io.ReaderAt, size int64) []frame {
-	footer := make([]byte, footerSize)
-	if size < footerSize+8 || readAll(r, footer, size-footerSize) != nil ||
-		binary.LittleEndian.Uint32(footer[5:]) != tableMagic || footer[4] != 0 {
-		return nil // also one with checksums, which Blender does not write
-	}
-	n := int64(binary.LittleEndian.Uint32(footer))
-	length := 8 + 8*n + footerSize
-	if n == 0 || length > size {
-		return nil
-	}
-	table := make([]byte, length)
-	if readAll(r, table, size-length) != nil ||
-		binary.LittleEndian.Uint32(table) != tableFrame ||
-		int64(binary.LittleEndian.Uint32(table[4:])) != length-8 {
-		return nil
-	}
-	frames := make([]frame, 0, n)
-	var next frame
-	for e := table[8 : length-footerSize]; len(e) > 0; e = e[8:] {
-		next.packedN, next.size = int64(binary.LittleEndian.Uint32(e)), int64(binary.LittleEndian.Uint32(e[4:]))
-		if next.size > maxFrame || next.packedN > size {
-			return nil
-		}
-		frames = append(frames, next)
-		next.off, next.packed = next.off+next.size, next.packed+next.packedN
-	}
-	if next.packed != size-length {
-		return nil
-	}
-	return frames
-}
 
 func readAll(r io.ReaderAt, b []byte, off int64) error {
 	n, err := r.ReadAt(b, off)
@@ -141,7 +100,7 @@ func (z *frameWriter) finish() error {
 
 // rewriteFrames copies a file frame by frame: those without a patch as they
 // are, the others decompressed and compressed again.
-func rewriteFrames(ctx context.Context, out *frameWriter, r io.ReaderAt, frames []frame, list []patch) error {
+func rewriteFrames(ctx context.Context, out *frameWriter, r io.ReaderAt, frames []blend.Frame, list []patch) error {
 	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxFrame))
 	if err != nil {
 		return err
@@ -163,18 +122,18 @@ func rewriteFrames(ctx context.Context, out *frameWriter, r io.ReaderAt, frames 
 			if err := out.copyFrames(ctx, r, frames[i:last]); err != nil {
 				return err
 			}
-			s.pos, i = frames[last-1].off+frames[last-1].size, last
+			s.pos, i = frames[last-1].Off+frames[last-1].Size, last
 			continue
 		}
-		packed = grow(packed, f.packedN)
-		if err := readAll(r, packed, f.packed); err != nil {
+		packed = grow(packed, f.PackedSize)
+		if err := readAll(r, packed, f.PackedOff); err != nil {
 			return err
 		}
 		if data, err = decoder.DecodeAll(packed, data[:0]); err != nil {
-			return fmt.Errorf("frame at %d: %w", f.packed, err)
+			return fmt.Errorf("frame at %d: %w", f.PackedOff, err)
 		}
-		if int64(len(data)) != f.size {
-			return fmt.Errorf("frame at %d: it holds %d bytes, not %d", f.packed, len(data), f.size)
+		if int64(len(data)) != f.Size {
+			return fmt.Errorf("frame at %d: it holds %d bytes, not %d", f.PackedOff, len(data), f.Size)
 		}
 		if _, err := s.Write(data); err != nil {
 			return err
@@ -191,20 +150,20 @@ func rewriteFrames(ctx context.Context, out *frameWriter, r io.ReaderAt, frames 
 }
 
 // copyFrames writes frames as they are.
-func (z *frameWriter) copyFrames(ctx context.Context, r io.ReaderAt, frames []frame) error {
+func (z *frameWriter) copyFrames(ctx context.Context, r io.ReaderAt, frames []blend.Frame) error {
 	start, end := frames[0], frames[len(frames)-1]
 	for _, f := range frames {
-		z.entry(int(f.packedN), int(f.size))
+		z.entry(int(f.PackedSize), int(f.Size))
 	}
-	return copyPiece(ctx, z.w, r, start.packed, end.packed+end.packedN-start.packed)
+	return copyPiece(ctx, z.w, r, start.PackedOff, end.PackedOff+end.PackedSize-start.PackedOff)
 }
 
 // touches reports whether a patch that is still to come has bytes in f.
-func (s *splicer) touches(f *frame) bool {
+func (s *splicer) touches(f *blend.Frame) bool {
 	for i := range s.patches {
-		if p := &s.patches[i]; p.off >= f.off+f.size {
+		if p := &s.patches[i]; p.off >= f.Off+f.Size {
 			return false
-		} else if p.end() > f.off {
+		} else if p.end() > f.Off {
 			return true
 		}
 	}
