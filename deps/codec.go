@@ -11,7 +11,7 @@ import (
 
 // contentsFormat stands before the digest in the keys of kept contents. Its
 // number goes up whenever the same file may give other contents.
-const contentsFormat = "deps.contents.12:"
+const contentsFormat = "deps.contents.13:"
 
 var errKept = errors.New("kept contents are damaged")
 

@@ -35,7 +35,7 @@ const dna5 = `
 	Sequence: Sequence *next; Sequence *prev; char name[64]; int flag; int type; Strip *strip; bSound *sound; char views_format
 	Editing: ListBase seqbase; char proxy_dir[1024]; int proxy_storage
 	ImageFormatData: char imtype; char depth; char planes
-	SceneRenderView: SceneRenderView *next; SceneRenderView *prev; char name[64]; char suffix[64]
+	SceneRenderView: SceneRenderView *next; SceneRenderView *prev; char name[64]; char suffix[64]; int viewflag
 	RenderData: ImageFormatData im_format; int cfra; int scemode; int mode; short frs_sec; float frs_sec_base; int sfra; int efra; char pic[1024]; char engine[32]; ListBase views
 	Scene: ID id; Object *camera; Editing *ed; RenderData r
 	FileGlobal: char subvstr[4]; short subversion; Scene *curscene
@@ -311,7 +311,8 @@ func TestStrips(t *testing.T) {
 	f.Block("SC", "Scene", 0x10, values{"id.name": "SCedit", "ed": uint64(0x100), "r.scemode": sceneMultiview, "r.views.first": uint64(0x110)})
 	f.Block("DATA", "Editing", 0x100, values{})
 	f.Block("DATA", "SceneRenderView", 0x110, values{"next": uint64(0x111), "name": "left", "suffix": "_L"})
-	f.Block("DATA", "SceneRenderView", 0x111, values{"name": "right", "suffix": "_R"})
+	f.Block("DATA", "SceneRenderView", 0x111, values{"next": uint64(0x112), "name": "right", "suffix": "_R"})
+	f.Block("DATA", "SceneRenderView", 0x112, values{"name": "middle", "suffix": "_M"}) // no view of stereoscopy
 	strip := func(at uint64, kind, flag int, dir string, proxy values, names ...string) {
 		f.Block("DATA", "Sequence", at, values{"type": kind, "flag": flag, "strip": at + 1})
 		s := values{"dir": dir, "stripdata": at + 2}
@@ -341,7 +342,7 @@ func TestStrips(t *testing.T) {
 		"SCedit StripElem.name //plates/a.png",
 		"SCedit StripElem.name //plates/b.png",
 		"SCedit StripElem.name //shot_L.mov",
-		"SCedit StripElem.name //shot_R.mov (optional)",
+		"SCedit StripElem.name //shot_R.mov",
 		"SCedit StripElem.name //film/m.mov",
 		"SCedit StripProxy.dir //px/m.mov (optional)",
 		"SCedit StripElem.name //plates/a.png",

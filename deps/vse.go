@@ -22,6 +22,9 @@ const (
 	stripUseViews = 1 << 29
 	stripReversed = 1 << 5
 
+	viewDisabled = 1 << 0 // SceneRenderView.viewflag
+	viewsStereo  = 0      // RenderData.views_format
+
 	proxyCustomFile = 1 << 1 // StripProxy.storage
 	proxyCustomDir  = 1 << 2
 
@@ -76,7 +79,7 @@ func readStrip(c *collector, s blend.Struct, r *row) {
 		}
 		c.add(ref)
 		for _, other := range viewNames(name, views) {
-			ref.Path, ref.Optional, ref.Parts = joinName(folder, other), true, []Part{folderPart}
+			ref.Path, ref.Parts = joinName(folder, other), []Part{folderPart}
 			c.add(ref)
 		}
 		if kind == KindMovie {
@@ -100,7 +103,8 @@ func usedElements(s blend.Struct, elements int) func(i int) bool {
 	return func(i int) bool { return i-shift >= start && i-shift < length-end }
 }
 
-// stripViews gives the suffixes of the views of a strip with a file for each.
+// stripViews returns the suffixes of the views of a strip with a file for each. These are the views that the scene
+// renders: those that are not disabled, and of stereoscopy only left and right.
 func (c *collector) stripViews(s blend.Struct) []string {
 	if s.Int("flag")&stripUseViews == 0 || s.Int("views_format") != viewsIndividual ||
 		c.id.Int("r.scemode")&sceneMultiview == 0 {
@@ -108,6 +112,10 @@ func (c *collector) stripViews(s blend.Struct) []string {
 	}
 	var suffixes []string
 	for view := range c.id.List("r.views") {
+		name := string(view.Bytes("name"))
+		if view.Int("viewflag")&viewDisabled != 0 || c.id.Int("r.views_format") == viewsStereo && name != "left" && name != "right" {
+			continue
+		}
 		suffixes = append(suffixes, string(view.Bytes("suffix")))
 	}
 	return suffixes
