@@ -11,6 +11,7 @@ const (
 	HeldBack      = "held-back"
 	NotOnStorage  = "not-on-storage"
 	LeftAbsolute  = "left-relative-only"
+	NameWindows   = "name-windows"
 	OutputOutside = "output-outside"
 	NoScene       = "no-scene"
 	NoCamera      = "no-camera"
@@ -47,6 +48,7 @@ func Codes() []Code {
 		{HeldBack, bad, "a file that may not leave is not sent", "name its folder in outside_roots, or move the file into the project"},
 		{NotOnStorage, bad, "a file that workers do not see, with --storage in-place", "put it on the farm's storage, or use --storage copy"},
 		{LeftAbsolute, odd, "an absolute path that --relative-only leaves alone", "make the path relative in Blender (File > External Data > Make Paths Relative), or leave out --relative-only"},
+		{NameWindows, odd, "a name that Windows cannot hold, where the storage or a worker is on Windows", "rename the file, and choose it anew in Blender"},
 		{OutputOutside, odd, "frames are rendered to a folder that is in no storage of the Manager", "add a two-way variable for it on the Manager, or choose a render_output_root that all workers see"},
 		{NoScene, bad, "the blend file has no scene to render", "save the shot with a scene of its own"},
 		{NoCamera, bad, "the scene has no active camera", "choose a camera in Blender (Scene properties > Camera)"},

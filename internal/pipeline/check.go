@@ -84,9 +84,6 @@ func Check(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, err
 			if err == nil {
 				err = s.planAlone(ctx, j)
 			}
-			if err == nil {
-				s.warnOdd(ctx, j)
-			}
 			if err != nil && !abortsRun(ctx, err) {
 				s.reportLacks(j, check.New(check.Unreadable, cmp.Or(j.job.Blend, j.job.Pos.String()), "%v", err))
 				j.trace, err = nil, nil

@@ -86,13 +86,14 @@ type storage struct {
 // askStorage asks for what the farm sees already: the Manager's storage, and the values of its variables that are
 // paths.
 func (r *run) askStorage(ctx context.Context) (storage, error) {
-	env, config := r.env, r.farm
-	if config == (api.ManagerConfiguration{}) { // a check opens no store
+	env := r.env
+	if r.farm == (api.ManagerConfiguration{}) { // a check opens no store
 		var err error
-		if config, err = askOnce(ctx, env, "configuration", env.Manager.Configuration); err != nil {
+		if r.farm, err = askOnce(ctx, env, "configuration", env.Manager.Configuration); err != nil {
 			return storage{}, err
 		}
 	}
+	config := r.farm
 	var s storage
 	add := func(prefix string) {
 		if one := (pack.Shared{prefix}); prefix != "" && isPath(prefix) && one.Validate() == nil {

@@ -9,12 +9,13 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/flsync/flsync/internal/check"
 	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/uploader"
 )
 
-// oddNames warns of files that Windows cannot hold, once a run, if the farm's storage or a worker is on Windows.
+// oddNames finds files that Windows cannot hold, if the farm's storage or a worker is on Windows.
 type oddNames struct {
 	mu      sync.Mutex
 	warned  map[string]bool // paths in checkouts
@@ -22,27 +23,52 @@ type oddNames struct {
 	windows bool
 }
 
-// warn looks at the files of a checkout. It asks the Manager for the workers' platforms at the first odd name; if that fails,
-// it warns.
-func (o *oddNames) warn(ctx context.Context, r *run, checkout string, files []*file) {
+// An oddName is a file that Windows cannot hold, and why.
+type oddName struct {
+	*file
+	why error
+}
+
+// find returns those of the files of a checkout.
+func (o *oddNames) find(ctx context.Context, r *run, checkout string, files []*file) (odd []oddName) {
+	storage := filepath.ToSlash(r.farm.StorageLocation)
+	folder := path.Join(storage, checkout)
+	for _, f := range files {
+		if err := place.ForWindows(folder, f.checkoutPath); err != nil {
+			odd = append(odd, oddName{f, err})
+		}
+	}
+	if len(odd) == 0 || !o.onWindows(ctx, r, storage) {
+		return nil
+	}
+	return odd
+}
+
+// onWindows reports whether a part of the farm is on Windows. It asks the Manager once; if that fails, it is so.
+func (o *oddNames) onWindows(ctx context.Context, r *run, storage string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	storage := filepath.ToSlash(r.farm.StorageLocation)
-	for _, f := range files {
-		err := place.ForWindows(path.Join(storage, checkout), f.checkoutPath)
-		if err == nil || o.warned[f.checkoutPath] {
-			continue
+	if !o.asked {
+		platforms, err := r.platforms(ctx)
+		o.asked = true
+		o.windows = err != nil || place.Volume(storage) != "" || slices.Contains(platforms, "windows")
+	}
+	return o.windows
+}
+
+// warn warns of the files of a checkout that find returns, of each once a run.
+func (o *oddNames) warn(ctx context.Context, r *run, checkout string, files []*file) {
+	odd := o.find(ctx, r, checkout, files)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, f := range odd {
+		if !o.warned[f.checkoutPath] {
+			if o.warned == nil {
+				o.warned = make(map[string]bool)
+			}
+			o.warned[f.checkoutPath] = true
+			r.env.Sink.Emit(report.Warning{Code: check.NameWindows, Path: f.source, Message: f.why.Error()})
 		}
-		if !o.asked {
-			platforms, err := r.platforms(ctx)
-			o.asked, o.warned = true, make(map[string]bool)
-			o.windows = err != nil || place.Volume(storage) != "" || slices.Contains(platforms, "windows")
-		}
-		if !o.windows {
-			return
-		}
-		o.warned[f.checkoutPath] = true
-		r.env.Sink.Emit(report.Warning{Code: "name-windows", Path: f.source, Message: err.Error()})
 	}
 }
 

@@ -1,8 +1,12 @@
 package pipeline
 
 import (
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/place"
@@ -60,6 +64,35 @@ func TestOddNamesDry(t *testing.T) {
 	s.reportWouldSubmit(t.Context(), &jobRun{job: &manifest.Job{Name: "sh020"}, files: filesAt("tex/con.png"), inPlace: true})
 	if got, want := sink.warned("name-windows"), []string{"/src/tex/aux.png"}; !slices.Equal(got, want) {
 		t.Errorf("warned of %q, want %q", got, want)
+	}
+}
+
+// TestOddNamesOfJobs: a check lists names that Windows cannot hold for each shot, with what to do, and a dry run warns of
+// each once.
+func TestOddNamesOfJobs(t *testing.T) {
+	n := newNight(t)
+	_, err := n.client.RegisterWorker(t.Context(), api.WorkerRegistration{Name: "w", Secret: "geheim", Platform: "windows", SupportedTaskTypes: []string{"misc"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.write("tex/aux.png", "\x89PNG\r\n\x1a\n")
+	jobs := n.load("defaults: {files: [tex/aux.png], settings: {render_output_root: /render, add_path_components: 0, chunk_size: 1}}\njobs: [{blend: shots/sh010.blend, name: a}, {blend: shots/sh020.blend, name: b}]")
+	sink := &lackSink{}
+	if _, err := Check(t.Context(), n.env(sink), SubmitOptions{Jobs: jobs}); err != nil {
+		t.Error(err)
+	}
+	got := slices.DeleteFunc(sink.all(), func(l string) bool { return !strings.Contains(l, "name-windows") })
+	if diff := cmp.Diff([]string{"a name-windows warning", "b name-windows warning"}, got); diff != "" {
+		t.Errorf("check (-want +got)\n%s", diff)
+	}
+	sink = &lackSink{}
+	env := n.env(sink)
+	env.DryRun = true
+	if _, err := Submit(t.Context(), env, SubmitOptions{Jobs: jobs, Run: "r", Journal: t.TempDir(), Rewrites: t.TempDir()}); err != nil {
+		t.Error(err)
+	}
+	if got := sink.warned("name-windows"); len(got) != 1 || filepath.Base(got[0]) != "aux.png" {
+		t.Errorf("a dry run warns of %q", got)
 	}
 }
 

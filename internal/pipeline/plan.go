@@ -6,7 +6,9 @@ import (
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/deps/pack"
+	"github.com/flsync/flsync/internal/check"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/uploader"
 )
 
 // planAlone finds the checkout paths of a job's files if they do not depend on the files of other jobs, as is so for
@@ -85,6 +87,11 @@ func (s *submission) assignFiles(ctx context.Context, j *jobRun, plan *pack.Plan
 	}
 	if err := s.addMore(ctx, j); err != nil {
 		return err
+	}
+	if s.checking && s.run.env.Manager != nil {
+		for _, odd := range s.run.odd.find(ctx, s.run, uploader.CheckoutName(j.job.Name), j.files) {
+			s.reportLacks(j, check.New(check.NameWindows, odd.source, "%v", odd.why))
+		}
 	}
 	if err := s.allowLacks(j); err != nil {
 		return err
