@@ -170,6 +170,12 @@ func (g *Gate) Decide(path string) (File, error) {
 // Renew decides anew, for a file of which it was found that another has taken its place.
 func (g *Gate) Renew(path string) (File, error) {
 	f, err := g.decide(path)
+	if f.Real == path {
+		f.Real = path // one string in memory, not two
+	}
+	if f.Info != nil {
+		f.Info = compact(f.Real, f.Info)
+	}
 	g.decisions.Store(path, decision{f, err})
 	return f, err
 }
