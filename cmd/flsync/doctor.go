@@ -65,6 +65,7 @@ type doctor struct {
 	config  *config.Config
 	release api.Release // of the Manager, if known
 	known   bool
+	shaman  bool // it takes uploads, as far as known
 }
 
 func (a *app) farmDoctorCommand() *cobra.Command {
@@ -201,6 +202,7 @@ func (d *doctor) older() string {
 
 func (d *doctor) storage(ctx context.Context) finding {
 	c, err := d.Configuration(ctx)
+	d.shaman = err != nil || c.ShamanEnabled
 	switch {
 	case err != nil:
 		return failure("", "%v", err)
@@ -341,7 +343,7 @@ const probeSize = 1<<20 + 1
 // upload sends a probe the whole way. The second time, the Manager knows it and says so at once. A proxy that
 // takes all of it first passes that on too late, or reports that the Manager hung up.
 func (d *doctor) upload(ctx context.Context) finding {
-	if c, err := d.Configuration(ctx); err == nil && !c.ShamanEnabled {
+	if !d.shaman {
 		return ok("not needed: Shaman is off")
 	}
 	content := bytes.Repeat([]byte("flsync upload probe "+rand.Text()+"\n"), probeSize/20)[:probeSize]

@@ -154,11 +154,9 @@ func (a *app) farmCheckStorageCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				err = a.printRaw(r.raw)
-			} else {
-				err = a.printFields([]field{{"path", r.v.Path}, {"usable", strconv.FormatBool(r.v.IsUsable)}, {"cause", r.v.Cause}})
-			}
+			err = printObject(a, r, func(p api.PathCheckResult) []field {
+				return []field{{"path", p.Path}, {"usable", strconv.FormatBool(p.IsUsable)}, {"cause", p.Cause}}
+			})
 			return cmp.Or(err, unusable(args[0], r.v.IsUsable, r.v.Cause))
 		}),
 	}

@@ -143,8 +143,7 @@ var jobOrder = map[string]func(a, b api.Job) int{
 	"type":     func(a, b api.Job) int { return cmp.Compare(a.Type, b.Type) },
 }
 
-// checkStatuses refuses a status that flsync does not know and that nothing in the list has: a slip would
-// else list nothing.
+// checkStatuses refuses a status that flsync does not know and that none of the list is.
 func checkStatuses[S interface {
 	~string
 	Valid() bool
@@ -301,10 +300,7 @@ func (a *app) jobsShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printRaw(job.raw)
-			}
-			return a.printFields(jobFields(m, job.v))
+			return printObject(a, job, func(j api.Job) []field { return jobFields(m, j) })
 		}),
 	}
 }
@@ -339,12 +335,7 @@ func stamp(t time.Time) string {
 }
 
 func sortedKeys[M ~map[string]V, V any](m M) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(m))
 }
 
 func (a *app) jobsTasksCommand() *cobra.Command {
@@ -360,13 +351,8 @@ func (a *app) jobsTasksCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := checkStatuses(statuses, each(tasks, func(t api.TaskSummary) api.TaskStatus { return t.Status })); err != nil {
+			if tasks, err = ofStatus(tasks, statuses, func(t api.TaskSummary) api.TaskStatus { return t.Status }); err != nil {
 				return err
-			}
-			if len(statuses) > 0 {
-				tasks = slices.DeleteFunc(tasks, func(t object[api.TaskSummary]) bool {
-					return !slices.Contains(statuses, string(t.v.Status))
-				})
 			}
 			return printList(a, tasks, func(t api.TaskSummary) string { return t.ID }, taskColumns())
 		}),

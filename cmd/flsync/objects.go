@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -77,6 +78,26 @@ func (a *app) printValue(v any) error {
 	return a.printRaw(raw)
 }
 
+// printObject writes an object as it came with --json, else as fields.
+func printObject[T any](a *app, o object[T], fields func(T) []field) error {
+	if a.json {
+		return a.printRaw(o.raw)
+	}
+	return a.printFields(fields(o.v))
+}
+
+// ofStatus returns the objects with one of the wanted statuses, all where none is named. It refuses a status
+// that flsync does not know and that nothing in the list has: a slip would else list nothing.
+func ofStatus[T any, S interface {
+	~string
+	Valid() bool
+}](list []object[T], wanted []string, status func(T) S) ([]object[T], error) {
+	if err := checkStatuses(wanted, each(list, status)); err != nil || len(wanted) == 0 {
+		return list, err
+	}
+	return slices.DeleteFunc(list, func(o object[T]) bool { return !slices.Contains(wanted, string(status(o.v))) }), nil
+}
+
 // printList writes objects one a line with --json, else only their ids with --quiet, else as a table.
 func printList[T any](a *app, list []object[T], id func(T) string, columns []column[T]) error {
 	switch {
@@ -99,10 +120,4 @@ func printList[T any](a *app, list []object[T], id func(T) string, columns []col
 }
 
 // values is what flsync knows of objects.
-func values[T any](list []object[T]) []T {
-	known := make([]T, len(list))
-	for i, o := range list {
-		known[i] = o.v
-	}
-	return known
-}
+func values[T any](list []object[T]) []T { return each(list, func(v T) T { return v }) }

@@ -51,12 +51,12 @@ put flsync workers sleep and flsync workers wake into cron for that.`,
 				}
 				a.remark("no schedule")
 				return nil
-			case a.json:
-				return a.printRaw(s.raw)
 			}
-			return a.printFields([]field{
-				{"active", strconv.FormatBool(s.v.IsActive)}, {"days", s.v.DaysOfWeek}, {"start", s.v.StartTime}, {"end", s.v.EndTime},
-				{"clock", "the Manager's"},
+			return printObject(a, s, func(s api.WorkerSleepSchedule) []field {
+				return []field{
+					{"active", strconv.FormatBool(s.IsActive)}, {"days", s.DaysOfWeek}, {"start", s.StartTime}, {"end", s.EndTime},
+					{"clock", "the Manager's"},
+				}
 			})
 		}),
 	}

@@ -70,10 +70,7 @@ func (a *app) tasksShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printRaw(task.raw)
-			}
-			return a.printFields(taskFields(task.v))
+			return printObject(a, task, taskFields)
 		}),
 	}
 	cmd.Flags().StringVar(&job, "job", "", "the `JOB` that the task belongs to")
@@ -256,19 +253,11 @@ with the tasks that the Manager canceled: of such a job it gives out none.`,
 			if err != nil {
 				return err
 			}
-			job, err := m.Job(ctx, chosen.id)
+			job, again, err := tasksOf(ctx, m, chosen.id, func(t api.TaskSummary) bool {
+				return t.Status == api.TaskStatusFailed || t.Status == api.TaskStatusSoftFailed
+			})
 			if err != nil {
 				return err
-			}
-			tasks, err := m.JobTasks(ctx, chosen.id)
-			if err != nil {
-				return err
-			}
-			var again []named
-			for _, t := range tasks {
-				if t.Status == api.TaskStatusFailed || t.Status == api.TaskStatusSoftFailed {
-					again = append(again, named{t.ID, t.Name})
-				}
 			}
 			if len(again) == 0 {
 				a.remark(fmt.Sprintf("no task of %s has failed; it is %s", label(named{job.ID, job.Name}), job.Status))
@@ -280,6 +269,20 @@ with the tasks that the Manager canceled: of such a job it gives out none.`,
 	cmd.Flags().StringVar(&failed, "failed", "", "the `JOB` whose failed tasks are to run again")
 	cmd.Flags().StringVar(&reason, "reason", "retried with flsync", "`TEXT` that the Manager keeps as the tasks' activity")
 	return cmd
+}
+
+// tasksOf returns a job and those of its tasks that fit.
+func tasksOf(ctx context.Context, m *link, id string, fit func(api.TaskSummary) bool) (job api.Job, fitting []named, err error) {
+	if job, err = m.Job(ctx, id); err != nil {
+		return job, nil, err
+	}
+	tasks, err := m.JobTasks(ctx, id)
+	for _, t := range tasks {
+		if fit(t) {
+			fitting = append(fitting, named{t.ID, t.Name})
+		}
+	}
+	return job, fitting, err
 }
 
 // requeueByJob has tasks run again, those of each job together.
@@ -328,22 +331,13 @@ are those of flsync jobs tasks JOB.`,
 			if _, err := matchName(name, ""); err != nil {
 				return usagef("--name %q: %w", name, err)
 			}
-			job, err := m.Job(ctx, chosen.id)
-			if err != nil {
-				return err
-			}
-			tasks, err := m.JobTasks(ctx, chosen.id)
-			if err != nil {
-				return err
-			}
-			var take []named
-			for _, t := range tasks {
+			job, take, err := tasksOf(ctx, m, chosen.id, func(t api.TaskSummary) bool {
 				fits, _ := matchName(name, t.Name)
-				if (name == "" || fits) && (len(statuses) == 0 || slices.Contains(statuses, string(t.Status))) && ranges.hold(t.IndexInJob) {
-					take = append(take, named{t.ID, t.Name})
-				}
-			}
+				return (name == "" || fits) && (len(statuses) == 0 || slices.Contains(statuses, string(t.Status))) && ranges.hold(t.IndexInJob)
+			})
 			switch {
+			case err != nil:
+				return err
 			case len(take) == 0:
 				a.remark(fmt.Sprintf("no task of %s fits: nothing to do", label(named{job.ID, job.Name})))
 				return nil

@@ -79,13 +79,8 @@ func (a *app) workersListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := checkStatuses(statuses, each(workers, func(w api.WorkerSummary) api.WorkerStatus { return w.Status })); err != nil {
+			if workers, err = ofStatus(workers, statuses, func(w api.WorkerSummary) api.WorkerStatus { return w.Status }); err != nil {
 				return err
-			}
-			if len(statuses) > 0 {
-				workers = slices.DeleteFunc(workers, func(w object[api.WorkerSummary]) bool {
-					return !slices.Contains(statuses, string(w.v.Status))
-				})
 			}
 			return printList(a, workers, func(w api.WorkerSummary) string { return w.ID }, workerColumns())
 		}),
