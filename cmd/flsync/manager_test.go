@@ -24,8 +24,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/rogpeppe/go-internal/testscript"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
@@ -190,8 +190,8 @@ func fits(template, path string) bool {
 
 // documented are the operations of our OpenAPI document.
 func documented(t *testing.T) map[string]string {
-	var document apiDocument
-	if err := yaml.Unmarshal(api.Document(), &document); err != nil {
+	document, err := openapi3.NewLoader().LoadFromData(api.Document())
+	if err != nil {
 		t.Fatal(err)
 	}
 	return operations(document)

@@ -2,10 +2,12 @@ package managertest
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -268,12 +270,7 @@ func (c *rawUpload) wantReply(status int) {
 func (c *rawUpload) wantClosed() {
 	c.t.Helper()
 	must(c.t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
-	if n, err := c.replies.Read(make([]byte, 1)); n > 0 || isTimeout(err) {
+	if n, err := c.replies.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
 		c.t.Errorf("the connection is still open: %d bytes, %v", n, err)
 	}
-}
-
-func isTimeout(err error) bool {
-	timeout, ok := err.(net.Error)
-	return ok && timeout.Timeout()
 }

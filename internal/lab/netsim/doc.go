@@ -1,12 +1,9 @@
 // Package netsim puts distance and trouble between a client and a Manager, on one machine, so that both can
 // be measured and tested without a network.
 //
-// There are two instruments, and they can be put one behind the other:
-//
-//   - [Listen] starts a TCP proxy that behaves like a long or narrow line: it
-//     adds a round trip time and limits the rate. It knows nothing of HTTP.
-//   - [ListenFaulty] starts an HTTP proxy that misbehaves by a [Plan]: it
-//     resets connections, drops replies, answers errors of its own, stalls.
+// There are two instruments, and one can stand behind the other: [Listen] starts a TCP proxy that adds a round
+// trip time and limits the rate, and knows nothing of HTTP; [ListenFaulty] starts an HTTP proxy that
+// misbehaves by a [Plan]: it resets connections, drops replies, answers errors of its own, stalls.
 //
 // To begin:
 //

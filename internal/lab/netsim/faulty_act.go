@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
-	"time"
 )
 
 // act does to a request what was decided.
@@ -20,7 +19,7 @@ func (p *FaultyProxy) act(f Fault, w http.ResponseWriter, r *http.Request) {
 	case Pass:
 		p.pass(w, r)
 	case Delay:
-		p.sleep(f.Wait)
+		pause(p.ctx, f.Wait)
 		p.pass(w, r)
 	case CloseIdle:
 		p.doom(r, f.Wait)
@@ -35,7 +34,7 @@ func (p *FaultyProxy) act(f Fault, w http.ResponseWriter, r *http.Request) {
 		hangUp(w, resetConn)
 	case DropReply:
 		p.sendWhole(r)
-		hangUp(w, closeConn)
+		hangUp(w, func(c *net.TCPConn) { c.Close() })
 	case HalfReply:
 		reply := p.sendWhole(r)
 		hangUp(w, func(c *net.TCPConn) { _, _ = c.Write(reply.upTo(f.At)); c.Close() })
@@ -44,7 +43,7 @@ func (p *FaultyProxy) act(f Fault, w http.ResponseWriter, r *http.Request) {
 		if f.At > 0.3 { // else the Manager never hears of it
 			begin = p.sendWhole(r).upTo(f.At)
 		}
-		hangUp(w, func(c *net.TCPConn) { _, _ = c.Write(begin); p.sleep(f.Wait); c.Close() })
+		hangUp(w, func(c *net.TCPConn) { _, _ = c.Write(begin); pause(p.ctx, f.Wait); c.Close() })
 	case Status, HTML:
 		p.answer(f, w, r)
 	case Restart:
@@ -217,8 +216,6 @@ func (p *FaultyProxy) restartManager() {
 	p.transport.CloseIdleConnections()
 }
 
-func (p *FaultyProxy) sleep(d time.Duration) { pause(p.ctx, d) }
-
 // hangUp takes the connection away from the server and ends it.
 func hangUp(w http.ResponseWriter, end func(*net.TCPConn)) {
 	conn, _, err := http.NewResponseController(w).Hijack()
@@ -227,8 +224,6 @@ func hangUp(w http.ResponseWriter, end func(*net.TCPConn)) {
 	}
 	end(conn.(*net.TCPConn))
 }
-
-func closeConn(c *net.TCPConn) { _ = c.Close() }
 
 func resetConn(c *net.TCPConn) {
 	_ = c.SetLinger(0)

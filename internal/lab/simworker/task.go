@@ -17,15 +17,15 @@ import (
 // perform pretends to do a task: a log line for each command, time for each step, a picture when it renders.
 // It ends early, without an error, when the Manager forbids the worker to go on.
 func (w *Worker) perform(ctx context.Context, task api.AssignedTask) error {
-	if err := w.tell(ctx, task.UUID, api.TaskUpdate{
-		TaskStatus: ptr(api.TaskStatusActive), Activity: ptr("Simulating"), Log: ptr("simulated worker takes task " + task.Name + "\n"),
+	if err := w.session.UpdateTask(ctx, task.UUID, api.TaskUpdate{
+		TaskStatus: new(api.TaskStatusActive), Activity: new("Simulating"), Log: new("simulated worker takes task " + task.Name + "\n"),
 	}); err != nil {
 		return err
 	}
 	step := 0
 	for _, command := range task.Commands {
 		text := fmt.Sprintf("would run %s %v\n", command.Name, command.Parameters)
-		if err := w.tell(ctx, task.UUID, api.TaskUpdate{Activity: ptr("Simulating " + command.Name), Log: &text}); err != nil {
+		if err := w.session.UpdateTask(ctx, task.UUID, api.TaskUpdate{Activity: new("Simulating " + command.Name), Log: &text}); err != nil {
 			return err
 		}
 		for range max(1, command.TotalStepCount) {
@@ -36,14 +36,14 @@ func (w *Worker) perform(ctx context.Context, task api.AssignedTask) error {
 		}
 	}
 	if message := w.cfg.Fail(task); message != "" {
-		return w.tell(ctx, task.UUID, api.TaskUpdate{TaskStatus: ptr(api.TaskStatusFailed), Activity: &message, Log: ptr(message + "\n")})
+		return w.session.UpdateTask(ctx, task.UUID, api.TaskUpdate{TaskStatus: new(api.TaskStatusFailed), Activity: &message, Log: new(message + "\n")})
 	}
 	if task.TaskType == "blender" {
 		if err := w.sendPicture(ctx, task); err != nil {
 			return err
 		}
 	}
-	return w.tell(ctx, task.UUID, api.TaskUpdate{TaskStatus: ptr(api.TaskStatusCompleted), Activity: ptr("Simulated"), Log: ptr("done\n")})
+	return w.session.UpdateTask(ctx, task.UUID, api.TaskUpdate{TaskStatus: new(api.TaskStatusCompleted), Activity: new("Simulated"), Log: new("done\n")})
 }
 
 // step takes one step, and reports whether the worker may go on after it.
@@ -56,14 +56,8 @@ func (w *Worker) step(ctx context.Context, task api.AssignedTask, done *int) (al
 		return false, err
 	}
 	*done++
-	return true, w.tell(ctx, task.UUID, api.TaskUpdate{StepsCompleted: done})
+	return true, w.session.UpdateTask(ctx, task.UUID, api.TaskUpdate{StepsCompleted: done})
 }
-
-func (w *Worker) tell(ctx context.Context, task string, update api.TaskUpdate) error {
-	return w.session.UpdateTask(ctx, task, update)
-}
-
-func ptr[T any](value T) *T { return &value }
 
 // sendPicture sends what was rendered. The Manager takes few pictures at a time; those beyond are not worth
 // waiting for.

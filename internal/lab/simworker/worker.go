@@ -183,7 +183,11 @@ func (w *Worker) Stop(ctx context.Context) error {
 // there was one.
 func (w *Worker) Work(ctx context.Context) (worked bool, err error) {
 	if w.status != api.WorkerStatusAwake {
-		return w.obey(ctx)
+		wanted, asked, err := w.session.State(ctx)
+		if err != nil || !asked {
+			return false, err
+		}
+		return true, w.become(ctx, wanted)
 	}
 	task, found, err := w.session.ScheduleTask(ctx)
 	var change *flamenco.StatusRequestedError
@@ -194,15 +198,6 @@ func (w *Worker) Work(ctx context.Context) (worked bool, err error) {
 		return false, err
 	}
 	return true, w.perform(ctx, task)
-}
-
-// obey goes to the status that the Manager asks for, if it does.
-func (w *Worker) obey(ctx context.Context) (changed bool, err error) {
-	wanted, asked, err := w.session.State(ctx)
-	if err != nil || !asked {
-		return false, err
-	}
-	return true, w.become(ctx, wanted)
 }
 
 // become changes the worker's status and reports it to the Manager.
