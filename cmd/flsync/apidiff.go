@@ -84,7 +84,9 @@ func collectFields(all map[string]string, name string, s *openapi3.Schema, depth
 // required reports whether every object of a schema has a field. Others may be lacking in older Managers.
 func required(s *openapi3.Schema, field string) bool {
 	return slices.Contains(s.Required, field) ||
-		slices.ContainsFunc(s.AllOf, func(part *openapi3.SchemaRef) bool { return part.Ref == "" && slices.Contains(part.Value.Required, field) })
+		slices.ContainsFunc(s.AllOf, func(part *openapi3.SchemaRef) bool {
+			return part.Ref == "" && slices.Contains(part.Value.Required, field)
+		})
 }
 
 // compareKeys compares types by name. One that is not known, as that of a $ref, agrees with every other.
