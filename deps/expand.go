@@ -145,7 +145,7 @@ func (x *expander) look(r *Reference, base string) expansion {
 		x.property(&e, target, base)
 		return e
 	case FormMade:
-		x.made(&e, target, base, r.Name)
+		x.made(&e, target, base, r.Name, r.Optional)
 	case FormElbeem:
 		prefix := ""
 		if !strings.HasSuffix(r.Path, "/") && !strings.HasSuffix(r.Path, `\`) {
@@ -162,8 +162,9 @@ func (x *expander) look(r *Reference, base string) expansion {
 }
 
 // made adds the files that a path which nodes put together may lead to: those whose names begin and end as it does, also
-// in folders whose names begin so. Where the start is a folder that the blend file lies in, only the end says something.
-func (x *expander) made(e *expansion, target, base, tail string) {
+// in folders whose names begin so. Of an optional one, such as what Replace String changes, only the folder and the
+// extension may be right: where nothing else fits, they count. Where the start is a folder that the blend file lies in, only the end says something.
+func (x *expander) made(e *expansion, target, base, tail string, optional bool) {
 	head := target
 	if i := strings.IndexByte(target, '{'); i >= 0 {
 		head, tail = target[:i], target[strings.LastIndexByte(target, '}')+1:]
@@ -188,6 +189,13 @@ func (x *expander) made(e *expansion, target, base, tail string) {
 		for _, file := range all.files {
 			if rest, ok := rules.CutSuffix(file, tail); ok {
 				e.files = append(e.files, rest+tail)
+			}
+		}
+	}
+	if ext := path.Ext(target); len(e.files) == 0 && optional && ext != "" {
+		for _, entry := range x.disk.list(folder) {
+			if rest, ok := rules.CutSuffix(entry.name, ext); ok && !entry.folder {
+				e.files = append(e.files, below(folder, rest+ext))
 			}
 		}
 	}

@@ -107,6 +107,8 @@ func TestExpandSpelling(t *testing.T) {
 		{Reference{Path: "//o", Form: FormOcean}, windows, []string{"o/disp_0001.exr"}},
 		{Reference{Path: "//e/pre_", Form: FormElbeem}, windows, []string{"e/pre_fluidsurface_final_0001.bobj.gz"}},
 		{Reference{Path: "//m/cam{}.png", Form: FormMade}, windows, []string{"m/cam0007.png"}},
+		{Reference{Path: "//m/cam#.png", Form: FormMade}, windows, []string{"(m/cam#.png)"}},
+		{Reference{Path: "//m/shot#.png", Form: FormMade, Optional: true}, windows, []string{"m/Cam0007.png"}},
 		{Reference{Path: "//v/smoke_005.vdb", Form: FormFrames}, windows, []string{"v/smoke_001.vdb"}},
 	} {
 		x := expander{disk: newDisk(nil)}
