@@ -247,6 +247,23 @@ func TestPrune(t *testing.T) {
 		t.Errorf("young syncs: %+v", done)
 	}
 	syncs = pruneGrace
+	synced, err := os.ReadDir(filepath.Join(storage, "flsync", "synced"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := n.client.SubmitJob(t.Context(), api.SubmittedJob{
+		Name: "by hand", Type: "echo-sleep-test", Priority: 50, SubmitterPlatform: "linux",
+		Settings: api.JobSettings{"message": "{jobs}/flsync/synced/" + strings.TrimSuffix(synced[0].Name(), listSuffix) + "/s.bin", "sleep_duration_seconds": 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done := prune(false); done != (Pruned{}) {
+		t.Errorf("an old sync that the settings of a job name: %+v", done)
+	}
+	if err := n.client.DeleteJob(t.Context(), user.ID); err != nil {
+		t.Fatal(err)
+	}
 	if done, want := prune(false), (Pruned{Folders: 1, Files: 1, Bytes: 6}); done != want {
 		t.Errorf("old syncs: %+v, want %+v", done, want)
 	}
