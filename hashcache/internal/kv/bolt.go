@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -113,6 +114,7 @@ func (db *DB) judge(b *boltFile, writable bool) error {
 	var (
 		empty  bool
 		format []byte
+		roots  []int64 // pages; a small table has none of its own
 	)
 	err := guard(func() (err error) {
 		if b.tx, err = b.Begin(writable); err != nil {
@@ -126,6 +128,7 @@ func (db *DB) judge(b *boltFile, writable bool) error {
 		for _, table := range db.opt.Tables {
 			if bucket := b.tx.Bucket([]byte(table)); bucket != nil {
 				b.cursors[table] = bucket.Cursor()
+				roots = append(roots, int64(bucket.Root()))
 			}
 		}
 		return nil
@@ -139,13 +142,64 @@ func (db *DB) judge(b *boltFile, writable bool) error {
 	if f := binary.LittleEndian.Uint32(format); f > db.opt.Format {
 		return fmt.Errorf("%w (format %d; this one knows %d)", errNewer, f, db.opt.Format)
 	}
+	if db.wasSound(b.info) {
+		return nil
+	}
+	for _, root := range roots {
+		if err := checkDepth(b.file, int64(b.Info().PageSize), root, 0); err != nil {
+			return err
+		}
+	}
+	db.setSound(b.info)
+	return nil
+}
+
+// wasSound reports whether info is of the file that was last judged sound, and that this program has not
+// changed since.
+func (db *DB) wasSound(info fs.FileInfo) bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.sound != nil && info != nil && os.SameFile(db.sound, info)
+}
+
+func (db *DB) setSound(info fs.FileInfo) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.sound = info
+}
+
+// checkDepth reports damage when the pages below page id lead deeper than those of any sound file do. bbolt
+// follows them by recursion, and no program survives the overflow of its stack. A page has a header of 16
+// bytes, with its kind at 8 and the number of its elements at 10; a branch's element has 16 bytes, with the
+// number of the child page at 8.
+func checkDepth(file io.ReaderAt, pageSize, id int64, depth int) error {
+	const (
+		branch   = 1
+		maxDepth = 32 // with two children a page, 2^32 pages
+	)
+	var header [16]byte
+	if _, err := file.ReadAt(header[:], id*pageSize); err != nil {
+		return damaged("page %d: %v", id, err)
+	}
+	if binary.NativeEndian.Uint16(header[8:]) != branch {
+		return nil
+	}
+	elements := make([]byte, 16*int(binary.NativeEndian.Uint16(header[10:])))
+	if _, err := file.ReadAt(elements, id*pageSize+16); err != nil || depth == maxDepth {
+		return damaged("page %d leads out of the file, or to itself", id)
+	}
+	for element := range slices.Chunk(elements, 16) {
+		if err := checkDepth(file, pageSize, int64(binary.NativeEndian.Uint64(element[8:])), depth+1); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // setAside renames the file in which a fault was found, unless another program has done so already. It
 // replaces none that was set aside earlier. The error wraps ErrForeign for a file that is not ours.
 func (db *DB) setAside(bad fs.FileInfo, why error) error {
-	if !errors.Is(why, errNewer) && !db.isOurs() {
+	if !errors.Is(why, errNewer) && !db.isOurs(bad) {
 		return fmt.Errorf("%s: %w (%w)", db.path, ErrForeign, why)
 	}
 	code, to := WarnDamaged, db.path+".damaged"
@@ -175,9 +229,12 @@ func (db *DB) setAside(bad fs.FileInfo, why error) error {
 	return nil
 }
 
-// isOurs reports whether a file that cannot be used is a cache nevertheless: it begins as a bbolt file does, as
-// far as it goes, and a run that wrote to it has left its lock beside it.
-func (db *DB) isOurs() bool {
+// isOurs reports whether a file that cannot be used is a cache nevertheless: it was sound before, or it
+// begins as a bbolt file does, as far as it goes, and a run that wrote to it has left its lock beside it.
+func (db *DB) isOurs(bad fs.FileInfo) bool {
+	if db.wasSound(bad) {
+		return true
+	}
 	_, lockErr := os.Stat(db.lockPath())
 	file, err := os.Open(db.path)
 	if err != nil || lockErr != nil {

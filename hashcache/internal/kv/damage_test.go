@@ -113,6 +113,28 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// A loop among pages would make bbolt recurse until the program ends.
+func TestLoopAmongPages(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	want := fill(t, path, 3000)
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, word := os.Getpagesize(), binary.NativeEndian
+	harmed := 0
+	for id := 2; id < len(file)/size; id++ { // each branch page leads to itself instead of to its fourth child
+		if page := file[id*size:]; word.Uint64(page) == uint64(id) && word.Uint16(page[8:]) == 1 && word.Uint16(page[10:]) > 4 {
+			word.PutUint64(page[16+3*16+8:], uint64(id))
+			harmed++
+		}
+	}
+	if harmed == 0 {
+		t.Fatal("the file has no branch page")
+	}
+	survives(t, path, "a loop", file, want)
+}
+
 // setUsed marks path as one at which a run of ours has been.
 func setUsed(t testing.TB, path string) {
 	t.Helper()

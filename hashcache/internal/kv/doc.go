@@ -23,16 +23,14 @@
 //
 // Each value carries a checksum over its table, its key and itself: Get returns it as it was written, or not
 // at all. Each batch is read back after its commit: with a damaged list of free pages bbolt writes over pages
-// in use. What bbolt panics on is caught, page faults of its memory map included. A damaged file is renamed to
-// PATH.damaged, one of a newer format to PATH.newer, a warning says so, and an empty file takes its place. A
-// file that is not recognisably ours stays where it is, and Open returns [ErrForeign].
+// in use. What bbolt panics on is caught, page faults of its memory map included; loops among pages, which
+// would end the program, are looked for beforehand. A damaged file is renamed to PATH.damaged, one of a newer
+// format to PATH.newer, a warning says so, and an empty file takes its place. A file that is not recognisably
+// ours stays where it is, and Open returns [ErrForeign].
 //
 // # Caveats
 //
 // A batch that was not yet written is lost with the process. A write that is cut off leaves the file as it
 // was before that batch; bbolt promises that as long as the disk keeps the order of its flushes. Only
 // [DB.Compact] makes the file smaller.
-//
-// Pages are not checked before bbolt reads them. A damaged page that names one above it as its child makes
-// bbolt recurse until the program ends; remove the file then.
 package kv

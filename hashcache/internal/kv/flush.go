@@ -108,6 +108,7 @@ func (db *DB) commit(items []item, done <-chan struct{}) (fs.FileInfo, error) {
 		}
 		return b.tx.Commit()
 	})
+	db.setSound(nil) // with a damaged list of free pages bbolt has written over used ones
 	b.close(err)
 	if err == nil {
 		err = db.verify(items)

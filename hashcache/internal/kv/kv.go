@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc64"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -67,6 +68,8 @@ type DB struct {
 	saving  *batch // is being written; nil when no write runs
 	unsaved bool   // the disk takes no writes: what is put is kept only while it fits in memory
 	warned  map[string]bool
+
+	sound fs.FileInfo // see wasSound
 
 	flushing  sync.Mutex // one writer at a time
 	kick      chan struct{}
