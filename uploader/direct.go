@@ -1,6 +1,7 @@
 package uploader
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -26,7 +27,7 @@ import (
 // of this Manager and that both can use what the other writes; otherwise, and after a write that failed, blobs go to
 // the Manager as ever.
 //
-// A blob gets its name by a hard link when it is whole and has the right digest. No file of that name is ever
+// A blob gets its name when it is whole and has the right digest. No file of that name is ever
 // overwritten, so that other clients, the Manager's own uploads and a kill at any moment do no harm. What a kill leaves
 // has a name in a folder of its own, and is removed after a day. Like the Manager, Direct leaves it to the operating
 // system when data reaches the disk.
@@ -38,10 +39,11 @@ type Direct struct {
 	once    sync.Once
 	off     atomic.Bool
 	written atomic.Int64
-	noClone atomic.Bool // the file system does not share blocks between files
+	byLink  atomic.Bool // the file system cannot rename without overwriting
 	blocks  sync.Pool   // *[blockSize]byte
 
 	fileMode, dirMode fs.FileMode // as the Manager's own; 0: what is written here has them by itself
+	chmod             bool        // new files do not have the mode that they are made with
 }
 
 // Folders of Shaman's store below the farm's shared storage, and names that flsync adds. The Manager looks for single
@@ -139,7 +141,11 @@ func (d *Direct) write(ctx context.Context, up flamenco.Upload) (outcome flamenc
 	if err != nil {
 		return 0, &storeError{err}
 	}
+	moved := false
 	defer func() {
+		if moved {
+			return
+		}
 		if rerr := os.Remove(temp.Name()); err == nil && rerr != nil {
 			err = &storeError{rerr}
 		}
@@ -151,7 +157,7 @@ func (d *Direct) write(ctx context.Context, up flamenco.Upload) (outcome flamenc
 	if err != nil {
 		return 0, err
 	}
-	if err := d.link(temp.Name(), final); errors.Is(err, fs.ErrExist) {
+	if moved, err = d.name(temp.Name(), final); errors.Is(err, fs.ErrExist) {
 		return flamenco.AlreadyStored, nil
 	} else if err != nil {
 		return 0, &storeError{err}
@@ -162,7 +168,9 @@ func (d *Direct) write(ctx context.Context, up flamenco.Upload) (outcome flamenc
 // create makes a file for a blob on its way.
 func (d *Direct) create() (*os.File, error) {
 	name := filepath.Join(d.path(writingFolder), rand.Text())
-	open := func() (*os.File, error) { return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666) }
+	open := func() (*os.File, error) {
+		return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, cmp.Or(d.fileMode, 0o666))
+	}
 	temp, err := open()
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := d.makeFolder(filepath.Dir(name)); err != nil {
@@ -170,7 +178,7 @@ func (d *Direct) create() (*os.File, error) {
 		}
 		temp, err = open()
 	}
-	if err == nil && d.fileMode != 0 {
+	if err == nil && d.chmod {
 		if err = temp.Chmod(d.fileMode); err != nil {
 			err = errors.Join(err, temp.Close(), os.Remove(name))
 		}
@@ -199,16 +207,19 @@ func (d *Direct) fill(ctx context.Context, temp *os.File, source io.Reader, up f
 	return err
 }
 
-// clone lets temp share the blocks of a source that is a file of the same file system, and takes the digest of what
-// temp has then, which nobody else writes to. It returns 0 if that cannot be done.
+// clone has the kernel copy a source that is a file, or let temp share its blocks, and takes the digest of what temp has
+// then, which nobody else writes to. It returns 0 if that cannot be done.
 func (d *Direct) clone(ctx context.Context, temp *os.File, source io.Reader, digest hash.Hash, block *[blockSize]byte, size int64) (int64, error) {
 	file, ok := source.(*os.File)
-	if !ok || size < blockSize || d.noClone.Load() {
+	if !ok || size < blockSize {
 		return 0, nil
 	}
-	if err := cloneFile(temp, file); err != nil {
-		d.noClone.Store(true)
+	if err := cloneFile(ctx, temp, file, size+1); errors.Is(err, errors.ErrUnsupported) {
 		return 0, nil
+	} else if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	} else if err != nil {
+		return 0, &storeError{err}
 	}
 	n, err := copyBlocks(ctx, digest, temp, block, size)
 	if failed, ok := errors.AsType[*readError](err); ok {
@@ -227,8 +238,10 @@ func copyBlocks(ctx context.Context, to io.Writer, from io.Reader, block *[block
 			return n, context.Cause(ctx)
 		}
 		read, err := from.Read(block[:])
-		if _, werr := to.Write(block[:read]); werr != nil {
-			return n, werr
+		if read > 0 { // a file is written to even then
+			if _, err := to.Write(block[:read]); err != nil {
+				return n, err
+			}
 		}
 		n += int64(read)
 		if errors.Is(err, io.EOF) {
@@ -256,24 +269,32 @@ func (w storeWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// link gives a blob its name, unless there is one: the error is then [fs.ErrExist]. The Manager removes folders that
-// become empty, also between two calls here.
-func (d *Direct) link(temp, final string) error {
+// name gives a blob its name, unless there is one: the error is then [fs.ErrExist]. moved reports that temp is no more.
+// The Manager removes folders that become empty, also between two calls here.
+func (d *Direct) name(temp, final string) (moved bool, err error) {
 	const tries = 5
 	for try := 1; ; try++ {
 		if err := d.makeFolder(filepath.Dir(final)); err != nil {
-			return err
+			return false, err
 		}
-		if err := os.Link(temp, final); !errors.Is(err, fs.ErrNotExist) || try == tries {
-			return err
+		err = errors.ErrUnsupported
+		if !d.byLink.Load() {
+			err = renameNew(temp, final)
+		}
+		if moved = err == nil; errors.Is(err, errors.ErrUnsupported) {
+			d.byLink.Store(true)
+			err = os.Link(temp, final)
+		}
+		if !errors.Is(err, fs.ErrNotExist) || try == tries {
+			return moved, err
 		}
 	}
 }
 
 // makeFolder makes a folder below the store, and those above it that are missing.
 func (d *Direct) makeFolder(dir string) error {
-	return folder.Make(dir, func(made string) error {
-		if d.dirMode == 0 {
+	return folder.Make(dir, cmp.Or(d.dirMode, 0o777), func(made string) error {
+		if !d.chmod {
 			return nil
 		}
 		return folder.SetMode(made, d.dirMode)

@@ -3,8 +3,11 @@
 package uploader
 
 import (
+	"context"
 	"errors"
 	"os"
 )
 
-func cloneFile(_, _ *os.File) error { return errors.ErrUnsupported }
+func cloneFile(context.Context, *os.File, *os.File, int64) error { return errors.ErrUnsupported }
+
+func renameNew(_, _ string) error { return errors.ErrUnsupported }

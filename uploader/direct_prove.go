@@ -116,18 +116,18 @@ func (d *Direct) sendProbe(ctx context.Context, p probe) (err error) {
 // adopt learns from a file that the Manager has written which permissions its own have, and removes what is left of
 // killed runs.
 func (d *Direct) adopt(theirs fs.FileInfo) error {
-	d.fileMode, d.dirMode = 0, 0
-	temp, err := d.create()
+	d.fileMode, d.dirMode, d.chmod = 0, 0, false
+	ours, err := d.newFile()
 	if err != nil {
-		return err
-	}
-	ours, err := temp.Stat()
-	if err := errors.Join(err, temp.Close(), os.Remove(temp.Name())); err != nil {
 		return err
 	}
 	mode := theirs.Mode().Perm()
 	if mode != ours.Mode().Perm() {
 		d.fileMode, d.dirMode = mode, mode|mode&0o444>>2
+		if ours, err = d.newFile(); err != nil {
+			return err
+		}
+		d.chmod = mode != ours.Mode().Perm() // the umask takes something away
 	}
 	if !mayUse(ours, theirs) {
 		return fmt.Errorf("files written here belong to another user than the Manager's own, whose mode %v lets only its user change them: "+
@@ -142,6 +142,16 @@ func (d *Direct) adopt(theirs fs.FileInfo) error {
 		}
 	}
 	return nil
+}
+
+// newFile returns what a file of ours is like.
+func (d *Direct) newFile() (fs.FileInfo, error) {
+	temp, err := d.create()
+	if err != nil {
+		return nil, err
+	}
+	info, err := temp.Stat()
+	return info, errors.Join(err, temp.Close(), os.Remove(temp.Name()))
 }
 
 // awaitTouch returns nil when the Manager reports a probe as stored and has renewed its time.

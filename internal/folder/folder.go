@@ -8,15 +8,15 @@ import (
 	"path/filepath"
 )
 
-// Make makes a folder, and those above it that are missing, and calls made for each that it has made. A folder that is
-// there already is no error.
-func Make(dir string, made func(dir string) error) error {
-	err := os.Mkdir(dir, 0o777)
+// Make makes a folder, and those above it that are missing, with permissions perm but for the umask, and calls made for
+// each that it has made. A folder that is there already is no error.
+func Make(dir string, perm fs.FileMode, made func(dir string) error) error {
+	err := os.Mkdir(dir, perm)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := Make(filepath.Dir(dir), made); err != nil {
+		if err := Make(filepath.Dir(dir), perm, made); err != nil {
 			return err
 		}
-		err = os.Mkdir(dir, 0o777)
+		err = os.Mkdir(dir, perm)
 	}
 	switch {
 	case errors.Is(err, fs.ErrExist):

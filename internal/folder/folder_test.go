@@ -16,14 +16,14 @@ func TestMake(t *testing.T) {
 	var made []string
 	note := func(dir string) error { made = append(made, dir); return nil }
 	for range 2 {
-		if err := Make(deep, note); err != nil {
+		if err := Make(deep, 0o777, note); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if want := []string{filepath.Join(root, "a"), deep}; !slices.Equal(made, want) {
 		t.Errorf("made %v, want %v", made, want)
 	}
-	if err := Make(filepath.Join(root, "c"), func(string) error { return fs.ErrPermission }); !errors.Is(err, fs.ErrPermission) {
+	if err := Make(filepath.Join(root, "c"), 0o777, func(string) error { return fs.ErrPermission }); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("the error of made is lost: %v", err)
 	}
 }

@@ -181,7 +181,7 @@ func (p *pool) makeIn(s *shard, name string) error {
 
 // mkdir makes a folder, with those above it, that the accounts which may write to the storage may write to.
 func (p *pool) mkdir(dir string) error {
-	return folder.Make(dir, func(made string) error {
+	return folder.Make(dir, 0o777, func(made string) error {
 		_ = folder.SetMode(made, p.root.Mode()) // some file systems have no modes
 		return nil
 	})
