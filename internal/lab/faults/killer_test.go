@@ -91,10 +91,10 @@ func (k *killer) round(ctx context.Context) error {
 	if err := k.newDay(); err != nil {
 		return err
 	}
-	command := [][]string{
-		{"submit", filepath.Join(k.project, "chaos.yaml"), "--replace"},
-		{"sync", k.project, "--checkout", "film/whole"},
-	}[k.result.Rounds%3/2] // one in three is a sync
+	command := k.submit()
+	if k.result.Rounds%3 == 2 {
+		command = []string{"sync", k.project, "--checkout", "film/whole"}
+	}
 	for range min(1+k.random.IntN(6), k.Kills-k.result.Kills) {
 		killed, err := k.runAndKill(ctx, command)
 		if err != nil {
@@ -106,6 +106,10 @@ func (k *killer) round(ctx context.Context) error {
 		k.checkFarm(ctx, fmt.Sprintf("round %d, after a kill", k.result.Rounds))
 	}
 	return k.finish(ctx, command)
+}
+
+func (k *killer) submit() []string {
+	return []string{"submit", filepath.Join(k.project, "chaos.yaml"), "--replace"}
 }
 
 // newDay edits a part of the project.
@@ -224,6 +228,9 @@ func (k *killer) program(ctx context.Context, command []string) *exec.Cmd {
 
 // prune removes what kills left, as if hours had passed, and looks for what is still there without being of use.
 func (k *killer) prune(ctx context.Context) error {
+	if err := k.finish(ctx, k.submit()); err != nil { // the last day may have ended with a sync
+		return err
+	}
 	old := time.Now().Add(-2 * time.Hour)
 	root := filepath.Join(k.checkouts(), "flsync")
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
