@@ -34,11 +34,12 @@ func (p *pool) checkOut(ctx context.Context, requested string, files []api.Shama
 	}
 	name := strings.ReplaceAll(uploader.CheckoutName(requested), "/", "_") + "-" + unique
 	folder := path.Join(p.folder, name[max(0, len(name)-200):])
-	if again && p.whole(folder, files) {
-		_, _ = p.keep(folder) // which only the account that made it may do
-		return folder, nil
-	} else if _, err := os.Lstat(p.at(folder)); again && err == nil { // somebody changed it
-		folder += strings.ToLower(rand.Text()[:8])
+	if _, err := os.Lstat(p.at(folder)); again && err == nil { // it gets its name when it is whole
+		if p.whole(folder, files) {
+			_, _ = p.keep(folder) // which only the account that made it may do
+			return folder, nil
+		}
+		folder += strings.ToLower(rand.Text()[:8]) // somebody changed it
 	}
 	if err := record(folder); err != nil {
 		return "", err
@@ -128,9 +129,10 @@ func (p *pool) writable() bool {
 	return errors.Join(err, os.Remove(probe)) == nil
 }
 
-// makeFolder makes the folder final.
+// makeFolder makes the folder final. Its first name is new each time: a run that was killed in a sync of the same files
+// left another, and one that is at work now has its own.
 func (p *pool) makeFolder(ctx context.Context, final string, files []api.ShamanFileSpec) (err error) {
-	temp := filepath.Join(filepath.Dir(final), unfinished+filepath.Base(final))
+	temp := filepath.Join(filepath.Dir(final), unfinished+rand.Text())
 	if err = p.same(); err == nil {
 		err = p.mkdir(temp)
 	}

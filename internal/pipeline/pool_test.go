@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -206,4 +207,31 @@ func TestPoolSyncedAgain(t *testing.T) {
 	if got, rerr := os.ReadFile(filepath.Join(other, "deep", "b.bin")); err != nil || other == first || rerr != nil || string(got) != "b" {
 		t.Errorf("after a change: %s with %q, error %v, %v", other, got, err, rerr)
 	}
+}
+
+// TestPoolSyncedTogether: runs that sync the same files at once make one folder, also where one was killed before.
+func TestPoolSyncedTogether(t *testing.T) {
+	p := newPool(t)
+	p.folder = syncFolder
+	files, err := p.store(t.Context(), map[string]string{"a.bin": "a", "deep/b.bin": "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := p.folderOf(t, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(filepath.Dir(first), unfinished+filepath.Base(first)) // as an earlier release named it
+	if err := errors.Join(os.Rename(first, left), os.Remove(first+listSuffix)); err != nil {
+		t.Fatal(err)
+	}
+	var together sync.WaitGroup
+	for range 8 {
+		together.Go(func() {
+			if folder, err := p.folderOf(t, files); err != nil || folder != first {
+				t.Errorf("%s, error %v, want %s", folder, err, first)
+			}
+		})
+	}
+	together.Wait()
 }
