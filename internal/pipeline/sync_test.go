@@ -102,6 +102,24 @@ func TestSync(t *testing.T) {
 }
 
 // What cannot be sent is reported, and the rest is sent.
+// TestSyncDirect: the storage's path may be that of the folder of checkouts, as the Manager has it, or of the storage.
+func TestSyncDirect(t *testing.T) {
+	for _, path := range []string{"", "storage/jobs", "storage"} {
+		t.Run(path, func(t *testing.T) {
+			n := newNight(t)
+			env := n.env(&jobSink{})
+			env.Storage.Direct = DirectOn
+			if path != "" {
+				env.Storage.Path = filepath.Join(n.dir, "manager", filepath.FromSlash(path))
+			}
+			summary, err := Sync(t.Context(), env, SyncOptions{Paths: []string{n.tree(map[string]string{"a.png": "1", "b.png": "2"})}})
+			if err != nil || summary.Store.Direct != 2 {
+				t.Errorf("%d files went straight into the store, want 2; error %v", summary.Store.Direct, err)
+			}
+		})
+	}
+}
+
 func TestSyncFailures(t *testing.T) {
 	refused := func(size int64) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, r *http.Request) bool {
