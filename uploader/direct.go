@@ -27,10 +27,10 @@ import (
 // of this Manager and that both can use what the other writes; otherwise, and after a write that failed, blobs go to
 // the Manager as ever.
 //
-// A blob gets its name when it is whole and has the right digest. No file of that name is ever
-// overwritten, so that other clients, the Manager's own uploads and a kill at any moment do no harm. What a kill leaves
-// has a name in a folder of its own, and is removed after a day. Like the Manager, Direct leaves it to the operating
-// system when data reaches the disk.
+// A blob gets its name when it is whole and has the right digest. No file of that name is ever overwritten, so that
+// other clients, the Manager's own uploads and a kill at any moment do no harm. What a kill leaves has a name in a
+// folder of its own, and is removed after a day. Like the Manager, Direct leaves it to the operating system when data
+// reaches the disk.
 type Direct struct {
 	Shaman
 	storage string
@@ -214,12 +214,13 @@ func (d *Direct) clone(ctx context.Context, temp *os.File, source io.Reader, dig
 	if !ok || size < blockSize {
 		return 0, nil
 	}
-	if err := cloneFile(ctx, temp, file, size+1); errors.Is(err, errors.ErrUnsupported) {
-		return 0, nil
-	} else if ctx.Err() != nil {
+	if cloneFile(ctx, temp, file, size+1) != nil { // a read and a write meet the failure again, and show whose it is
+		_, here := file.Seek(0, io.SeekStart)
+		_, there := temp.Seek(0, io.SeekStart)
+		return 0, errors.Join(here, there, temp.Truncate(0))
+	}
+	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
-	} else if err != nil {
-		return 0, &storeError{err}
 	}
 	n, err := copyBlocks(ctx, digest, temp, block, size)
 	if failed, ok := errors.AsType[*readError](err); ok {

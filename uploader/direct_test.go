@@ -231,7 +231,7 @@ func TestDirectChanged(t *testing.T) {
 	stores(t, func(t *testing.T, s *store) {
 		for _, onDisk := range []bool{false, true} {
 			b, data := random(t, 2<<20)
-			for name, data := range map[string][]byte{"shorter": data[:1<<20], "longer": append(data[:len(data):len(data)], 1), "other": append([]byte("x"), data[1:]...)} {
+			for name, data := range map[string][]byte{"shorter": data[:1<<20], "longer": append(data[:len(data):len(data)], 1), "other": append([]byte{data[0] ^ 1}, data[1:]...)} {
 				other := blobOf(t, data, onDisk)
 				other.SHA256, other.Size = b.SHA256, b.Size
 				if err := send(t, uploader.NewDirect(s.client, s.storage, nil), uploader.Config{}, other)[0]; !errors.Is(err, uploader.ErrChanged) {
@@ -244,6 +244,22 @@ func TestDirectChanged(t *testing.T) {
 		}
 		if left := s.leftovers(); len(left) > 0 {
 			t.Errorf("left behind: %v", left)
+		}
+	})
+}
+
+// TestDirectUnreadable: a large file that cannot be read is its own failure, not the store's.
+func TestDirectUnreadable(t *testing.T) {
+	stores(t, func(t *testing.T, s *store) {
+		bad, _ := random(t, 2<<20)
+		folder := t.TempDir()
+		bad.Open = func() (io.ReadCloser, error) { return os.Open(folder) }
+		good, _ := random(t, 2<<20)
+		var told []error
+		direct := uploader.NewDirect(s.client, s.storage, func(err error) { told = append(told, err) })
+		errs := send(t, direct, uploader.Config{}, bad, good)
+		if errs[0] == nil || errs[1] != nil || len(told) != 1 || told[0] != nil || direct.Written() != 1 {
+			t.Errorf("errors %v, told %v, %d were written, want the first to fail and the other to be written", errs, told, direct.Written())
 		}
 	})
 }

@@ -34,12 +34,15 @@ func (p *pool) checkOut(ctx context.Context, requested string, files []api.Shama
 	}
 	name := strings.ReplaceAll(uploader.CheckoutName(requested), "/", "_") + "-" + unique
 	folder := path.Join(p.folder, name[max(0, len(name)-200):])
-	if _, err := os.Lstat(p.at(folder)); again && err == nil { // it gets its name when it is whole
-		if p.whole(folder, files) {
+	if again {
+		_, err := os.Lstat(p.at(folder)) // before whole: it gets its name when it is whole
+		switch {
+		case err == nil && p.whole(folder, files):
 			_, _ = p.keep(folder) // which only the account that made it may do
 			return folder, nil
+		case err == nil: // somebody changed it
+			folder += strings.ToLower(rand.Text()[:8])
 		}
-		folder += strings.ToLower(rand.Text()[:8]) // somebody changed it
 	}
 	if err := record(folder); err != nil {
 		return "", err

@@ -95,9 +95,9 @@ func (s *shaman) openDirect(ctx context.Context, env Env) (uploader.Shaman, erro
 	if err != nil {
 		return nil, err
 	}
-	storage := filepath.Dir(filepath.Clean(here))                 // the location is that of checkouts
-	if uploader.NewDirect(env.Manager, here, nil).Look() == nil { // --storage-path may name the storage itself
-		storage = here
+	storage := here // --storage-path may name the storage itself; else the location is that of checkouts
+	if uploader.NewDirect(env.Manager, here, nil).Look() != nil {
+		storage = filepath.Dir(filepath.Clean(here))
 	}
 	s.direct = uploader.NewDirect(env.Manager, storage, func(err error) { reportDirect(env, storage, err) })
 	if env.DryRun {
