@@ -56,7 +56,7 @@ func pages(t *testing.T, dir string) map[string]string {
 
 // writeDocs makes the folders commands and man anew.
 func writeDocs(to string) error {
-	root := new(app).rootCommand()
+	root := new(app).rootCommand(nil)
 	root.InitDefaultHelpCmd() // as running it would
 	root.InitDefaultCompletionCmd()
 	commands, man := filepath.Join(to, "commands"), filepath.Join(to, "man")

@@ -17,7 +17,7 @@ import (
 // skillReference is all commands on one page, for an assistant: what each is for, and its own flags.
 func skillReference() string {
 	var b strings.Builder
-	root := new(app).rootCommand()
+	root := new(app).rootCommand(nil)
 	b.WriteString("# Commands\n\nMade by `make generate` from the program itself. Flags of all commands:\n\n```\n" + root.PersistentFlags().FlagUsages() + "```\n")
 	var add func(*cobra.Command)
 	add = func(cmd *cobra.Command) {

@@ -33,7 +33,7 @@ func TestUsage(t *testing.T) {
 			}
 		}
 	}
-	visit(new(app).rootCommand(), nil)
+	visit(new(app).rootCommand(nil), nil)
 }
 
 // TestUsageAsJSON: a program that wrote a wrong command line gets a summary, too.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -81,10 +80,10 @@ func openBlobStore(dir string, fault func() *Faults) (*blobStore, error) {
 
 func (b *blobStore) close() error { return b.jobs.Close() }
 
-// digest matches what a SHA-256 digest looks like; nothing else can ever be stored.
-var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-func (k blobKey) valid() bool { return digest.MatchString(k.sha) && k.size >= 0 }
+// valid reports whether k has a SHA-256 digest in lower case; nothing else can be stored.
+func (k blobKey) valid() bool {
+	return len(k.sha) == 64 && strings.Trim(k.sha, "0123456789abcdef") == "" && k.size >= 0
+}
 
 func (k blobKey) shard() string { return k.sha[:2] }
 

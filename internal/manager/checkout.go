@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/flsync/flsync/flamenco/api"
@@ -34,13 +33,11 @@ func (m *Manager) checkout(q *request) error {
 	return q.reply(api.ShamanCheckoutResult{CheckoutPath: used})
 }
 
-var checkoutPath = regexp.MustCompile(`^[^/?*:;{}\\][^?*:;{}\\]*$`)
-
 // validCheckoutPath is the real Manager's rule, and refuses "." and "..", too: those are the folder of all
 // checkouts and the shared storage, which a failed checkout would erase.
 func validCheckoutPath(p string) bool {
-	return checkoutPath.MatchString(p) && !strings.Contains(p, "../") && !strings.Contains(p, "/..") &&
-		path.Clean(p) != "." && path.Clean(p) != ".."
+	return p != "" && p[0] != '/' && !strings.ContainsAny(p, `?*:;{}\`) &&
+		!strings.Contains(p, "../") && !strings.Contains(p, "/..") && path.Clean(p) != "." && path.Clean(p) != ".."
 }
 
 // safeFilePath reports whether a path stays inside the checkout on every system. The real Manager does not
