@@ -285,7 +285,7 @@ func TestFormats(t *testing.T) {
 		if s.FileFormat != test.name || s.FileExtension != test.extension || s.UseNodes != (test.version >= 500) || b.Old != (test.version < 270) {
 			t.Errorf("%+v: %q, %q, nodes %v, old %v", test, s.FileFormat, s.FileExtension, s.UseNodes, b.Old)
 		}
-		_, known := s.RNA()["render"].(map[string]any)["file_extension"]
+		_, known := s.RNA()["render.file_extension"]
 		if known != (test.name != "") {
 			t.Errorf("%+v: known to expressions: %v", test, known)
 		}

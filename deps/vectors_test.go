@@ -244,8 +244,8 @@ func TestEngineSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range b.Scenes {
-			if _, ok := s.RNA()["cycles"].(map[string]any); s.Name == "First" && !ok {
-				t.Errorf("%s: scene.cycles is %v", version, s.RNA()["cycles"])
+			if _, ok := s.Properties["cycles"].(map[string]any); s.Name == "First" && !ok {
+				t.Errorf("%s: scene.cycles is %v", version, s.Properties["cycles"])
 			}
 		}
 	}

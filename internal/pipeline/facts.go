@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,9 +21,7 @@ func evalFacts(b *deps.Blend, scene string) eval.Facts {
 		more := make(map[string]any)
 		flatten(more, "", s.Properties)
 		toPython(more, b.Version)
-		native := *s
-		native.Properties = nil
-		flatten(more, "", native.RNA())
+		maps.Copy(more, s.RNA())
 		facts.Scenes = append(facts.Scenes, eval.Scene{
 			Name:       s.Name,
 			FrameStart: s.FrameStart, FrameEnd: s.FrameEnd, FrameStep: s.FrameStep, FrameCurrent: s.FrameCurrent,
