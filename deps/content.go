@@ -35,25 +35,19 @@ func isPointer(head []byte) bool {
 // A contents says what is wrong with what is in a file, and what to do about it; wrong is "" when nothing is.
 type contents struct{ wrong, remedy string }
 
-// contents compares once what is in a file with its name.
+// contents compares what is in a file with its name.
 func (d *disk) contents(file string) contents {
-	d.mu.Lock()
-	c, known := d.contained[file]
-	d.mu.Unlock()
-	if known {
-		return c
-	}
-	if sample, err := sampleOf(filepath.FromSlash(file)); err != nil {
-		// whoever sends the file reports it
-	} else if isPointer(sample.Head) {
-		c = contents{"is a git-lfs pointer, not the file itself", pullRemedy}
-	} else if sample.Contradicts(file) {
-		c = contents{"does not begin as a ." + sniff.Extension(file) + " file does", "restore the file, or correct its name"}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.contained[file] = c
-	return c
+	return d.contained.get(file, func() contents {
+		sample, err := sampleOf(filepath.FromSlash(file))
+		switch {
+		case err != nil: // whoever sends the file reports it
+		case isPointer(sample.Head):
+			return contents{"is a git-lfs pointer, not the file itself", pullRemedy}
+		case sample.Contradicts(file):
+			return contents{"does not begin as a ." + sniff.Extension(file) + " file does", "restore the file, or correct its name"}
+		}
+		return contents{}
+	})
 }
 
 // sampleOf reads the first and last bytes of a file. It follows links.
@@ -83,14 +77,12 @@ func (d *disk) contentLack(file string, kind Kind, read bool) contents {
 	return d.contents(file)
 }
 
-// size gives the size of a file that is there, in bytes; -1 for anything else.
+// size returns the size of a file that is there, in bytes; -1 for anything else.
 func (d *disk) size(file string) int64 {
-	if d.stat(file) != isFile {
-		return -1
+	if found := d.look(file); found.presence == isFile {
+		return found.size
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.found[file].size
+	return -1
 }
 
 // contents adds a lack for each file of the trace that is not what it says. Of a folder with very many files it looks
@@ -146,22 +138,15 @@ func (d *disk) alike(p string) string {
 // maxAlikeDepth bounds how many folders of a missing path may be spelled otherwise.
 const maxAlikeDepth = 8
 
-// folded gives the names in a folder by what is the same in all spellings of each.
+// folded returns the names in a folder by what is the same in all spellings of each.
 func (d *disk) folded(folder string) map[string]string {
-	d.mu.Lock()
-	known := d.folds[folder]
-	d.mu.Unlock()
-	if known != nil {
-		return known
-	}
-	names := map[string]string{}
-	for _, e := range d.list(folder) {
-		names[place.Fold(e.name)] = e.name
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.folds[folder] = names
-	return names
+	return d.folds.get(folder, func() map[string]string {
+		names := map[string]string{}
+		for _, e := range d.list(folder) {
+			names[place.Fold(e.name)] = e.name
+		}
+		return names
+	})
 }
 
 // hint says of a missing path what is there in its stead.

@@ -68,21 +68,18 @@ type single struct {
 // expand finds the files of a reference.
 func (x *expander) expand(r *Reference, at bases) expansion {
 	base := at.of(r.Base)
-	s := single{base[:strings.LastIndexByte(base, '/')+1], r.Path, r.Kind == KindLibrary}
-	common := r.Form == FormFile && !r.Optional && !isShare(base)
-	if common {
-		if e, known := x.disk.single(s); known {
-			return e
+	look := func() expansion {
+		e := x.look(r, base)
+		if e.numbers == nil {
+			e.numbers = x.disk.number(e.files, e.missing)
 		}
+		return e
 	}
-	e := x.look(r, base)
-	if e.numbers == nil {
-		e.numbers = x.disk.number(e.files, e.missing)
+	if r.Form != FormFile || r.Optional || isShare(base) {
+		return look()
 	}
-	if common {
-		x.disk.keep(s, e)
-	}
-	return e
+	folder := base[:strings.LastIndexByte(base, '/')+1]
+	return x.disk.singles.get(single{folder, r.Path, r.Kind == KindLibrary}, look)
 }
 
 const (

@@ -126,19 +126,9 @@ func (x *expander) template(e *expansion, target string) {
 	}
 }
 
-// layer gives what a file names, and remembers it.
+// layer returns what a file names.
 func (d *disk) layer(file string) *layer {
-	d.mu.Lock()
-	known := d.layers[file]
-	d.mu.Unlock()
-	if known != nil {
-		return known
-	}
-	l := readLayer(filepath.FromSlash(file))
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.layers[file] = l
-	return l
+	return d.layers.get(file, func() *layer { return readLayer(filepath.FromSlash(file)) })
 }
 
 func readLayer(file string) *layer {
