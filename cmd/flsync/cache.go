@@ -50,7 +50,7 @@ func (a *app) cachePathCommand() *cobra.Command {
 				return err
 			}
 			if a.json {
-				return a.printValue(map[string]string{"type": "cache-path", "path": paths.Cache})
+				return a.printJSON(map[string]string{"type": "cache-path", "path": paths.Cache})
 			}
 			_, err = fmt.Fprintln(a.stdout, paths.Cache)
 			return err
@@ -67,7 +67,7 @@ func (a *app) cacheStatsCommand() *cobra.Command {
 				return err
 			}
 			if a.json {
-				return a.printValue(s)
+				return a.printJSON(s)
 			}
 			return a.printFields([]field{
 				{"cache", s.Path}, {"size", report.Bytes(s.FileBytes) + ", of it free " + report.Bytes(s.FreeBytes)},
@@ -95,7 +95,7 @@ func (a *app) cacheVerifyCommand() *cobra.Command {
 				return err
 			}
 			if a.json {
-				err = a.printValue(counts)
+				err = a.printJSON(counts)
 			} else {
 				for _, v := range []hashcache.Verdict{
 					hashcache.Good, hashcache.Unchecked, hashcache.Outdated, hashcache.Vanished,
@@ -133,7 +133,7 @@ func (a *app) cachePruneCommand() *cobra.Command {
 				return err
 			}
 			if a.json {
-				return a.printValue(done)
+				return a.printJSON(done)
 			}
 			a.did("removed %s and %s, freed %s", plural(done.Files, "file"), plural(done.Facts, "fact"), report.Bytes(done.FreedBytes))
 			return nil

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,8 +83,9 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 			return err
 		}
 	}
-	found := &findings{}
-	env.Sink = report.Tee(s.sink, found)
+	var lacks collected[report.Lack]
+	var failures collected[report.Error]
+	env.Sink = report.Tee(s.sink, &lacks, &failures)
 	s.sink.Emit(s.startEvent(""))
 	if env.Manager != nil {
 		if env.Configuration, err = s.greet(ctx, s.manager); unreachable(err) { // the blend files can be checked all the same
@@ -98,8 +99,8 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 	if html != "" && ctx.Err() == nil {
 		shown := s.summary
 		shown.OK, shown.ExitCode, shown.Duration = err == nil, exitCode(ctx, err), time.Since(s.began).Seconds()
-		run := &page.Run{Start: s.startEvent(""), Summary: &shown, Lacks: found.lacks, Errors: found.errors}
-		if failed := writePage(html, run); failed != nil {
+		run := &page.Run{Start: s.startEvent(""), Summary: &shown, Lacks: lacks.list, Errors: failures.list}
+		if failed := writeFile(html, ownerOnly, run.HTML); failed != nil {
 			return errors.Join(err, failed)
 		}
 	}
@@ -107,25 +108,6 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 		return &reportedError{err} // the summary says it
 	}
 	return err
-}
-
-// findings is a sink that keeps lacks and errors.
-type findings struct {
-	mu     sync.Mutex
-	lacks  []report.Lack
-	errors []report.Error
-}
-
-// Emit implements report.Sink.
-func (f *findings) Emit(e report.Event) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch e := e.(type) {
-	case report.Lack:
-		f.lacks = append(f.lacks, e)
-	case report.Error:
-		f.errors = append(f.errors, e)
-	}
 }
 
 // checkOptions returns what the configuration and the flags say of checks.
@@ -145,7 +127,7 @@ func (s *session) checkOptions(f *submitFlags) (*pipeline.CheckOptions, error) {
 
 // editFrames returns the frames that an edit shows, by blend file.
 func (s *session) editFrames(ctx context.Context, cache *hashcache.Cache, f *conformFlags, edit, project string) (map[string][]int, error) {
-	f.rules.Project = orElse(project, ".")
+	f.rules.Project = cmp.Or(project, ".")
 	if err := f.parse(); err != nil {
 		return nil, err
 	}

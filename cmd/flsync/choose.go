@@ -16,6 +16,14 @@ import (
 // named is something that can be chosen by id, shortened id or name.
 type named struct{ id, name string }
 
+func ids(all []named) []string {
+	ids := make([]string, len(all))
+	for i, n := range all {
+		ids[i] = n.id
+	}
+	return ids
+}
+
 // chooser finds what the words of a command line mean.
 type chooser struct {
 	kind string                  // "job", for messages
@@ -34,11 +42,11 @@ func (a *app) choose(words []string, c chooser) ([]named, error) {
 		return nil, err
 	}
 	if len(words) == 0 { // a list such as that of last night's failures may well be empty
-		a.remark("standard input names no " + c.kind + ": nothing to do")
+		a.remark("standard input names no %s: nothing to do", c.kind)
 		return nil, nil
 	}
 	var known []named
-	if !allUUIDs(words) {
+	if slices.ContainsFunc(words, func(w string) bool { return !isUUID(w) }) {
 		if known, err = c.all(); err != nil {
 			return nil, err
 		}
@@ -92,13 +100,8 @@ func (c chooser) match(word string, known []named) ([]named, error) {
 		}
 		return []named{{id: lower}}, nil // the Manager says if there is none
 	}
-	where := func(is func(named) bool) (found []named) {
-		for _, n := range known {
-			if is(n) {
-				found = append(found, n)
-			}
-		}
-		return found
+	where := func(is func(named) bool) []named {
+		return slices.DeleteFunc(slices.Clone(known), func(n named) bool { return !is(n) })
 	}
 	matches := where(func(n named) bool { return n.name == word })
 	isGlob := len(matches) == 0 && strings.ContainsAny(word, "*?[") // a name may look like one
@@ -156,10 +159,6 @@ func (a *app) expandStdin(words []string) ([]string, error) {
 		return nil, fmt.Errorf("standard input: %w", err)
 	}
 	return slices.Replace(slices.Clone(words), i, i+1, lines...), nil
-}
-
-func allUUIDs(words []string) bool {
-	return !slices.ContainsFunc(words, func(w string) bool { return !isUUID(w) })
 }
 
 func isUUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }

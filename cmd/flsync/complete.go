@@ -13,24 +13,23 @@ import (
 type completion = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective)
 
 // complete offers names from the Manager. Without a Manager it offers nothing, and no error.
-func (a *app) complete(cmd *cobra.Command, begun string, c func(context.Context, *link) chooser) ([]string, cobra.ShellCompDirective) {
+func (a *app) complete(c func(context.Context, *link) chooser) completion {
 	const noFiles = cobra.ShellCompDirectiveNoFileComp
-	ctx, cancel := context.WithTimeout(cmd.Context(), a.completionTime)
-	defer cancel()
-	config, err := a.loadConfig()
-	if err != nil {
-		return nil, noFiles
+	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), a.completionTime)
+		defer cancel()
+		config, err := a.loadConfig()
+		if err != nil {
+			return nil, noFiles
+		}
+		m, err := a.connect(ctx, config)
+		if err != nil {
+			return nil, noFiles
+		}
+		defer m.Close()
+		all, _ := c(ctx, m).all()
+		return offers(all, begun), noFiles
 	}
-	m, err := a.connect(ctx, config)
-	if err != nil {
-		return nil, noFiles
-	}
-	defer m.Close()
-	all, err := c(ctx, m).all()
-	if err != nil {
-		return nil, noFiles
-	}
-	return offers(all, begun), noFiles
 }
 
 // offers are lines of what to write and, after a tab, what it is. Where a name would not do, because several
@@ -45,6 +44,8 @@ func offers(all []named, begun string) []string {
 		word, what := n.name, short(n.id)
 		if n.name == "" || n.name != oneLine(n.name) || count[n.name] > 1 {
 			word, what = short(n.id), oneLine(n.name)
+		} else if n.id == n.name {
+			what = typeKind.noun // which have no other id
 		}
 		if strings.HasPrefix(word, begun) {
 			lines = append(lines, word+"\t"+what)
@@ -53,37 +54,13 @@ func offers(all []named, begun string) []string {
 	return lines
 }
 
-func (a *app) completeJobs(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd, begun, jobChooser)
-}
-
-func (a *app) completeWorkers(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd, begun, workerChooser)
-}
-
-func (a *app) completeTags(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd, begun, tagChooser)
-}
-
-func (a *app) completeTypes(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd, begun, func(ctx context.Context, m *link) chooser {
-		return chooser{all: func() (all []named, err error) {
-			types, err := m.JobTypes(ctx)
-			for _, t := range types {
-				all = append(all, named{t.Etag, t.Name})
-			}
-			return all, err
-		}}
-	})
-}
-
 // thenTags completes the first word by first, and those after it by tags.
 func (a *app) thenTags(first completion) completion {
 	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if len(args) == 0 {
 			return first(cmd, args, begun)
 		}
-		return a.completeTags(cmd, args, begun)
+		return a.complete(tagKind.chooser)(cmd, args, begun)
 	}
 }
 
@@ -93,7 +70,8 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 	}
 	for flag, complete := range map[string]completion{
-		"type": a.completeTypes, "tag": a.completeTags, "job": a.completeJobs, "failed": a.completeJobs,
+		"type": a.complete(typeKind.chooser), "tag": a.complete(tagKind.chooser),
+		"job": a.complete(jobKind.chooser), "failed": a.complete(jobKind.chooser),
 		"sort": words(sortedKeys(jobOrder)...), "audience": words("users", "workers"), "platform": words("linux", "windows", "darwin"),
 		"manager": a.completeManagers,
 	} {

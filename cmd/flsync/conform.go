@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/deps"
-	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/openfile"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/internal/report"
@@ -81,13 +79,7 @@ func (s *session) conform(ctx context.Context, f *conformFlags, edit string) err
 	if err := f.parse(); err != nil {
 		return err
 	}
-	cache, err := s.openCache(hashcache.Config{}, false)
-	if err != nil {
-		return err
-	}
-	tracer, err := pipeline.NewTracer(cache, false, false, s.mayTouch(), func(err error) {
-		s.sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
-	})
+	tracer, err := s.openTracer()
 	if err != nil {
 		return err
 	}
@@ -191,7 +183,7 @@ func (f *conformFlags) readEdit(ctx context.Context, tracer *deps.Tracer, edit s
 }
 
 // writeManifest writes the manifest, or with --json an event for each shot.
-func (s *session) writeManifest(f *conformFlags, edit string, plan *conform.Conform) (err error) {
+func (s *session) writeManifest(f *conformFlags, edit string, plan *conform.Conform) error {
 	if s.json {
 		for _, shot := range plan.Shots {
 			s.sink.Emit(shotEvent{shot.Name, shot.Blend, shot.Frames.String(), shot.Frames.Count(), len(shot.From), filepath.Base(edit), shot.From})
@@ -211,7 +203,6 @@ func (s *session) writeManifest(f *conformFlags, edit string, plan *conform.Conf
 	if f.priority >= 0 {
 		defaults.Priority = &f.priority
 	}
-	var w io.Writer = s.stdout
 	project, err := filepath.Abs(f.rules.Project)
 	if err != nil {
 		return err
@@ -220,15 +211,11 @@ func (s *session) writeManifest(f *conformFlags, edit string, plan *conform.Conf
 	if err != nil {
 		return err
 	}
-	if f.output != "" {
-		file, err := os.Create(f.output)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		w = file
+	write := func(w io.Writer) error { return plan.WriteManifest(w, folder, project, edit, defaults) }
+	if f.output == "" {
+		return write(s.stdout)
 	}
-	return plan.WriteManifest(w, folder, project, edit, defaults)
+	return writeFile(f.output, 0o666, write)
 }
 
 // shotEvent is a shot of an edit, as an event.

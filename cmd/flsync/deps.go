@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -50,7 +51,7 @@ data-blocks that want it, and the exit code is 3 when there is any lack that mak
 			s.list()
 			s.config.Properties = s.config.Properties || properties
 			lost := 0
-			err := s.traceEach(ctx, args, func(t *deps.Trace) {
+			err := inOrder(ctx, s, args, (*deps.Tracer).Trace, func(t *deps.Trace) {
 				for _, p := range t.Problems {
 					s.sink.Emit(problem{p})
 				}
@@ -86,16 +87,21 @@ data-blocks that want it, and the exit code is 3 when there is any lack that mak
 	return cmd
 }
 
-// traceEach traces blend files side by side and hands over what was found in the order in which they were
-// named. A file that cannot be traced is told, and the others go on.
-func (s *session) traceEach(ctx context.Context, paths []string, each func(*deps.Trace)) error {
-	return inOrder(ctx, s, paths, (*deps.Tracer).Trace, each)
-}
-
 // mayTouch returns the test of paths on other computers for blend files that are only looked at.
 func (s *session) mayTouch(blends ...string) func(path string) bool {
 	policy := gate.Policy{Outside: gate.Outside(s.config.Outside), Roots: s.config.OutsideRoots}
 	return policy.Reach(blends...)
+}
+
+// openTracer opens the hash cache and a tracer that reads through it. It may touch what is beside blends.
+func (s *session) openTracer(blends ...string) (*deps.Tracer, error) {
+	cache, err := s.openCache(hashcache.Config{}, false)
+	if err != nil {
+		return nil, err
+	}
+	return pipeline.NewTracer(cache, false, s.config.Properties, s.mayTouch(blends...), func(err error) {
+		s.sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
+	})
 }
 
 // inOrder does something with each path at the same time, and hands over the results in order.
@@ -103,13 +109,7 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 	do func(*deps.Tracer, context.Context, string) (T, error), each func(T),
 ) error {
 	s.raiseGOGC()
-	cache, err := s.openCache(hashcache.Config{}, false)
-	if err != nil {
-		return err
-	}
-	tracer, err := pipeline.NewTracer(cache, false, s.config.Properties, s.mayTouch(paths...), func(err error) {
-		s.sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
-	})
+	tracer, err := s.openTracer(paths...)
 	if err != nil {
 		return err
 	}
@@ -144,15 +144,10 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 			each(r.value)
 		}
 	})
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
-	case failed == 0:
-		return err
-	case failed == len(paths):
-		return &reportedError{last}
 	}
-	return &reportedError{fmt.Errorf("%w: %d of %d blend files could not be read", pipeline.ErrPartial, failed, len(paths))}
+	return cmp.Or(err, partly(failed, len(paths), "blend files could not be read", last))
 }
 
 // tracesAtOnce bounds what waits in memory; the tracer itself reads as many files at once as there are cores.
@@ -175,20 +170,19 @@ func treeText(t *deps.Trace) string {
 			return
 		}
 		seen[path] = true
-		told := make(map[string]bool)
+		shown := make(map[string]bool)
 		for _, u := range uses[path] {
-			for _, f := range u.Files {
-				if !told[f] {
-					told[f] = true
-					fmt.Fprintf(&b, "%s%s  [%s %s]\n", indent, f, u.Kind, u.ID)
-					show(filepath.ToSlash(f), indent+"  ")
+			for i, f := range slices.Concat(u.Files, u.Missing) {
+				if shown[f] {
+					continue
 				}
-			}
-			for _, f := range u.Missing {
-				if !told[f] {
-					told[f] = true
-					fmt.Fprintf(&b, "%s%s  [%s %s] MISSING\n", indent, f, u.Kind, u.ID)
+				shown[f] = true
+				mark := ""
+				if i >= len(u.Files) {
+					mark = " MISSING"
 				}
+				fmt.Fprintf(&b, "%s%s  [%s %s]%s\n", indent, f, u.Kind, u.ID, mark)
+				show(filepath.ToSlash(f), indent+"  ")
 			}
 		}
 	}
@@ -216,12 +210,12 @@ func (e blendEvent) Text() string {
 		fmt.Fprintf(&b, "\n %s %-20s frames %d-%d step %d, %g fps, %dx%d at %d%%, %s, %s to %s, camera %s, layers %s",
 			mark, s.Name, s.FrameStart, s.FrameEnd, s.FrameStep, float64(s.FPS)/float64(s.FPSBase),
 			s.ResolutionX, s.ResolutionY, s.ResolutionPercentage, s.Engine, s.FileFormat, s.Filepath,
-			orElse(string(s.Camera), "none"), strings.Join(s.ViewLayers, ", "))
+			cmp.Or(string(s.Camera), "none"), strings.Join(s.ViewLayers, ", "))
 		if s.FileFormat == "" {
 			b.WriteString(", a file format that is not known")
 		}
 		if s.FileFormat == "FFMPEG" && s.Container != "" {
-			fmt.Fprintf(&b, ", %s in %s", orElse(s.Codec, "another codec"), s.Container)
+			fmt.Fprintf(&b, ", %s in %s", cmp.Or(s.Codec, "another codec"), s.Container)
 		}
 	}
 	return b.String()

@@ -16,16 +16,9 @@ import (
 // the Manager's database to others.
 const atOnce = 8
 
-// each does something to every target, several at once, and goes on past failures. Each failure is told when
-// it happens. The error is the failure itself for a single target, and wraps [pipeline.ErrPartial] when some
-// of several failed.
+// each does something to every target, several at once, and goes on past failures. Each failure is reported
+// when all are done. The error is the failure itself for a single target, else that of [partly].
 func (a *app) each(ctx context.Context, targets []named, do func(context.Context, named) error) error {
-	if len(targets) == 1 {
-		if err := do(ctx, targets[0]); err != nil {
-			return fmt.Errorf("%s: %w", label(targets[0]), err)
-		}
-		return nil
-	}
 	errs := make([]error, len(targets))
 	var group errgroup.Group
 	group.SetLimit(atOnce)
@@ -41,19 +34,28 @@ func (a *app) each(ctx context.Context, targets []named, do func(context.Context
 	failed := 0
 	var last error
 	for i, err := range errs {
-		if err == nil {
-			continue
+		switch {
+		case err == nil:
+		case len(targets) == 1:
+			return fmt.Errorf("%s: %w", label(targets[i]), err)
+		default:
+			failed, last = failed+1, err
+			a.sink().Emit(report.Error{Code: codeName(err), Message: label(targets[i]) + ": " + err.Error()})
 		}
-		failed, last = failed+1, err
-		a.sink().Emit(report.Error{Code: codeName(err), Message: label(targets[i]) + ": " + err.Error()})
 	}
+	return partly(failed, len(targets), "failed", last)
+}
+
+// partly returns the error of a command some of whose things failed, each of which was reported: last when all
+// did, else one that wraps [pipeline.ErrPartial].
+func partly(failed, all int, what string, last error) error {
 	switch failed {
 	case 0:
 		return nil
-	case len(targets):
+	case all:
 		return &reportedError{last}
 	}
-	return &reportedError{fmt.Errorf("%w: %d of %d failed", pipeline.ErrPartial, failed, len(targets))}
+	return &reportedError{fmt.Errorf("%w: %d of %d %s", pipeline.ErrPartial, failed, all, what)}
 }
 
 func label(n named) string {
@@ -63,16 +65,16 @@ func label(n named) string {
 	return fmt.Sprintf("%s (%s)", oneLine(n.name), short(n.id))
 }
 
-// did tells people what was done to a target.
+// did writes, for people, what was done to a target.
 func (a *app) did(format string, args ...any) {
 	if !a.json && !a.quiet {
 		fmt.Fprintln(a.stdout, oneLine(fmt.Sprintf(format, args...)))
 	}
 }
 
-// remark tells people, on standard error, what is no result. With --quiet it is not told.
-func (a *app) remark(text string) {
-	report.NewText(a.stdout, a.stderr, a.verbosity()).Emit(report.Note{Message: oneLine(text)})
+// remark writes to standard error what people should know and is no result. With --quiet it writes nothing.
+func (a *app) remark(format string, args ...any) {
+	report.NewText(a.stdout, a.stderr, a.verbosity()).Emit(report.Note{Message: oneLine(fmt.Sprintf(format, args...))})
 }
 
 // confirm asks a person before something that cannot be undone. Without --yes and without a terminal to ask
@@ -102,11 +104,8 @@ func (a *app) deleteCommand(cmd *cobra.Command, c func(context.Context, *link) c
 	cmd.RunE = a.withManager(func(ctx context.Context, m *link, args []string) error {
 		chooser := c(ctx, m)
 		chosen, err := a.choose(args, chooser)
-		if err != nil {
+		if err != nil || len(chosen) == 0 {
 			return err
-		}
-		if len(chosen) == 0 {
-			return nil
 		}
 		if cost != nil {
 			if err := cost(ctx, m, chosen); err != nil {
@@ -120,11 +119,7 @@ func (a *app) deleteCommand(cmd *cobra.Command, c func(context.Context, *link) c
 			if err := del(m.Client, ctx, n.id); err != nil {
 				return err
 			}
-			if a.json {
-				return a.printValue(map[string]string{"id": n.id})
-			}
-			a.did("%s  deleted  %s", short(n.id), n.name)
-			return nil
+			return a.result(map[string]string{"id": n.id}, "%s  deleted  %s", short(n.id), n.name)
 		})
 	})
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")

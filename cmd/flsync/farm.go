@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/hashcache"
 )
 
 func (a *app) farmCommand() *cobra.Command {
@@ -22,7 +24,13 @@ func (a *app) farmCommand() *cobra.Command {
   flsync farm variables --audience workers --platform windows`,
 	}
 	farm.AddCommand(
-		a.farmVersionCommand(), a.farmStatusCommand(), a.farmWatchCommand(), a.farmVariablesCommand(), a.farmStorageCommand(),
+		showCommand(a, &cobra.Command{Use: "version", Short: "Show the Manager's name and version"}, at("version"), func(v api.FlamencoVersion) error {
+			return a.printFields([]field{{"name", v.Name}, {"version", v.Version}, {"short", v.Shortversion}, {"git", v.Git}})
+		}),
+		showCommand(a, &cobra.Command{Use: "status", Short: "Show whether the farm works, waits or sleeps"}, at("status"), func(s api.FarmStatusReport) error {
+			return a.printFields([]field{{"status", string(s.Status)}})
+		}),
+		a.farmWatchCommand(), a.farmVariablesCommand(), a.farmStorageCommand(),
 		a.farmFindBlenderCommand(), a.farmCheckBlenderCommand(), a.farmCheckStorageCommand(),
 		a.farmStoredCommand(), a.farmSetupCommand(), a.farmConfigCommand(), a.farmDoctorCommand(),
 	)
@@ -38,11 +46,11 @@ func showCommand[T any](a *app, cmd *cobra.Command, path func() ([]string, error
 			return err
 		}
 		o, err := fetch[T](ctx, m, where...)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if a.json {
-			return a.printRaw(o.raw)
+		case a.json:
+			return a.printJSON(o.raw)
 		}
 		return show(o.v)
 	})
@@ -52,18 +60,6 @@ func showCommand[T any](a *app, cmd *cobra.Command, path func() ([]string, error
 // at is the path of what is always in the same place.
 func at(path ...string) func() ([]string, error) {
 	return func() ([]string, error) { return path, nil }
-}
-
-func (a *app) farmVersionCommand() *cobra.Command {
-	return showCommand(a, &cobra.Command{Use: "version", Short: "Show the Manager's name and version"}, at("version"), func(v api.FlamencoVersion) error {
-		return a.printFields([]field{{"name", v.Name}, {"version", v.Version}, {"short", v.Shortversion}, {"git", v.Git}})
-	})
-}
-
-func (a *app) farmStatusCommand() *cobra.Command {
-	return showCommand(a, &cobra.Command{Use: "status", Short: "Show whether the farm works, waits or sleeps"}, at("status"), func(s api.FarmStatusReport) error {
-		return a.printFields([]field{{"status", string(s.Status)}})
-	})
 }
 
 // seenBy gives cmd the flags of commands that show things as others see them. It returns the path of the
@@ -99,27 +95,26 @@ func (a *app) farmStorageCommand() *cobra.Command {
 	})
 }
 
-func blenderColumns() []column[api.BlenderPathCheckResult] {
-	return []column[api.BlenderPathCheckResult]{
+// printBlenders writes what the Manager found out about Blenders.
+func (a *app) printBlenders(found []object[api.BlenderPathCheckResult]) error {
+	return printList(a, found, func(r api.BlenderPathCheckResult) string { return r.Path }, []column[api.BlenderPathCheckResult]{
 		{title: "usable", cell: func(r api.BlenderPathCheckResult) string { return strconv.FormatBool(r.IsUsable) }},
 		{title: "input", cell: func(r api.BlenderPathCheckResult) string { return r.Input }, gives: true},
 		{title: "path", cell: func(r api.BlenderPathCheckResult) string { return r.Path }, gives: true},
 		{title: "source", cell: func(r api.BlenderPathCheckResult) string { return string(r.Source) }},
 		{title: "cause", cell: func(r api.BlenderPathCheckResult) string { return r.Cause }, gives: true},
-	}
+	})
 }
-
-func blenderID(r api.BlenderPathCheckResult) string { return r.Path }
 
 func (a *app) farmFindBlenderCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "find-blender", Short: "Let the Manager look for Blender on its own host", Args: cobra.NoArgs,
 		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
-			found, err := fetchList[api.BlenderPathCheckResult](ctx, m, "", "configuration", "check", "blender")
+			found, err := fetch[[]object[api.BlenderPathCheckResult]](ctx, m, "configuration", "check", "blender")
 			if err != nil {
 				return err
 			}
-			return printList(a, found, blenderID, blenderColumns())
+			return a.printBlenders(found.v)
 		}),
 	}
 }
@@ -136,11 +131,11 @@ func (a *app) farmCheckBlenderCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "check-blender PATH", Short: "Let the Manager check a path or command for being a Blender", Args: cobra.ExactArgs(1),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			r, err := ask[api.BlenderPathCheckResult](ctx, m, api.PathCheckInput{Path: args[0]}, "configuration", "check", "blender")
+			r, err := ask[api.BlenderPathCheckResult](ctx, m, http.MethodPost, api.PathCheckInput{Path: args[0]}, "configuration", "check", "blender")
 			if err != nil {
 				return err
 			}
-			err = printList(a, []object[api.BlenderPathCheckResult]{r}, blenderID, blenderColumns())
+			err = a.printBlenders([]object[api.BlenderPathCheckResult]{r})
 			return cmp.Or(err, unusable(args[0], r.v.IsUsable, r.v.Cause))
 		}),
 	}
@@ -150,7 +145,7 @@ func (a *app) farmCheckStorageCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "check-storage PATH", Short: "Let the Manager check a folder for being fit as shared storage", Args: cobra.ExactArgs(1),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			r, err := ask[api.PathCheckResult](ctx, m, api.PathCheckInput{Path: args[0]}, "configuration", "check", "shared-storage")
+			r, err := ask[api.PathCheckResult](ctx, m, http.MethodPost, api.PathCheckInput{Path: args[0]}, "configuration", "check", "shared-storage")
 			if err != nil {
 				return err
 			}
@@ -160,16 +155,6 @@ func (a *app) farmCheckStorageCommand() *cobra.Command {
 			return cmp.Or(err, unusable(args[0], r.v.IsUsable, r.v.Cause))
 		}),
 	}
-}
-
-// ask posts a question and decodes the answer.
-func ask[T any](ctx context.Context, m *link, question any, path ...string) (object[T], error) {
-	var o object[T]
-	raw, err := m.Do(ctx, http.MethodPost, question, path...)
-	if err != nil {
-		return o, err
-	}
-	return o, o.UnmarshalJSON(raw)
 }
 
 func (a *app) farmSetupCommand() *cobra.Command {
@@ -185,36 +170,59 @@ restarts with the new configuration.`,
 				return usagef("give both --storage PATH and --blender PATH")
 			}
 			s, err := m.CheckSharedStorage(ctx, storage)
-			if err != nil {
-				return err
-			}
-			if err := unusable("storage "+storage, s.IsUsable, s.Cause); err != nil {
+			if err = cmp.Or(err, unusable("storage "+storage, s.IsUsable, s.Cause)); err != nil {
 				return err
 			}
 			b, err := m.CheckBlender(ctx, blender)
-			if err != nil {
+			if err = cmp.Or(err, unusable("blender "+blender, b.IsUsable, b.Cause)); err != nil {
 				return err
 			}
-			if err := unusable("blender "+blender, b.IsUsable, b.Cause); err != nil {
-				return err
-			}
-			a.remark("storage  " + s.Path + ": " + s.Cause)
-			a.remark("blender  " + b.Path + ": " + b.Cause)
+			a.remark("storage  %s: %s", s.Path, s.Cause)
+			a.remark("blender  %s: %s", b.Path, b.Cause)
 			if err := a.confirm(yes, "save this and restart the Manager"); err != nil {
 				return err
 			}
-			if err := m.SaveSetup(ctx, api.SetupAssistantConfig{StorageLocation: s.Path, BlenderExecutable: b}); err != nil {
+			setup := api.SetupAssistantConfig{StorageLocation: s.Path, BlenderExecutable: b}
+			if err := m.SaveSetup(ctx, setup); err != nil {
 				return err
 			}
-			if a.json {
-				return a.printValue(api.SetupAssistantConfig{StorageLocation: s.Path, BlenderExecutable: b})
-			}
-			a.did("saved; the Manager restarts")
-			return nil
+			return a.result(setup, "saved; the Manager restarts")
 		}),
 	}
 	cmd.Flags().StringVar(&storage, "storage", "", "`PATH` of the shared storage, as the Manager sees it")
 	cmd.Flags().StringVar(&blender, "blender", "", "`PATH` or command of Blender, as workers see it")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
+}
+
+func (a *app) farmStoredCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "stored FILE…", Short: "Tell whether the Manager's store has files", Args: cobra.MinimumNArgs(1),
+		Long: `Asks the Manager about each file's contents. A file is stored, unknown, or uploading: on its way,
+or left behind by an upload that never ended.`,
+		Example: "  flsync farm stored textures/*.exr",
+		RunE: a.withManager(func(ctx context.Context, m *link, files []string) error {
+			targets := make([]named, len(files))
+			for i, file := range files {
+				targets[i].id = file
+			}
+			return a.useCache(func(cache *hashcache.Cache) error {
+				return a.each(ctx, targets, func(ctx context.Context, n named) error {
+					sum, err := cache.Sum(ctx, n.id, nil)
+					if err != nil {
+						return err
+					}
+					digest := hex.EncodeToString(sum.SHA256[:])
+					status, err := m.ShamanFileStatus(ctx, digest, sum.Size)
+					if err != nil {
+						return err
+					}
+					return a.result(struct {
+						api.ShamanFileSpec
+						Status api.ShamanFileStatus `json:"status"`
+					}{api.ShamanFileSpec{Sha: digest, Size: sum.Size, Path: n.id}, status}, "%-9s  %s", status, n.id)
+				})
+			})
+		}),
+	}
 }

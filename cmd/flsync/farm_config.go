@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -40,7 +38,7 @@ func (a *app) farmConfigFileCommand() *cobra.Command {
 				return err
 			}
 			if a.json {
-				return a.printRaw(raw)
+				return a.printJSON(raw)
 			}
 			text, err := toYAML(raw)
 			if err != nil {
@@ -88,11 +86,7 @@ neither checks the file nor reads it before its next start.`,
 			if err := m.UpdateConfigurationFile(ctx, wanted); err != nil {
 				return err
 			}
-			if a.json {
-				return a.printRaw(wanted)
-			}
-			a.did("saved; it counts from the Manager's next start on")
-			return nil
+			return a.result(wanted, "saved; it counts from the Manager's next start on")
 		}),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
@@ -122,7 +116,7 @@ func (a *app) readConfigFile(name string) (json.RawMessage, error) {
 		return nil, usagef("%s: %w", name, err)
 	}
 	if len(value) == 0 {
-		return nil, usageError(errors.New(name + ": the configuration would be empty"))
+		return nil, usagef("%s: the configuration would be empty", name)
 	}
 	raw, err := json.Marshal(value)
 	if err != nil {
@@ -131,35 +125,12 @@ func (a *app) readConfigFile(name string) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// toYAML renders a JSON object with sorted keys.
+// toYAML renders a JSON object with sorted keys. JSON is read as the YAML that it is: its large whole numbers
+// stay as they are.
 func toYAML(raw json.RawMessage) ([]byte, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
 	var value any
-	if err := dec.Decode(&value); err != nil {
-		return nil, fmt.Errorf("the Manager's configuration is no JSON: %w", err)
+	if err := yaml.Unmarshal(raw, &value); err != nil {
+		return nil, fmt.Errorf("the Manager's configuration cannot be read: %w", err)
 	}
-	return yaml.Marshal(plainNumbers(value))
-}
-
-// plainNumbers makes integers of those numbers of a JSON value that are some: as floats, large ones would be
-// rounded.
-func plainNumbers(value any) any {
-	switch v := value.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64() // it is a number
-		return f
-	case []any:
-		for i := range v {
-			v[i] = plainNumbers(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = plainNumbers(v[k])
-		}
-	}
-	return value
+	return yaml.Marshal(value)
 }

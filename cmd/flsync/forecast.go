@@ -134,7 +134,7 @@ func (f *forecasts) look(ctx context.Context, m *link, jobs []api.Job, most int)
 // emit emits those forecasts that have changed.
 func (f *forecasts) emit(sink report.Sink) {
 	for _, id := range sortedKeys(f.byJob) {
-		if text := forecastText(f.byJob[id]); text != "" && text != f.emitted[id] {
+		if text := f.text(id); text != "" && text != f.emitted[id] {
 			f.emitted[id] = text
 			sink.Emit(*f.byJob[id])
 		}
@@ -148,6 +148,9 @@ func forecastText(f *report.Forecast) string {
 	}
 	return f.Text()
 }
+
+// text returns the forecast of a job, or with "" of all together, as far as there is one.
+func (f *forecasts) text(job string) string { return forecastText(f.byJob[job]) }
 
 // goesOn reports whether a job of this status will render without anybody doing something.
 func goesOn(s api.JobStatus) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/flsync/flsync/internal/frames"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/internal/report/page"
 )
 
 // simpleRender is the job type that Flamenco comes with.
@@ -41,7 +43,7 @@ their tasks run again.`,
   flsync frames sh010 --storage-map /mnt/farm=/Volumes/farm
   flsync frames --run 2026 --html frames.html
   flsync frames sh010 --retry`,
-		ValidArgsFunction: a.completeJobs,
+		ValidArgsFunction: a.complete(jobKind.chooser),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			chosen, err := a.framesJobs(ctx, m, f.run, args)
 			if err != nil {
@@ -65,7 +67,7 @@ func (a *app) framesJobs(ctx context.Context, m *link, run string, words []strin
 		return nil, usagef("name a job, or a run with --run")
 	}
 	if len(words) > 0 {
-		if chosen, err = a.choose(words, jobChooser(ctx, m)); err != nil {
+		if chosen, err = a.choose(words, jobKind.chooser(ctx, m)); err != nil {
 			return nil, err
 		}
 	}
@@ -97,17 +99,19 @@ func (a *app) showFrames(ctx context.Context, m *link, chosen []named, f framesF
 	}
 	failed, bad := 0, 0
 	var last error
-	var all []jobFrames
+	var maps []page.FrameMap
 	for _, n := range chosen {
 		found, err := places.look(ctx, m, n.id, f.decode)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.Is(err, frames.ErrNoOutput) && len(chosen) > 1:
-			a.skipped("%s: %s", label(n), err)
+			a.remark("%s: %s", label(n), err)
 			continue
 		case err == nil:
-			all = append(all, found)
+			if f.html != "" {
+				maps = append(maps, found.frameMap())
+			}
 			sum, wrong := found.found()
 			a.sink().Emit(sum)
 			for _, w := range wrong {
@@ -128,7 +132,7 @@ func (a *app) showFrames(ctx context.Context, m *link, chosen []named, f framesF
 		}
 	}
 	if f.html != "" {
-		if err := writeFramesPage(f.html, all); err != nil {
+		if err := writeFile(f.html, ownerOnly, func(w io.Writer) error { return page.Frames(w, maps) }); err != nil {
 			return err
 		}
 	}

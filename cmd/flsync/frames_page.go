@@ -2,12 +2,9 @@ package main
 
 import (
 	"bytes"
-	"encoding/base64"
-	"errors"
 	"html/template"
 	"image"
 	"image/jpeg"
-	"os"
 
 	"golang.org/x/image/draw"
 
@@ -15,19 +12,6 @@ import (
 	"github.com/flsync/flsync/internal/openfile"
 	"github.com/flsync/flsync/internal/report/page"
 )
-
-// writeFramesPage writes a page with a map of all frames and some pictures of each job.
-func writeFramesPage(name string, jobs []jobFrames) (err error) {
-	var maps []page.FrameMap
-	for _, j := range jobs {
-		maps = append(maps, j.frameMap())
-	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(page.Frames(file, maps), file.Close())
-}
 
 // frameMap returns what a page shows of a job's frames.
 func (j jobFrames) frameMap() (m page.FrameMap) {
@@ -80,5 +64,5 @@ func thumbnail(path string) (template.URL, error) {
 	if err := jpeg.Encode(&out, small, nil); err != nil {
 		return "", err
 	}
-	return template.URL("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(out.Bytes())), nil
+	return dataURL("image/jpeg", out.Bytes()), nil
 }

@@ -62,9 +62,9 @@ func (a *app) retryFrames(ctx context.Context, m *link, j jobFrames) error {
 	if err != nil {
 		return err
 	}
-	of := label(named{j.job.ID, j.job.Name})
+	of := jobLabel(j.job)
 	if aside > 0 {
-		a.remark(fmt.Sprintf("%s: %s renamed to *.damaged, because Blender does not render over what is there", of, plural(aside, "file")))
+		a.remark("%s: %s renamed to *.damaged, because Blender does not render over what is there", of, plural(aside, "file"))
 	}
 	var again []named
 	covered := make(map[int]bool)
@@ -86,7 +86,7 @@ func (a *app) retryFrames(ctx context.Context, m *link, j jobFrames) error {
 	}
 	slices.Sort(lost)
 	if len(lost) > 0 && !j.output.Movie() {
-		a.remark(fmt.Sprintf("%s: no task renders the frames %s", of, frames.List(lost)))
+		a.remark("%s: no task renders the frames %s", of, frames.List(lost))
 	}
 	if len(again) == 0 {
 		return errors.New("no task of the job renders what is missing or damaged")

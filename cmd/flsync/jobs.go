@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,32 +35,32 @@ take several also take globs on names, and "-" for a list on standard input.`,
 	return jobs
 }
 
-// jobs gets all jobs; the Manager has neither filters nor pages.
-func fetchJobs(ctx context.Context, m *link) ([]object[api.Job], error) {
-	var jobs []object[api.Job]
-	err := m.EachJob(ctx, func(raw json.RawMessage) error {
-		job := object[api.Job]{raw: raw}
-		err := json.Unmarshal(raw, &job.v)
+// jobKind is the kind of jobs.
+var jobKind = kind[api.Job]{
+	noun: "job", fetch: fetchJobs, columns: jobColumns,
+	name: func(j api.Job) named { return named{j.ID, j.Name} },
+}
+
+func jobLabel(j api.Job) string { return label(jobKind.name(j)) }
+
+// fetchJobs gets all jobs; the Manager has neither filters nor pages.
+func fetchJobs(ctx context.Context, m *link) (jobs []object[api.Job], err error) {
+	err = eachJob(ctx, m, func(job object[api.Job]) error {
 		jobs = append(jobs, job)
-		return err
+		return nil
 	})
 	return jobs, err
 }
 
-func jobChooser(ctx context.Context, m *link) chooser {
-	return chooser{kind: "job", all: func() ([]named, error) {
-		jobs, err := fetchJobs(ctx, m)
-		return each(jobs, func(j api.Job) named { return named{j.ID, j.Name} }), err
-	}}
-}
-
-// each returns what of says of each object.
-func each[T, V any](list []object[T], of func(T) V) []V {
-	all := make([]V, len(list))
-	for i, o := range list {
-		all[i] = of(o.v)
-	}
-	return all
+// eachJob calls take with each job, while the list is received.
+func eachJob(ctx context.Context, m *link, take func(object[api.Job]) error) error {
+	return m.EachJob(ctx, func(raw json.RawMessage) error {
+		job := object[api.Job]{raw: raw}
+		if err := json.Unmarshal(raw, &job.v); err != nil {
+			return err
+		}
+		return take(job)
+	})
 }
 
 func jobColumns() []column[api.Job] {
@@ -85,6 +84,7 @@ type jobFilter struct {
 	sortBy                    string
 	reverse                   bool
 	limit                     int
+	print                     func(object[api.Job]) error // prints a job while others come; nil to list them
 }
 
 func (a *app) jobsListCommand() *cobra.Command {
@@ -97,25 +97,20 @@ func (a *app) jobsListCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
 			if f.tag != "" {
-				tag, err := a.chooseOne(f.tag, tagChooser(ctx, m))
+				tag, err := a.chooseOne(f.tag, tagKind.chooser(ctx, m))
 				if err != nil {
 					return err
 				}
 				f.tag = tag.id
 			}
-			print := func(jobs []object[api.Job]) error {
-				return printList(a, jobs, func(j api.Job) string { return j.ID }, jobColumns())
+			if f.sortBy == "none" && (a.json || a.quiet) { // a table has to know all widths
+				f.print = func(job object[api.Job]) error { return jobKind.print(a, []object[api.Job]{job}) }
 			}
-			jobs, err := f.list(ctx, m, a.json, func(job object[api.Job]) (printed bool, err error) {
-				if f.sortBy != "none" || !a.json && !a.quiet { // a table has to know all widths
-					return false, nil
-				}
-				return true, print([]object[api.Job]{job})
-			})
-			if err != nil || len(jobs) == 0 && f.sortBy == "none" && (a.json || a.quiet) {
+			jobs, err := f.list(ctx, m, a.json)
+			if err != nil || f.print != nil {
 				return err
 			}
-			return print(jobs)
+			return jobKind.print(a, jobs)
 		}),
 	}
 	flags := cmd.Flags()
@@ -143,42 +138,24 @@ var jobOrder = map[string]func(a, b api.Job) int{
 	"type":     func(a, b api.Job) int { return cmp.Compare(a.Type, b.Type) },
 }
 
-// checkStatuses refuses a status that flsync does not know and that none of the list is.
-func checkStatuses[S interface {
-	~string
-	Valid() bool
-}](wanted []string, there []S) error {
-	for _, w := range wanted {
-		if !S(w).Valid() && !slices.Contains(there, S(w)) {
-			return usagef("--status %q: there is no such status", w)
-		}
-	}
-	return nil
-}
-
 // checkTypes refuses a job type that neither the Manager nor one of its jobs has.
 func (f jobFilter) checkTypes(ctx context.Context, m *link, used map[string]bool) error {
-	var types []api.AvailableJobType
-	for _, want := range f.types {
-		if used[want] {
-			continue
-		}
-		if types == nil {
-			var err error
-			if types, err = m.JobTypes(ctx); err != nil {
-				return err
-			}
-		}
-		if !slices.ContainsFunc(types, func(t api.AvailableJobType) bool { return t.Name == want }) {
-			return usagef("--type %q: the Manager has no such job type; see flsync jobs types", want)
+	unused := slices.DeleteFunc(slices.Clone(f.types), func(name string) bool { return used[name] })
+	if len(unused) == 0 {
+		return nil
+	}
+	types, err := m.JobTypes(ctx)
+	for _, name := range unused {
+		if err == nil && !slices.ContainsFunc(types, func(t api.AvailableJobType) bool { return t.Name == name }) {
+			return usagef("--type %q: the Manager has no such job type; see flsync jobs types", name)
 		}
 	}
-	return nil
+	return err
 }
 
-// list fetches the jobs that are asked for, in order. It chooses while they come and keeps of each what a
-// list shows, and its JSON if raw is set; take may print a job at once instead.
-func (f jobFilter) list(ctx context.Context, m *link, raw bool, take func(object[api.Job]) (printed bool, err error)) ([]object[api.Job], error) {
+// list returns the jobs that are asked for, in order, or prints them while they come. It keeps of each what a
+// list shows, and its JSON if raw is set.
+func (f jobFilter) list(ctx context.Context, m *link, raw bool) (jobs []object[api.Job], err error) {
 	order, ok := jobOrder[f.sortBy]
 	if !ok {
 		return nil, usagef("--sort %q: sort by created, updated, name, status, priority, type or none", f.sortBy)
@@ -190,33 +167,26 @@ func (f jobFilter) list(ctx context.Context, m *link, raw bool, take func(object
 	if err != nil {
 		return nil, err
 	}
-	var jobs []object[api.Job]
 	sorted := func() {
 		slices.SortStableFunc(jobs, func(a, b object[api.Job]) int {
 			if f.reverse {
-				return order(b.v, a.v)
+				a, b = b, a
 			}
 			return order(a.v, b.v)
 		})
 		if f.limit > 0 && len(jobs) > f.limit {
-			clear(jobs[f.limit:])
-			jobs = jobs[:f.limit]
+			jobs = slices.Delete(jobs, f.limit, len(jobs))
 		}
 	}
 	statuses, types, printed := make(map[api.JobStatus]bool), make(map[string]bool), 0
-	err = m.EachJob(ctx, func(text json.RawMessage) error {
-		job := object[api.Job]{raw: text}
-		if err := json.Unmarshal(text, &job.v); err != nil {
-			return err
-		}
+	err = eachJob(ctx, m, func(job object[api.Job]) error {
 		statuses[job.v.Status], types[job.v.Type] = true, true
-		if !wanted(job.v) || f.limit > 0 && printed == f.limit {
+		switch {
+		case !wanted(job.v) || f.limit > 0 && printed == f.limit:
 			return nil
-		}
-		done, err := take(job)
-		if done {
+		case f.print != nil:
 			printed++
-			return err
+			return f.print(job)
 		}
 		job.v.Settings, job.v.Metadata = nil, nil
 		if !raw {
@@ -227,10 +197,10 @@ func (f jobFilter) list(ctx context.Context, m *link, raw bool, take func(object
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = checkStatuses(f.statuses, slices.Collect(maps.Keys(statuses)))
 	}
-	if err := checkStatuses(f.statuses, slices.Collect(maps.Keys(statuses))); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	sorted()
@@ -275,14 +245,11 @@ func parseAge(text string) (time.Duration, error) {
 		return 0, nil
 	}
 	d, err := time.ParseDuration(text)
-	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		if number, ok := strings.CutSuffix(text, unit); ok {
-			var n float64
-			n, err = strconv.ParseFloat(number, 64)
-			if n *= float64(length); err == nil && !(n < math.MaxInt64) {
-				err = strconv.ErrRange
-			}
-			d = time.Duration(n)
+	last := len(text) - 1
+	if hours := map[byte]float64{'d': 24, 'w': 7 * 24}[text[last]]; hours > 0 {
+		var n float64
+		if n, err = strconv.ParseFloat(text[:last], 64); err == nil {
+			d, err = time.ParseDuration(fmt.Sprintf("%fh", n*hours))
 		}
 	}
 	if err != nil || d < 0 {
@@ -294,13 +261,9 @@ func parseAge(text string) (time.Duration, error) {
 func (a *app) jobsShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show JOB", Short: "Show all that is known of a job", Args: cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeJobs,
-		RunE: a.withOne(jobChooser, func(ctx context.Context, m *link, chosen named) error {
-			job, err := fetch[api.Job](ctx, m, "jobs", chosen.id)
-			if err != nil {
-				return err
-			}
-			return printObject(a, job, func(j api.Job) []field { return jobFields(m, j) })
+		ValidArgsFunction: a.complete(jobKind.chooser),
+		RunE: a.withOne(jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+			return show(ctx, a, m, func(j api.Job) []field { return jobFields(m, j) }, "jobs", chosen.id)
 		}),
 	}
 }
@@ -342,16 +305,16 @@ func (a *app) jobsTasksCommand() *cobra.Command {
 	var statuses []string
 	cmd := &cobra.Command{
 		Use: "tasks JOB", Short: "List the tasks of a job", Args: cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeJobs,
-		RunE: a.withOne(jobChooser, func(ctx context.Context, m *link, chosen named) error {
-			tasks, err := fetchList[api.TaskSummary](ctx, m, "tasks", "jobs", chosen.id, "tasks")
+		ValidArgsFunction: a.complete(jobKind.chooser),
+		RunE: a.withOne(jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+			tasks, err := fetchTasks(ctx, m, chosen.id)
 			if err == nil && len(tasks) == 0 {
 				err = jobExists(ctx, m, chosen.id)
 			}
-			if err != nil {
-				return err
+			if err == nil {
+				tasks, err = ofStatus(tasks, statuses, func(t api.TaskSummary) api.TaskStatus { return t.Status })
 			}
-			if tasks, err = ofStatus(tasks, statuses, func(t api.TaskSummary) api.TaskStatus { return t.Status }); err != nil {
+			if err != nil {
 				return err
 			}
 			return printList(a, tasks, func(t api.TaskSummary) string { return t.ID }, taskColumns())
@@ -360,6 +323,12 @@ func (a *app) jobsTasksCommand() *cobra.Command {
 	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only tasks of these statuses")
 	return cmd
 }
+
+func fetchTasks(ctx context.Context, m *link, job string) ([]object[api.TaskSummary], error) {
+	return fetchList[api.TaskSummary](ctx, m, "tasks", "jobs", job, "tasks")
+}
+
+func taskName(t api.TaskSummary) named { return named{t.ID, t.Name} }
 
 // jobExists is nil for a job that there is. Of one that does not exist, the Manager lists no tasks and no
 // blocked workers instead of saying so.

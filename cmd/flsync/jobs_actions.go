@@ -47,6 +47,7 @@ func renders(s api.JobStatus) bool {
 
 func (a *app) jobActions() []*cobra.Command {
 	const leftAlone = `Jobs for which that makes no sense are named and left alone, and that is no failure.`
+	underWay := []api.JobStatus{api.JobStatusQueued, api.JobStatusActive, api.JobStatusRequeueing, api.JobStatusUnderConstruction, api.JobStatusCancelRequested}
 	return []*cobra.Command{
 		a.jobActionCommand(jobAction{
 			verb: "pause", short: "Let running tasks end and start no others",
@@ -59,8 +60,7 @@ func (a *app) jobActions() []*cobra.Command {
 			verb: "resume", short: "Go on with paused jobs",
 			long: `Goes on with jobs that are paused. ` + leftAlone + `
 What has failed or was canceled: see flsync jobs requeue.`,
-			asks: api.JobStatusRequeueing, skipsEnded: endedStatuses,
-			skips: []api.JobStatus{api.JobStatusQueued, api.JobStatusActive, api.JobStatusRequeueing, api.JobStatusUnderConstruction, api.JobStatusCancelRequested},
+			asks: api.JobStatusRequeueing, skipsEnded: endedStatuses, skips: underWay,
 		}),
 		a.jobActionCommand(jobAction{
 			verb: "cancel", short: "Stop jobs for good",
@@ -72,8 +72,7 @@ What has failed or was canceled: see flsync jobs requeue.`,
 			verb: "requeue", short: "Run jobs again: completed ones whole, others where they are not done",
 			long: `Of a completed job all tasks run again; of a failed, canceled or paused one those that are not
 completed. ` + leftAlone,
-			asks:  api.JobStatusRequeueing,
-			skips: []api.JobStatus{api.JobStatusQueued, api.JobStatusActive, api.JobStatusRequeueing, api.JobStatusUnderConstruction, api.JobStatusCancelRequested},
+			asks: api.JobStatusRequeueing, skips: underWay,
 		}),
 	}
 }
@@ -84,7 +83,7 @@ func (a *app) jobActionCommand(act jobAction) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: act.verb + " JOB…", Short: act.short, Long: act.long, Args: cobra.MinimumNArgs(1),
 		Example:           fmt.Sprintf("  flsync jobs %s sh010 'sq020*'", act.verb),
-		ValidArgsFunction: a.completeJobs,
+		ValidArgsFunction: a.complete(jobKind.chooser),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			return a.changeJobs(ctx, m, args, func(ctx context.Context, n named) error {
 				job, err := m.Job(ctx, n.id)
@@ -93,15 +92,16 @@ func (a *app) jobActionCommand(act jobAction) *cobra.Command {
 				}
 				switch {
 				case slices.Contains(act.skipsEnded, job.Status) && !evenEnded:
-					a.skipped("%s is %s: nothing to %s (--even-ended does it all the same)", label(n), job.Status, act.verb)
+					a.remark("%s is %s: nothing to %s (--even-ended does it all the same)", label(n), job.Status, act.verb)
 					return nil
 				case slices.Contains(act.skips, job.Status):
-					a.skipped("%s is %s: nothing to %s", label(n), job.Status, act.verb)
+					a.remark("%s is %s: nothing to %s", label(n), job.Status, act.verb)
 					return nil
 				case act.asks == api.JobStatusRequeueing && (ended(job.Status) || job.Status == api.JobStatusPaused):
-					if err := a.sayRequeued(ctx, m, job); err != nil {
-						return err
-					}
+					err = a.sayRequeued(ctx, m, job)
+				}
+				if err != nil {
+					return err
 				}
 				return m.SetJobStatus(ctx, n.id, act.asks, reason)
 			})
@@ -114,37 +114,28 @@ func (a *app) jobActionCommand(act jobAction) *cobra.Command {
 	return cmd
 }
 
-// skipped says that a target was left alone, and why.
-func (a *app) skipped(format string, args ...any) { a.remark(fmt.Sprintf(format, args...)) }
-
 // sayRequeued says which tasks of a job run again when the job is set to "requeueing".
 func (a *app) sayRequeued(ctx context.Context, m *link, job api.Job) error {
 	tasks, err := m.JobTasks(ctx, job.ID)
 	if err != nil {
 		return err
 	}
-	again := 0
+	again, others := 0, ""
 	for _, t := range tasks {
 		if job.Status == api.JobStatusCompleted || requeuedWithJob(t.Status) {
 			again++
+		} else {
+			others = ", the others stay as they are"
 		}
 	}
-	text := fmt.Sprintf("%s was %s: %s of %d run again", label(named{job.ID, job.Name}), job.Status, plural(again, "task"), len(tasks))
-	if again < len(tasks) {
-		text += ", the others stay as they are"
-	}
-	a.remark(text)
+	a.remark("%s was %s: %s of %d run again%s", jobLabel(job), job.Status, plural(again, "task"), len(tasks), others)
 	return nil
 }
 
 // requeuedWithJob reports whether the Manager queues a task of this status when its job, not completed
 // before, is set to "requeueing".
 func requeuedWithJob(s api.TaskStatus) bool {
-	switch s {
-	case api.TaskStatusCanceled, api.TaskStatusFailed, api.TaskStatusSoftFailed, api.TaskStatusPaused:
-		return true
-	}
-	return false
+	return s == api.TaskStatusCanceled || s == api.TaskStatusFailed || s == api.TaskStatusSoftFailed || s == api.TaskStatusPaused
 }
 
 // requeueTasks has tasks of one job run again. The Manager gives out tasks of active and queued jobs alone: a
@@ -153,8 +144,8 @@ func requeuedWithJob(s api.TaskStatus) bool {
 func (a *app) requeueTasks(ctx context.Context, m *link, job api.Job, tasks []named, reason string) error {
 	switch job.Status {
 	case api.JobStatusFailed, api.JobStatusCanceled, api.JobStatusCancelRequested:
-		of := label(named{job.ID, job.Name})
-		a.remark(fmt.Sprintf("%s is %s, and the Manager gives out no task of it: the job is requeued, with all its tasks that failed or were canceled", of, job.Status))
+		of := jobLabel(job)
+		a.remark("%s is %s, and the Manager gives out no task of it: the job is requeued, with all its tasks that failed or were canceled", of, job.Status)
 		if err := m.SetJobStatus(ctx, job.ID, api.JobStatusRequeueing, reason); err != nil {
 			return err
 		}
@@ -170,7 +161,7 @@ func (a *app) requeueTasks(ctx context.Context, m *link, job api.Job, tasks []na
 			queued++
 			tasks = slices.DeleteFunc(tasks, func(n named) bool { return n.id == t.ID })
 		}
-		a.remark(fmt.Sprintf("%s: %s of %d queued", of, plural(queued, "task"), len(now)))
+		a.remark("%s: %s of %d queued", of, plural(queued, "task"), len(now))
 		if len(tasks) == 0 {
 			return a.showJob(ctx, m, job.ID)
 		}
@@ -184,7 +175,7 @@ func (a *app) requeueTasks(ctx context.Context, m *link, job api.Job, tasks []na
 		}
 		return err
 	case api.JobStatusPaused, api.JobStatusPauseRequested:
-		a.remark(fmt.Sprintf("%s is %s: its tasks wait for flsync jobs resume", label(named{job.ID, job.Name}), job.Status))
+		a.remark("%s is %s: its tasks wait for flsync jobs resume", jobLabel(job), job.Status)
 	}
 	return a.setTasks(ctx, m, tasks, api.TaskStatusQueued, reason)
 }

@@ -21,7 +21,7 @@ import (
 
 // changeJobs does something to each of the jobs that words mean, and shows what became of them.
 func (a *app) changeJobs(ctx context.Context, m *link, words []string, do func(context.Context, named) error) error {
-	chosen, err := a.choose(words, jobChooser(ctx, m))
+	chosen, err := a.choose(words, jobKind.chooser(ctx, m))
 	if err != nil {
 		return err
 	}
@@ -39,18 +39,14 @@ func (a *app) showJob(ctx context.Context, m *link, id string) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.printRaw(job.raw)
-	}
-	a.did("%s  %-16s %s", short(job.v.ID), job.v.Status, job.v.Name)
-	return nil
+	return a.result(job.raw, "%s  %-16s %s", short(job.v.ID), job.v.Status, job.v.Name)
 }
 
 func (a *app) jobsPriorityCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "priority JOB… N", Short: "Set the priority of jobs: 0 to 100, more is sooner", Args: cobra.MinimumNArgs(2),
 		Example:           "  flsync jobs priority 'sq020*' 80",
-		ValidArgsFunction: a.completeJobs,
+		ValidArgsFunction: a.complete(jobKind.chooser),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			last := len(args) - 1
 			priority, err := strconv.Atoi(args[last])
@@ -69,7 +65,7 @@ func (a *app) jobsTagCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "tag JOB… TAG", Short: "Let only workers of a tag run jobs, or all with --none", Args: cobra.MinimumNArgs(1),
 		Example:           "  flsync jobs tag sh010 sh020 GPU\n  flsync jobs tag sh010 --none",
-		ValidArgsFunction: a.thenTags(a.completeJobs),
+		ValidArgsFunction: a.thenTags(a.complete(jobKind.chooser)),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			var change api.JobTagChange
 			if !none {
@@ -77,7 +73,7 @@ func (a *app) jobsTagCommand() *cobra.Command {
 					return usagef("name a tag after the jobs, or give --none")
 				}
 				last := len(args) - 1
-				tag, err := a.chooseOne(args[last], tagChooser(ctx, m))
+				tag, err := a.chooseOne(args[last], tagKind.chooser(ctx, m))
 				if err != nil {
 					return err
 				}
@@ -97,19 +93,19 @@ func (a *app) jobsBlocklistCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "blocklist JOB", Short: "Show which workers may not run which tasks of a job, or allow them again", Args: cobra.ExactArgs(1),
 		Example:           "  flsync jobs blocklist sh010\n  flsync jobs blocklist sh010 --remove node07:blender",
-		ValidArgsFunction: a.completeJobs,
-		RunE: a.withOne(jobChooser, func(ctx context.Context, m *link, chosen named) error {
+		ValidArgsFunction: a.complete(jobKind.chooser),
+		RunE: a.withOne(jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
 			if err := a.unblock(ctx, m, chosen.id, remove); err != nil {
 				return err
 			}
-			list, err := fetchList[api.JobBlocklistEntry](ctx, m, "", "jobs", chosen.id, "blocklist")
-			if err == nil && len(list) == 0 {
+			list, err := fetch[[]object[api.JobBlocklistEntry]](ctx, m, "jobs", chosen.id, "blocklist")
+			if err == nil && len(list.v) == 0 {
 				err = jobExists(ctx, m, chosen.id)
 			}
 			if err != nil {
 				return err
 			}
-			return printList(a, list, func(e api.JobBlocklistEntry) string { return e.WorkerID + ":" + e.TaskType }, []column[api.JobBlocklistEntry]{
+			return printList(a, list.v, func(e api.JobBlocklistEntry) string { return e.WorkerID + ":" + e.TaskType }, []column[api.JobBlocklistEntry]{
 				{title: "worker", cell: func(e api.JobBlocklistEntry) string { return e.WorkerName }, gives: true},
 				{title: "id", cell: func(e api.JobBlocklistEntry) string { return e.WorkerID }},
 				{title: "task type", cell: func(e api.JobBlocklistEntry) string { return e.TaskType }},
@@ -121,29 +117,30 @@ func (a *app) jobsBlocklistCommand() *cobra.Command {
 }
 
 func (a *app) unblock(ctx context.Context, m *link, job string, pairs []string) error {
-	var entries []api.JobBlocklistEntry
-	for _, pair := range pairs {
-		i := strings.LastIndexByte(pair, ':')
-		if i <= 0 || i == len(pair)-1 {
-			return usagef("--remove %q is not of the form WORKER:TASKTYPE", pair)
-		}
-		worker, err := a.chooseOne(pair[:i], workerChooser(ctx, m))
-		if err != nil {
-			return err
-		}
-		entries = append(entries, api.JobBlocklistEntry{WorkerID: worker.id, TaskType: pair[i+1:]})
-	}
-	if len(entries) == 0 {
+	if len(pairs) == 0 {
 		return nil
 	}
 	blocked, err := m.JobBlocklist(ctx, job)
 	if err != nil {
 		return err
 	}
-	for i, e := range entries {
-		if !slices.ContainsFunc(blocked, func(b api.JobBlocklistEntry) bool { return b.WorkerID == e.WorkerID && b.TaskType == e.TaskType }) {
-			a.sink().Emit(report.Warning{Code: "not-blocked", Message: fmt.Sprintf("%s is not on the blocklist of job %s: nothing to remove", pairs[i], short(job))})
+	var entries []api.JobBlocklistEntry
+	for _, pair := range pairs {
+		i := strings.LastIndexByte(pair, ':')
+		if i <= 0 || i == len(pair)-1 {
+			return usagef("--remove %q is not of the form WORKER:TASKTYPE", pair)
 		}
+		worker, err := a.chooseOne(pair[:i], workerKind.chooser(ctx, m))
+		if err != nil {
+			return err
+		}
+		entry := api.JobBlocklistEntry{WorkerID: worker.id, TaskType: pair[i+1:]}
+		if !slices.ContainsFunc(blocked, func(b api.JobBlocklistEntry) bool {
+			return b.WorkerID == entry.WorkerID && b.TaskType == entry.TaskType
+		}) {
+			a.sink().Emit(report.Warning{Code: "not-blocked", Message: fmt.Sprintf("%s is not on the blocklist of job %s: nothing to remove", pair, short(job))})
+		}
+		entries = append(entries, entry)
 	}
 	return m.RemoveFromJobBlocklist(ctx, job, entries)
 }
@@ -157,7 +154,7 @@ func (a *app) jobsDeleteCommand() *cobra.Command {
 is deleted only with --force. The Manager deletes in the background.
 --older-than deletes all jobs that were last updated longer ago, in one request.`,
 		Example:           "  flsync jobs delete 'test *' --yes\n  flsync jobs delete --older-than 30d --yes",
-		ValidArgsFunction: a.completeJobs,
+		ValidArgsFunction: a.complete(jobKind.chooser),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			if olderThan != "" {
 				if len(args) > 0 {
@@ -165,7 +162,7 @@ is deleted only with --force. The Manager deletes in the background.
 				}
 				return a.deleteOld(ctx, m, olderThan, yes, force)
 			}
-			chosen, err := a.choose(args, jobChooser(ctx, m))
+			chosen, err := a.choose(args, jobKind.chooser(ctx, m))
 			if err != nil {
 				return err
 			}
@@ -183,10 +180,14 @@ is deleted only with --force. The Manager deletes in the background.
 				if err != nil {
 					return err
 				}
+				checkout := "; no checkout"
+				if info.ShamanCheckout {
+					checkout = ", and its checkout"
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				going = append(going, named{job.ID, job.Name})
-				a.remark(fmt.Sprintf("would delete %s, which is %s: its tasks and logs%s", label(named{job.ID, job.Name}), job.Status, andCheckout(info)))
+				a.remark("would delete %s, which is %s: its tasks and logs%s", jobLabel(job), job.Status, checkout)
 				return nil
 			})
 			if len(going) == 0 {
@@ -199,35 +200,27 @@ is deleted only with --force. The Manager deletes in the background.
 				if err := m.DeleteJob(ctx, n.id); err != nil {
 					return err
 				}
-				if a.json { // the Manager may be done with it already
-					if job, err := fetch[api.Job](ctx, m, "jobs", n.id); err == nil {
-						return a.printRaw(job.raw)
-					} else if !flamenco.IsNotFound(err) {
+				if a.json {
+					switch job, err := fetch[api.Job](ctx, m, "jobs", n.id); {
+					case err == nil:
+						return a.printJSON(job.raw)
+					case !flamenco.IsNotFound(err): // the Manager may be done with it already
 						return err
 					}
-					return a.printValue(map[string]string{"id": n.id})
 				}
-				a.did("%s  deletion requested  %s", short(n.id), n.name)
-				return nil
+				return a.result(map[string]string{"id": n.id}, "%s  deletion requested  %s", short(n.id), n.name)
 			})
-			if asked == nil {
-				return err
+			if asked != nil {
+				a.tell(err)
+				return asked
 			}
-			a.tell(err)
-			return asked
+			return err
 		}),
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVar(&force, "force", false, "delete jobs that render, too")
 	cmd.Flags().StringVar(&olderThan, "older-than", "", "delete all jobs not updated for this `TIME`, such as 30d")
 	return cmd
-}
-
-func andCheckout(info api.JobDeletionInfo) string {
-	if info.ShamanCheckout {
-		return ", and its checkout"
-	}
-	return "; no checkout"
 }
 
 // errRenders refuses the deletion of a job under whose Blender its files would go.
@@ -255,15 +248,12 @@ func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes, for
 		return err
 	}
 	jobs = slices.DeleteFunc(jobs, func(j object[api.Job]) bool { return j.v.Updated.After(limit) })
-	if err := printList(a, jobs, func(j api.Job) string { return j.ID }, jobColumns()); err != nil {
+	if err := jobKind.print(a, jobs); err != nil || len(jobs) == 0 {
 		return err
-	}
-	if len(jobs) == 0 {
-		return nil
 	}
 	for _, j := range jobs {
 		if renders(j.v.Status) && !force {
-			return fmt.Errorf("%s: %w", label(named{j.v.ID, j.v.Name}), errRenders(j.v))
+			return fmt.Errorf("%s: %w", jobLabel(j.v), errRenders(j.v))
 		}
 	}
 	if err := a.confirm(yes, "delete "+plural(len(jobs), "job")+" last updated before "+limit.Format(time.DateTime)); err != nil {

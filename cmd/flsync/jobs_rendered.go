@@ -22,13 +22,13 @@ func (a *app) jobsLastRenderedCommand() *cobra.Command {
 	var noSave bool
 	cmd := &cobra.Command{
 		Use: "last-rendered [JOB]", Short: "Save the last picture that was rendered, of a job or of all",
-		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeJobs,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.complete(jobKind.chooser),
 		Example: "  flsync jobs last-rendered sh010 -o sh010.jpg",
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			segments := []string{"jobs", "last-rendered"}
 			name := "last-rendered"
 			if len(args) == 1 {
-				chosen, err := a.chooseOne(args[0], jobChooser(ctx, m))
+				chosen, err := a.chooseOne(args[0], jobKind.chooser(ctx, m))
 				if err != nil {
 					return err
 				}
@@ -45,7 +45,7 @@ func (a *app) jobsLastRenderedCommand() *cobra.Command {
 			// The first suffix is the largest picture.
 			address := strings.TrimSuffix(info.v.Base, "/") + "/" + info.v.Suffixes[0]
 			if a.json {
-				if err := a.printRaw(info.raw); err != nil {
+				if err := a.printJSON(info.raw); err != nil {
 					return err
 				}
 			} else {
@@ -58,7 +58,7 @@ func (a *app) jobsLastRenderedCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.remark("saved as " + saved)
+			a.remark("saved as %s", saved)
 			return nil
 		}),
 	}

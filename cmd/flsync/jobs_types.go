@@ -15,22 +15,25 @@ import (
 	"github.com/flsync/flsync/submit/settings"
 )
 
+// typeKind is the kind of job types.
+var typeKind = kind[api.AvailableJobType]{
+	noun: "job type",
+	name: func(t api.AvailableJobType) named { return named{t.Name, t.Name} },
+	fetch: func(ctx context.Context, m *link) ([]object[api.AvailableJobType], error) {
+		return fetchList[api.AvailableJobType](ctx, m, "job_types", "jobs", "types")
+	},
+	columns: func() []column[api.AvailableJobType] {
+		return []column[api.AvailableJobType]{
+			{title: "name", cell: func(t api.AvailableJobType) string { return t.Name }},
+			{title: "label", cell: func(t api.AvailableJobType) string { return t.Label }, gives: true},
+			{title: "settings", cell: func(t api.AvailableJobType) string { return fmt.Sprint(len(t.Settings)) }, right: true},
+			{title: "description", cell: func(t api.AvailableJobType) string { return t.Description }, gives: true},
+		}
+	},
+}
+
 func (a *app) jobsTypesCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "types", Short: "List the job types that the Manager has", Args: cobra.NoArgs,
-		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
-			types, err := fetchList[api.AvailableJobType](ctx, m, "job_types", "jobs", "types")
-			if err != nil {
-				return err
-			}
-			return printList(a, types, func(t api.AvailableJobType) string { return t.Name }, []column[api.AvailableJobType]{
-				{title: "name", cell: func(t api.AvailableJobType) string { return t.Name }},
-				{title: "label", cell: func(t api.AvailableJobType) string { return t.Label }, gives: true},
-				{title: "settings", cell: func(t api.AvailableJobType) string { return fmt.Sprint(len(t.Settings)) }, right: true},
-				{title: "description", cell: func(t api.AvailableJobType) string { return t.Description }, gives: true},
-			})
-		}),
-	}
+	return typeKind.listCommand(a, &cobra.Command{Use: "types", Short: "List the job types that the Manager has"})
 }
 
 func (a *app) jobsTypeCommand() *cobra.Command {
@@ -38,7 +41,7 @@ func (a *app) jobsTypeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "type NAME", Short: "Show the settings of a job type, and a manifest to start from", Args: cobra.ExactArgs(1),
 		Example:           "  flsync jobs type simple-blender-render\n  flsync jobs type simple-blender-render --manifest > night.yaml",
-		ValidArgsFunction: a.completeTypes,
+		ValidArgsFunction: a.complete(typeKind.chooser),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			t, err := fetch[api.AvailableJobType](ctx, m, "jobs", "type", args[0])
 			if err != nil {
@@ -46,7 +49,7 @@ func (a *app) jobsTypeCommand() *cobra.Command {
 			}
 			switch {
 			case a.json:
-				return a.printRaw(t.raw)
+				return a.printJSON(t.raw)
 			case skeleton:
 				return writeSkeleton(a.stdout, t.v)
 			}

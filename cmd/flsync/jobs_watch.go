@@ -22,21 +22,13 @@ func (a *app) jobsWatchCommand() *cobra.Command {
 and several jobs one of the end of all, from the time that finished tasks took. Exit code: 0 when every job was
 completed, 3 when some were, 1 when none was.`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: a.completeJobs,
+		ValidArgsFunction: a.complete(jobKind.chooser),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.choose(args, jobChooser(ctx, m))
+			chosen, err := a.choose(args, jobKind.chooser(ctx, m))
 			if err != nil {
 				return err
 			}
-			ids := make([]string, len(chosen))
-			for i, c := range chosen {
-				ids[i] = c.id
-			}
-			jobs, err := a.watchJobs(ctx, m, ids, interval, underWay)
-			if err != nil {
-				return err
-			}
-			return outcome(jobs)
+			return a.watchJobs(ctx, m, ids(chosen), interval, underWay)
 		}),
 	}
 	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "time between two looks")
@@ -45,42 +37,29 @@ completed, 3 when some were, 1 when none was.`,
 
 func underWay(j api.Job) bool { return !ended(j.Status) }
 
-// patience lets a command that watches outlast a Manager that is restarted, or updated.
-type patience struct {
-	*app
-	answered time.Time // when the Manager last did
-	away     bool
-}
-
-// bears notes what came of a question, and tells whether to go on after it. A Manager that never answered is
-// not waited for.
-func (p *patience) bears(err error) bool {
-	const longest = 15 * time.Minute
-	switch {
-	case err == nil:
-		p.answered, p.away = time.Now(), false
-	case p.answered.IsZero() || !flamenco.IsTemporary(err) || time.Since(p.answered) > longest:
-		return false
-	case !p.away:
-		p.away = true
-		p.sink().Emit(report.Warning{Code: "unreachable", Message: "the Manager does not answer, watching goes on: " + err.Error()})
-	}
-	return true
-}
-
-// poll looks again and again until look reports that it is done, and outlasts a Manager that is away for a
-// while.
+// poll looks again and again until look reports that it is done. It outlasts a Manager that answered before and
+// is away for a while, because it is restarted or updated.
 func (a *app) poll(ctx context.Context, interval time.Duration, look func(context.Context) (done bool, err error)) error {
+	const patience = 15 * time.Minute
 	if interval < 100*time.Millisecond {
 		return usagef("--interval %v is too short: at least 100ms", interval)
 	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	patience := patience{app: a}
+	var answered time.Time // when the Manager last did
+	away := false
 	for {
 		done, err := look(ctx)
-		if done || !patience.bears(err) {
+		switch {
+		case done:
 			return err
+		case err == nil:
+			answered, away = time.Now(), false
+		case answered.IsZero() || !flamenco.IsTemporary(err) || time.Since(answered) > patience:
+			return err
+		case !away:
+			away = true
+			a.sink().Emit(report.Warning{Code: "unreachable", Message: "the Manager does not answer, watching goes on: " + err.Error()})
 		}
 		select {
 		case <-ctx.Done():
@@ -90,25 +69,26 @@ func (a *app) poll(ctx context.Context, interval time.Duration, look func(contex
 	}
 }
 
-// watchJobs shows jobs until none of them is one to wait for, and returns them.
-func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval time.Duration, waitFor func(api.Job) bool) (jobs []api.Job, err error) {
+// watchJobs shows jobs until none of them is one to wait for. Its error names those that were not completed.
+func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval time.Duration, waitFor func(api.Job) bool) error {
 	var soon forecasts
-	columns := append(jobColumns(), column[api.Job]{title: "forecast", cell: func(j api.Job) string { return forecastText(soon.byJob[j.ID]) }, gives: true, early: true})
 	view := liveTable[api.Job]{
-		app: a, columns: columns, id: func(j api.Job) string { return j.ID }, rank: rank,
-		state: func(j api.Job) string { return fmt.Sprintf("%s %d/%d", j.Status, j.StepsCompleted, j.StepsTotal) },
+		app: a, id: func(j api.Job) string { return j.ID }, rank: rank,
+		columns: append(jobColumns(), column[api.Job]{title: "forecast", cell: func(j api.Job) string { return soon.text(j.ID) }, gives: true, early: true}),
+		state:   func(j api.Job) string { return fmt.Sprintf("%s %d/%d", j.Status, j.StepsCompleted, j.StepsTotal) },
 		line: func(j api.Job) string {
 			line := fmt.Sprintf("%s  %-16s %4s  %s", short(j.ID), j.Status, percent(j.StepsCompleted, j.StepsTotal), j.Name)
-			if text := forecastText(soon.byJob[j.ID]); text != "" {
+			if text := soon.text(j.ID); text != "" {
 				line += "  " + text
 			}
 			return line
 		},
 	}
-	err = a.poll(ctx, interval, func(ctx context.Context) (bool, error) {
+	var jobs []api.Job
+	err := a.poll(ctx, interval, func(ctx context.Context) (bool, error) {
 		list, err := lookAt(ctx, m, ids)
 		if err != nil {
-			view.restart()
+			view.lines = 0
 			return false, err
 		}
 		jobs = values(list)
@@ -116,14 +96,17 @@ func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval tim
 		if !done {
 			soon.look(ctx, m, jobs, 20)
 		}
-		view.foot = forecastText(soon.byJob[""])
+		view.foot = soon.text("")
 		if err := view.show(list, done); err != nil || !a.json {
 			return done, err
 		}
 		soon.emit(a.sink())
 		return done, nil
 	})
-	return jobs, err
+	if err != nil {
+		return err
+	}
+	return outcome(jobs)
 }
 
 // lookAt fetches jobs: a few one by one, many in one list.

@@ -25,12 +25,9 @@ type liveTable[T any] struct {
 	rank            func(T) int    // rows with the least are shown when not all can be; may be nil
 	foot            string         // a line below the table, where it is drawn; "" for none
 
-	lines int
+	lines int               // of the last table; 0 has the next one drawn below what was written meanwhile
 	last  map[string]string // state by id
 }
-
-// restart has the next table drawn below what was written meanwhile.
-func (v *liveTable[T]) restart() { v.lines = 0 }
 
 // show writes what has changed. With whole set, all rows are drawn, also those for which the terminal has no
 // room.
@@ -49,19 +46,16 @@ func (v *liveTable[T]) show(list []object[T], whole bool) error {
 				continue
 			}
 			v.last[id] = state
-			if v.json {
-				if err := v.printRaw(o.raw); err != nil {
-					return err
-				}
-				continue
+			if err := v.result(o.raw, "%s", v.line(o.v)); err != nil {
+				return err
 			}
-			v.did("%s", v.line(o.v))
 		}
 		return nil
 	}
 	rows := values(list)
 	hidden := ""
-	if most := v.height() - 4; most > 0 && len(rows) > most && !whole { // the title, this line, the foot, the cursor's
+	_, height := v.size()
+	if most := height - 4; most > 0 && len(rows) > most && !whole { // the title, this line, the foot, the cursor's
 		if v.rank != nil {
 			slices.SortStableFunc(rows, func(a, b T) int { return cmp.Compare(v.rank(a), v.rank(b)) })
 		}
@@ -82,17 +76,20 @@ func (v *liveTable[T]) show(list []object[T], whole bool) error {
 	return err
 }
 
-// watchCommand is a command that polls until it is interrupted, or for as long as --for says.
-func (a *app) watchCommand(short, long string, look func(ctx context.Context, m *link) func(context.Context) error) *cobra.Command {
+// watchCommand shows what fetch gets until it is interrupted, or for as long as --for says.
+func watchCommand[T any](short string, view *liveTable[T], fetch func(context.Context, *link) ([]object[T], error)) *cobra.Command {
 	var interval, length time.Duration
 	cmd := &cobra.Command{
-		Use: "watch", Short: short, Long: long, Args: cobra.NoArgs,
-		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
-			once := look(ctx, m)
+		Use: "watch", Short: short, Long: "Shows a live table on a terminal, else a line at each change.", Args: cobra.NoArgs,
+		RunE: view.withManager(func(ctx context.Context, m *link, _ []string) error {
 			begun := time.Now()
-			return a.poll(ctx, interval, func(ctx context.Context) (bool, error) {
-				err := once(ctx)
-				return err == nil && length > 0 && time.Since(begun) >= length, err
+			return view.poll(ctx, interval, func(ctx context.Context) (bool, error) {
+				list, err := fetch(ctx, m)
+				if err != nil {
+					view.lines = 0
+					return false, err
+				}
+				return length > 0 && time.Since(begun) >= length, view.show(list, false)
 			})
 		}),
 	}
@@ -102,39 +99,27 @@ func (a *app) watchCommand(short, long string, look func(ctx context.Context, m 
 }
 
 func (a *app) workersWatchCommand() *cobra.Command {
-	return a.watchCommand("Follow what workers do",
-		"Shows a live table on a terminal, else a line at each change.",
-		func(ctx context.Context, m *link) func(context.Context) error {
-			task := func(w api.Worker) string {
-				if w.Task == nil {
-					return ""
-				}
-				return fmt.Sprintf("%s %s, job %s", w.Task.Name, w.Task.Status, short(w.Task.JobID))
-			}
-			view := liveTable[api.Worker]{
-				app: a, id: func(w api.Worker) string { return w.ID },
-				state: func(w api.Worker) string { return string(w.Status) + asked(w.StatusChange) + task(w) },
-				line: func(w api.Worker) string {
-					return strings.TrimSpace(fmt.Sprintf("%s  %-10s %-10s %s  %s", short(w.ID), w.Status, asked(w.StatusChange), w.Name, task(w)))
-				},
-				columns: []column[api.Worker]{
-					{title: "id", cell: func(w api.Worker) string { return short(w.ID) }},
-					{title: "name", cell: func(w api.Worker) string { return w.Name }, gives: true},
-					{title: "status", cell: func(w api.Worker) string { return string(w.Status) }},
-					{title: "asked to", cell: func(w api.Worker) string { return asked(w.StatusChange) }},
-					{title: "seen", cell: func(w api.Worker) string { return agoPtr(w.LastSeen) }, right: true},
-					{title: "task", cell: task, gives: true, early: true},
-				},
-			}
-			return func(ctx context.Context) error {
-				workers, err := fetchWholeWorkers(ctx, m)
-				if err != nil {
-					view.restart()
-					return err
-				}
-				return view.show(workers, false)
-			}
-		})
+	task := func(w api.Worker) string {
+		if w.Task == nil {
+			return ""
+		}
+		return fmt.Sprintf("%s %s, job %s", w.Task.Name, w.Task.Status, short(w.Task.JobID))
+	}
+	return watchCommand("Follow what workers do", &liveTable[api.Worker]{
+		app: a, id: func(w api.Worker) string { return w.ID },
+		state: func(w api.Worker) string { return string(w.Status) + asked(w.StatusChange) + task(w) },
+		line: func(w api.Worker) string {
+			return strings.TrimSpace(fmt.Sprintf("%s  %-10s %-10s %s  %s", short(w.ID), w.Status, asked(w.StatusChange), w.Name, task(w)))
+		},
+		columns: []column[api.Worker]{
+			{title: "id", cell: func(w api.Worker) string { return short(w.ID) }},
+			{title: "name", cell: func(w api.Worker) string { return w.Name }, gives: true},
+			{title: "status", cell: func(w api.Worker) string { return string(w.Status) }},
+			{title: "asked to", cell: func(w api.Worker) string { return asked(w.StatusChange) }},
+			{title: "seen", cell: func(w api.Worker) string { return agoPtr(w.LastSeen) }, right: true},
+			{title: "task", cell: task, gives: true, early: true},
+		},
+	}, fetchWholeWorkers)
 }
 
 // fetchWholeWorkers gets all workers with their tasks, which the list lacks.
@@ -163,55 +148,42 @@ type farmState struct {
 }
 
 func (a *app) farmWatchCommand() *cobra.Command {
-	return a.watchCommand("Follow the farm: its status, its jobs and workers by status",
-		"Shows a live table on a terminal, else a line at each change.",
-		func(ctx context.Context, m *link) func(context.Context) error {
-			view := liveTable[farmState]{
-				app: a, id: func(farmState) string { return "" },
-				state: func(f farmState) string { return fmt.Sprint(f) },
-				line: func(f farmState) string {
-					return fmt.Sprintf("%s  jobs: %s  workers: %s", f.Status, counts(f.Jobs), counts(f.Workers))
-				},
-				columns: []column[farmState]{
-					{title: "farm", cell: func(f farmState) string { return string(f.Status) }},
-					{title: "jobs", cell: func(f farmState) string { return counts(f.Jobs) }, gives: true},
-					{title: "workers", cell: func(f farmState) string { return counts(f.Workers) }, gives: true},
-				},
-			}
-			return func(ctx context.Context) error {
-				state, err := fetchFarmState(ctx, m)
-				if err != nil {
-					view.restart()
-					return err
-				}
-				raw, err := json.Marshal(state)
-				if err != nil {
-					return err
-				}
-				return view.show([]object[farmState]{{v: state, raw: raw}}, true)
-			}
-		})
+	return watchCommand("Follow the farm: its status, its jobs and workers by status", &liveTable[farmState]{
+		app: a, id: func(farmState) string { return "farm" },
+		state: func(f farmState) string { return fmt.Sprint(f) },
+		line: func(f farmState) string {
+			return fmt.Sprintf("%s  jobs: %s  workers: %s", f.Status, counts(f.Jobs), counts(f.Workers))
+		},
+		columns: []column[farmState]{
+			{title: "farm", cell: func(f farmState) string { return string(f.Status) }},
+			{title: "jobs", cell: func(f farmState) string { return counts(f.Jobs) }, gives: true},
+			{title: "workers", cell: func(f farmState) string { return counts(f.Workers) }, gives: true},
+		},
+	}, fetchFarmState)
 }
 
-func fetchFarmState(ctx context.Context, m *link) (farmState, error) {
-	state := farmState{Jobs: map[string]int{}, Workers: map[string]int{}}
+func fetchFarmState(ctx context.Context, m *link) ([]object[farmState], error) {
 	farm, err := fetch[api.FarmStatusReport](ctx, m, "status")
 	if err != nil {
-		return state, err
+		return nil, err
 	}
-	state.Status = farm.v.Status
 	jobs, err := fetchJobs(ctx, m)
 	if err != nil {
-		return state, err
+		return nil, err
 	}
+	workers, err := m.Workers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state := farmState{farm.v.Status, make(map[string]int), make(map[string]int)}
 	for _, j := range jobs {
 		state.Jobs[string(j.v.Status)]++
 	}
-	workers, err := fetchWorkers(ctx, m)
 	for _, w := range workers {
-		state.Workers[string(w.v.Status)]++
+		state.Workers[string(w.Status)]++
 	}
-	return state, err
+	raw, err := json.Marshal(state)
+	return []object[farmState]{{state, raw}}, err
 }
 
 // counts writes how many things have which status: 3 active, 12 queued.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"sync"
 )
 
@@ -73,6 +75,18 @@ func (a *app) lost() error {
 		err = fmt.Errorf("%w: %w", errOutput, a.lines.Err())
 	}
 	return err
+}
+
+// ownerOnly is the mode of pages, which show a studio's names and pictures.
+const ownerOnly = 0o600
+
+// writeFile has write make a file, which replaces one that is there.
+func writeFile(name string, mode fs.FileMode, write func(io.Writer) error) error {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(file), file.Close())
 }
 
 // interruptible is a reader whose Read returns when ctx ends, although nothing has come: the first signal has

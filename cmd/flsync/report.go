@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -53,9 +52,9 @@ their frames are looked at, as flsync frames does, and a map of them is part of 
 			}
 			switch {
 			case a.json:
-				return a.printValue(run)
+				return a.printJSON(run)
 			case html != "":
-				return writePage(html, run)
+				return writeFile(html, ownerOnly, run.HTML)
 			}
 			return run.Text(a.stdout)
 		},
@@ -107,14 +106,6 @@ func lastRun(dir string, runs []string) (*page.Run, error) {
 		}
 	}
 	return last, nil
-}
-
-func writePage(name string, run *page.Run) (err error) {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(run.HTML(file), file.Close())
 }
 
 // askTime is how long the Manager may take to say how the jobs are.
@@ -218,5 +209,10 @@ func lastPicture(ctx context.Context, m *link, job string) (template.URL, error)
 	if !strings.HasPrefix(kind, "image/") {
 		return "", nil
 	}
-	return template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data)), nil
+	return dataURL(kind, data), nil
+}
+
+// dataURL returns a URL that holds a picture itself.
+func dataURL(kind string, data []byte) template.URL {
+	return template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data))
 }

@@ -34,7 +34,7 @@ func (a *app) runsCommand() *cobra.Command {
 					if len(args) == 1 && !strings.HasPrefix(r.Run, args[0]) {
 						continue
 					}
-					if err := a.printValue(runOf(r)); err != nil {
+					if err := a.printJSON(runOf(r)); err != nil {
 						return err
 					}
 				}

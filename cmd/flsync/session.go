@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -34,7 +35,7 @@ type session struct {
 	started bool
 	listing bool // the results are lines for other programs: people get no summary behind them
 	closers []func() error
-	jobs    jobList                 // that the run's events told of
+	jobs    collected[report.Job]   // of the run's events
 	notify  string                  // command that gets the summary
 	stop    context.CancelCauseFunc // ends the body
 }
@@ -105,7 +106,7 @@ func (a *app) refused(ctx context.Context, cmd *cobra.Command, args []string, er
 	s.keeps = true
 	if s.open() == nil {
 		if f := cmd.Flags().Lookup("notify"); f != nil {
-			s.notify = orElse(f.Value.String(), s.config.Notify)
+			s.notify = cmp.Or(f.Value.String(), s.config.Notify)
 		}
 	}
 	return s.close(ctx, err)

@@ -37,7 +37,7 @@ job names them.`,
 				return err
 			}
 			if a.json {
-				return a.printValue(done)
+				return a.printJSON(done)
 			}
 			does := "removed"
 			if done.DryRun {

@@ -1,9 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -103,7 +104,7 @@ It is safe to run again: a job that is there already and has not changed is skip
 // submit does what the command was told.
 func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) error {
 	s.raiseGOGC()
-	if f.notify = orElse(f.notify, s.config.Notify); f.notify != "" && !f.dryRun {
+	if f.notify = cmp.Or(f.notify, s.config.Notify); f.notify != "" && !f.dryRun {
 		s.notify = f.notify
 	}
 	if err := f.parse(s, targets); err != nil {
@@ -133,7 +134,7 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 		}
 	}
 	for _, j := range jobs {
-		j.Missing = orElse(j.Missing, s.config.Missing)
+		j.Missing = cmp.Or(j.Missing, s.config.Missing)
 	}
 	f.opt.Jobs, f.opt.Run = jobs, s.id
 	if f.check {
@@ -192,33 +193,24 @@ func (f *submitFlags) parse(s *session, targets []string) (err error) {
 		f.load.Priority = &f.priority
 	}
 	f.opt.Properties = f.opt.Properties || s.config.Properties
-	f.opt.Outside = gate.Policy{Outside: gate.Outside(orElse(f.outside, s.config.Outside)), Roots: s.config.OutsideRoots}
+	f.opt.Outside = gate.Policy{Outside: gate.Outside(cmp.Or(f.outside, s.config.Outside)), Roots: s.config.OutsideRoots}
 	if err := f.opt.Outside.Validate(); err != nil {
 		return usageError(err)
 	}
-	switch f.mode {
-	case "per-job":
-	case "shared":
-		f.opt.Shared = true
-	default:
-		return usagef("--checkout-mode %q: it is per-job or shared", f.mode)
+	if err := cmp.Or(
+		oneOf("checkout-mode", f.mode, "per-job", "shared"),
+		oneOf("platform", f.opt.Platform, "", "linux", "windows", "darwin"),
+		oneOf("missing", f.opt.Missing, "", "warn", "fail"),
+	); err != nil {
+		return err
 	}
-	switch f.opt.Platform {
-	case "", "linux", "windows", "darwin":
-	default:
-		return usagef("--platform %q: it is linux, windows or darwin", f.opt.Platform)
-	}
-	switch f.opt.Missing {
-	case "", "warn", "fail":
-	default:
-		return usagef("--missing %q: it is warn or fail", f.opt.Missing)
-	}
+	f.opt.Shared = f.mode == "shared"
 	if f.opt.MaxFailures < 0 {
 		return usagef("--max-failures %d makes no sense", f.opt.MaxFailures)
 	}
 	f.opt.FailFast = f.opt.FailFast || !f.keepOn
 	f.opt.Journal, f.opt.Rewrites = s.paths.Journal, s.paths.Rewrites
-	if path := orElse(f.blender, s.config.Blender); path != "" {
+	if path := cmp.Or(f.blender, s.config.Blender); path != "" {
 		blender, err := eval.NewBlender(eval.BlenderConfig{Path: path})
 		if err != nil {
 			return usageError(err)
@@ -226,6 +218,14 @@ func (f *submitFlags) parse(s *session, targets []string) (err error) {
 		f.opt.Blender = blender
 	}
 	return nil
+}
+
+// oneOf refuses a flag's value that is none of those it takes.
+func oneOf(flag, value string, takes ...string) error {
+	if slices.Contains(takes, value) {
+		return nil
+	}
+	return usagef("--%s %q: it takes %s", flag, value, strings.TrimPrefix(strings.Join(takes, ", "), ", "))
 }
 
 // pairs reads KEY=VALUE flags.
@@ -303,38 +303,33 @@ func nextTime(at string, now time.Time) (time.Time, error) {
 
 // follow waits for the jobs of this run, and for those that were skipped because they run already.
 func (s *session) follow(ctx context.Context) error {
-	ids := s.jobs.ids()
+	var ids []string
+	for _, j := range s.jobs.list {
+		if j.ID != "" {
+			ids = append(ids, j.ID)
+		}
+	}
 	if len(ids) == 0 {
 		return nil
 	}
 	const look = 2 * time.Second
 	// A paused job waits for a person, and nobody may come: it is not waited for.
-	jobs, err := s.watchJobs(ctx, s.manager, ids, look, func(j api.Job) bool {
+	return s.watchJobs(ctx, s.manager, ids, look, func(j api.Job) bool {
 		return underWay(j) && j.Status != api.JobStatusPaused
 	})
-	if err != nil {
-		return fmt.Errorf("following the jobs: %w", err)
-	}
-	return outcome(jobs)
 }
 
-// jobList collects the ids of the jobs in events.
-type jobList struct {
+// collected is a sink that keeps the events of one type.
+type collected[E report.Event] struct {
 	mu   sync.Mutex
-	list []string
+	list []E // complete when nothing emits any more
 }
 
 // Emit implements report.Sink.
-func (l *jobList) Emit(e report.Event) {
-	if j, ok := e.(report.Job); ok && j.ID != "" {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.list = append(l.list, j.ID)
+func (c *collected[E]) Emit(e report.Event) {
+	if e, ok := e.(E); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.list = append(c.list, e)
 	}
-}
-
-func (l *jobList) ids() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.list
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,14 +40,14 @@ func (t *transfer) flags(cmd *cobra.Command) {
 // environment opens what a run works with: Manager, hash cache, and the choices of the command line. The
 // session closes it.
 func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, error) {
-	limit, err := config.ParseRate(orElse(t.limit, s.config.LimitUpload))
+	limit, err := config.ParseRate(cmp.Or(t.limit, s.config.LimitUpload))
 	if err != nil {
 		return pipeline.Env{}, usageError(err)
 	}
 	if t.workers < 0 {
 		return pipeline.Env{}, usagef("--workers %d: a number of files at once is wanted", t.workers)
 	}
-	t.storage.Mode = pipeline.StorageMode(orElse(string(t.storage.Mode), s.config.Storage))
+	t.storage.Mode = pipeline.StorageMode(cmp.Or(string(t.storage.Mode), s.config.Storage))
 	if err := t.storage.Mode.Validate(); err != nil {
 		return pipeline.Env{}, usageError(err)
 	}
@@ -54,7 +55,7 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 	if err != nil {
 		return pipeline.Env{}, err
 	}
-	t.storage.Direct = pipeline.DirectMode(orElse(string(t.storage.Direct), profile.Direct))
+	t.storage.Direct = pipeline.DirectMode(cmp.Or(string(t.storage.Direct), profile.Direct))
 	if err := t.storage.Direct.Validate(); err != nil {
 		return pipeline.Env{}, usageError(err)
 	}
@@ -174,11 +175,4 @@ checkout are relative to.`,
 	cmd.MarkFlagsMutuallyExclusive("watch", "checkout")
 	cmd.MarkFlagsMutuallyExclusive("watch", "dry-run")
 	return cmd
-}
-
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -6,12 +6,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/cheggaaa/pb/v3"
 	"golang.org/x/term"
-	"golang.org/x/text/width"
 
 	"github.com/flsync/flsync/internal/report"
 )
@@ -75,33 +74,14 @@ func renderTable[T any](rows []T, columns []column[T], most int, colours bool) s
 }
 
 // displayWidth returns how many cells of a terminal s takes.
-func displayWidth(s string) (n int) {
-	for _, r := range s {
-		switch kind := width.LookupRune(r).Kind(); {
-		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
-		case kind == width.EastAsianWide || kind == width.EastAsianFullwidth:
-			n += 2
-		default:
-			n++
-		}
-	}
-	return n
-}
+func displayWidth(s string) int { return pb.CellCount(s) }
 
 // cut shortens s to most cells, with a ~ in place of what is missing.
 func cut(s string, most int) string {
 	if displayWidth(s) <= most {
 		return s
 	}
-	end := 0
-	for i, r := range s {
-		if displayWidth(s[:i])+displayWidth(string(r)) < most {
-			end = i + utf8.RuneLen(r)
-		} else {
-			break
-		}
-	}
-	return s[:end] + "~"
+	return strings.TrimRight(pb.StripString(s, most-1), " ") + "~"
 }
 
 // fit takes width from the columns that give way, the widest first, until all fit. No column gets narrower
@@ -115,10 +95,8 @@ func fit[T any](widths []int, columns []column[T], width int) {
 	for ; width > 0 && total > width; total-- {
 		widest := -1
 		for i, c := range columns {
-			if !c.gives || widths[i] <= least {
-				continue
-			}
-			if widest < 0 || c.early && !columns[widest].early || c.early == columns[widest].early && widths[i] > widths[widest] {
+			if c.gives && widths[i] > least && (widest < 0 || c.early && !columns[widest].early ||
+				c.early == columns[widest].early && widths[i] > widths[widest]) {
 				widest = i
 			}
 		}
@@ -151,31 +129,24 @@ func statusColour(cell string) string {
 
 // width of the terminal that standard output is, 0 where it is none.
 func (a *app) width() int {
-	f, ok := a.out.to.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return 0
-	}
-	if columns, err := strconv.Atoi(a.getenv("COLUMNS")); err == nil && columns > 0 {
+	width, _ := a.size()
+	if columns, err := strconv.Atoi(a.getenv("COLUMNS")); width > 0 && err == nil && columns > 0 {
 		return columns
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 80
 	}
 	return width
 }
 
-// height of the terminal that standard output is, 0 where it is none.
-func (a *app) height() int {
+// size of the terminal that standard output is: 0, 0 where it is none.
+func (a *app) size() (width, height int) {
 	f, ok := a.out.to.(*os.File)
-	if !ok {
-		return 0
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, 0
 	}
-	_, height, err := term.GetSize(int(f.Fd()))
+	width, height, err := term.GetSize(int(f.Fd()))
 	if err != nil {
-		return 0
+		return 80, 0
 	}
-	return height
+	return width, height
 }
 
 // colours may be used on a terminal, unless NO_COLOR is set (no-color.org).
@@ -188,19 +159,13 @@ type field struct{ name, value string }
 
 // printFields writes facts about one thing, names aligned; empty ones are left out.
 func (a *app) printFields(fields []field) error {
-	longest := 0
+	lines := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for _, f := range fields {
-		longest = max(longest, utf8.RuneCountInString(f.name))
-	}
-	for _, f := range fields {
-		if f.value == "" {
-			continue
-		}
-		if _, err := fmt.Fprintf(a.stdout, "%-*s  %s\n", longest, oneLine(f.name), oneLine(f.value)); err != nil {
-			return err
+		if f.value != "" {
+			fmt.Fprintf(lines, "%s\t%s\n", oneLine(f.name), oneLine(f.value))
 		}
 	}
-	return nil
+	return lines.Flush()
 }
 
 func ago(t time.Time) string {

@@ -14,11 +14,20 @@ import (
 
 func (a *app) tagsCommand() *cobra.Command {
 	tags := &cobra.Command{Use: "tags", Short: "Look at worker tags and change them"}
-	tags.AddCommand(a.tagsListCommand(), a.tagsCreateCommand(), a.tagsShowCommand(), a.tagsUpdateCommand(),
+	tags.AddCommand(
+		tagKind.listCommand(a, &cobra.Command{Use: "list", Short: "List tags"}),
+		a.tagsCreateCommand(), a.tagsUpdateCommand(),
+		&cobra.Command{
+			Use: "show TAG", Short: "Show a tag", Args: cobra.ExactArgs(1), ValidArgsFunction: a.complete(tagKind.chooser),
+			RunE: a.withOne(tagKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+				return a.showTag(ctx, m, chosen.id)
+			}),
+		},
 		a.deleteCommand(&cobra.Command{
-			Use: "delete TAG…", Short: "Delete tags, and take them from their workers and jobs", ValidArgsFunction: a.completeTags,
+			Use: "delete TAG…", Short: "Delete tags, and take them from their workers and jobs", ValidArgsFunction: a.complete(tagKind.chooser),
 			Long: "Names the jobs that lose their tag: every worker may run them from then on.",
-		}, tagChooser, a.nameTagged, (*flamenco.Client).DeleteTag))
+		}, tagKind.chooser, a.nameTagged, (*flamenco.Client).DeleteTag),
+	)
 	return tags
 }
 
@@ -29,28 +38,22 @@ func (a *app) nameTagged(ctx context.Context, m *link, tags []named) error {
 		return err
 	}
 	for _, tag := range tags {
-		var lose []named
-		for _, j := range jobs {
-			if j.v.WorkerTag == tag.id && !ended(j.v.Status) {
-				lose = append(lose, named{j.v.ID, j.v.Name})
-			}
-		}
+		lose := slices.DeleteFunc(slices.Clone(jobs), func(j object[api.Job]) bool { return j.v.WorkerTag != tag.id || ended(j.v.Status) })
 		if len(lose) > 0 {
-			a.remark(fmt.Sprintf("any worker may run %s without the tag %s: %s", plural(len(lose), "job"), oneLine(tag.name), listSome(lose)))
+			a.remark("any worker may run %s without the tag %s: %s", plural(len(lose), "job"), tag.name, listSome(each(lose, jobKind.name)))
 		}
 	}
 	return nil
 }
 
-func fetchTags(ctx context.Context, m *link) ([]object[api.WorkerTag], error) {
-	return fetchList[api.WorkerTag](ctx, m, "tags", "worker-mgt", "tags")
+// tagKind is the kind of worker tags.
+var tagKind = kind[api.WorkerTag]{
+	noun: "tag", fetch: fetchTags, columns: tagColumns,
+	name: func(t api.WorkerTag) named { return named{t.ID, t.Name} },
 }
 
-func tagChooser(ctx context.Context, m *link) chooser {
-	return chooser{kind: "tag", all: func() ([]named, error) {
-		tags, err := fetchTags(ctx, m)
-		return each(tags, func(t api.WorkerTag) named { return named{t.ID, t.Name} }), err
-	}}
+func fetchTags(ctx context.Context, m *link) ([]object[api.WorkerTag], error) {
+	return fetchList[api.WorkerTag](ctx, m, "tags", "worker-mgt", "tags")
 }
 
 func tagColumns() []column[api.WorkerTag] {
@@ -66,26 +69,15 @@ func tagColumns() []column[api.WorkerTag] {
 	}
 }
 
-func (a *app) tagsListCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List tags", Args: cobra.NoArgs,
-		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
-			tags, err := fetchTags(ctx, m)
-			if err != nil {
-				return err
-			}
-			return printList(a, tags, func(t api.WorkerTag) string { return t.ID }, tagColumns())
-		}),
-	}
-}
-
 func (a *app) showTag(ctx context.Context, m *link, id string) error {
 	tag, err := fetch[api.WorkerTag](ctx, m, "worker-mgt", "tag", id)
 	if err != nil {
 		return err
 	}
-	return printList(a, []object[api.WorkerTag]{tag}, func(t api.WorkerTag) string { return t.ID }, tagColumns())
+	return tagKind.print(a, []object[api.WorkerTag]{tag})
 }
+
+var errNameless = usagef("a tag without a name cannot be told from others")
 
 func (a *app) tagsCreateCommand() *cobra.Command {
 	var description string
@@ -94,7 +86,7 @@ func (a *app) tagsCreateCommand() *cobra.Command {
 		Example: "  flsync tags create GPU --description 'nodes with a GPU'",
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			if strings.TrimSpace(args[0]) == "" {
-				return usagef("a tag without a name cannot be told from others")
+				return errNameless
 			}
 			tags, err := fetchTags(ctx, m)
 			if err != nil {
@@ -118,22 +110,13 @@ func (a *app) tagsCreateCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) tagsShowCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "show TAG", Short: "Show a tag", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeTags,
-		RunE: a.withOne(tagChooser, func(ctx context.Context, m *link, chosen named) error {
-			return a.showTag(ctx, m, chosen.id)
-		}),
-	}
-}
-
 func (a *app) tagsUpdateCommand() *cobra.Command {
 	var name, description string
 	cmd := &cobra.Command{
-		Use: "update TAG", Short: "Change a tag's name or description", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeTags,
+		Use: "update TAG", Short: "Change a tag's name or description", Args: cobra.ExactArgs(1), ValidArgsFunction: a.complete(tagKind.chooser),
 		Example: "  flsync tags update GPU --name GPU-Cycles",
 	}
-	cmd.RunE = a.withOne(tagChooser, func(ctx context.Context, m *link, chosen named) error {
+	cmd.RunE = a.withOne(tagKind.chooser, func(ctx context.Context, m *link, chosen named) error {
 		tag, err := m.Tag(ctx, chosen.id) // with fields that flsync does not know, which go back as they came
 		if err != nil {
 			return err
@@ -143,7 +126,7 @@ func (a *app) tagsUpdateCommand() *cobra.Command {
 		}
 		if cmd.Flags().Changed("name") {
 			if strings.TrimSpace(name) == "" {
-				return usagef("a tag without a name cannot be told from others")
+				return errNameless
 			}
 			tag.Name = name
 		}

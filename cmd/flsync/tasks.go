@@ -39,13 +39,11 @@ func (a *app) taskChooser(job *string) func(context.Context, *link) chooser {
 			of, err := a.jobsToSearch(ctx, m, *job)
 			var all []named
 			for _, j := range of {
-				tasks, err := m.JobTasks(ctx, j.id)
+				tasks, err := fetchTasks(ctx, m, j.id)
 				if err != nil {
 					return nil, err
 				}
-				for _, t := range tasks {
-					all = append(all, named{t.ID, t.Name})
-				}
+				all = append(all, each(tasks, taskName)...)
 			}
 			return all, err
 		}}
@@ -54,11 +52,11 @@ func (a *app) taskChooser(job *string) func(context.Context, *link) chooser {
 
 func (a *app) jobsToSearch(ctx context.Context, m *link, job string) ([]named, error) {
 	if job != "" {
-		return a.choose([]string{job}, jobChooser(ctx, m))
+		return a.choose([]string{job}, jobKind.chooser(ctx, m))
 	}
 	jobs, err := fetchJobs(ctx, m)
 	jobs = slices.DeleteFunc(jobs, func(j object[api.Job]) bool { return ended(j.v.Status) && j.v.Status != api.JobStatusFailed })
-	return each(jobs, func(j api.Job) named { return named{j.ID, j.Name} }), err
+	return each(jobs, jobKind.name), err
 }
 
 func (a *app) tasksShowCommand() *cobra.Command {
@@ -66,11 +64,7 @@ func (a *app) tasksShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show TASK", Short: "Show all that is known of a task", Args: cobra.ExactArgs(1),
 		RunE: a.withOne(a.taskChooser(&job), func(ctx context.Context, m *link, chosen named) error {
-			task, err := fetch[api.Task](ctx, m, "tasks", chosen.id)
-			if err != nil {
-				return err
-			}
-			return printObject(a, task, taskFields)
+			return show(ctx, a, m, taskFields, "tasks", chosen.id)
 		}),
 	}
 	cmd.Flags().StringVar(&job, "job", "", "the `JOB` that the task belongs to")
@@ -115,7 +109,7 @@ func (a *app) tasksLogCommand() *cobra.Command {
 				if info.raw == nil {
 					return errNoLog
 				}
-				return a.printRaw(info.raw)
+				return a.printJSON(info.raw)
 			case follow:
 				return a.followLog(ctx, m, chosen.id)
 			case full:
@@ -165,32 +159,17 @@ func copyLog(ctx context.Context, m *link, task string, skip int64, w io.Writer)
 }
 
 func (a *app) followLog(ctx context.Context, m *link, task string) error {
-	const look = time.Second
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
-	patience := patience{app: a}
 	var at int64
-	for {
+	return a.poll(ctx, time.Second, func(ctx context.Context) (bool, error) {
 		t, err := m.Task(ctx, task) // before the log, so that nothing is written after the last look
-		if err == nil {
-			if at, err = copyLog(ctx, m, task, at, a.stdout); errors.Is(err, errNoLog) {
-				err = nil
-			}
+		if err != nil {
+			return false, err
 		}
-		if !patience.bears(err) {
-			return err
+		if at, err = copyLog(ctx, m, task, at, a.stdout); err != nil && !errors.Is(err, errNoLog) {
+			return false, err
 		}
-		switch {
-		case err != nil:
-		case t.Status == api.TaskStatusCompleted, t.Status == api.TaskStatusFailed, t.Status == api.TaskStatusCanceled:
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticker.C:
-		}
-	}
+		return t.Status == api.TaskStatusCompleted || t.Status == api.TaskStatusFailed || t.Status == api.TaskStatusCanceled, nil
+	})
 }
 
 func (a *app) tasksSetStatusCommand() *cobra.Command {
@@ -230,11 +209,7 @@ func (a *app) setTasks(ctx context.Context, m *link, tasks []named, status api.T
 		if err != nil {
 			return err
 		}
-		if a.json {
-			return a.printRaw(task.raw)
-		}
-		a.did("%s  %-12s %s", short(task.v.ID), task.v.Status, task.v.Name)
-		return nil
+		return a.result(task.raw, "%s  %-12s %s", short(task.v.ID), task.v.Status, task.v.Name)
 	})
 }
 
@@ -249,7 +224,7 @@ with the tasks that the Manager canceled: of such a job it gives out none.`,
 			if failed == "" {
 				return usagef("name the job: --failed JOB")
 			}
-			chosen, err := a.chooseOne(failed, jobChooser(ctx, m))
+			chosen, err := a.chooseOne(failed, jobKind.chooser(ctx, m))
 			if err != nil {
 				return err
 			}
@@ -260,7 +235,7 @@ with the tasks that the Manager canceled: of such a job it gives out none.`,
 				return err
 			}
 			if len(again) == 0 {
-				a.remark(fmt.Sprintf("no task of %s has failed; it is %s", label(named{job.ID, job.Name}), job.Status))
+				a.remark("no task of %s has failed; it is %s", jobLabel(job), job.Status)
 				return nil
 			}
 			return a.requeueTasks(ctx, m, job, again, reason)
@@ -311,11 +286,11 @@ func (a *app) tasksActionCommand(verb, short string, status api.TaskStatus) *cob
 	var reason, numbers, name string
 	var statuses []string
 	cmd := &cobra.Command{
-		Use: verb + " JOB", Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		Use: verb + " JOB", Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: a.complete(jobKind.chooser),
 		Long: `Takes the tasks that fit all of --status, --numbers and --name; give one at least. Numbers and names
 are those of flsync jobs tasks JOB.`,
 		Example: fmt.Sprintf("  flsync tasks %s sh010 --status failed,canceled\n  flsync tasks %s sh010 --numbers 3-7,12 --name 'render-*'", verb, verb),
-		RunE: a.withOne(jobChooser, func(ctx context.Context, m *link, chosen named) error {
+		RunE: a.withOne(jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
 			if len(statuses) == 0 && numbers == "" && name == "" {
 				return usagef("choose tasks with --status, --numbers or --name")
 			}
@@ -339,7 +314,7 @@ are those of flsync jobs tasks JOB.`,
 			case err != nil:
 				return err
 			case len(take) == 0:
-				a.remark(fmt.Sprintf("no task of %s fits: nothing to do", label(named{job.ID, job.Name})))
+				a.remark("no task of %s fits: nothing to do", jobLabel(job))
 				return nil
 			case status == api.TaskStatusQueued:
 				return a.requeueTasks(ctx, m, job, take, reason)

@@ -24,29 +24,34 @@ func (a *app) workersCommand() *cobra.Command {
   flsync workers watch`,
 	}
 	workers.AddCommand(
-		a.workersListCommand(), a.workersShowCommand(),
+		a.workersListCommand(),
+		&cobra.Command{
+			Use: "show WORKER", Short: "Show all that is known of a worker", Args: cobra.ExactArgs(1), ValidArgsFunction: a.complete(workerKind.chooser),
+			RunE: a.withOne(workerKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+				return a.showWorker(ctx, m, chosen.id)
+			}),
+		},
 		a.workerStatusCommand("wake", "Wake workers up", api.WorkerStatusAwake),
 		a.workerStatusCommand("sleep", "Send workers to sleep", api.WorkerStatusAsleep),
 		a.workerStatusCommand("restart", "Restart workers", api.WorkerStatusRestart),
 		a.workerStatusCommand("shutdown", "Shut workers down", api.WorkerStatusOffline),
 		a.workersTagsCommand(), a.workersScheduleCommand(), a.workersWatchCommand(),
 		a.deleteCommand(&cobra.Command{
-			Use: "delete WORKER…", Short: "Remove workers from the Manager's list", ValidArgsFunction: a.completeWorkers,
+			Use: "delete WORKER…", Short: "Remove workers from the Manager's list", ValidArgsFunction: a.complete(workerKind.chooser),
 			Long: "Best for workers that are offline. Tasks that they hold go back to the queue.",
-		}, workerChooser, nil, (*flamenco.Client).DeleteWorker),
+		}, workerKind.chooser, nil, (*flamenco.Client).DeleteWorker),
 	)
 	return workers
 }
 
-func fetchWorkers(ctx context.Context, m *link) ([]object[api.WorkerSummary], error) {
-	return fetchList[api.WorkerSummary](ctx, m, "workers", "worker-mgt", "workers")
+// workerKind is the kind of workers.
+var workerKind = kind[api.WorkerSummary]{
+	noun: "worker", fetch: fetchWorkers, columns: workerColumns,
+	name: func(w api.WorkerSummary) named { return named{w.ID, w.Name} },
 }
 
-func workerChooser(ctx context.Context, m *link) chooser {
-	return chooser{kind: "worker", all: func() ([]named, error) {
-		workers, err := fetchWorkers(ctx, m)
-		return each(workers, func(w api.WorkerSummary) named { return named{w.ID, w.Name} }), err
-	}}
+func fetchWorkers(ctx context.Context, m *link) ([]object[api.WorkerSummary], error) {
+	return fetchList[api.WorkerSummary](ctx, m, "workers", "worker-mgt", "workers")
 }
 
 func workerColumns() []column[api.WorkerSummary] {
@@ -76,26 +81,17 @@ func (a *app) workersListCommand() *cobra.Command {
 		Use: "list", Short: "List workers", Args: cobra.NoArgs,
 		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
 			workers, err := fetchWorkers(ctx, m)
+			if err == nil {
+				workers, err = ofStatus(workers, statuses, func(w api.WorkerSummary) api.WorkerStatus { return w.Status })
+			}
 			if err != nil {
 				return err
 			}
-			if workers, err = ofStatus(workers, statuses, func(w api.WorkerSummary) api.WorkerStatus { return w.Status }); err != nil {
-				return err
-			}
-			return printList(a, workers, func(w api.WorkerSummary) string { return w.ID }, workerColumns())
+			return workerKind.print(a, workers)
 		}),
 	}
 	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only workers of these statuses")
 	return cmd
-}
-
-func (a *app) workersShowCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "show WORKER", Short: "Show all that is known of a worker", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeWorkers,
-		RunE: a.withOne(workerChooser, func(ctx context.Context, m *link, chosen named) error {
-			return a.showWorker(ctx, m, chosen.id)
-		}),
-	}
 }
 
 func (a *app) showWorker(ctx context.Context, m *link, id string) error {
@@ -104,7 +100,7 @@ func (a *app) showWorker(ctx context.Context, m *link, id string) error {
 		return err
 	}
 	if a.json {
-		return a.printRaw(worker.raw)
+		return a.printJSON(worker.raw)
 	}
 	w := worker.v
 	fields := []field{
@@ -132,7 +128,7 @@ func (a *app) workerStatusCommand(verb, what string, status api.WorkerStatus) *c
 	var lazy, all bool
 	var tag string
 	cmd := &cobra.Command{
-		Use: verb + " WORKER…", Short: what, ValidArgsFunction: a.completeWorkers,
+		Use: verb + " WORKER…", Short: what, ValidArgsFunction: a.complete(workerKind.chooser),
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
 			chosen, err := a.chooseWorkers(ctx, m, args, tag, all)
 			if err != nil {
@@ -159,16 +155,16 @@ func (a *app) workerStatusCommand(verb, what string, status api.WorkerStatus) *c
 // chooseWorkers is choose, with --all and --tag.
 func (a *app) chooseWorkers(ctx context.Context, m *link, words []string, tag string, all bool) ([]named, error) {
 	if !all && tag == "" {
-		return a.choose(words, workerChooser(ctx, m))
+		return a.choose(words, workerKind.chooser(ctx, m))
 	}
 	if len(words) > 0 || all && tag != "" {
 		return nil, usagef("name workers, or give --all, or --tag")
 	}
-	known, err := workerChooser(ctx, m).all()
+	known, err := workerKind.chooser(ctx, m).all()
 	if err != nil || all {
 		return known, err
 	}
-	wanted, err := a.chooseOne(tag, tagChooser(ctx, m))
+	wanted, err := a.chooseOne(tag, tagKind.chooser(ctx, m))
 	if err != nil {
 		return nil, err
 	}
@@ -191,28 +187,26 @@ func (a *app) chooseWorkers(ctx context.Context, m *link, words []string, tag st
 func (a *app) workersTagsCommand() *cobra.Command {
 	var none bool
 	cmd := &cobra.Command{
-		Use: "tags WORKER [TAG…]", Short: "Set which tags a worker has, or show them", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.thenTags(a.completeWorkers),
+		Use: "tags WORKER [TAG…]", Short: "Set which tags a worker has, or show them", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.thenTags(a.complete(workerKind.chooser)),
 		Example: "  flsync workers tags node07 GPU Eevee\n  flsync workers tags node07 --none",
 		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			worker, err := a.chooseOne(args[0], workerChooser(ctx, m))
+			worker, err := a.chooseOne(args[0], workerKind.chooser(ctx, m))
 			if err != nil {
 				return err
 			}
-			var ids []string
+			var tags []string
 			if len(args) > 1 {
-				tags, err := a.choose(args[1:], tagChooser(ctx, m))
+				chosen, err := a.choose(args[1:], tagKind.chooser(ctx, m))
 				if err != nil {
 					return err
 				}
-				for _, t := range tags {
-					ids = append(ids, t.id)
-				}
+				tags = ids(chosen)
 			}
-			if none && len(ids) > 0 {
+			if none && len(tags) > 0 {
 				return usagef("name tags or give --none, not both")
 			}
-			if none || len(ids) > 0 {
-				if err := m.SetWorkerTags(ctx, worker.id, ids...); err != nil {
+			if none || len(tags) > 0 {
+				if err := m.SetWorkerTags(ctx, worker.id, tags...); err != nil {
 					return err
 				}
 			}
@@ -222,7 +216,7 @@ func (a *app) workersTagsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printList(a, w.v.Tags, func(t api.WorkerTag) string { return t.ID }, tagColumns())
+			return tagKind.print(a, w.v.Tags)
 		}),
 	}
 	cmd.Flags().BoolVar(&none, "none", false, "take all tags away")
