@@ -142,19 +142,20 @@ func (c *Cache) SumKeep(ctx context.Context, path string, info fs.FileInfo, limi
 	if err != nil {
 		return Sum{}, nil, err
 	}
-	r := reading{path: path, want: info, limit: limit, now: c.cfg.Now, pool: &c.pool}
+	want := info
 	if info == nil {
 		if info, err = os.Stat(path); err != nil {
 			return Sum{}, nil, err
 		}
 	}
-	known := false
-	if r.old, known = c.entry(path); !known {
-		r.old.Size = -1 // agrees with no file
-	} else if !c.cfg.Verify && c.trusts(path, &r.old, info) {
-		c.refresh(path, &r.old)
-		return r.old.sum(Cached), nil, nil
+	old, known := c.entry(path)
+	if !known {
+		old.Size = -1 // agrees with no file
+	} else if !c.cfg.Verify && c.trusts(path, &old, info) {
+		c.refresh(path, &old)
+		return old.sum(Cached), nil, nil
 	}
+	r := reading{path: path, want: want, old: old, limit: limit, now: c.cfg.Now, pool: &c.pool}
 	r.blake3 = c.cfg.BLAKE3 || blake3IsFaster || r.old.hasBLAKE3()
 	sum, content, err := r.hashStable(ctx, c.cfg.ChangeWait)
 	if err == nil {

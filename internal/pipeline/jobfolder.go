@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -27,20 +28,14 @@ func (p *pool) checkOut(ctx context.Context, requested string, files []api.Shama
 			return "", err
 		}
 	}
-	unique := strings.ToLower(rand.Text()[:16])
-	again := p.folder == syncFolder // the same files have the same folder
+	again := p.folder == syncFolder
+	folder := p.folderFor(requested, strings.ToLower(rand.Text()[:16]))
 	if again {
-		unique = digestOf(files)
-	}
-	name := strings.ReplaceAll(uploader.CheckoutName(requested), "/", "_") + "-" + unique
-	folder := path.Join(p.folder, name[max(0, len(name)-200):])
-	if again {
-		_, err := os.Lstat(p.at(folder)) // before whole: it gets its name when it is whole
-		switch {
-		case err == nil && p.whole(folder, files):
-			_, _ = p.keep(folder) // which only the account that made it may do
+		var ok bool
+		if folder, ok = p.standing(requested, files); ok {
 			return folder, nil
-		case err == nil: // somebody changed it
+		}
+		if _, err := os.Lstat(p.at(folder)); err == nil { // somebody changed it
 			folder += strings.ToLower(rand.Text()[:8])
 		}
 	}
@@ -58,15 +53,54 @@ func (p *pool) checkOut(ctx context.Context, requested string, files []api.Shama
 	return "", err
 }
 
+// folderFor returns the folder of a checkout, below the storage.
+func (p *pool) folderFor(requested, unique string) string {
+	name := strings.ReplaceAll(uploader.CheckoutName(requested), "/", "_") + "-" + unique
+	return path.Join(p.folder, name[max(0, len(name)-200):])
+}
+
+// standing returns the folder of a sync of files, and whether it is there, as it was made.
+func (p *pool) standing(requested string, files []api.ShamanFileSpec) (folder string, ok bool) {
+	folder = p.folderFor(requested, digestOf(files))
+	if _, err := os.Lstat(p.at(folder)); err != nil || !p.whole(folder, files) { // it gets its name when it is whole
+		return folder, false
+	}
+	_, _ = p.keep(folder) // which only the account that made it may do
+	return folder, true
+}
+
+// countStored counts contents that were not put, because a folder has them.
+func (p *pool) countStored(files []api.ShamanFileSpec) {
+	seen := make(map[string]bool, len(files))
+	var bytes int64
+	for _, f := range files {
+		if !seen[f.Sha] {
+			seen[f.Sha] = true
+			bytes += f.Size
+		}
+	}
+	n := int64(len(seen))
+	p.count(func(s *uploader.Stats) { s.Unique += n; s.UniqueBytes += bytes; s.Stored += n; s.StoredBytes += bytes })
+	p.observer.Observe(uploader.Event{Kind: uploader.Checked, Blobs: n, Bytes: bytes})
+}
+
 // digestOf returns a name for files: a part of the SHA-256 of their paths and contents.
 func digestOf(files []api.ShamanFileSpec) string {
-	lines := make([]string, len(files))
-	for i, f := range files {
-		lines[i] = f.Path + "\x00" + contentName(f.Sha, f.Size)
+	byPath := func(a, b api.ShamanFileSpec) int { return strings.Compare(a.Path, b.Path) }
+	if !slices.IsSortedFunc(files, byPath) {
+		files = slices.SortedFunc(slices.Values(files), byPath)
 	}
-	slices.Sort(lines)
-	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
-	return hex.EncodeToString(sum[:8])
+	hash := sha256.New()
+	var line []byte
+	for i, f := range files {
+		line = line[:0]
+		if i > 0 {
+			line = append(line, '\n')
+		}
+		line = append(append(append(line, f.Path...), 0), f.Sha...)
+		hash.Write(strconv.AppendInt(append(line, '-'), f.Size, 10))
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
 // whole reports whether a folder of files, with its list, is there, and each file has its size. It lists each folder

@@ -96,9 +96,14 @@ func (r *run) close(err error) (report.Summary, error) {
 func (r *run) checkOut(ctx context.Context, requested string, files []*file, record func(path string) error) (string, error) {
 	r.meter.toCheckout.Add(1)
 	path, err := r.store.checkOut(ctx, requested, specsOf(files), record)
-	if err != nil {
-		return "", err
+	if err == nil {
+		r.checkedOut(ctx, requested, path, files)
 	}
+	return path, err
+}
+
+// checkedOut reports a checkout that has files.
+func (r *run) checkedOut(ctx context.Context, requested, path string, files []*file) {
 	r.meter.checkouts.Add(1)
 	c := report.Checkout{Requested: requested, Path: path, Files: len(files)}
 	if r.env.Folder != nil {
@@ -107,7 +112,6 @@ func (r *run) checkOut(ctx context.Context, requested string, files []*file, rec
 	r.checkouts.add(c)
 	r.env.Sink.Emit(c)
 	r.odd.warn(ctx, r, path, files)
-	return path, nil
 }
 
 // specsOf describes files as the Manager wants them described.

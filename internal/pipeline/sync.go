@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/place"
@@ -58,11 +59,25 @@ func Sync(ctx context.Context, env Env, opt SyncOptions) (report.Summary, error)
 // syncTrees goes the way of a job in [submission.advance], as far as trees go it: its files are found by a walk,
 // hashed, stored and checked out.
 func (r *run) syncTrees(ctx context.Context, opt SyncOptions, roots []string, base string, exclude *gate.Patterns) error {
-	files, err := r.hashTrees(ctx, roots, base, exclude)
+	copies, _ := r.store.(*pool)
+	if opt.NoCheckout || r.env.DryRun {
+		copies = nil
+	}
+	files, err := r.hashTrees(ctx, roots, base, exclude, copies == nil)
 	if err != nil {
 		return err
 	}
 	r.reportUnused(exclude)
+	composed(place.RulesOf(base), files, r.env.Sink)
+	name := cmp.Or(opt.Checkout, filepath.Base(base))
+	if copies != nil {
+		if r.standing(ctx, copies, name, files) {
+			return nil
+		}
+		for _, f := range files {
+			r.sender.send(ctx, f.source, f.digest)
+		}
+	}
 	if files, err = r.storeFiles(ctx, files); err != nil {
 		return err
 	}
@@ -72,20 +87,39 @@ func (r *run) syncTrees(ctx context.Context, opt SyncOptions, roots []string, ba
 	if len(files) == 0 {
 		return fmt.Errorf("%w to send in %s", ErrNothing, strings.Join(opt.Paths, ", "))
 	}
-	composed(place.RulesOf(base), files, r.env.Sink)
 	if r.env.DryRun {
-		r.odd.warn(ctx, r, cmp.Or(opt.Checkout, filepath.Base(base)), files)
+		r.odd.warn(ctx, r, name, files)
 	}
 	if opt.NoCheckout || r.env.DryRun {
 		return nil
 	}
-	_, err = r.checkOut(ctx, cmp.Or(opt.Checkout, filepath.Base(base)), files, func(string) error { return nil })
+	_, err = r.checkOut(ctx, name, files, func(string) error { return nil })
 	return err
 }
 
+// standing reports whether an earlier sync of the same files has left a folder that nobody has changed. It is then the
+// checkout of this one.
+func (r *run) standing(ctx context.Context, copies *pool, name string, files []*file) bool {
+	for _, f := range files {
+		if f.digest.err != nil {
+			return false
+		}
+	}
+	inOrder(files)
+	specs := specsOf(files)
+	folder, ok := copies.standing(name, specs)
+	if ok {
+		copies.countStored(specs)
+		r.meter.toCheckout.Add(1)
+		r.checkedOut(ctx, name, folder, files)
+	}
+	return ok
+}
+
 // hashTrees walks roots and hashes every file in them while the walk goes on. Each file goes to the store as soon
-// as its digest is known.
-func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclude *gate.Patterns) (files []*file, err error) {
+// as its digest is known; with known unset, only one that had to be read.
+func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclude *gate.Patterns, known bool) (files []*file, err error) {
+	var adding sync.Mutex
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	pool := newHashPool(r.env.hashWorkers())
@@ -95,7 +129,7 @@ func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclud
 		if err := r.admit(root); err != nil {
 			return nil, err
 		}
-		err := walk.Walk(working, walk.Options{Root: root, Exclude: exclude, Prefix: prefix, Warn: r.walkWarning}, func(w walk.File) error {
+		err := walk.Walk(working, walk.Options{Root: root, Exclude: exclude, Prefix: prefix, Warn: r.walkWarning, Parallel: true}, func(w walk.File) error {
 			r.meter.foundFile(w.Info.Size())
 			f := &file{source: w.Path, checkoutPath: joinSlash(prefix, w.Rel)}
 			if w.Path == root { // a single file
@@ -105,8 +139,16 @@ func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclud
 				r.fileFailed(f, err)
 				return nil
 			}
-			f.digest = &digestFuture{wanted: true}
+			sum, cached := r.env.Cache.Lookup(f.source, w.Info)
+			f.digest = &digestFuture{wanted: known || !cached}
+			adding.Lock()
 			files = append(files, f)
+			adding.Unlock()
+			if cached {
+				r.meter.hashedFile(sum)
+				r.sender.resolve(working, f.source, f.digest, sum, nil, nil)
+				return nil
+			}
 			return pool.add(working, func() {
 				if err := r.sender.hash(working, f.source, w.Info, f.digest); err != nil && working.Err() == nil {
 					r.fileFailed(f, err)
@@ -159,8 +201,13 @@ func (r *run) storeFiles(ctx context.Context, files []*file) ([]*file, error) {
 			r.fileFailed(f, err)
 		}
 	}
-	slices.SortFunc(stored, func(a, b *file) int { return cmp.Compare(a.checkoutPath, b.checkoutPath) })
+	inOrder(stored)
 	return stored, nil
+}
+
+// inOrder sorts files by their path in the checkout.
+func inOrder(files []*file) {
+	slices.SortFunc(files, func(a, b *file) int { return strings.Compare(a.checkoutPath, b.checkoutPath) })
 }
 
 // incomplete reports what a walk could not list, and returns nil then. Another error it returns as it is.

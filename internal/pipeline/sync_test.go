@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/hashcache"
@@ -101,7 +102,6 @@ func TestSync(t *testing.T) {
 	}
 }
 
-// What cannot be sent is reported, and the rest is sent.
 // TestSyncDirect: the storage's path may be that of the folder of checkouts, as the Manager has it, or of the storage.
 func TestSyncDirect(t *testing.T) {
 	for _, path := range []string{"", "storage/jobs", "storage"} {
@@ -120,6 +120,57 @@ func TestSyncDirect(t *testing.T) {
 	}
 }
 
+// TestSyncCopyAgain syncs a tree by copy. Later syncs have the same folder, without a look at the pool, unless somebody
+// changed the folder or the tree.
+func TestSyncCopyAgain(t *testing.T) {
+	n := newNight(t)
+	n.withoutShaman()
+	dir := n.tree(map[string]string{"a/one.png": "1", "a/same.png": "1", "b/two.png": "2"})
+	time.Sleep(50 * time.Millisecond) // entries of younger files are not trusted
+	var first string
+	at := func(below ...string) string { return filepath.Join(n.manager.StorageDir(), filepath.Join(below...)) }
+	for _, step := range []struct {
+		name   string
+		change func() error
+		sent   int64
+		same   bool
+		two    string // content of b/two.png
+	}{
+		{"first", func() error { return nil }, 2, false, "2"},
+		{"again", func() error { return nil }, 0, true, "2"},
+		{"without the pool", func() error { return os.RemoveAll(at("flsync", "pool", "d4")) }, 0, true, "2"},
+		{"a file removed", func() error { return os.Remove(at(first, "b", "two.png")) }, 1, false, "2"},
+		{"a file of another size", func() error {
+			return errors.Join(os.RemoveAll(at(first, "b", "two.png")), os.WriteFile(at(first, "b", "two.png"), []byte("no"), 0o444))
+		}, 0, false, "2"},
+		{"a folder for a file", func() error {
+			return errors.Join(os.RemoveAll(at(first, "b", "two.png")), os.Mkdir(at(first, "b", "two.png"), 0o777))
+		}, 0, false, "2"},
+		{"a changed tree", func() error { return os.WriteFile(filepath.Join(dir, "b", "two.png"), []byte("new"), 0o600) }, 1, false, "new"},
+	} {
+		if err := step.change(); err != nil {
+			t.Fatal(step.name, err)
+		}
+		summary, err := Sync(t.Context(), n.env(&jobSink{}), SyncOptions{Paths: []string{dir}})
+		if err != nil || len(summary.Checkouts) != 1 {
+			t.Fatalf("%s: %+v, error %v", step.name, summary, err)
+		}
+		folder := summary.Checkouts[0].Path
+		if s := summary.Store; s.Unique != 2 || s.Uploaded != step.sent || s.AlreadyStored != 2-step.sent || (folder == first) != step.same {
+			t.Errorf("%s: %+v in %s after %s, want %d sent", step.name, s, folder, first, step.sent)
+		}
+		for path, want := range map[string]string{"a/one.png": "1", "a/same.png": "1", "b/two.png": step.two} {
+			if got, err := os.ReadFile(at(folder, filepath.FromSlash(path))); err != nil || string(got) != want {
+				t.Errorf("%s: %s has %q, error %v", step.name, path, got, err)
+			}
+		}
+		if first == "" {
+			first = folder
+		}
+	}
+}
+
+// TestSyncFailures: what cannot be sent is reported, and the rest is sent.
 func TestSyncFailures(t *testing.T) {
 	refused := func(size int64) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, r *http.Request) bool {

@@ -15,14 +15,19 @@ const maxWindowsPath = 259
 // The rules are those of "Naming Files, Paths, and Namespaces" in the documentation of Win32.
 func ForWindows(folder, rel string) error {
 	for name := range strings.SplitSeq(rel, "/") {
-		switch base, _, _ := strings.Cut(name, "."); {
+		base, _, _ := strings.Cut(name, ".")
+		base = strings.TrimRight(base, " ")
+		switch {
 		case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || strings.ContainsRune(`<>:"|?*`, r) }):
 			return fmt.Errorf(`no name on Windows has control characters or any of < > : " | ? *, as %q has`, name)
 		case strings.HasSuffix(name, ".") || strings.HasSuffix(name, " "):
 			return fmt.Errorf("the name %q loses its dot or space at the end on Windows", name)
-		case isDevice(strings.ToUpper(strings.TrimRight(base, " "))):
+		case len(base) <= len("COM²") && isDevice(strings.ToUpper(base)):
 			return fmt.Errorf("%q is the name of a device on Windows", name)
 		}
+	}
+	if len(folder)+1+len(rel) <= maxWindowsPath {
+		return nil // no unit takes less than a byte
 	}
 	if n := len(utf16.Encode([]rune(path.Join(folder, rel)))); n > maxWindowsPath {
 		return fmt.Errorf("the path has %d characters on the farm, and programs on Windows open at most %d", n, maxWindowsPath)

@@ -40,6 +40,9 @@ type Options struct {
 	// MaxLinked bounds the folders that are listed under links to folders, since links that meet each other can
 	// make a few folders look like millions. Default 100,000.
 	MaxLinked int
+
+	// Parallel lets each worker call found by itself, so that calls meet.
+	Parallel bool
 }
 
 // Validate reports the first value that makes no sense.
@@ -128,9 +131,10 @@ func (e *IncompleteError) Unwrap() []error {
 	return list
 }
 
-// Walk calls found for every file below the root that is not left out: one call at a time, in no order, from other
-// goroutines than the caller's. An error of found ends the walk and is returned; so is that of ctx. If something could not be listed,
-// the walk goes on, and Walk returns an [IncompleteError] at the end. If the root itself cannot be read, it returns an [Error].
+// Walk calls found for every file below the root that is not left out: one call at a time unless [Options.Parallel] is
+// set, in no order, from other goroutines than the caller's. An error of found ends the walk and is returned; so is that
+// of ctx. If something could not be listed, the walk goes on, and Walk returns an [IncompleteError] at the end. If the
+// root itself cannot be read, it returns an [Error].
 func Walk(ctx context.Context, opt Options, found func(File) error) error {
 	if err := opt.Validate(); err != nil {
 		return err
@@ -195,7 +199,7 @@ type walker struct {
 	names    place.Rules
 	seed     maphash.Seed
 
-	emitting sync.Mutex // one call of found or Warn at a time
+	emitting sync.Mutex // held by calls of Warn, and of found unless they are parallel
 
 	mu     sync.Mutex
 	more   *sync.Cond // a task was added, or the walk ends
@@ -299,8 +303,10 @@ func (w *walker) emit(files []File) {
 	if len(files) == 0 {
 		return
 	}
-	w.emitting.Lock()
-	defer w.emitting.Unlock()
+	if !w.opt.Parallel {
+		w.emitting.Lock()
+		defer w.emitting.Unlock()
+	}
 	for _, f := range files {
 		if w.failed() {
 			return
