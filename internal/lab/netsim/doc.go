@@ -16,8 +16,10 @@
 //
 // # Caveats
 //
-// The line delays and paces, nothing else: it loses no packets, and does not model TCP slow start and
-// congestion control. Each direction has one token bucket for all connections. Delays are as exact as Go
+// Without [Link.Loss] the line delays and paces, nothing else. With it, each direction of a connection has a
+// congestion window as TCP's has (see flight); queues of routers, which lose what they have no room for, are
+// not modelled, nor are the sender's kernel buffers made smaller: what a client has written may not have left.
+// Each direction has one token bucket for all connections. Delays are as exact as Go
 // timers: about 1 ms.
 //
 // The decisions of a plan depend on the plan's seed and on what is asked for (method, path, contents, how

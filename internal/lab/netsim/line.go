@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -20,6 +21,14 @@ type Link struct {
 
 	// BitsPerSecond is the rate of each direction, shared by all connections. 0: no limit.
 	BitsPerSecond float64
+
+	// BitsPerConnection is the rate of each direction of each connection by itself, as of a proxy that shares
+	// out a line evenly. 0: no limit.
+	BitsPerConnection float64
+
+	// Loss is the share of packets that are lost in each direction, 0 to 0.2. Above 0, each connection is
+	// paced as TCP's congestion control would pace it; the handshake is never lost.
+	Loss float64
 }
 
 // The limits keep a mistyped unit from looking like a broken client.
@@ -33,24 +42,39 @@ func (l Link) Validate() error {
 	switch {
 	case l.RTT < 0 || l.RTT > maxRTT:
 		return fmt.Errorf("netsim: round trip %v is outside 0 to %v", l.RTT, maxRTT)
-	case l.BitsPerSecond != 0 && l.BitsPerSecond < minRate:
-		return fmt.Errorf("netsim: %g bit/s is below the least rate of %d bit/s", l.BitsPerSecond, minRate)
+	case l.Loss < 0 || l.Loss > maxLoss:
+		return fmt.Errorf("netsim: a loss of %g is outside 0 to %g", l.Loss, maxLoss)
+	}
+	for _, rate := range []float64{l.BitsPerSecond, l.BitsPerConnection} {
+		if rate != 0 && rate < minRate {
+			return fmt.Errorf("netsim: %g bit/s is below the least rate of %d bit/s", rate, minRate)
+		}
 	}
 	return nil
 }
 
-// String names the line as tables do: "40ms, 1 Gbit/s".
+// String names the line as tables do: "40ms, 1 Gbit/s, 1 % loss".
 func (l Link) String() string {
-	rate := "no limit"
-	switch b := l.BitsPerSecond; {
-	case b >= 1e9:
-		rate = fmt.Sprintf("%g Gbit/s", b/1e9)
-	case b >= 1e6:
-		rate = fmt.Sprintf("%g Mbit/s", b/1e6)
-	case b > 0:
-		rate = fmt.Sprintf("%g kbit/s", b/1e3)
+	rate := func(b float64) string {
+		switch {
+		case b >= 1e9:
+			return fmt.Sprintf("%g Gbit/s", b/1e9)
+		case b >= 1e6:
+			return fmt.Sprintf("%g Mbit/s", b/1e6)
+		}
+		return fmt.Sprintf("%g kbit/s", b/1e3)
 	}
-	return fmt.Sprintf("%v, %s", l.RTT, rate)
+	text := l.RTT.String()
+	if l.BitsPerSecond > 0 {
+		text += ", " + rate(l.BitsPerSecond)
+	}
+	if l.BitsPerConnection > 0 {
+		text += ", " + rate(l.BitsPerConnection) + " a connection"
+	}
+	if l.Loss > 0 {
+		text += fmt.Sprintf(", %g %% loss", l.Loss*100)
+	}
+	return text
 }
 
 const (
@@ -60,12 +84,12 @@ const (
 	maxQueue = 4096                 // pieces under way in one direction of a connection; a full queue stops the sender
 )
 
-// bucket returns the token bucket of a direction; nil without a rate.
-func (l Link) bucket() *rate.Limiter {
-	if l.BitsPerSecond == 0 {
-		return nil
+// bucket returns a token bucket of that many bits a second; without a rate one that never waits.
+func bucket(bits float64) *rate.Limiter {
+	if bits == 0 {
+		return rate.NewLimiter(rate.Inf, maxChunk)
 	}
-	bytes := l.BitsPerSecond / 8
+	bytes := bits / 8
 	return rate.NewLimiter(rate.Limit(bytes), min(maxChunk, max(minChunk, int(bytes*paceStep.Seconds()))))
 }
 
@@ -74,7 +98,8 @@ type Proxy struct {
 	target   string
 	link     Link
 	listener net.Listener
-	up, down *rate.Limiter // nil: no limit
+	up, down *rate.Limiter
+	streams  atomic.Uint64 // directions of connections so far: seeds of losses
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -90,7 +115,7 @@ func Listen(ctx context.Context, target string, link Link) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netsim: %w", err)
 	}
-	p := &Proxy{target: target, link: link, listener: listener, up: link.bucket(), down: link.bucket()}
+	p := &Proxy{target: target, link: link, listener: listener, up: bucket(link.BitsPerSecond), down: bucket(link.BitsPerSecond)}
 	ctx, p.stop = context.WithCancel(ctx)
 	p.done.Go(func() { p.accept(ctx) })
 	return p, nil
@@ -154,36 +179,45 @@ type parcel struct {
 
 // pump carries one direction of a connection until src ends or dst is gone. It carries how src ended, too,
 // behind the last byte and as late: an end of file as an end of file, anything else as a reset.
-func (p *Proxy) pump(ctx context.Context, dst, src *net.TCPConn, bucket *rate.Limiter, handshake time.Time) {
+func (p *Proxy) pump(ctx context.Context, dst, src *net.TCPConn, shared *rate.Limiter, handshake time.Time) {
 	ctx, cancel := context.WithCancel(ctx)
 	// A read that nobody needs any more is ended by its deadline.
 	defer context.AfterFunc(ctx, func() { _ = src.SetReadDeadline(time.Unix(1, 0)) })()
 	line := make(chan parcel, maxQueue)
 	var reading sync.WaitGroup
-	reading.Go(func() { p.receive(ctx, line, src, bucket, handshake) })
+	reading.Go(func() { p.receive(ctx, line, src, shared, handshake) })
 	deliver(ctx, line, dst)
 	cancel()
 	reading.Wait()
 }
 
-// receive reads src into the line, at the line's rate.
-func (p *Proxy) receive(ctx context.Context, line chan<- parcel, src *net.TCPConn, bucket *rate.Limiter, handshake time.Time) {
-	chunk := maxChunk
-	if bucket != nil {
-		chunk = bucket.Burst()
+// receive reads src into the line, at the line's rate and the connection's.
+func (p *Proxy) receive(ctx context.Context, line chan<- parcel, src *net.TCPConn, shared *rate.Limiter, handshake time.Time) {
+	own := bucket(p.link.BitsPerConnection)
+	chunk := min(shared.Burst(), own.Burst())
+	var flight *flight
+	if p.link.Loss > 0 {
+		flight = newFlight(p.link.RTT, p.link.Loss, p.streams.Add(1))
+		chunk = min(chunk, lossyChunk)
 	}
 	buf := make([]byte, chunk)
 	for {
 		n, err := src.Read(buf)
-		if bucket != nil && bucket.WaitN(ctx, n) != nil {
+		if shared.WaitN(ctx, n) != nil || own.WaitN(ctx, n) != nil {
 			return
 		}
 		leaves := time.Now()
 		if leaves.Before(handshake) {
 			leaves = handshake
 		}
+		arrives := leaves.Add(p.link.RTT / 2)
+		if flight != nil {
+			if leaves, arrives = flight.send(leaves, n); !pause(ctx, time.Until(leaves)) {
+				return
+			}
+		}
 		select {
-		case line <- parcel{leaves.Add(p.link.RTT / 2), append([]byte(nil), buf[:n]...), err}:
+		case line <- parcel{arrives, append([]byte(nil), buf[:n]...), err}:
 		case <-ctx.Done():
 			return
 		}

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -268,14 +270,14 @@ func TestLinkValidate(t *testing.T) {
 		ok   bool
 		name string
 	}{
-		{Link{}, true, "0s, no limit"},
+		{Link{}, true, "0s"},
 		{Link{RTT: 200 * time.Microsecond, BitsPerSecond: 10e9}, true, "200µs, 10 Gbit/s"},
 		{Link{RTT: 150 * time.Millisecond, BitsPerSecond: 10e6}, true, "150ms, 10 Mbit/s"},
 		{Link{BitsPerSecond: 64e3}, true, "0s, 64 kbit/s"},
-		{Link{RTT: -1}, false, "-1ns, no limit"},
-		{Link{RTT: time.Minute}, false, "1m0s, no limit"},
+		{Link{RTT: -1}, false, "-1ns"},
+		{Link{RTT: time.Minute}, false, "1m0s"},
 		{Link{BitsPerSecond: 10}, false, "0s, 0.01 kbit/s"},
-		{Link{BitsPerSecond: -1}, false, "0s, no limit"},
+		{Link{BitsPerSecond: -1}, false, "0s"},
 	}
 	for _, tt := range tests {
 		if err := tt.link.Validate(); (err == nil) != tt.ok {
@@ -284,5 +286,67 @@ func TestLinkValidate(t *testing.T) {
 		if got := tt.link.String(); got != tt.name {
 			t.Errorf("String() = %q, want %q", got, tt.name)
 		}
+	}
+}
+
+// TestFlightIsAsFastAsTCP compares the rate of a long transfer with the formula of Mathis et al., "The
+// macroscopic behavior of the TCP congestion avoidance algorithm" (1997): segment/RTT × √(3/2)/√loss.
+func TestFlightIsAsFastAsTCP(t *testing.T) {
+	for _, loss := range []float64{0.001, 0.01, 0.05} {
+		const rtt, pieces = 150 * time.Millisecond, 50_000
+		f := newFlight(rtt, loss, 1)
+		start := time.Unix(0, 0)
+		now, arrived := start, start
+		for range pieces {
+			leaves, arrives := f.send(now, segment)
+			if leaves.Before(now) || arrives.Before(arrived) || arrives.Sub(leaves) < rtt/2 {
+				t.Fatalf("a piece ready at %v leaves at %v and arrives at %v after one at %v", now, leaves, arrives, arrived)
+			}
+			now, arrived = leaves, arrives
+		}
+		rate := pieces * segment / arrived.Sub(start).Seconds()
+		formula := segment / rtt.Seconds() * math.Sqrt(1.5/loss)
+		t.Logf("loss %g: %.0f bytes a second, by the formula %.0f", loss, rate, formula)
+		if rate < formula*0.6 || rate > formula*1.25 {
+			t.Errorf("loss %g: %.0f bytes a second, by the formula %.0f", loss, rate, formula)
+		}
+	}
+}
+
+func TestFlightStartsSlowly(t *testing.T) {
+	f := newFlight(100*time.Millisecond, 0, 1)
+	start := time.Unix(0, 0)
+	now := start
+	var leaves []int // how many leave in each round trip
+	for range 70 {
+		now, _ = f.send(now, segment)
+		round := int(now.Sub(start) / f.rtt)
+		for len(leaves) <= round {
+			leaves = append(leaves, 0)
+		}
+		leaves[round]++
+	}
+	if want := []int{10, 20, 40}; !slices.Equal(leaves, want) {
+		t.Errorf("%v segments leave in the first round trips, want %v", leaves, want)
+	}
+}
+
+// Connections have a rate of their own, so that two are twice as fast as one.
+func TestRateOfEachConnection(t *testing.T) {
+	p := listen(t, echo(t), Link{BitsPerConnection: 8 * 500_000})
+	start := time.Now()
+	var all sync.WaitGroup
+	for range 4 {
+		c := dial(t, p)
+		all.Go(func() {
+			go func() { _, _ = c.Write(make([]byte, 100_000)); _ = c.CloseWrite() }()
+			if n, err := io.Copy(io.Discard, c); n != 100_000 || err != nil {
+				t.Errorf("%d bytes, %v", n, err)
+			}
+		})
+	}
+	all.Wait()
+	if took := time.Since(start); took < 180*time.Millisecond || took > 750*time.Millisecond {
+		t.Errorf("4 connections of 500 kB/s took %v for 100 kB each", took)
 	}
 }
