@@ -48,9 +48,9 @@ bench-smoke: ## every benchmark once, small
 	$(GO) run ./bench/cmd/flsync-bench smoke
 
 # BENCH takes flags of flsync-bench run, such as --manager-program or --only.
-bench-report: ## measure everything (40 minutes) and write bench/RESULTS.md
+bench-report: ## measure everything (35 minutes) and write bench/RESULTS.md as the run goes
 	$(GO) build -trimpath -o bin/flsync-bench ./bench/cmd/flsync-bench
-	bin/flsync-bench run $(BENCH); status=$$?; bin/flsync-bench report; exit $$status
+	bin/flsync-bench run $(BENCH)
 
 size: ## product lines by package: Go without tests and generated code
 	@git ls-files '*.go' | grep -v -e '_test\.go$$' -e '\.gen\.go$$' | xargs awk '\

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,8 +66,10 @@ func TestGoals(t *testing.T) {
 		{"fast enough", faster("g", "flsync", "upper, 1", 1.9), Verdict{Goal: "g", Limit: 1.9, AtLeast: true, Unit: "×", Value: 1.905, Measured: true, Met: true}},
 		{"not fast enough", faster("g", "flsync", "upper, 1", 2), Verdict{Goal: "g", Limit: 2, AtLeast: true, Unit: "×", Value: 1.905, Measured: true}},
 		{"what was not measured is not met", slower("g", "flsync", "rsync", 1), Verdict{Goal: "g", Limit: 1, Unit: "×"}},
-		{"memory", memory("g", "flsync", 40), Verdict{Goal: "g", Limit: 40, Unit: "MB", Value: 50, Measured: true}},
-		{"own part", ownPart("g", "find -printf", 2), Verdict{Goal: "g", Limit: 2, Unit: "×", Value: 1, Measured: true, Met: true}},
+		{"memory", memory("g", 40, Contender{Name: "flsync"})[0], Verdict{Goal: "g, memory of flsync", Limit: 40, Unit: "MB", Value: 50, Measured: true}},
+		{"beside another's time", Goal{Text: "g", Of: "flsync", Less: checkoutAlone, Limit: 0.3, Unit: "s"}, Verdict{Goal: "g", Limit: 0.3, Unit: "s", Value: 0.1, Measured: true, Met: true}},
+		{"in milliseconds", Goal{Text: "g", Of: "find -printf", Limit: 6, Unit: "ms"}, Verdict{Goal: "g", Limit: 6, Unit: "ms", Value: 100, Measured: true}},
+		{"off a time", Goal{Text: "g", Of: "flsync", Seconds: 2, Limit: 5, Unit: "%"}, Verdict{Goal: "g", Limit: 5, Unit: "%", Value: 5, Measured: true}},
 	}
 	for _, tt := range tests {
 		got := tt.goal.judge(r)
@@ -78,7 +82,7 @@ func TestGoals(t *testing.T) {
 
 // lab is one that runs scenarios of its own, without any program.
 func lab(t *testing.T, reps int) *Lab {
-	return &Lab{Flsync: "/bin/sh", Self: "/bin/sh", Dir: t.TempDir(), Reps: reps, Quick: true, Log: t.Logf}
+	return &Lab{Flsync: "/bin/sh", Self: "/bin/sh", Dir: t.TempDir(), Reps: reps, Quick: true, Log: t.Logf, Save: func(*Results) error { return nil }}
 }
 
 func TestContendersTakeTurns(t *testing.T) {
@@ -119,18 +123,64 @@ func TestFailuresAndLimits(t *testing.T) {
 		}}}}
 	}
 	results, err := lab(t, 1).Run(t.Context(), []Scenario{scenario("bad", broken), scenario("good", nil)})
-	if err != nil || len(results.Scenarios) != 3 || results.Scenarios[0].Error != "c: it broke" || results.Scenarios[1].Error != "" {
+	if err != nil || len(results.Scenarios) != 2 || results.Scenarios[0].Error != "c: it broke" || results.Scenarios[1].Error != "" {
 		t.Errorf("%v, %+v", err, results)
 	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer cancel()
 	<-ctx.Done()
-	if _, err := lab(t, 1).Run(ctx, []Scenario{scenario("late", nil)}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("after the time limit: %v", err)
+	results, err = lab(t, 1).Run(ctx, []Scenario{scenario("late", nil), scenario("later", nil)})
+	if !errors.Is(err, context.DeadlineExceeded) || len(results.Scenarios) != 2 || results.Scenarios[1].Error != "not reached" {
+		t.Errorf("after the time limit: %v, %+v", err, results)
 	}
 	if _, err := (&Lab{}).Run(t.Context(), nil); err == nil {
 		t.Error("an empty lab ran")
+	}
+}
+
+// TestTimeIsKeptForAll has time for two samples of the first scenario and one of the second.
+func TestTimeIsKeptForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scenario := func(name string) Scenario {
+			return Scenario{Name: name, Cost: 10 * time.Second, Contenders: []Contender{{Name: "c", Run: func(context.Context, *Site) (Sample, error) {
+				time.Sleep(10 * time.Second)
+				return Sample{Wall: 10}, nil
+			}}}}
+		}
+		l := lab(t, 3)
+		l.Until = time.Now().Add(34 * time.Second)
+		var saved []int
+		l.Save = func(r *Results) error {
+			saved = append(saved, len(r.Scenarios[0].Contenders[0].Samples), len(r.Scenarios[1].Contenders[0].Samples))
+			return nil
+		}
+		if _, err := l.Run(t.Context(), []Scenario{scenario("first"), scenario("second")}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]int{2, 0, 2, 1}, saved); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestPlaces checks that what was written is kept, so that file systems need not look at freed inodes, unless it is few
+// files or a scenario says that it does no harm.
+func TestPlaces(t *testing.T) {
+	var seen []int
+	use := func(_ context.Context, s *Site) (Sample, error) {
+		places, err := filepath.Glob(filepath.Join(s.Lab.Dir, "site-*", "out-*"))
+		seen = append(seen, len(places))
+		return Sample{Wall: 1}, err
+	}
+	scenario := func(name string, few, clear bool) Scenario {
+		return Scenario{Name: name, Few: few, Clear: clear, Contenders: []Contender{{Name: "c", Prepare: []step{freshOut}, Run: use}}}
+	}
+	if _, err := lab(t, 2).Run(t.Context(), []Scenario{scenario("many", false, false), scenario("few", true, false), scenario("third", false, false), scenario("cleared", false, true)}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{1, 2, 3, 3, 3, 4, 1, 2}, seen); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -154,6 +204,9 @@ func TestEveryScenarioHasAName(t *testing.T) {
 			all := Result{}
 			for name := range contenders {
 				all.Contenders = append(all.Contenders, measured(name, "", 1))
+			}
+			if s.Cost == 0 {
+				t.Errorf("%s costs no time", s.Name)
 			}
 			for _, g := range s.Goals {
 				if v := g.judge(&all); !v.Measured {

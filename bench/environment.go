@@ -29,6 +29,7 @@ type Environment struct {
 
 func environment(l *Lab) Environment {
 	e := Environment{
+		Flsync:   l.Revision,
 		Time:     time.Now().UTC().Truncate(time.Second),
 		System:   runtime.GOOS + "/" + runtime.GOARCH,
 		CPU:      cpuid.CPU.BrandName,
@@ -49,9 +50,9 @@ func environment(l *Lab) Environment {
 		e.FlsyncGo = info.GoVersion
 		for _, s := range info.Settings {
 			switch {
-			case s.Key == "vcs.revision":
+			case s.Key == "vcs.revision" && l.Revision == "":
 				e.Flsync = s.Value[:min(12, len(s.Value))] + e.Flsync
-			case s.Key == "vcs.modified" && s.Value == "true":
+			case s.Key == "vcs.modified" && s.Value == "true" && l.Revision == "":
 				e.Flsync += " and changes"
 			}
 		}

@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -37,10 +36,7 @@ type command struct {
 // The detour is for MaxRSS: on Linux a process starts with the mark of the one that started it, and the lab may need more
 // memory than what it measures. What needs less than the command's own 10 MB or so is shown with those.
 func (s *Site) measure(ctx context.Context, c command) (Sample, error) {
-	if s.Scenario.Apart {
-		n := runtime.NumCPU()
-		c.path, c.args = keptTo(fmt.Sprintf("%d-%d", n/2, n-1), c.path, c.args)
-	}
+	c.path, c.args = s.keptTo(runtime.NumCPU()/2, runtime.NumCPU()-1, c.path, c.args)
 	result := s.Path("sample.json")
 	cmd := exec.CommandContext(ctx, s.Self, append([]string{"measure", result, "--", c.path}, c.args...)...)
 	cmd.Env, cmd.Stdout = c.env, c.stdout
@@ -92,20 +88,12 @@ func cannotPart() string {
 	return ""
 }
 
-// managersCores are the first half of the cores, or all.
-func (s *Site) managersCores() string {
+// keptTo changes a command line to one that is kept to some of the cores, where Manager and contenders have their own.
+func (s *Site) keptTo(first, last int, path string, args []string) (string, []string) {
 	if !s.Scenario.Apart {
-		return ""
-	}
-	return fmt.Sprintf("0-%d", runtime.NumCPU()/2-1)
-}
-
-// keptTo changes a command line to one that is kept to some cores, as taskset names them; "" stands for all.
-func keptTo(cores, path string, args []string) (string, []string) {
-	if cores == "" {
 		return path, args
 	}
-	return "taskset", append([]string{"-c", cores, path}, args...)
+	return "taskset", append([]string{"-c", fmt.Sprintf("%d-%d", first, last), path}, args...)
 }
 
 // service is a server that runs beside the measurements.
@@ -173,34 +161,33 @@ type ManagerSource struct {
 	Program string // a flamenco-manager, which is started with a configuration of its own
 }
 
-// start starts a Manager with its data in dir, on those cores (see keptTo), and returns its URL.
-func (m ManagerSource) start(ctx context.Context, flsync, dir, cores string, shaman bool) (*service, string, error) {
+// startManager starts a Manager with its data in the newest farm folder, and returns its URL.
+func (s *Site) startManager(ctx context.Context) (*service, string, error) {
 	for _, storage := range []string{"storage", "manager/storage"} { // a Manager without Shaman does not make it
-		if err := os.MkdirAll(filepath.Join(dir, storage), 0o777); err != nil {
+		if err := os.MkdirAll(filepath.Join(s.farm, storage), 0o777); err != nil {
 			return nil, "", err
 		}
 	}
 	switch {
-	case m.URL != "":
-		return nil, strings.TrimSuffix(m.URL, "/"), nil
-	case m.Program != "":
-		return m.startProgram(ctx, dir, cores, shaman)
+	case s.Manager.URL != "":
+		return nil, strings.TrimSuffix(s.Manager.URL, "/"), nil
+	case s.Manager.Program != "":
+		return s.startProgram(ctx)
 	}
-	args := []string{"serve", "--json", "--listen", "127.0.0.1:0", "--storage", filepath.Join(dir, "manager")}
-	if !shaman {
+	path, args := s.keptTo(0, runtime.NumCPU()/2-1, s.Flsync, []string{"serve", "--json", "--listen", "127.0.0.1:0", "--storage", filepath.Join(s.farm, "manager")})
+	if s.Scenario.Manager == plain {
 		args = append(args, "--no-shaman")
 	}
-	path, args := keptTo(cores, flsync, args)
-	s, line, err := start(ctx, dir, cleanenv.Environ(dir), path, args...)
+	running, line, err := start(ctx, s.farm, cleanenv.Environ(s.farm), path, args...)
 	if err != nil {
 		return nil, "", err
 	}
 	var listening struct{ URL string }
 	if err := json.Unmarshal([]byte(line), &listening); err != nil || listening.URL == "" {
-		s.stop()
-		return nil, "", fmt.Errorf("%s serve said %q", flsync, line)
+		running.stop()
+		return nil, "", fmt.Errorf("%s serve said %q", s.Flsync, line)
 	}
-	return s, strings.TrimSuffix(listening.URL, "/"), nil
+	return running, strings.TrimSuffix(listening.URL, "/"), nil
 }
 
 const managerConfig = `_meta: {version: 3}
@@ -213,29 +200,29 @@ shared_storage_path: %s
 shaman: {enabled: %t}
 `
 
-func (m ManagerSource) startProgram(ctx context.Context, dir, cores string, shaman bool) (*service, string, error) {
+func (s *Site) startProgram(ctx context.Context) (*service, string, error) {
 	free, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, "", err
 	}
 	address := free.Addr().String()
 	free.Close()
-	config := fmt.Sprintf(managerConfig, address, filepath.Join(dir, "storage"), shaman)
-	if err := os.WriteFile(filepath.Join(dir, "flamenco-manager.yaml"), []byte(config), 0o600); err != nil {
+	config := fmt.Sprintf(managerConfig, address, filepath.Join(s.farm, "storage"), s.Scenario.Manager == shaman)
+	if err := os.WriteFile(filepath.Join(s.farm, "flamenco-manager.yaml"), []byte(config), 0o600); err != nil {
 		return nil, "", err
 	}
-	path, args := keptTo(cores, m.Program, nil)
-	s, _, err := start(ctx, dir, nil, path, args...)
+	path, args := s.keptTo(0, runtime.NumCPU()/2-1, s.Manager.Program, nil)
+	running, _, err := start(ctx, s.farm, nil, path, args...)
 	if err != nil {
 		return nil, "", err
 	}
 	for deadline := time.Now().Add(startWait); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		if _, err = managerVersion(ctx, "http://"+address); err == nil {
-			return s, "http://" + address, nil
+			return running, "http://" + address, nil
 		}
 	}
-	s.stop()
-	return nil, "", fmt.Errorf("%s does not answer: %w", m.Program, err)
+	running.stop()
+	return nil, "", fmt.Errorf("%s does not answer: %w", s.Manager.Program, err)
 }
 
 // managerVersion asks a Manager for its name and version.
@@ -264,7 +251,8 @@ func (l *Lab) startLine(ctx context.Context, manager string, link netsim.Link) (
 		return nil, "", err
 	}
 	s, address, err := start(ctx, "", nil, l.Self, "line", "--target", u.Host,
-		"--rtt", link.RTT.String(), "--rate", strconv.FormatFloat(link.BitsPerSecond, 'f', 0, 64))
+		"--rtt", link.RTT.String(), "--rate", fmt.Sprintf("%.0f", link.BitsPerSecond),
+		"--connection-rate", fmt.Sprintf("%.0f", link.BitsPerConnection), "--loss", fmt.Sprint(link.Loss))
 	u.Host = address
 	return s, u.String(), err
 }

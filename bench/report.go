@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	_ "embed"
+	"errors"
 	"fmt"
-	"html"
 	"io"
 	"os"
 	"path/filepath"
@@ -81,49 +81,118 @@ func bytesText(n float64) string {
 	return fmt.Sprintf("%.0f B", n)
 }
 
-// page is the report; its data are the Results.
-//
-//go:embed report.md.tmpl
-var page string
+// page is the report and bars a chart of it; their data are Results and a chart.
+var (
+	//go:embed report.md.tmpl
+	page string
+	//go:embed bars.svg.tmpl
+	bars string
+)
 
 // Report writes the results for people into the file path, and charts into the folder charts beside it.
 func (r *Results) Report(path string) error {
 	charts := filepath.Join(filepath.Dir(path), "charts")
-	if err := os.MkdirAll(charts, 0o777); err != nil {
+	err := os.MkdirAll(charts, 0o777)
+	old, _ := filepath.Glob(filepath.Join(charts, "*.svg"))
+	for _, picture := range old {
+		err = errors.Join(err, os.Remove(picture))
+	}
+	if err != nil {
 		return err
 	}
 	for _, s := range r.Scenarios {
 		if s.Chart() {
-			if err := os.WriteFile(filepath.Join(charts, s.Name+".svg"), []byte(s.bars()), 0o666); err != nil {
+			if err := render(filepath.Join(charts, s.Name+".svg"), bars, s.chart(r.twin(s))); err != nil {
 				return err
 			}
 		}
 	}
-	parsed, err := template.New("report").Funcs(template.FuncMap{
+	return render(path, page, r)
+}
+
+func render(path, text string, data any) error {
+	parsed, err := template.New(path).Funcs(template.FuncMap{
 		"join": strings.Join, "seconds": seconds,
 		"bytes":     func(n any) string { return bytesText(reflect.ValueOf(n).Convert(reflect.TypeFor[float64]()).Float()) },
 		"firstLine": func(s string) string { line, _, _ := strings.Cut(s, "\n"); return line },
-	}).Parse(page)
+	}).Parse(text)
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
-	if err := parsed.Execute(&b, r); err != nil {
+	if err := parsed.Execute(&b, data); err != nil {
 		return err
 	}
 	return os.WriteFile(path, b.Bytes(), 0o666)
 }
 
+// scenario returns the result of that name; an empty one where there is none.
+func (r *Results) scenario(name string) (found Result) {
+	if i := slices.IndexFunc(r.Scenarios, func(s Result) bool { return s.Name == name }); i >= 0 {
+		found = r.Scenarios[i]
+	}
+	return found
+}
+
+// Verdicts returns all goals with their numbers, from 1.
+func (r *Results) Verdicts() (all []Verdict) {
+	for _, s := range r.Scenarios {
+		for _, v := range s.Goals {
+			v.Number = len(all) + 1
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// twin returns the result on shared cores that belongs to one on cores of its own.
+func (r *Results) twin(of Result) (twin Result) {
+	for _, s := range r.Scenarios {
+		if s.Beside == of.Name {
+			twin = s
+		}
+	}
+	return twin
+}
+
+// Heading returns a scenario's title with a capital letter, or its name where it was not asked for.
+func (r *Results) Heading(scenario string) string {
+	title := cmp.Or(r.scenario(scenario).Title, scenario)
+	return strings.ToUpper(title[:1]) + title[1:]
+}
+
+// Time returns what a contender of a scenario took, in words, "–" if it was not measured. Contenders whose names only
+// begin so count where none has just that name.
+func (r *Results) Time(scenario, contender string) string {
+	s := r.scenario(scenario)
+	if wall, ok := s.Wall(contender); ok {
+		return seconds(wall)
+	}
+	for _, m := range s.Contenders {
+		if wall, ok := s.Wall(m.Name); ok && strings.HasPrefix(m.Name, contender) {
+			return seconds(wall)
+		}
+	}
+	return "–"
+}
+
+// Shared returns what a contender took on shared cores, "" for scenarios that have no such twin.
+func (r *Results) Shared(of Result, contender string) string {
+	if twin := r.twin(of); twin.Name != "" {
+		return r.Time(twin.Name, contender)
+	}
+	return ""
+}
+
 // Chart reports whether the report has a chart of the scenario.
-func (s Result) Chart() bool { return s.Curve.Table == "" && len(s.Contenders) > 1 && s.Error == "" }
+func (s Result) Chart() bool {
+	return s.Curve.Table == "" && s.Beside == "" && len(s.Contenders) > 1 && s.Measured()
+}
 
 // Measured reports whether any contender has samples.
 func (s Result) Measured() bool {
 	return slices.ContainsFunc(s.Contenders, func(m Measured) bool { return len(m.Samples) > 0 })
 }
-
-// Heading returns the title with a capital letter.
-func (s Result) Heading() string { return strings.ToUpper(s.Title[:1]) + s.Title[1:] }
 
 // Rate returns how many bytes a contender did in a second.
 func (s Result) Rate(m Measured) float64 { return float64(s.Bytes) / m.Median.Wall }
@@ -156,53 +225,61 @@ type Curve struct {
 	Points []Result
 }
 
-// Curves returns the tables that have scenarios.
-func (r *Results) Curves() (all []Curve) {
-	for _, t := range [][2]string{
-		{"walk", "Cost per file: walk, stat and lookup of tiny files"},
-		{"growth", "Cost per file: whole syncs"},
-		{"shots", "Many shots that share 500 textures"},
-		{"jobs", "One shot that has not changed, by how many jobs the Manager has"},
-		{"distance", "First sync over distance"},
-	} {
-		c := Curve{Title: t[1]}
-		for _, s := range r.Scenarios {
-			if s.Curve.Table != t[0] || s.Error != "" {
-				continue
-			}
-			c.Points = append(c.Points, s)
-			for _, m := range s.Contenders {
-				if name := cmp.Or(m.Group, m.Name); !slices.Contains(c.Names, name) {
-					c.Names = append(c.Names, name)
-				}
-			}
+// Curves returns the tables, in the order of their first scenarios.
+func (r *Results) Curves() (all []*Curve) {
+	for _, s := range r.Scenarios {
+		if s.Curve.Table == "" || !s.Measured() {
+			continue
 		}
-		if len(c.Points) > 0 {
-			all = append(all, c)
+		i := slices.IndexFunc(all, func(c *Curve) bool { return c.Title == s.Curve.Table })
+		if i < 0 {
+			i, all = len(all), append(all, &Curve{Title: s.Curve.Table})
+		}
+		c := all[i]
+		c.Points = append(c.Points, s)
+		for _, m := range s.Contenders {
+			if name := cmp.Or(m.Group, m.Name); !slices.Contains(c.Names, name) {
+				c.Names = append(c.Names, name)
+			}
 		}
 	}
 	return all
 }
 
-// bars draws one bar for each contender, as SVG.
-func (s Result) bars() string {
-	const width, row, left, right = 760, 28, 250, 80 // left is for names, right for figures
-	var rows strings.Builder
-	longest, y := 0.0, 40
-	for _, m := range s.Contenders {
+// chart is a picture with a bar for each contender.
+type chart struct {
+	Title         string
+	Width, Height int
+	Bars          []bar
+}
+
+type bar struct {
+	Name, Figure, Colour string
+	Left, X, Y, Text     int
+	Length, End          float64
+}
+
+// chart draws a scenario, and below each bar a paler one of its twin.
+func (s Result) chart(twin Result) chart {
+	const width, row, left, right = 860, 26, 330, 90 // left is for names, right for figures
+	c := chart{Title: s.Title, Width: width, Height: 40}
+	longest := 0.0
+	for _, m := range slices.Concat(s.Contenders, twin.Contenders) {
 		longest = max(longest, m.Median.Wall)
 	}
-	for _, m := range s.Contenders {
-		if len(m.Samples) == 0 {
-			continue
+	add := func(name, colour string, m *Measured) {
+		if m != nil {
+			length := max(1, m.Median.Wall/longest*(width-left-right))
+			c.Bars = append(c.Bars, bar{name, seconds(m.Median.Wall), colour, left - 8, left, c.Height, c.Height + 15, length, left + length + 6})
+			c.Height += row
 		}
-		length := m.Median.Wall / longest * (width - left - right)
-		fmt.Fprintf(&rows, `<text x="%d" y="%d" text-anchor="end">%s</text><rect x="%d" y="%d" width="%.1f" height="%d" fill="#5470c6"/>`+
-			`<text x="%.1f" y="%d">%s</text>`+"\n", left-8, y+15, html.EscapeString(m.Name), left, y, length, row-8, left+length+6, y+15, seconds(m.Median.Wall))
-		y += row
 	}
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="13">`+
-		`<rect width="100%%" height="100%%" fill="white"/><text x="12" y="24" font-weight="bold">%s</text>`+"\n%s</svg>\n", width, y+8, html.EscapeString(s.Title), rows.String())
+	for _, m := range s.Contenders {
+		add(m.Name, "#5470c6", s.contender(m.Name))
+		add("shared cores", "#b4c0e6", twin.contender(m.Name))
+	}
+	c.Height += 8
+	return c
 }
 
 // noise is by how much two runs of one program differ on a quiet machine.

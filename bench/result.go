@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 )
 
 // Sample is one measured run.
@@ -34,7 +33,11 @@ type Result struct {
 	Curve      Point      `json:"chart,omitzero"`
 	Contenders []Measured `json:"contenders,omitempty"`
 	Goals      []Verdict  `json:"goals,omitempty"`
-	Error      string     `json:"error,omitempty"` // why there is no result
+	Error      string     `json:"error,omitempty"` // why there is no result, or not all of it
+	Apart      bool       `json:"apart,omitempty"`
+	Beside     string     `json:"beside,omitempty"`  // see Scenario
+	Seconds    float64    `json:"seconds,omitempty"` // of the whole scenario, with its setup
+	Manager    string     `json:"manager,omitempty"` // name and version
 }
 
 // Measured is a contender with its samples.
@@ -48,6 +51,7 @@ type Measured struct {
 
 // Verdict is a goal with what was measured.
 type Verdict struct {
+	Number   int     `json:"-"` // in the report
 	Goal     string  `json:"goal"`
 	Limit    float64 `json:"limit"`
 	AtLeast  bool    `json:"at_least,omitempty"`
@@ -101,7 +105,7 @@ func (m *Measured) megabytes() (float64, bool) {
 func (r *Result) contender(name string) (best *Measured) {
 	for i := range r.Contenders {
 		m := &r.Contenders[i]
-		if (m.Name == name || m.Group == name) && len(m.Samples) > 0 && (best == nil || m.Median.Wall < best.Median.Wall) {
+		if name != "" && (m.Name == name || m.Group == name) && len(m.Samples) > 0 && (best == nil || m.Median.Wall < best.Median.Wall) {
 			best = m
 		}
 	}
@@ -117,26 +121,28 @@ func (r *Result) Wall(name string) (float64, bool) {
 	return m.Median.Wall, true
 }
 
-// memory judges flsync's memory over all scenarios.
-func (r *Results) memory(budget float64) Result {
-	all := Result{Name: "memory", Title: "flsync's memory in any scenario"}
-	goal := Goal{Text: all.Title, Limit: budget, Unit: "MB", Value: func(*Result) (most float64, ok bool) {
-		for _, s := range r.Scenarios {
-			for i, m := range s.Contenders {
-				if mb, _ := s.Contenders[i].megabytes(); strings.HasPrefix(m.Name, "flsync") {
-					most = max(most, mb)
-				}
-			}
-		}
-		return most, most > 0
-	}}
-	all.Goals = []Verdict{goal.judge(&all)}
-	return all
+// result is that of a scenario of which nothing was measured, and why.
+func (s Scenario) result(why string) Result {
+	r := Result{Name: s.Name, Title: s.Title, Curve: s.Curve, AllRead: s.AllRead, Apart: s.Apart, Beside: s.Beside, Error: why}
+	r.Files, r.Bytes = s.Tree.Totals()
+	for _, c := range s.Contenders {
+		r.Contenders = append(r.Contenders, Measured{Name: c.Name, Group: c.Group})
+	}
+	r.judge(s.Goals)
+	return r
+}
+
+// judge compares what was measured with the goals.
+func (r *Result) judge(goals []Goal) {
+	r.Goals = nil
+	for _, goal := range goals {
+		r.Goals = append(r.Goals, goal.judge(r))
+	}
 }
 
 func (g Goal) judge(r *Result) Verdict {
 	v := Verdict{Goal: g.Text, Limit: g.Limit, AtLeast: g.AtLeast, Unit: g.Unit}
-	if v.Value, v.Measured = g.Value(r); v.Measured {
+	if v.Value, v.Measured = g.value(r); v.Measured {
 		v.Met = v.Value <= g.Limit
 		if g.AtLeast {
 			v.Met = v.Value >= g.Limit

@@ -34,14 +34,14 @@ type Outcome struct {
 
 // Work describes a run of a baseline, so that another process can do it.
 type Work struct {
-	Kind        string   `json:"kind"` // upper, serial, batch, jobs or hash
-	URL         string   `json:"url,omitempty"`
-	Root        string   `json:"root,omitempty"`
-	List        string   `json:"list,omitempty"`        // file with the files and digests, as JSON
-	Connections int      `json:"connections,omitempty"` // of jobs: how many jobs
-	Part        Part     `json:"part,omitempty"`        // of upper
-	Name        string   `json:"name,omitempty"`        // of checkouts and jobs
-	Pass        HashPass `json:"pass,omitzero"`
+	Kind        string `json:"kind"` // upper, serial, batch, answers, jobs or hash
+	URL         string `json:"url,omitempty"`
+	Root        string `json:"root,omitempty"`
+	List        string `json:"list,omitempty"`        // file with the files and digests, as JSON
+	Connections int    `json:"connections,omitempty"` // of jobs: how many jobs
+	Part        Part   `json:"part,omitempty"`        // of upper
+	Shares      int    `json:"shares,omitempty"`      // of serial: it sends one file in so many
+	Name        string `json:"name,omitempty"`        // of checkouts and jobs
 }
 
 // Run does the work.
@@ -51,7 +51,9 @@ func (w Work) Run(ctx context.Context) (Outcome, error) {
 	var list any = &files
 	switch w.Kind {
 	case "hash":
-		return w.Pass.Run(ctx, w.Root)
+		return Hash(ctx, w.Root)
+	case "answers":
+		return Answers(ctx, w.URL)
 	case "jobs":
 		return Jobs(ctx, w.URL, w.Connections, w.Name)
 	case "batch":
@@ -68,6 +70,11 @@ func (w Work) Run(ctx context.Context) (Outcome, error) {
 	case "upper":
 		return Upper(ctx, w.URL, w.Root, files, w.Connections, w.Part, w.Name)
 	case "serial":
+		some := files[:0]
+		for i := 0; i < len(files); i += max(1, w.Shares) {
+			some = append(some, files[i])
+		}
+		files = some
 		return Serial(ctx, w.URL, w.Root, files, w.Name)
 	case "batch":
 		return Batch(ctx, w.URL, shots, w.Connections, w.Name)
@@ -312,6 +319,16 @@ func Batch(ctx context.Context, url string, shots [][]api.ShamanFileSpec, connec
 	})
 	outcome.Files = len(shots)
 	return outcome, err
+}
+
+// Answers asks the Manager what flsync has to know before it can tell that nothing is to be done.
+func Answers(ctx context.Context, url string) (Outcome, error) {
+	c := newClient(url, 1)
+	return c.timed(func() (none []api.ShamanFileSpecWithStatus, err error) {
+		var jobs json.RawMessage
+		body := func() (io.ReadCloser, error) { return http.NoBody, nil }
+		return nil, c.do(ctx, http.MethodGet, "/jobs", 0, body, &jobs)
+	})
 }
 
 // Jobs gives the Manager n small jobs.

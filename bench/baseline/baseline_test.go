@@ -1,6 +1,8 @@
 package baseline
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -84,30 +86,38 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-func TestHashPass(t *testing.T) {
+func TestHash(t *testing.T) {
 	root := t.TempDir()
 	tree := workload.Textures(5)
 	if err := tree.Create(t.Context(), root, 1); err != nil {
 		t.Fatal(err)
 	}
 	_, bytes := tree.Totals()
-	for _, pass := range []HashPass{
-		{Digests: []string{"sha256", "blake3"}, Threads: 1, Block: 64 << 10},
-		{Digests: []string{"sha256"}, Threads: 3, Block: 1000},
-		{Digests: []string{"blake3"}, Threads: 1, Block: 1 << 20, Memory: true},
-	} {
-		o, err := pass.Run(t.Context(), root)
-		if err != nil || o.Files != 5 || o.Bytes != bytes || o.Seconds <= 0 {
-			t.Errorf("%+v: %+v, %v", pass, o, err)
-		}
+	o, err := Hash(t.Context(), root)
+	if err != nil || o.Files != 5 || o.Bytes != bytes || o.Seconds <= 0 {
+		t.Errorf("%+v, %v", o, err)
 	}
-	for _, pass := range []HashPass{
-		{Digests: []string{"md5"}, Threads: 1, Block: 1},
-		{Digests: []string{"sha256"}, Block: 1},
-		{Digests: []string{"sha256"}, Threads: 1},
-	} {
-		if _, err := pass.Run(t.Context(), root); err == nil {
-			t.Errorf("%+v was run", pass)
-		}
+}
+
+// Of the files one in so many is sent.
+func TestSerialShares(t *testing.T) {
+	url, _ := managertest.Embedded(t, t.TempDir())
+	root := t.TempDir()
+	tree := workload.SmallFiles(10)
+	if err := tree.Create(t.Context(), root, 1); err != nil {
+		t.Fatal(err)
+	}
+	files, err := tree.Manifest(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(t.TempDir(), "list.json")
+	data, err := json.Marshal(files)
+	if err := errors.Join(err, os.WriteFile(list, data, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	o, err := Work{Kind: "serial", URL: url, Root: root, List: list, Shares: 4, Name: "share"}.Run(t.Context())
+	if err != nil || o.Files != 3 {
+		t.Errorf("%+v, %v", o, err)
 	}
 }

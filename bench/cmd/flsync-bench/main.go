@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,7 +41,7 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "flsync-bench",
 		Short: "Measure flsync side by side with what it could be at best",
-		Example: `  flsync-bench run --flsync bin/flsync && flsync-bench report
+		Example: `  flsync-bench run --flsync bin/flsync
   flsync-bench run --only 'first-|warm-' --manager-program ./flamenco-manager
   flsync-bench smoke --flsync bin/flsync
   flsync-bench compare before.json bench/results.json`,
@@ -48,8 +49,8 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		runCommand("run", "Measure; without a Manager's URL or program, against the embedded one", resultsFile, bench.Full(), time.Hour),
-		runCommand("smoke", "Run everything once and small, to see that it works; goals are not judged", "", bench.Smoke(), 5*time.Minute),
+		runCommand("run", "Measure; without a Manager's URL or program, against the embedded one", resultsFile, bench.Full(), 35*time.Minute),
+		runCommand("smoke", "Run everything once and small, to see that it works; its figures mean nothing", "", bench.Smoke(), 20*time.Minute),
 		listCommand(), reportCommand(), compareCommand(), lineCommand(), measureCommand(), baselineCommand(),
 	)
 	return root
@@ -69,22 +70,18 @@ func runCommand(use, short, out string, scale bench.Scale, timeLimit time.Durati
 	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
 	f := cmd.Flags()
 	f.StringVar(&o.lab.Flsync, "flsync", "", "the `PROGRAM` to measure; without it, it is built from this module")
-	f.StringVar(&o.lab.Dir, "dir", os.TempDir(), "`FOLDER` for trees and stores; about 15 GB for all scenarios")
+	f.StringVar(&o.lab.Dir, "dir", os.TempDir(), "`FOLDER` for trees and stores, which grow to 20 GB; on a disk with as much room")
 	f.StringVar(&o.lab.Manager.URL, "manager", os.Getenv("FLSYNC_TEST_MANAGER"), "`URL` of a Manager that runs already (env FLSYNC_TEST_MANAGER); what is sent stays there")
 	f.StringVar(&o.lab.Manager.Program, "manager-program", "", "flamenco-manager `PROGRAM` to start for each scenario")
 	f.StringVar(&o.lab.Addon, "addon", os.Getenv("FLSYNC_BENCH_ADDON"), "`FOLDER` that holds flamenco, the source of Flamenco's add-on (env FLSYNC_BENCH_ADDON); it is measured in the blender of the PATH, whose Python needs requests, urllib3 and dateutil")
-	f.Float64Var(&o.lab.Budget, "memory-budget", 300, "`MEGABYTES` that flsync may use in any scenario")
 	f.StringVar(&o.only, "only", "", "`REGEXP` of the scenarios to run; list shows their names")
-	f.StringVar(&o.out, "out", out, "`FILE` for the results")
-	f.IntVar(&o.lab.Reps, "reps", 3, "`SAMPLES` of each contender")
-	f.DurationVar(&o.timeLimit, "time-limit", timeLimit, "end after this `TIME` with the results so far")
+	f.StringVar(&o.out, "out", out, "`FILE` for the results, written after each scenario with RESULTS.md and charts beside it")
+	f.IntVar(&o.lab.Reps, "reps", 3, "`SAMPLES` of each contender, where the time allows")
+	f.DurationVar(&o.timeLimit, "time-limit", timeLimit, "`TIME` for the whole: each scenario gets one sample, the first ones as many more as fit in")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		scenarios := bench.Scenarios(scale)
 		if o.lab.Quick {
 			o.lab.Reps = 1
-			for i := range scenarios {
-				scenarios[i].Goals = nil
-			}
 		}
 		return o.run(cmd.Context(), cmd.ErrOrStderr(), scenarios)
 	}
@@ -98,10 +95,20 @@ var errMemory = errors.New("flsync needed more memory than it may")
 var errIncomplete = errors.New("not every scenario was measured")
 
 func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scenario) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeLimit, fmt.Errorf("the time limit of %v is over", o.timeLimit))
+	const grace = 2 * time.Minute // for scenarios that take longer than they should
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeLimit+grace, fmt.Errorf("the time limit of %v is over", o.timeLimit))
 	defer cancel()
 	lab := o.lab
+	if !lab.Quick {
+		lab.Until = time.Now().Add(o.timeLimit)
+	}
 	lab.Log = func(format string, args ...any) { fmt.Fprintf(log, format+"\n", args...) }
+	lab.Save = func(r *bench.Results) error {
+		if o.out == "" {
+			return nil
+		}
+		return errors.Join(r.Save(o.out), r.Report(filepath.Join(filepath.Dir(o.out), "RESULTS.md")))
+	}
 	var err error
 	if lab.Dir, err = os.MkdirTemp(lab.Dir, "flsync-bench-"); err != nil { // everything of this run is made below it
 		return err
@@ -114,7 +121,7 @@ func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scen
 		return err
 	}
 	if lab.Flsync == "" {
-		if lab.Flsync, err = build(ctx, lab.Dir); err != nil {
+		if lab.Flsync, lab.Revision, err = build(ctx, lab.Dir); err != nil {
 			return err
 		}
 	}
@@ -126,9 +133,6 @@ func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scen
 		}
 	}
 	results, err := lab.Run(ctx, scenarios)
-	if results != nil && o.out != "" {
-		err = errors.Join(err, results.Save(o.out))
-	}
 	if err != nil {
 		return err
 	}
@@ -146,14 +150,16 @@ func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scen
 	return err
 }
 
-// build builds flsync as it is released.
-func build(ctx context.Context, dir string) (string, error) {
-	out := filepath.Join(dir, "flsync.exe") // only Windows minds the ending
+// build builds flsync as it is released, and returns its revision, too, where git tells it.
+func build(ctx context.Context, dir string) (out, revision string, err error) {
+	out = filepath.Join(dir, "flsync.exe") // only Windows minds the ending
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, "github.com/flsync/flsync/cmd/flsync")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building flsync: %w\n%s", err, said)
+		return "", "", fmt.Errorf("building flsync: %w\n%s", err, said)
 	}
-	return out, nil
+	said, _ := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty=, with changes", "--exclude=*", "--abbrev=12").Output()
+	return out, strings.TrimSpace(string(said)), nil
 }
 
 func listCommand() *cobra.Command {
@@ -207,6 +213,8 @@ func lineCommand() *cobra.Command {
 	cmd.Flags().StringVar(&target, "target", "", "`HOST:PORT` at the far end")
 	cmd.Flags().DurationVar(&link.RTT, "rtt", 40*time.Millisecond, "round trip `TIME`")
 	cmd.Flags().Float64Var(&link.BitsPerSecond, "rate", 0, "`BITS` per second in each direction; 0: no limit")
+	cmd.Flags().Float64Var(&link.BitsPerConnection, "connection-rate", 0, "`BITS` per second in each direction of each connection; 0: no limit")
+	cmd.Flags().Float64Var(&link.Loss, "loss", 0, "`SHARE` of packets that are lost, such as 0.01")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		line, err := netsim.Listen(cmd.Context(), target, link)
 		if err != nil {
