@@ -2,10 +2,14 @@ package manager
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/getkin/kin-openapi/routers/legacy/pathpattern"
 )
 
 // bodySeeds are bodies for all operations: right ones, wrong ones, and nonsense.
@@ -29,6 +33,17 @@ func validate(op *operation, body string) error {
 	return q.decodeBody([]byte(body), &value)
 }
 
+// operations lists those below a node of the routes.
+func operations(n *pathpattern.Node) (all []*operation) {
+	if methods, ok := n.Value.(map[string]*operation); ok {
+		all = slices.Collect(maps.Values(methods))
+	}
+	for _, s := range n.Suffixes {
+		all = append(all, operations(s.Node)...)
+	}
+	return all
+}
+
 // FuzzBodies: a body is taken or refused with 400, and what follows a JSON value does not matter.
 func FuzzBodies(f *testing.F) {
 	for _, seed := range bodySeeds {
@@ -39,7 +54,7 @@ func FuzzBodies(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		for _, op := range routes {
+		for _, op := range operations(routes) {
 			if op.body == nil || op.body.Content["application/json"] == nil {
 				continue
 			}
@@ -64,7 +79,7 @@ func TestTrailingBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, op := range routes {
+	for _, op := range operations(routes) {
 		if op.id != "submitJobCheck" {
 			continue
 		}

@@ -159,7 +159,7 @@ func (c *compiledJob) renderTask(chunk, output string) compiledTask {
 // videoTask makes a video of the frames, when FFmpeg can read them or Blender made previews of them.
 func (c *compiledJob) videoTask(dir string) (compiledTask, bool) {
 	s := c.settings
-	extension := jsString(s["image_file_extension"], has(s, "image_file_extension"))
+	extension := jsArgument(s["image_file_extension"])
 	switch s["format"] {
 	case "EXR", "MULTILAYER", "OPEN_EXR", "OPEN_EXR_MULTILAYER":
 		if !jsTruthy(s["has_previews"]) {
@@ -170,7 +170,7 @@ func (c *compiledJob) videoTask(dir string) (compiledTask, bool) {
 	if !jsTruthy(s["fps"]) {
 		return compiledTask{}, false
 	}
-	frames := jsString(s["frames"], true)
+	frames := jsArgument(s["frames"])
 	if strings.Contains(frames, ",") {
 		single, _ := frameChunks(frames, 1) // the chunks of the job came from it
 		frames = single[0] + "-" + single[len(single)-1]
@@ -188,9 +188,4 @@ func (c *compiledJob) videoTask(dir string) (compiledTask, bool) {
 			},
 		},
 	}}}, true
-}
-
-func has(settings api.JobSettings, key string) bool {
-	_, ok := settings[key]
-	return ok
 }

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -68,18 +69,10 @@ func (c Config) withDefaults() (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Dir = dir
-	if c.Name == "" {
-		c.Name = "flsync"
-	}
+	c.Dir, c.Name = dir, cmp.Or(c.Name, "flsync")
+	c.MaxBody, c.BlobMaxAge = cmp.Or(c.MaxBody, defaultMaxBody), cmp.Or(c.BlobMaxAge, defaultBlobMaxAge)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.MaxBody == 0 {
-		c.MaxBody = defaultMaxBody
-	}
-	if c.BlobMaxAge == 0 {
-		c.BlobMaxAge = defaultBlobMaxAge
 	}
 	return c, nil
 }

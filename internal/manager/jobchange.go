@@ -69,10 +69,7 @@ func (m *Manager) setJobTag(q *request) error {
 }
 
 func (m *Manager) fetchBlocklist(q *request) error {
-	id, err := q.id("job_id", "job ID should be a UUID")
-	if err != nil {
-		return err
-	}
+	id := q.params["job_id"]
 	reply := api.JobBlocklist{}
 	m.store.read(func(s *store) {
 		e := s.entries[id]

@@ -17,19 +17,13 @@ func (m *Manager) submitJob(q *request, sent api.SubmittedJob) error {
 	if err != nil {
 		return err
 	}
-	var reply jobReply
-	err = m.update(func(x *tx) error {
+	return m.change(q, func(x *tx) (any, error) {
 		e, err := x.newJob(sent, compiled)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		reply = e.reply()
-		return nil
+		return e.reply(), nil
 	})
-	if err != nil {
-		return err
-	}
-	return q.reply(reply)
 }
 
 // checkJob reports whether submitJob would take the job, its worker tag aside.
@@ -125,10 +119,7 @@ func (s *store) find(id string) (*entry, error) {
 func showJob(_ *store, e *entry) any { return e.reply() }
 
 func (m *Manager) fetchJobTasks(q *request) error {
-	id, err := q.id("job_id", "job ID not valid")
-	if err != nil {
-		return err
-	}
+	id := q.params["job_id"]
 	return m.view(q, func(s *store) (any, error) {
 		tasks := []api.TaskSummary{}
 		if e := s.entries[id]; e != nil {

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -43,23 +44,19 @@ func loadJobTypes() ([]jobType, error) {
 	known := compilers()
 	types := make([]jobType, 0, len(published))
 	for _, raw := range published {
+		t := jobType{}
 		var described api.AvailableJobType
 		var compact bytes.Buffer
-		if err := json.Unmarshal(raw, &described); err != nil {
+		if err := errors.Join(json.Unmarshal(raw, &described), json.Compact(&compact, raw)); err != nil {
 			return nil, fmt.Errorf("manager: job types: %w", err)
 		}
-		if err := json.Compact(&compact, raw); err != nil {
-			return nil, fmt.Errorf("manager: job types: %w", err)
-		}
-		if known[described.Name] == nil {
-			return nil, fmt.Errorf("manager: nothing compiles job type %q", described.Name)
+		if t.name, t.compile = described.Name, known[described.Name]; t.compile == nil {
+			return nil, fmt.Errorf("manager: nothing compiles job type %q", t.name)
 		}
 		sum := sha1.Sum(compact.Bytes())
-		etag := hex.EncodeToString(sum[:])
-		types = append(types, jobType{
-			name: described.Name, etag: etag, compile: known[described.Name],
-			published: bytes.Replace(compact.Bytes(), []byte(`"etag":""`), []byte(`"etag":"`+etag+`"`), 1),
-		})
+		t.etag = hex.EncodeToString(sum[:])
+		t.published = bytes.Replace(compact.Bytes(), []byte(`"etag":""`), []byte(`"etag":"`+t.etag+`"`), 1)
+		types = append(types, t)
 	}
 	return types, nil
 }

@@ -10,28 +10,7 @@ import (
 // Settings reach the real Manager's job types as JavaScript values; these are the few conversions that show.
 
 func jsTruthy(value any) bool {
-	switch v := value.(type) {
-	case nil:
-		return false
-	case bool:
-		return v
-	case float64:
-		return v != 0 && !math.IsNaN(v)
-	case string:
-		return v != ""
-	}
-	return true
-}
-
-// jsString is a value inside a template literal.
-func jsString(value any, defined bool) string {
-	switch {
-	case !defined:
-		return "undefined"
-	case value == nil:
-		return "null"
-	}
-	return jsArgument(value)
+	return value != nil && value != false && value != "" && value != 0.0
 }
 
 // jsArgument is a value given to a function that takes a string.
@@ -58,10 +37,6 @@ func jsInt(value any) int {
 
 func jsNumber(value any) float64 {
 	switch v := value.(type) {
-	case bool:
-		if v {
-			return 1
-		}
 	case float64:
 		return v
 	case string:

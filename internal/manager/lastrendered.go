@@ -155,11 +155,7 @@ func (t thumbnail) fit(picture image.Image) image.Image {
 }
 
 func (m *Manager) fetchLastRendered(q *request) error {
-	id, err := q.id("job_id", "job ID should be a UUID")
-	if err != nil {
-		return err
-	}
-	return m.replyLastRendered(q, id)
+	return m.replyLastRendered(q, q.params["job_id"])
 }
 
 func (m *Manager) fetchGlobalLastRendered(q *request) error {

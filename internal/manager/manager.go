@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers/legacy/pathpattern"
 )
 
 // Manager answers the Manager's API. Use [New].
@@ -23,7 +24,7 @@ type Manager struct {
 	log    *slog.Logger
 	guard  guard
 	types  []jobType
-	routes []*operation
+	routes *pathpattern.Node
 
 	document *openapi3.T // of the API
 
@@ -166,7 +167,7 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.serveJobFile(w, r, name)
 		return
 	}
-	op, params, known := route(m.routes, r)
+	op, params, known := m.route(r)
 	switch {
 	case op != nil:
 		q := &request{m: m, w: w, r: r, op: op, params: params}

@@ -135,20 +135,15 @@ func setupProblem(sent api.SetupAssistantConfig) string {
 	case !blender.IsUsable:
 		return "sources should not have the 'is_usable' field set to false"
 	}
-	switch blender.Source {
-	case api.BlenderPathSourceDefault:
+	switch noPath := blender.Path == ""; blender.Source {
 	case api.BlenderPathSourceFileAssociation:
-		if blender.Path == "" {
+		if noPath {
 			return "'path' field must not be empty while using the 'file_association' source"
 		}
 	case api.BlenderPathSourceInputPath, api.BlenderPathSourcePathEnvvar, api.BlenderPathSourceSystemLocation:
-		if blender.Path == "" || blender.Input == "" {
+		if noPath || blender.Input == "" {
 			return "'path' or 'input' fields must not be empty while using the 'input_path' or 'path_envvar' sources"
 		}
-	case "":
-		return "'source' field must not be empty"
-	default:
-		return "unknown 'source' field value: " + string(blender.Source)
 	}
 	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers/legacy/pathpattern"
 
 	"github.com/flsync/flsync/flamenco/api"
 )
@@ -35,6 +36,29 @@ func (m *Manager) view(q *request, look func(*store) (any, error)) (err error) {
 	return q.reply(reply)
 }
 
+// change makes a change of the state and answers with what it returns.
+func (m *Manager) change(q *request, change func(*tx) (any, error)) error {
+	var reply any
+	err := m.update(func(x *tx) (err error) {
+		reply, err = change(x)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return q.reply(reply)
+}
+
+// naming makes a handler that refuses a request whose path parameter is no UUID, with the real Manager's words.
+func naming(param, refusal string, handle handler) handler {
+	return func(q *request) error {
+		if !validID(q.params[param]) {
+			return refuse(http.StatusBadRequest, "%s", refusal)
+		}
+		return handle(q)
+	}
+}
+
 // showing makes a handler that answers with what show makes of the record that the path parameter names.
 func showing[T any](m *Manager, param string, find func(*store, string) (T, error), show func(*store, T) any) handler {
 	return func(q *request) error {
@@ -50,11 +74,9 @@ func showing[T any](m *Manager, param string, find func(*store, string) (T, erro
 
 // operation is one operation of the API document with what answers it.
 type operation struct {
-	id       string
-	method   string
-	segments []string              // of the path; a parameter is "{name}"
-	body     *openapi3.RequestBody // nil when the operation has none
-	handle   handler
+	id     string
+	body   *openapi3.RequestBody // nil when the operation has none
+	handle handler
 }
 
 // handlers maps each operationId of the API document to what answers it.
@@ -85,23 +107,23 @@ func (m *Manager) handlers() map[string]handler {
 		"setJobStatus":                taking(m.setJobStatus),
 		"setJobPriority":              taking(m.setJobPriority),
 		"setJobTag":                   m.setJobTag,
-		"fetchJobTasks":               m.fetchJobTasks,
-		"fetchJobBlocklist":           m.fetchBlocklist,
+		"fetchJobTasks":               naming("job_id", "job ID not valid", m.fetchJobTasks),
+		"fetchJobBlocklist":           naming("job_id", "job ID should be a UUID", m.fetchBlocklist),
 		"removeJobBlocklist":          taking(m.removeBlocklist),
-		"fetchJobLastRenderedInfo":    m.fetchLastRendered,
+		"fetchJobLastRenderedInfo":    naming("job_id", "job ID should be a UUID", m.fetchLastRendered),
 		"fetchGlobalLastRenderedInfo": m.fetchGlobalLastRendered,
 
-		"fetchTask":        m.fetchTask,
+		"fetchTask":        naming("task_id", "job ID not valid", m.fetchTask),
 		"setTaskStatus":    taking(m.setTaskStatus),
-		"fetchTaskLogInfo": m.fetchTaskLogInfo,
-		"fetchTaskLogTail": m.fetchTaskLogTail,
+		"fetchTaskLogInfo": naming("task_id", "bad task ID", m.fetchTaskLogInfo),
+		"fetchTaskLogTail": naming("task_id", "bad task ID", m.fetchTaskLogTail),
 
 		"fetchWorkers":              m.fetchWorkers,
 		"fetchWorker":               showing(m, "worker_id", (*store).findWorker, (*store).workerReply),
 		"deleteWorker":              m.deleteWorker,
 		"requestWorkerStatusChange": taking(m.requestWorkerStatus),
 		"setWorkerTags":             taking(m.setWorkerTags),
-		"fetchWorkerSleepSchedule":  m.fetchSleepSchedule,
+		"fetchWorkerSleepSchedule":  naming("worker_id", "not a valid UUID", m.fetchSleepSchedule),
 		"setWorkerSleepSchedule":    taking(m.setSleepSchedule),
 		"fetchWorkerTags":           m.fetchTags,
 		"createWorkerTag":           taking(m.createTag),
@@ -126,25 +148,29 @@ func (m *Manager) handlers() map[string]handler {
 	}
 }
 
-// newRoutes reads the API document and joins each of its operations to its handler. Both must be complete.
-func (m *Manager) newRoutes() (routes []*operation, err error) {
+// newRoutes reads the API document and joins each of its operations to its handler. Both must be complete. A
+// node of the routes holds the operations of one path by their methods.
+func (m *Manager) newRoutes() (*pathpattern.Node, error) {
+	var err error
 	if m.document, err = openapi3.NewLoader().LoadFromData(api.Document()); err != nil {
 		return nil, fmt.Errorf("API document: %w", err)
 	}
-	handlers := m.handlers()
+	handlers, routes := m.handlers(), new(pathpattern.Node)
 	for path, item := range m.document.Paths.Map() {
+		methods := map[string]*operation{}
 		for method, described := range item.Operations() {
-			op := &operation{
-				id: described.OperationID, method: method, segments: strings.Split(path, "/"), handle: handlers[described.OperationID],
-			}
+			op := &operation{id: described.OperationID, handle: handlers[described.OperationID]}
 			if op.handle == nil {
 				return nil, fmt.Errorf("nothing answers operation %q", op.id)
 			}
 			if described.RequestBody != nil {
 				op.body = described.RequestBody.Value
 			}
-			routes = append(routes, op)
+			methods[method] = op
 			delete(handlers, op.id)
+		}
+		if err := routes.Add(path, methods, nil); err != nil {
+			return nil, fmt.Errorf("API document: path %s: %w", path, err)
 		}
 	}
 	for id := range handlers {
@@ -153,52 +179,22 @@ func (m *Manager) newRoutes() (routes []*operation, err error) {
 	return routes, nil
 }
 
-// route finds the operation for a request and the values of its path parameters. A path whose parts are all
+// route finds the operation for a request and the values of its path parameters. A path whose first parts are
 // fixed wins over one with a parameter in the same place. knownPath reports whether the path exists with
 // another method.
-func route(routes []*operation, r *http.Request) (op *operation, params map[string]string, knownPath bool) {
-	parts := strings.Split(r.URL.EscapedPath(), "/")
-	fixed := -1
-	for _, candidate := range routes {
-		n, ok := candidate.matches(parts)
-		if !ok || n < fixed {
-			continue
-		}
-		if n > fixed {
-			fixed, op, knownPath = n, nil, true
-		}
-		if candidate.method == r.Method {
-			op = candidate
-		}
+func (m *Manager) route(r *http.Request) (op *operation, params map[string]string, knownPath bool) {
+	path := r.URL.EscapedPath()
+	node, values := m.routes.Match(path)
+	if node == nil || strings.HasSuffix(path, "/") {
+		return nil, nil, false
 	}
-	if op == nil {
-		return nil, nil, knownPath
-	}
-	params = make(map[string]string, 2)
-	for i, segment := range op.segments {
-		if strings.HasPrefix(segment, "{") {
-			value, err := url.PathUnescape(parts[i])
-			if err != nil {
-				return nil, nil, false
-			}
-			params[strings.Trim(segment, "{}")] = value
+	params = make(map[string]string, len(values))
+	for i, value := range values {
+		value, err := url.PathUnescape(value)
+		if err != nil || value == "" {
+			return nil, nil, false
 		}
+		params[node.VariableNames[i]] = value
 	}
-	return op, params, true
-}
-
-// matches reports whether parts are a path of op, and how many of them are fixed parts.
-func (op *operation) matches(parts []string) (fixed int, ok bool) {
-	if len(parts) != len(op.segments) {
-		return 0, false
-	}
-	for i, segment := range op.segments {
-		switch {
-		case segment == parts[i]:
-			fixed++
-		case !strings.HasPrefix(segment, "{") || parts[i] == "":
-			return 0, false
-		}
-	}
-	return fixed, true
+	return node.Value.(map[string]*operation)[r.Method], params, true
 }

@@ -45,10 +45,7 @@ func (s *sleepSchedule) wanted(now time.Time) api.WorkerStatus {
 }
 
 func (m *Manager) fetchSleepSchedule(q *request) error {
-	id, err := q.id("worker_id", "not a valid UUID")
-	if err != nil {
-		return err
-	}
+	id := q.params["worker_id"]
 	var schedule *sleepSchedule
 	m.store.read(func(s *store) {
 		if w := s.workers[id]; w != nil {

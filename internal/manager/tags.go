@@ -59,17 +59,13 @@ func (m *Manager) createTag(q *request, sent api.WorkerTag) error {
 	if sent.Description != nil {
 		t.Description = *sent.Description
 	}
-	err := m.update(func(x *tx) error {
+	return m.change(q, func(x *tx) (any, error) {
 		if x.s.tags[t.ID] != nil || x.s.nameTaken(t.Name, nil) {
-			return refuse(http.StatusInternalServerError, "error creating worker tag")
+			return nil, refuse(http.StatusInternalServerError, "error creating worker tag")
 		}
 		x.addTag(t)
-		return nil
+		return t.reply(), nil
 	})
-	if err != nil {
-		return err
-	}
-	return q.reply(t.reply())
 }
 
 func showTag(_ *store, t *tag) any { return t.reply() }

@@ -43,14 +43,10 @@ func (m *Manager) appendLog(line logLine) {
 }
 
 func (m *Manager) writeLog(name, text string) error {
-	const flags = os.O_APPEND | os.O_CREATE | os.O_WRONLY
-	file, err := m.local.OpenFile(name, flags, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := m.local.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return err
-		}
-		file, err = m.local.OpenFile(name, flags, 0o600)
+	if err := m.local.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
 	}
+	file, err := m.local.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

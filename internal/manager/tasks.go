@@ -16,10 +16,7 @@ type taskReply struct {
 }
 
 func (m *Manager) fetchTask(q *request) error {
-	id, err := q.id("task_id", "job ID not valid") // the real Manager's words
-	if err != nil {
-		return err
-	}
+	id := q.params["task_id"]
 	reply := taskReply{FailedByWorkers: []api.TaskWorker{}}
 	var jobSeq uint64
 	m.store.read(func(s *store) {
@@ -41,6 +38,7 @@ func (m *Manager) fetchTask(q *request) error {
 	if jobSeq == 0 {
 		return refuse(http.StatusNotFound, "no such task")
 	}
+	var err error
 	if reply.Commands, err = m.store.commands(jobSeq, reply.IndexInJob); err != nil {
 		return err
 	}
@@ -65,9 +63,7 @@ func (m *Manager) setTaskStatus(q *request, sent api.TaskStatusChange) error {
 
 // jobOf returns the ID of the job that the task in the request belongs to.
 func (m *Manager) jobOf(q *request) (jobID, taskID string, err error) {
-	if taskID, err = q.id("task_id", "bad task ID"); err != nil {
-		return "", "", err
-	}
+	taskID = q.params["task_id"]
 	m.store.read(func(s *store) {
 		if ref, ok := s.tasks[taskID]; ok {
 			jobID = ref.entry.ID

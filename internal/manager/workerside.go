@@ -64,17 +64,12 @@ func (m *Manager) registerWorker(q *request, sent api.WorkerRegistration) error 
 		ID: uuid.NewString(), Name: sent.Name, Platform: sent.Platform, Address: q.address(),
 		TaskTypes: sent.SupportedTaskTypes, Salt: salt, Secret: hashSecret(salt, sent.Secret),
 	}
-	reply := api.RegisteredWorker{
-		UUID: w.ID, Name: w.Name, Address: w.Address, Platform: w.Platform, SupportedTaskTypes: w.TaskTypes,
-	}
-	err := m.update(func(x *tx) error {
+	return m.change(q, func(x *tx) (any, error) {
 		x.addWorker(w)
-		return nil
+		return api.RegisteredWorker{
+			UUID: w.ID, Name: w.Name, Address: w.Address, Platform: w.Platform, SupportedTaskTypes: w.TaskTypes,
+		}, nil
 	})
-	if err != nil {
-		return err
-	}
-	return q.reply(reply)
 }
 
 // updateWorker makes a change to the worker that calls, and notes that it was seen.
