@@ -104,31 +104,9 @@ func readContents(f *blend.File, plans *planCache, graph bool, depth int) (*Cont
 			return nil, fmt.Errorf("%w: %d by byte %d", ErrTooMany, len(c.Refs), d.Offset)
 		}
 	}
-	if err := c.nameObjects(f); err != nil {
-		return nil, err
-	}
 	c.Version, c.Subversion = f.Version.String(), f.Version.Sub
 	c.finish()
 	return c.Contents, nil
-}
-
-// nameObjects walks the file once more in the rare case that a scene looks
-// through an object that is no camera.
-func (c *collector) nameObjects(f *blend.File) error {
-	missing := c.scenes.unnamed(c)
-	if len(missing) == 0 {
-		return nil
-	}
-	for d, err := range f.DataBlocks() {
-		if err != nil {
-			return err
-		}
-		if d.Code == blend.MakeCode("OB") && missing[d.Old] {
-			c.d = d
-			c.scenes.name(c)
-		}
-	}
-	return nil
 }
 
 // A collector gathers the contents of one blend file, data-block after

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flsync/flsync/internal/pattern"
 	"github.com/flsync/flsync/internal/place"
 )
 
@@ -135,44 +136,19 @@ func (r *Reference) Cut(path string) (folder, rest string) {
 	return folder, path[len(folder):]
 }
 
-// cacheFrame reports whether rest, the end of a file name behind the prefix of a point cache, is that of a frame:
-// _000012_00.bphys, where the second number is the cache's place among those of its object, or missing when stack is -1.
-func cacheFrame(rest string, stack int) bool {
-	if !strings.HasPrefix(rest, "_") {
-		return false
-	}
-	rest, ok := cutAny(rest[1:], ".bphys", ".vdb")
-	if !ok {
-		return false
-	}
-	frame, index, indexed := strings.Cut(rest, "_")
-	if indexed == (stack < 0) || !isFrame(frame) {
-		return false
-	}
-	return !indexed || index == fmt.Sprintf("%02d", stack)
-}
+// cacheEnd is the end of the name of a point cache's file behind its prefix: the frame, and the cache's place among
+// those of its object.
+var cacheEnd = pattern.Lazy(`^_-?[0-9]{5,}(_[^.]*)?\.(?:bphys|vdb)$`)
 
-// isFrame reports whether s is a frame number of six digits or more.
-func isFrame(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	if len(s) < 5 {
-		return false
+// cacheFrame reports whether rest is the end of such a name, such as _000012_00.bphys with the place 0. Where the
+// place is -1 the name has none.
+func cacheFrame(rest string, place int) bool {
+	want := ""
+	if place >= 0 {
+		want = fmt.Sprintf("_%02d", place)
 	}
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func cutAny(s string, suffixes ...string) (string, bool) {
-	for _, suffix := range suffixes {
-		if rest, ok := strings.CutSuffix(s, suffix); ok {
-			return rest, true
-		}
-	}
-	return s, false
+	m := cacheEnd().FindStringSubmatch(rest)
+	return m != nil && m[1] == want
 }
 
 // hexName is how Blender names the caches of an object that has no name for

@@ -33,9 +33,6 @@ const (
 	layerDisable = 1 << 16
 )
 
-// objectCamera is Object.type of a camera.
-const objectCamera = 11
-
 // A sceneCollector gathers the facts about scenes. Which camera a pointer means
 // is known when all data-blocks were read.
 type sceneCollector struct {
@@ -43,7 +40,7 @@ type sceneCollector struct {
 	stored []uint64 // old addresses of libraries: one for each data-block stored from them
 	found  []foundScene
 
-	names map[uint64]string // of cameras and worlds by old address
+	names map[uint64]string // of objects and worlds by old address
 	// outputs says of data-blocks with nodes, by old address, whether they have an output of a compositor.
 	outputs map[uint64]bool
 }
@@ -69,21 +66,12 @@ func (sc *sceneCollector) readID(c *collector) {
 	switch c.d.Code.String() {
 	case "SC":
 		sc.found = append(sc.found, readScene(c.d, c.id, c.version))
-	case "WO":
-		sc.name(c)
-	case "OB":
-		if c.id.Int("type") == objectCamera {
-			sc.name(c)
+	case "WO", "OB": // a scene can look through any object
+		if sc.names == nil {
+			sc.names = map[uint64]string{}
 		}
+		sc.names[c.d.Old] = bareName(c.idName())
 	}
-}
-
-// name notes the name of the data-block being read.
-func (sc *sceneCollector) name(c *collector) {
-	if sc.names == nil {
-		sc.names = map[uint64]string{}
-	}
-	sc.names[c.d.Old] = bareName(c.idName())
 }
 
 // bareName is a data-block's name without the letters of its kind.
@@ -241,7 +229,7 @@ func (sc *sceneCollector) finish(c *collector) {
 	}
 }
 
-// nameOf is the name of the camera, world or linked data-block at an old address.
+// nameOf is the name of the object, world or linked data-block at an old address.
 func (sc *sceneCollector) nameOf(c *collector, old uint64) Name {
 	if name, ok := sc.names[old]; ok {
 		return Name(name)
@@ -250,18 +238,4 @@ func (sc *sceneCollector) nameOf(c *collector, old uint64) Name {
 		return Name(bareName(c.IDs[i].Name))
 	}
 	return ""
-}
-
-// unnamed gives the old addresses of objects that scenes look through although
-// they are no cameras.
-func (sc *sceneCollector) unnamed(c *collector) map[uint64]bool {
-	missing := map[uint64]bool{}
-	for _, f := range sc.found {
-		for _, old := range append(f.markerCameras, f.camera) {
-			if old != 0 && sc.nameOf(c, old) == "" {
-				missing[old] = true
-			}
-		}
-	}
-	return missing
 }
