@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"cmp"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,26 +12,22 @@ import (
 	"github.com/flsync/flsync/submit/eval"
 )
 
-// evalFacts converts what deps knows of a blend file to the plain value that the evaluator of settings takes.
+// evalFacts converts what deps knows of a blend file and a scene of it, "" for the active one, to the plain value
+// that the evaluator of settings takes.
 func evalFacts(b *deps.Blend, scene string) eval.Facts {
-	facts := eval.Facts{BlendFile: filepath.ToSlash(b.Path), Scene: scene}
-	if facts.Scene == "" {
-		facts.Scene = b.ActiveScene
+	facts := eval.Facts{BlendFile: filepath.ToSlash(b.Path), Scene: cmp.Or(scene, b.ActiveScene)}
+	i := slices.IndexFunc(b.Scenes, func(s deps.Scene) bool { return s.Name == facts.Scene })
+	if i < 0 {
+		return facts
 	}
-	for i := range b.Scenes {
-		s := &b.Scenes[i]
-		more := make(map[string]any)
-		flatten(more, "", s.Properties)
-		toPython(more, b.Version)
-		maps.Copy(more, s.RNA())
-		facts.Scenes = append(facts.Scenes, eval.Scene{
-			Name:       s.Name,
-			FrameStart: s.FrameStart, FrameEnd: s.FrameEnd, FrameStep: s.FrameStep, FrameCurrent: s.FrameCurrent,
-			FPS: s.FPS, FPSBase: float64(s.FPSBase),
-			ResolutionX: s.ResolutionX, ResolutionY: s.ResolutionY, ResolutionPercent: s.ResolutionPercentage,
-			Engine: s.Engine, FileFormat: s.FileFormat, FileExtension: s.FileExtension, FilePath: s.Filepath,
-			UsePreview: s.UsePreview, Camera: string(s.Camera), ViewLayers: s.ViewLayers, More: more, Custom: custom(b.Version, s.Properties),
-		})
+	s := &b.Scenes[i]
+	facts.Attributes = make(map[string]any)
+	flatten(facts.Attributes, "", s.Properties)
+	toPython(facts.Attributes, b.Version)
+	maps.Copy(facts.Attributes, s.RNA())
+	facts.Custom = custom(b.Version, s.Properties)
+	if len(s.ViewLayers) == 1 {
+		facts.ViewLayer = s.ViewLayers[0]
 	}
 	return facts
 }

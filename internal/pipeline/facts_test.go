@@ -20,7 +20,7 @@ func TestFactsOfEngines(t *testing.T) {
 			"samples": int64(64), "max_bounces": int64(8), "device": int64(1), "use_denoising": int64(0), "exposure": 1.5, "name": "x",
 		}},
 	}}}, "")
-	more := facts.Scenes[0].More
+	more := facts.Attributes
 	got := make(map[string]any)
 	for _, name := range []string{"cycles.samples", "cycles.max_bounces", "cycles.device", "cycles.use_denoising", "cycles.exposure", "render.fps"} {
 		if value, known := more[name]; known {

@@ -16,17 +16,19 @@ func (e *Evaluator) addScene() {
 	e.addFact("C.blend_data.filepath", file)
 	e.addFact("C.blend_data.is_saved", file != "")
 	e.addFact("C.blend_data.is_dirty", false)
-	for i, s := range f.Scenes {
-		if s.Name != f.Scene && (f.Scene != "" || i > 0) {
-			continue
-		}
-		for name, value := range s.attributes() {
-			e.addFact("C.scene."+name, value)
-		}
+	for name, value := range f.Attributes {
+		e.addFact("C.scene."+name, value)
+	}
+	if f.Scene != "" {
+		e.addFact("C.scene.name", f.Scene)
+		e.addFact("C.scene.name_full", f.Scene)
 		e.addFact("C.scene.flamenco_job_name", e.env.JobName)
-		if len(s.ViewLayers) == 1 {
-			e.addFact("C.view_layer.name", s.ViewLayers[0])
-		}
+	}
+	if f.Custom != nil {
+		e.addFact("C.scene.get", &function{"get", f.get})
+	}
+	if f.ViewLayer != "" {
+		e.addFact("C.view_layer.name", f.ViewLayer)
 	}
 	e.addPathModule()
 	e.names["C"], e.names["bpy"], e.names["settings"] = &object{"C"}, &object{"bpy"}, &object{"settings"}

@@ -80,9 +80,11 @@ func TestAsBlender(t *testing.T) {
 	line, _, _ = strings.Cut(line, "\n")
 	var facts struct {
 		File   string
-		Scenes []Scene
+		Scenes []Facts
 	}
-	if err := json.Unmarshal([]byte(line), &facts); err != nil {
+	decoder := json.NewDecoder(strings.NewReader(line))
+	decoder.UseNumber()
+	if err := decoder.Decode(&facts); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
 	workDir, err := os.Getwd()
@@ -105,11 +107,14 @@ func TestAsBlender(t *testing.T) {
 		}
 	})
 	for _, scene := range facts.Scenes {
-		if scene.Name == "JPG" || scene.Name == "Multi" {
+		if scene.Scene == "JPG" || scene.Scene == "Multi" {
 			continue // as the others, and each start of Blender takes a second
 		}
 		wg.Go(func() {
-			name := scene.Name
+			if _, err := fromJSON(scene.Attributes); err != nil {
+				t.Error(err)
+			}
+			name := scene.Scene
 			if strings.HasPrefix(name, "Shot") {
 				name = "" // the active one
 			}
@@ -120,8 +125,9 @@ func TestAsBlender(t *testing.T) {
 				t.Error(err)
 				return
 			}
+			scene.BlendFile, scene.WorkDir = facts.File, workDir
 			env := &Env{
-				Facts:   Facts{BlendFile: facts.File, Scenes: facts.Scenes, Scene: scene.Name, WorkDir: workDir},
+				Facts:   scene,
 				JobName: "jöb 1",
 				Setting: func(name string) (any, bool, error) { v, ok := settings[name]; return v, ok, nil },
 			}
@@ -134,9 +140,9 @@ func TestAsBlender(t *testing.T) {
 					continue
 				}
 				if want := outcomes[key]; want.Err != nil || err != nil {
-					t.Errorf("scene %q, %s: Blender says %v, we say %v", scene.Name, expr, want.Err, err)
+					t.Errorf("scene %q, %s: Blender says %v, we say %v", scene.Scene, expr, want.Err, err)
 				} else if diff := cmp.Diff(want.Value, got); diff != "" {
-					t.Errorf("scene %q, %s: (-Blender +we)\n%s", scene.Name, expr, diff)
+					t.Errorf("scene %q, %s: (-Blender +we)\n%s", scene.Scene, expr, diff)
 				}
 			}
 		})

@@ -3,6 +3,7 @@ package eval
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -20,15 +21,11 @@ func shot() *Env {
 			BlendFile: "/proj/sq020/sh010/sh010_v003.blend",
 			WorkDir:   "/home/ann",
 			Scene:     "Shot",
-			Scenes: []Scene{
-				{Name: "Other", FrameStart: 5, ViewLayers: []string{"ViewLayer", "Fög"}},
-				{
-					Name: "Shot", FrameStart: 1, FrameEnd: 48, FrameStep: 2, FrameCurrent: 7, FPS: 24, FPSBase: 1.0010000467300415,
-					ResolutionX: 1998, ResolutionY: 1080, ResolutionPercent: 50, Engine: "CYCLES",
-					FileFormat: "OPEN_EXR", FileExtension: ".exr", FilePath: "//../renders/####", UsePreview: true,
-					Camera: "Cam B", ViewLayers: []string{"ViewLayer", "Fög"},
-					More: map[string]any{"render.use_border": true, "camera.type": "CAMERA", "view_layers": nil},
-				},
+			Attributes: map[string]any{
+				"frame_start": 1, "frame_end": 48, "frame_step": 2, "frame_current": 7, "render.fps": 24, "render.fps_base": 1.0010000467300415,
+				"render.resolution_x": 1998, "render.resolution_y": 1080, "render.resolution_percentage": 50, "render.engine": "CYCLES",
+				"render.image_settings.file_format": "OPEN_EXR", "render.file_extension": ".exr", "render.filepath": "//../renders/####",
+				"render.image_settings.use_preview": true, "camera.name": "Cam B", "render.use_border": true, "camera.type": "CAMERA", "view_layers": nil,
 			},
 		},
 		Setting: func(name string) (any, bool, error) { v, ok := settings[name]; return v, ok, nil },
@@ -63,7 +60,7 @@ func TestEvalOverScene(t *testing.T) {
 		{`last_n_dir_parts(1, Path('/a/b/c.png'))`, "b"},
 		{`C.scene.camera.name if C.scene.camera else 'none'`, "Cam B"},
 		{`C.scene.camera.type + C.scene.camera.name`, "CAMERACam B"},
-		{`C.scene.view_layers is None`, true}, // what More says wins
+		{`C.scene.view_layers is None`, true},
 		{`C.scene.render.use_border`, true},
 		{`int(C.scene.render.resolution_x * C.scene.render.resolution_percentage / 100)`, int64(999)},
 		{`settings.scale * 2`, 1.0},
@@ -231,14 +228,14 @@ func TestJobTypeExpressions(t *testing.T) {
 
 func listedShot() *Env {
 	env := shot()
-	env.Facts.Scenes[1].ViewLayers = []string{"Layer"}
-	env.Facts.Scenes[1].Custom = map[string]any{"pass": int64(3)}
-	env.Facts.Scenes[1].More = map[string]any{
+	env.Facts.ViewLayer = "Layer"
+	env.Facts.Custom = map[string]any{"pass": int64(3)}
+	maps.Copy(env.Facts.Attributes, map[string]any{
 		"render.use_border": true, "render.film_transparent": false, "render.ffmpeg.format": "MKV",
 		"cycles.samples": int64(64), "cycles.device": "GPU", "cycles.use_denoising": true, "cycles.seed": int64(7),
 		"eevee.taa_render_samples": int64(16), "view_settings.view_transform": "Filmic",
 		"use_preview_range": true, "frame_preview_start": int64(10),
-	}
+	})
 	settings := map[string]any{"render_output_root": "/render", "add_path_components": 1, "stable_directory": false,
 		"playblast_output_root": "//blasts", "render_output_path": "/render/x/../y"}
 	env.Setting = func(name string) (any, bool, error) { v, ok := settings[name]; return v, ok, nil }

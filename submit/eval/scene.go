@@ -1,20 +1,25 @@
 package eval
 
 import (
-	"maps"
 	"math"
 	"strings"
 	"unicode/utf8"
 )
 
-// Facts are what is known of a blend file without Blender.
+// Facts are what is known of a blend file and the scene that is rendered, without Blender.
 type Facts struct {
 	// BlendFile is the absolute path with slashes.
 	BlendFile string
-	// Scenes of the file, in its order.
-	Scenes []Scene
-	// Scene names the one that C.scene is; when empty, the first.
+	// Scene is the name of the scene that C.scene is.
 	Scene string
+	// Attributes of the scene by their names in Blender's Python API, for example "render.use_border". Values are
+	// nil, bool, int, int64, float64 or string.
+	Attributes map[string]any
+	// Custom are the custom properties, which scene.get() finds. Nil: they are not known. Values of other types
+	// than Attributes have are ErrNeedsBlender.
+	Custom map[string]any
+	// ViewLayer is the name of the scene's view layer. Empty: it has several, and Blender's window decides.
+	ViewLayer string
 	// WorkDir makes relative paths absolute, as the working directory of Blender would. Empty: abspath of a
 	// relative path is ErrNeedsBlender.
 	WorkDir string
@@ -22,56 +27,14 @@ type Facts struct {
 	Windows bool
 }
 
-// Scene holds the facts of one scene, in the units of Blender's Python API.
-type Scene struct {
-	Name                                          string
-	FrameStart, FrameEnd, FrameStep, FrameCurrent int
-	FPS                                           int
-	FPSBase                                       float64
-	ResolutionX, ResolutionY, ResolutionPercent   int
-	Engine                                        string
-	FileFormat, FileExtension                     string
-	FilePath                                      string // as stored, perhaps beginning with //
-	UsePreview                                    bool
-	Camera                                        string // "" without
-	ViewLayers                                    []string
-	// More facts by their name below the scene, for example "render.use_border": true. Values are nil, bool,
-	// int, int64, float64 or string.
-	More map[string]any
-	// Custom are the custom properties, which scene.get() finds. Nil: they are not known. Values of other
-	// types than in More are ErrNeedsBlender.
-	Custom map[string]any
-}
-
-// attributes returns the scene's by their names in Blender's API.
-func (s Scene) attributes() map[string]any {
-	all := map[string]any{
-		"name": s.Name, "name_full": s.Name,
-		"frame_start": s.FrameStart, "frame_end": s.FrameEnd, "frame_step": s.FrameStep, "frame_current": s.FrameCurrent,
-		"render.fps": s.FPS, "render.fps_base": s.FPSBase,
-		"render.resolution_x": s.ResolutionX, "render.resolution_y": s.ResolutionY, "render.resolution_percentage": s.ResolutionPercent,
-		"render.engine": s.Engine, "render.filepath": s.FilePath, "render.image_settings.use_preview": s.UsePreview,
+// get is the method of the scene that finds custom properties.
+func (f *Facts) get(a *args) any {
+	key := a.text()
+	without, _ := a.next()
+	if v, ok := f.Custom[key]; ok {
+		return plain("C.scene."+key, v)
 	}
-	if s.Camera != "" {
-		all["camera.name"] = s.Camera
-	} else {
-		all["camera"] = nil
-	}
-	if s.FileFormat != "" { // else of a Blender that is not known: an error is better than a guess
-		all["render.file_extension"], all["render.image_settings.file_format"] = s.FileExtension, s.FileFormat
-	}
-	maps.Copy(all, s.More)
-	if s.Custom != nil {
-		all["get"] = &function{"get", func(a *args) any {
-			key := a.text()
-			without, _ := a.next()
-			if v, ok := s.Custom[key]; ok {
-				return plain("C.scene."+key, v)
-			}
-			return without
-		}}
-	}
-	return all
+	return without
 }
 
 // object stands for an object of Blender: what it has is in Evaluator.facts.

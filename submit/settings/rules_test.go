@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flsync/flsync/flamenco/api"
-	"github.com/flsync/flsync/submit/eval"
 	"github.com/flsync/flsync/submit/manifest"
 )
 
@@ -83,7 +82,7 @@ func TestFrames(t *testing.T) {
 		t.Errorf("frames of a manifest: %v", err)
 	}
 	facts := shotFacts()
-	facts.Scenes[0].FrameEnd = 2147483647
+	facts.Attributes["frame_end"] = 2147483647
 	_, err := Resolve(t.Context(), Input{Job: job(map[string]any{"render_output_root": "/r"}), Type: builtInType(t, "simple-blender-render"), Facts: facts})
 	if err == nil || !strings.Contains(err.Error(), "setting frames") || !strings.Contains(err.Error(), "beyond 1048574") {
 		t.Errorf("a scene that ends at 2147483647: %v", err)
@@ -172,7 +171,8 @@ func TestDeepFoldersStayBelowTheRoot(t *testing.T) {
 	for blend, want := range map[string]string{
 		"/proj/sq/sh010.blend": "/r/proj/sq/sh010", "C:/proj/sq/sh010.blend": "/r/proj/sq/sh010", "//server/share/sq/sh010.blend": "/r/server/share/sq/sh010",
 	} {
-		facts := &eval.Facts{BlendFile: blend, Scenes: shotFacts().Scenes}
+		facts := shotFacts()
+		facts.BlendFile, facts.WorkDir = blend, ""
 		j := job(map[string]any{"render_output_root": "/r", "add_path_components": int64(32)})
 		values, err := Resolve(t.Context(), Input{Job: j, Type: builtInType(t, "simple-blender-render"), Facts: facts, Platform: "linux"})
 		if got := fmt.Sprint(values["render_output_path"]); err != nil || got != want+"/{timestamp}/######" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -192,9 +193,10 @@ jobs:
 }
 
 func shotFacts() *eval.Facts {
-	return &eval.Facts{BlendFile: "/proj/sq/sh010.blend", WorkDir: "/", Scenes: []eval.Scene{{
-		Name: "Scene", FrameStart: 1, FrameEnd: 48, FPS: 24, FPSBase: 1.0010000467300415, FileFormat: "PNG", FileExtension: ".png",
-	}}}
+	return &eval.Facts{BlendFile: "/proj/sq/sh010.blend", WorkDir: "/", Scene: "Scene", Attributes: map[string]any{
+		"frame_start": 1, "frame_end": 48, "render.fps": 24, "render.fps_base": 1.0010000467300415,
+		"render.image_settings.file_format": "PNG", "render.file_extension": ".png", "render.image_settings.use_preview": false,
+	}}
 }
 
 func job(values map[string]any) *manifest.Job {
@@ -411,9 +413,21 @@ func TestBuiltInTypesAsBlender(t *testing.T) {
 	}
 	_, line, _ := strings.Cut(string(out), "\nFACTS")
 	line, _, _ = strings.Cut(line, "\n")
-	var made struct{ Scenes []eval.Scene }
-	if err := json.Unmarshal([]byte(line), &made); err != nil {
+	var made struct{ Scenes []eval.Facts }
+	decoder := json.NewDecoder(strings.NewReader(line))
+	decoder.UseNumber()
+	if err := decoder.Decode(&made); err != nil {
 		t.Fatalf("%v in %s", err, out)
+	}
+	const scene = "Movie" // package eval has more of them
+	facts := made.Scenes[slices.IndexFunc(made.Scenes, func(f eval.Facts) bool { return f.Scene == scene })]
+	facts.BlendFile = file
+	for name, value := range facts.Attributes {
+		if n, ok := value.(json.Number); ok {
+			if facts.Attributes[name], err = n.Int64(); err != nil {
+				facts.Attributes[name], _ = n.Float64()
+			}
+		}
 	}
 	blender, err := eval.NewBlender(eval.BlenderConfig{Path: program, Args: []string{"--factory-startup"}})
 	if err != nil {
@@ -431,8 +445,7 @@ func TestBuiltInTypesAsBlender(t *testing.T) {
 		}
 		j := job(map[string]any{"render_output_root": "//../out/./x", "add_path_components": int64(2)})
 		j.Name, j.Blend = "jöb 1", file
-		const scene = "Movie" // package eval has more of them
-		got, err := Resolve(t.Context(), Input{Job: j, Type: &typ, Facts: &eval.Facts{BlendFile: file, Scenes: made.Scenes, Scene: scene}})
+		got, err := Resolve(t.Context(), Input{Job: j, Type: &typ, Facts: &facts})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,12 +24,14 @@ bpy.ops.wm.save_as_mainfile(filepath=target)
 facts = []
 for s in bpy.data.scenes:
     r = s.render
-    facts.append({
-        "Name": s.name, "FrameStart": s.frame_start, "FrameEnd": s.frame_end, "FrameStep": s.frame_step,
-        "FrameCurrent": s.frame_current, "FPS": r.fps, "FPSBase": r.fps_base, "ResolutionX": r.resolution_x,
-        "ResolutionY": r.resolution_y, "ResolutionPercent": r.resolution_percentage, "Engine": r.engine,
-        "FileFormat": r.image_settings.file_format, "FileExtension": r.file_extension, "FilePath": r.filepath,
-        "UsePreview": r.image_settings.use_preview, "Camera": s.camera.name if s.camera else "",
-        "ViewLayers": [v.name for v in s.view_layers],
-    })
+    layers = [v.name for v in s.view_layers]
+    attributes = {
+        "frame_start": s.frame_start, "frame_end": s.frame_end, "frame_step": s.frame_step,
+        "frame_current": s.frame_current, "render.fps": r.fps, "render.fps_base": r.fps_base, "render.resolution_x": r.resolution_x,
+        "render.resolution_y": r.resolution_y, "render.resolution_percentage": r.resolution_percentage, "render.engine": r.engine,
+        "render.image_settings.file_format": r.image_settings.file_format, "render.file_extension": r.file_extension,
+        "render.filepath": r.filepath, "render.image_settings.use_preview": r.image_settings.use_preview,
+        "camera.name" if s.camera else "camera": s.camera.name if s.camera else None,
+    }
+    facts.append({"Scene": s.name, "Attributes": attributes, "ViewLayer": layers[0] if len(layers) == 1 else ""})
 print("\nFACTS" + json.dumps({"File": bpy.data.filepath, "Scenes": facts}))
