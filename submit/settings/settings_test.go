@@ -330,7 +330,7 @@ func TestResolveAsksBlenderForWhatIsLeft(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	want := []eval.Request{{
-		BlendFile: "/proj/sq/sh010.blend", JobName: "sh010",
+		BlendFile: "/proj/sq/sh010.blend", Scene: "Scene", JobName: "sh010",
 		Settings:    map[string]any{"name": "Scene", "plain": "p", "blendfile": "/proj/sq/sh010.blend"},
 		Expressions: map[string]string{"samples": "C.scene.cycles.samples", "double": "settings.samples * 2"},
 	}}
