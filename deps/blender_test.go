@@ -104,7 +104,7 @@ func knows(found *deps.Trace, named string) bool {
 	named = strings.ReplaceAll(named, `\`, "/")
 	pattern := tileToken.Split(named, -1)
 	head, tail, isPattern := pattern[0], pattern[len(pattern)-1], len(pattern) > 1
-	return slices.ContainsFunc(found.Files, func(d deps.Dependency) bool {
+	return slices.ContainsFunc(found.Files, func(d *deps.Dependency) bool {
 		p := strings.ReplaceAll(d.Path, `\`, "/")
 		switch {
 		case p == named, strings.HasPrefix(p, named+"/"):

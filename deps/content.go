@@ -85,28 +85,79 @@ func (d *disk) size(file string) int64 {
 	return -1
 }
 
+// A soundness says for which calls contentLack is known to find nothing wrong with a file, whatever its kind.
+type soundness uint8
+
+const (
+	unknown     soundness = iota
+	soundUnread           // if it is not to be read
+	sound
+)
+
+// soundness returns what is known of each file.
+func (d *disk) soundness(files []*Dependency) []soundness {
+	known := make([]soundness, len(files))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, file := range files {
+		if int(file.number) < len(d.sound) {
+			known[i] = d.sound[file.number]
+		}
+	}
+	return known
+}
+
+// keepSoundness records what is known of files now.
+func (d *disk) keepSoundness(files []*Dependency, known []soundness) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sound = append(d.sound, make([]soundness, len(d.numbers)-len(d.sound))...)
+	for i, file := range files {
+		d.sound[file.number] = max(d.sound[file.number], known[i])
+	}
+}
+
 // contents adds a lack for each file of the trace that is not what it says. Of a folder with very many files it looks
 // at a part.
 func (r *run) contents() {
-	counts := map[string]int{} // of files by folder
-	for i := range r.trace.Files {
-		d := &r.trace.Files[i]
+	disk := r.t.expand.disk
+	known, learnt := disk.soundness(r.trace.Files), false
+	counts := map[string]*int{} // of files by folder
+	last, count := "", new(int)
+	for i, d := range r.trace.Files {
 		if d.Missing || d.Kind == KindLibrary {
 			continue
 		}
 		file := filepath.ToSlash(d.Path)
-		folder := file[:strings.LastIndexByte(file, '/')]
-		n := counts[folder]
-		counts[folder]++
+		if folder := file[:strings.LastIndexByte(file, '/')]; folder != last {
+			if counts[folder] == nil {
+				counts[folder] = new(int)
+			}
+			last, count = folder, counts[folder]
+		}
+		n := *count
+		*count++
 		spot := n%maxReads == 0
 		if n >= maxStats && !spot {
 			continue
 		}
-		if c := r.t.expand.disk.contentLack(file, d.Kind, n < maxReads || spot); c.wrong != "" {
+		as := soundUnread
+		if n < maxReads || spot {
+			as = sound
+		}
+		if known[i] >= as {
+			continue
+		}
+		if c := disk.contentLack(file, d.Kind, as == sound); c.wrong != "" {
 			lack := newLack(LackContent, d, "%s %s", d.Path, c.wrong)
 			lack.Remedy = c.remedy
 			r.trace.Lacks = append(r.trace.Lacks, lack)
+		} else if disk.size(file) != 0 { // whether an empty file is sound depends on its kind
+			known[i], learnt = as, true
 		}
+	}
+	if learnt {
+		disk.keepSoundness(r.trace.Files, known)
 	}
 }
 

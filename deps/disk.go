@@ -71,8 +71,9 @@ type disk struct {
 	runs      memo[runKey, *sequence]
 	rules     memo[string, place.Rules]
 
-	mu      sync.Mutex // guards numbers, and what sequences work out later
+	mu      sync.Mutex // guards numbers, sound, and what sequences work out later
 	numbers map[string]int32
+	sound   []soundness // by number
 }
 
 // A runKey is what all file names of a sequence have in common.

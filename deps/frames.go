@@ -304,7 +304,8 @@ func (r *run) hole(v *visit, use *Use, folder string, names numbering, numbers [
 	for _, n := range numbers {
 		d.Path = native(below(folder, names.name(n)))
 		if r.holeCount++; r.holeCount <= maxHoles {
-			r.trace.Files = append(r.trace.Files, d)
+			missing := d
+			r.trace.Files = append(r.trace.Files, &missing)
 		}
 	}
 	d.Path = native(below(folder, names.name(numbers[0])))

@@ -116,8 +116,8 @@ func ranges(numbers []int) string {
 // lacks adds the lacks of what was found.
 func (r *run) lacks() {
 	r.layers()
-	for i := range r.trace.Files {
-		if d := &r.trace.Files[i]; d.Missing && d.Wrong == WrongUntouched {
+	for _, d := range r.trace.Files {
+		if d.Missing && d.Wrong == WrongUntouched {
 			r.trace.Lacks = append(r.trace.Lacks, newLack(LackNotLooked, d, "%s", d.Message()))
 		} else if d.Missing {
 			d.Hint = r.hint(filepath.ToSlash(d.Path))

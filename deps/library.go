@@ -23,6 +23,9 @@ type tracedFile struct {
 	packedIn map[int]*tracedFile // libraries packed into the file
 }
 
+// maxShared bounds the files of a use that traces share: a sequence would be held until the end of the run for each use of it.
+const maxShared = 100
+
 func newTracedFile(path string, c *Contents) *tracedFile {
 	return &tracedFile{Contents: c, path: path, self: path}
 }
@@ -110,6 +113,13 @@ func (f *tracedFile) reach(x *expander, roots []int32) *reach {
 		first := f.IDs[id].FirstRef
 		for i := range f.refs(int(id)) {
 			f.addUse(r, x, first+i)
+		}
+	}
+	for i := range r.uses {
+		if use := &r.uses[i]; len(use.Files) <= maxShared {
+			for k := range use.Files {
+				use.needed = append(use.needed, use.dependency(f.path, k))
+			}
 		}
 	}
 	if f.reached == nil {

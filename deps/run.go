@@ -60,7 +60,7 @@ func newRun(t *Tracer, main *tracedFile) *run {
 	v := &visit{path: main.path, file: main, asked: map[string]origin{}, libraries: map[int]*visit{}}
 	r := &run{t: t, main: v, visits: []*visit{v}, bySelf: map[string]*visit{main.self: v}}
 	r.list(t.expand.disk.number([]string{main.path})[0])
-	r.trace.Files = make([]Dependency, 0, t.usual.Load()) // shots of a sequence are much alike
+	r.trace.Files = make([]*Dependency, 0, t.usual.Load()) // shots of a sequence are much alike
 	return r
 }
 
@@ -105,6 +105,9 @@ func (r *run) read(ctx context.Context, round []*visit) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, v := range round {
 		if v.file != nil || v.err != nil {
+			continue
+		}
+		if v.file, v.err = r.t.loaded(v.path); v.file != nil || v.err != nil {
 			continue
 		}
 		g.Go(func() error {
@@ -301,17 +304,30 @@ func (r *run) add(v *visit, use *Use, chain []Link) {
 		if !r.list(number) {
 			continue
 		}
-		d := Dependency{Kind: use.Kind, UsedBy: native(v.path), ID: use.ID, Field: use.Field}
-		if i < len(use.Files) {
-			d.Path = native(use.Files[i])
-		} else {
+		if i < len(use.needed) {
+			r.trace.Files = append(r.trace.Files, &use.needed[i])
+			continue
+		}
+		d := use.dependency(v.path, i)
+		if d.Missing {
 			if chain == nil {
 				chain = r.chainTo(v, use.ID)
 			}
-			d.Path, d.Missing, d.Wrong, d.Chain = native(use.Missing[i-len(use.Files)]), true, use.Wrong, chain
+			d.Chain = chain
 		}
-		r.trace.Files = append(r.trace.Files, d)
+		r.trace.Files = append(r.trace.Files, &d)
 	}
+}
+
+// dependency returns the file with index i of Files and then Missing, as the blend file at path names it.
+func (u *Use) dependency(path string, i int) Dependency {
+	d := Dependency{Kind: u.Kind, UsedBy: native(path), ID: u.ID, Field: u.Field, number: u.numbers[i]}
+	if i < len(u.Files) {
+		d.Path = native(u.Files[i])
+	} else {
+		d.Path, d.Missing, d.Wrong = native(u.Missing[i-len(u.Files)]), true, u.Wrong
+	}
+	return d
 }
 
 // chainTo gives the chain to a data-block of that name.

@@ -8,9 +8,9 @@ type Trace struct {
 	Path string
 	// Blend is what a render needs to know of it.
 	Blend Blend
-	// Files are the files it needs, without itself, each once, in the order in
-	// which they were come upon.
-	Files []Dependency
+	// Files are the files it needs, without itself, each once, in the order in which they were found. Traces
+	// share what a library needs: callers do not change it.
+	Files []*Dependency
 	// Lacks are all that keeps frames from being those that the artist sees: missing files, holes, Problems and more.
 	Lacks []Lack
 	// Problems are what is amiss beyond missing files. None of them stops a trace.
@@ -43,6 +43,8 @@ type Dependency struct {
 	// Chain says, for a missing file, how the traced blend file comes to want
 	// it: from a data-block in that file to the one that names the missing file.
 	Chain []Link `json:"chain,omitempty"`
+
+	number int32 // see disk.number
 }
 
 // Message says for people what is wrong with a missing file.
@@ -104,8 +106,9 @@ type Use struct {
 	// Wrong is as in Dependency.
 	Wrong string
 
-	numbers  []int32   // of Files and then Missing, see disk.number
-	sequence *sequence // what Files are frames of, if they are
+	numbers  []int32      // of Files and then Missing, see disk.number
+	needed   []Dependency // Files, as the traces of all shots list them; nil if each makes its own
+	sequence *sequence    // what Files are frames of, if they are
 }
 
 // Blend is what a render needs to know of a blend file.
@@ -141,8 +144,8 @@ func (b *Blend) Active() *Scene {
 }
 
 // Missing gives the files that are not there.
-func (t *Trace) Missing() []Dependency {
-	var missing []Dependency
+func (t *Trace) Missing() []*Dependency {
+	var missing []*Dependency
 	for _, d := range t.Files {
 		if d.Missing {
 			missing = append(missing, d)

@@ -175,6 +175,23 @@ func (t *Tracer) load(ctx context.Context, path string, graph bool) (*tracedFile
 	}
 }
 
+// loaded returns the library at a path if it was read before; nil if not, or if that is not over.
+func (t *Tracer) loaded(path string) (*tracedFile, error) {
+	t.mu.Lock()
+	l := t.files[fileKey{path, true}]
+	t.mu.Unlock()
+	if l != nil {
+		select {
+		case <-l.done:
+			if !isCancelled(l.err) {
+				return l.file, l.err
+			}
+		default:
+		}
+	}
+	return nil, nil
+}
+
 func isCancelled(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/flsync/flsync/deps/blend"
 	"github.com/flsync/flsync/deps/blend/blendtest"
@@ -74,12 +75,12 @@ func TestMissingChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	main, lib := filepath.Join(dir, "shot.blend"), filepath.Join(dir, "lib", "kit.blend")
-	want := []Dependency{{
+	want := []*Dependency{{
 		Path: filepath.Join(dir, "lib", "tex", "wood.png"), Kind: KindImage, Missing: true,
 		UsedBy: lib, ID: "IMwood", Field: "Image.name",
 		Chain: []Link{{main, "OBchair"}, {lib, "OBchair"}, {lib, "MAwood"}, {lib, "IMwood"}},
 	}}
-	if diff := cmp.Diff(want, trace.Missing()); diff != "" {
+	if diff := cmp.Diff(want, trace.Missing(), cmpopts.IgnoreUnexported(Dependency{})); diff != "" {
 		t.Error(diff)
 	}
 	if trace.Files[0].Path != lib || trace.Files[0].Kind != KindLibrary {

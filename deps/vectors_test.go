@@ -105,7 +105,7 @@ func compare(t *testing.T, project string, want truth, got *Trace) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]Dependency{}
+	found := map[string]*Dependency{}
 	for _, d := range got.Files {
 		rel, err := filepath.Rel(root, d.Path)
 		if err != nil || strings.HasPrefix(rel, "..") {

@@ -18,7 +18,7 @@ import (
 )
 
 // dependency is a file that a blend file needs, as an event.
-type dependency struct{ deps.Dependency }
+type dependency struct{ *deps.Dependency }
 
 func (dependency) Type() string        { return "dependency" }
 func (dependency) Level() report.Level { return report.Result }

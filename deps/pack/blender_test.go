@@ -142,7 +142,7 @@ func TestBlenderResolves(t *testing.T) {
 			continue
 		}
 		for n, p := range before {
-			needed := slices.ContainsFunc(c.before.Files, func(d deps.Dependency) bool {
+			needed := slices.ContainsFunc(c.before.Files, func(d *deps.Dependency) bool {
 				return !d.Missing && (d.Path == p.path || strings.HasPrefix(d.Path, p.path+"/"))
 			})
 			switch {

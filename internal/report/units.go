@@ -11,15 +11,22 @@ import (
 // steer it, and characters that turn the direction of writing become spaces. Line feeds and tabs stay. What is no
 // UTF-8 becomes U+FFFD.
 func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
-			return ' '
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' {
+			return strings.Map(printable, text)
 		}
+	}
+	return text // as most are, of which there may be 100,000s
+}
+
+func printable(r rune) rune {
+	switch {
+	case r == '\n' || r == '\t':
 		return r
-	}, text)
+	case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
+		return ' '
+	}
+	return r
 }
 
 // Bytes renders a size for people, in powers of 1024: "812 B", "5.5 KiB", "1.6 GiB".
