@@ -53,7 +53,7 @@ func TestGoals(t *testing.T) {
 		measured("upper, 4", "upper", 2),
 		measured("upper, 16", "upper", 3),
 		{Name: "rsync", Skipped: "not installed"},
-		measured(checkoutAlone, "", 2),
+		measured("checkout alone", "", 2),
 		measured("find -printf", "", 0.1),
 	}}
 	tests := []struct {
@@ -61,13 +61,13 @@ func TestGoals(t *testing.T) {
 		goal Goal
 		want Verdict
 	}{
-		{"the best of a group counts", slower("g", "flsync", "upper", 1.1), Verdict{Goal: "g", Limit: 1.1, Unit: "×", Value: 1.05, Measured: true, Met: true}},
-		{"too slow", slower("g", "flsync", "upper", 1.04), Verdict{Goal: "g", Limit: 1.04, Unit: "×", Value: 1.05, Measured: true}},
-		{"fast enough", faster("g", "flsync", "upper, 1", 1.9), Verdict{Goal: "g", Limit: 1.9, AtLeast: true, Unit: "×", Value: 1.905, Measured: true, Met: true}},
-		{"not fast enough", faster("g", "flsync", "upper, 1", 2), Verdict{Goal: "g", Limit: 2, AtLeast: true, Unit: "×", Value: 1.905, Measured: true}},
-		{"what was not measured is not met", slower("g", "flsync", "rsync", 1), Verdict{Goal: "g", Limit: 1, Unit: "×"}},
-		{"memory", memory("g", 40, Contender{Name: "flsync"})[0], Verdict{Goal: "g, memory of flsync", Limit: 40, Unit: "MB", Value: 50, Measured: true}},
-		{"beside another's time", Goal{Text: "g", Of: "flsync", Less: checkoutAlone, Limit: 0.3, Unit: "s"}, Verdict{Goal: "g", Limit: 0.3, Unit: "s", Value: 0.1, Measured: true, Met: true}},
+		{"the best of a group counts", Goal{Text: "g", Of: "flsync", Than: "upper", Limit: 1.1, Unit: "×"}, Verdict{Goal: "g", Limit: 1.1, Unit: "×", Value: 1.05, Measured: true, Met: true}},
+		{"too slow", Goal{Text: "g", Of: "flsync", Than: "upper", Limit: 1.04, Unit: "×"}, Verdict{Goal: "g", Limit: 1.04, Unit: "×", Value: 1.05, Measured: true}},
+		{"fast enough", Goal{Text: "g", Of: "flsync", Than: "upper, 1", Limit: 1.9, Unit: "×", AtLeast: true}, Verdict{Goal: "g", Limit: 1.9, AtLeast: true, Unit: "×", Value: 1.905, Measured: true, Met: true}},
+		{"not fast enough", Goal{Text: "g", Of: "flsync", Than: "upper, 1", Limit: 2, Unit: "×", AtLeast: true}, Verdict{Goal: "g", Limit: 2, AtLeast: true, Unit: "×", Value: 1.905, Measured: true}},
+		{"what was not measured is not met", Goal{Text: "g", Of: "flsync", Than: "rsync", Limit: 1, Unit: "×"}, Verdict{Goal: "g", Limit: 1, Unit: "×"}},
+		{"memory", Goal{Text: "g", Of: "flsync", Limit: 40, Unit: "MB"}, Verdict{Goal: "g", Limit: 40, Unit: "MB", Value: 50, Measured: true}},
+		{"beside another's time", Goal{Text: "g", Of: "flsync", Less: "checkout alone", Limit: 0.3, Unit: "s"}, Verdict{Goal: "g", Limit: 0.3, Unit: "s", Value: 0.1, Measured: true, Met: true}},
 		{"in milliseconds", Goal{Text: "g", Of: "find -printf", Limit: 6, Unit: "ms"}, Verdict{Goal: "g", Limit: 6, Unit: "ms", Value: 100, Measured: true}},
 		{"off a time", Goal{Text: "g", Of: "flsync", Seconds: 2, Limit: 5, Unit: "%"}, Verdict{Goal: "g", Limit: 5, Unit: "%", Value: 5, Measured: true}},
 	}
@@ -89,8 +89,7 @@ func TestContendersTakeTurns(t *testing.T) {
 	var order []string
 	contender := func(name string, once bool) Contender {
 		return Contender{Name: name, Once: once,
-			Prepare: []step{func(context.Context, *Site) error { order = append(order, "prepare "+name); return nil }},
-			Run:     func(context.Context, *Site) (Sample, error) { order = append(order, name); return Sample{Wall: 1}, nil },
+			Run: func(context.Context, *Site) (Sample, error) { order = append(order, name); return Sample{Wall: 1}, nil },
 		}
 	}
 	missing := contender("missing", false)
@@ -99,7 +98,7 @@ func TestContendersTakeTurns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"prepare a", "a", "prepare once", "once", "prepare b", "b", "prepare a", "a", "prepare b", "b"}
+	want := []string{"a", "once", "b", "a", "b"}
 	if diff := cmp.Diff(want, order); diff != "" {
 		t.Error(diff)
 	}
@@ -174,7 +173,7 @@ func TestPlaces(t *testing.T) {
 		return Sample{Wall: 1}, err
 	}
 	scenario := func(name string, few, clear bool) Scenario {
-		return Scenario{Name: name, Few: few, Clear: clear, Contenders: []Contender{{Name: "c", Prepare: []step{freshOut}, Run: use}}}
+		return Scenario{Name: name, Few: few, Clear: clear, Contenders: []Contender{{Name: "c", Prepare: []string{"out"}, Run: use}}}
 	}
 	if _, err := lab(t, 2).Run(t.Context(), []Scenario{scenario("many", false, false), scenario("few", true, false), scenario("third", false, false), scenario("cleared", false, true)}); err != nil {
 		t.Fatal(err)
@@ -184,17 +183,32 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+func TestStepsAreKnown(t *testing.T) {
+	s := &Site{Lab: lab(t, 1), Dir: t.TempDir()}
+	if err := s.take(t.Context(), []string{"forget", "out", "aged"}); err != nil || s.out == "" {
+		t.Error(err)
+	}
+	if err := s.take(t.Context(), []string{"no-step 5"}); err == nil {
+		t.Error("an unknown step was taken")
+	}
+}
+
 func TestEveryScenarioHasAName(t *testing.T) {
-	for _, scale := range []Scale{Full(), Smoke()} {
+	for _, size := range []string{Full, Smoke} {
 		seen := map[string]bool{}
-		for _, s := range Scenarios(scale) {
+		scenarios, err := Scenarios(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range scenarios {
 			if s.Name == "" || s.Title == "" || seen[s.Name] || strings.ContainsAny(s.Name, "/ ") {
 				t.Errorf("scenario %q, %q", s.Name, s.Title)
 			}
 			seen[s.Name] = true
 			contenders := map[string]bool{}
 			for _, c := range s.Contenders {
-				if contenders[c.Name] || c.Run == nil {
+				_, unknown := (&Site{Scenario: s}).wanted(c.Want)
+				if contenders[c.Name] || c.Flsync == nil && c.Tool == "" && c.Base == nil || c.Flsync != nil && unknown != nil {
 					t.Errorf("%s: contender %q", s.Name, c.Name)
 				}
 				contenders[c.Name] = true

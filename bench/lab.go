@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flsync/flsync/bench/workload"
 	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
@@ -107,7 +108,7 @@ func pace(known, took time.Duration) float64 {
 
 // lacks returns why a scenario cannot be measured here, "" if it can.
 func (l *Lab) lacks(s Scenario) string {
-	if s.Manager == plain && l.Manager.URL != "" {
+	if s.Manager == "plain" && l.Manager.URL != "" {
 		return "it needs a Manager whose Shaman is off"
 	}
 	if s.Apart {
@@ -124,6 +125,7 @@ type Site struct {
 	Tree     string // the tree that is measured
 	URL      string // the Manager, at the near end of the line if there is one
 
+	files         int // of the tree
 	seed          uint64
 	farm, out     string // the newest folder of a Manager and of a tool's copy
 	name          string // of the Manager
@@ -143,7 +145,7 @@ func (s *Site) cache() string           { return s.Path("hashes.db") }
 func (s *Site) list() string            { return s.Path("list.json") }
 
 // fill replaces names of places in braces.
-func (s *Site) fill(args []string) (filled []string) {
+func (s *Site) fill(args ...string) (filled []string) {
 	places := strings.NewReplacer("{flsync}", s.Flsync, "{tree}", s.Tree, "{dir}", s.Dir, "{out}", s.out,
 		"{cache}", s.cache(), "{manager}", s.URL, "{addon}", s.Addon)
 	for _, arg := range args {
@@ -164,10 +166,8 @@ func (s *Site) newPlace(place *string, name string) error {
 	return os.Mkdir(*place, 0o777)
 }
 
-func freshOut(_ context.Context, s *Site) error { return s.newPlace(&s.out, "out") }
-
 // newManager replaces the Manager, if there is one, by one without files, and puts the line before it.
-func newManager(ctx context.Context, s *Site) (err error) {
+func (s *Site) newManager(ctx context.Context) (err error) {
 	if s.Manager.URL != "" && s.URL != "" {
 		return nil // it cannot be replaced
 	}
@@ -212,7 +212,7 @@ func (l *Lab) scenario(ctx context.Context, s Scenario, result *Result, until, e
 	if err != nil {
 		return time.Now(), err
 	}
-	site := &Site{Lab: l, Scenario: s, Dir: dir, Tree: filepath.Join(dir, "tree"), seed: uint64(time.Now().UnixNano())}
+	site := &Site{Lab: l, Scenario: s, Dir: dir, Tree: filepath.Join(dir, "tree"), files: result.Files, seed: uint64(time.Now().UnixNano())}
 	defer func() {
 		site.stop()
 		if s.Few {
@@ -234,29 +234,33 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// open makes the tree, starts the Manager and the line, and sets up.
-func (s *Site) open(ctx context.Context) error {
-	var steps []step
-	if len(s.Scenario.Tree.Groups) > 0 {
-		steps = append(steps, func(ctx context.Context, s *Site) error { return s.Scenario.Tree.Create(ctx, s.Tree, s.Seed()) })
-	}
-	if s.Scenario.Batch.Shots > 0 {
-		steps = append(steps, func(ctx context.Context, s *Site) error { return s.Scenario.Batch.Create(ctx, s.Tree, s.Seed()) })
-	}
-	if s.Scenario.Manager != noManager {
-		steps = append(steps, newManager)
-	}
-	return s.take(ctx, append(steps, s.Scenario.Setup...))
-}
+// batch is the shots of a scenario that has some.
+func (s *Site) batch() workload.Batch { return workload.Batch{Shots: s.Scenario.Shots} }
 
-// take takes steps in order.
-func (s *Site) take(ctx context.Context, steps []step) error {
-	for _, step := range steps {
-		if err := step(ctx, s); err != nil {
+// open makes the tree and what steps need, starts the Manager and the line, and sets up.
+func (s *Site) open(ctx context.Context) error {
+	manifest := fmt.Sprintf("version: 1\nproject: %q\njobs: [{name: all, type: echo-sleep-test, settings: {message: all}}]\n", s.Tree)
+	for name, contents := range map[string]string{"all.yaml": manifest, "addon.py": string(addonScript), "linked.py": string(linkedScript)} {
+		if err := os.WriteFile(s.Path(name), []byte(contents), 0o600); err != nil {
 			return err
 		}
 	}
-	return nil
+	if s.Scenario.Tree.Kind != "" {
+		if err := s.Scenario.Tree.spec().Create(ctx, s.Tree, s.Seed()); err != nil {
+			return err
+		}
+	}
+	if s.Scenario.Shots > 0 {
+		if err := s.batch().Create(ctx, s.Tree, s.Seed()); err != nil {
+			return err
+		}
+	}
+	if s.Scenario.Manager != "" {
+		if err := s.newManager(ctx); err != nil {
+			return err
+		}
+	}
+	return s.take(ctx, s.Scenario.Setup)
 }
 
 // missing returns which of the space-separated programs of Contender.Needs is not here, "" if none.
@@ -317,7 +321,7 @@ func (s *Site) one(ctx context.Context, c Contender) (Sample, error) {
 		// What earlier samples left behind is written out, so that the next one does not pay for it.
 		_ = exec.CommandContext(ctx, "sync").Run()
 	}
-	sample, err := c.Run(ctx, s)
+	sample, err := c.run(ctx, s)
 	if c.Times > 0 {
 		sample.Wall, sample.User, sample.System = sample.Wall/c.Times, sample.User/c.Times, sample.System/c.Times
 	}

@@ -175,7 +175,7 @@ func (s *Site) startManager(ctx context.Context) (*service, string, error) {
 		return s.startProgram(ctx)
 	}
 	path, args := s.keptTo(0, runtime.NumCPU()/2-1, s.Flsync, []string{"serve", "--json", "--listen", "127.0.0.1:0", "--storage", filepath.Join(s.farm, "manager")})
-	if s.Scenario.Manager == plain {
+	if s.Scenario.Manager == "plain" {
 		args = append(args, "--no-shaman")
 	}
 	running, line, err := start(ctx, s.farm, cleanenv.Environ(s.farm), path, args...)
@@ -207,7 +207,7 @@ func (s *Site) startProgram(ctx context.Context) (*service, string, error) {
 	}
 	address := free.Addr().String()
 	free.Close()
-	config := fmt.Sprintf(managerConfig, address, filepath.Join(s.farm, "storage"), s.Scenario.Manager == shaman)
+	config := fmt.Sprintf(managerConfig, address, filepath.Join(s.farm, "storage"), s.Scenario.Manager == "shaman")
 	if err := os.WriteFile(filepath.Join(s.farm, "flamenco-manager.yaml"), []byte(config), 0o600); err != nil {
 		return nil, "", err
 	}

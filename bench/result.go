@@ -124,7 +124,7 @@ func (r *Result) Wall(name string) (float64, bool) {
 // result is that of a scenario of which nothing was measured, and why.
 func (s Scenario) result(why string) Result {
 	r := Result{Name: s.Name, Title: s.Title, Curve: s.Curve, AllRead: s.AllRead, Apart: s.Apart, Beside: s.Beside, Error: why}
-	r.Files, r.Bytes = s.Tree.Totals()
+	r.Files, r.Bytes = s.Tree.spec().Totals()
 	for _, c := range s.Contenders {
 		r.Contenders = append(r.Contenders, Measured{Name: c.Name, Group: c.Group})
 	}

@@ -5,56 +5,78 @@ import (
 	"math"
 	"time"
 
+	"github.com/flsync/flsync/bench/baseline"
 	"github.com/flsync/flsync/bench/workload"
 	"github.com/flsync/flsync/internal/lab/netsim"
 )
 
 // Scenario is one thing that is measured.
 type Scenario struct {
-	Name  string // short, for flags and file names
-	Title string
-	Cost  time.Duration // of the setup and one sample of each contender on two cores; the time limit reckons with it
-	Reps  int           // at most so many samples; 0: as many as the lab takes
+	Name    string // short, for flags and file names
+	Title   string
+	Cost    time.Duration // of the setup and one sample of each contender on two cores; the time limit reckons with it
+	Reps    int           // at most so many samples; 0: as many as the lab takes
+	Tree    Tree          // made before Setup
+	Shots   int           // likewise: so many that share 500 textures, and their manifest
+	Manager string        // shaman; plain: without Shaman, and with its storage mounted here; empty: none
+	Link    netsim.Link   // the distance to the Manager; zero: none
+	Both    bool          // two scenarios: with the Manager on cores of its own, as on a farm, and on shared ones
+	AllRead bool          // every contender reads every byte, so that a rate means something
+	Few     bool          // few inodes: what a sample wrote is removed before the next
+	Clear   bool          // what earlier scenarios left is removed first; those that follow for some minutes write few files
 
-	Tree    workload.Spec  // made before Setup; no groups: none
-	Batch   workload.Batch // likewise; no shots: none
-	Manager managerKind
-	Link    netsim.Link // the distance to the Manager; zero: none
-	Apart   bool        // the Manager and the contenders have one half of the cores each
-	Beside  string      // the scenario in whose table this one, the same on shared cores, is a column
-	AllRead bool        // every contender reads every byte, so that a rate means something
-	Few     bool        // few inodes: what a sample wrote is removed before the next
-	Clear   bool        // what earlier scenarios left is removed first; those that follow for some minutes write few files
-
-	Setup      []step
+	Setup      []string // steps, see Site.take
 	Contenders []Contender
 	Goals      []Goal
+	Curve      Point // the place of this scenario in a table over several scenarios
 
-	Curve Point // the place of this scenario in a table over several scenarios
+	Apart  bool   `yaml:"-"` // the Manager and the contenders have one half of the cores each
+	Beside string `yaml:"-"` // the scenario in whose table this one, the same on shared cores, is a column
 }
 
-// managerKind says which Manager a scenario needs.
-type managerKind int
+// Tree names a workload: small, textures, tiny, caches (which also have a size) or film (which has a scale instead).
+type Tree struct {
+	Kind  string
+	Files int
+	Bytes int64
+	Scale float64
+}
 
-const (
-	noManager managerKind = iota
-	shaman
-	plain // its Shaman is off, and its storage is mounted here
-)
+func (t Tree) spec() workload.Spec {
+	switch t.Kind {
+	case "small":
+		return workload.SmallFiles(t.Files)
+	case "textures":
+		return workload.Textures(t.Files)
+	case "tiny":
+		return workload.Tiny(t.Files)
+	case "caches":
+		return workload.Caches(t.Files, t.Bytes)
+	case "film":
+		return workload.Film(t.Scale)
+	}
+	return workload.Spec{}
+}
 
-// step prepares something at a scenario's site.
-type step func(ctx context.Context, s *Site) error
-
-// Contender is one way to do a scenario's work.
+// Contender is one way to do a scenario's work. It is a command of flsync that ends with a summary, a shell's command line
+// or a baseline, with places as Site.fill knows them.
 type Contender struct {
-	Name string
-	// Group is set for forms of one contender that differ in a number, such as connections: the best of them counts.
-	Group   string
-	Needs   string  // programs that have to be installed; add-on: the source of Flamenco's
-	Once    bool    // too slow to be sampled more than once
-	Times   float64 // how many times a run does the work; 0: once
-	Prepare []step  // not measured, before each sample
-	Run     func(ctx context.Context, s *Site) (Sample, error)
+	Name    string
+	Group   string   // set for forms of one contender that differ in a number, such as connections: the best of them counts
+	Needs   string   // programs that have to be installed; add-on: the source of Flamenco's
+	Once    bool     // too slow to be sampled more than once
+	Times   float64  // how many times a run does the work; 0: once
+	Prepare []string // steps that are not measured, before each sample
+
+	Flsync []string       // arguments
+	Want   string         // what flsync has to do, see Site.wanted
+	Beside []string       // arguments of a second flsync of the same user, which uploads meanwhile and for longer
+	Tool   string         // a command line
+	Timed  bool           // its last word is the wall time in seconds
+	Base   *baseline.Work // is run in a process of its own, and measures the wall time itself
+	Env    string         // one more variable of Base
+
+	Run func(ctx context.Context, s *Site) (Sample, error) `yaml:"-"` // for tests
 }
 
 // Goal is a limit for what is measured of a contender, by its unit: the time as a multiple of another's ("×"), the time
@@ -66,7 +88,8 @@ type Goal struct {
 	Less    string // whose time is subtracted from that of Of
 	Seconds float64
 	Limit   float64
-	AtLeast bool // Than takes at least Limit times as long as Of; else Of takes at most Limit times as long as Than
+	Shared  float64 // the limit on shared cores
+	AtLeast bool    // Than takes at least Limit times as long as Of; else Of takes at most Limit times as long as Than
 	Unit    string
 }
 
@@ -91,24 +114,6 @@ func (g Goal) value(r *Result) (float64, bool) {
 		return than / own, ok
 	}
 	return own / than, ok
-}
-
-// slower is the goal that one contender takes at most limit times as long as another. Names may be those of groups.
-func slower(text, of, than string, limit float64) Goal {
-	return Goal{Text: text, Of: of, Than: than, Limit: limit, Unit: "×"}
-}
-
-// faster is the goal that one contender is at least limit times as fast as another.
-func faster(text, of, than string, limit float64) Goal {
-	return Goal{Text: text, Of: of, Than: than, Limit: limit, Unit: "×", AtLeast: true}
-}
-
-// memory are goals that contenders stay below a number of megabytes.
-func memory(text string, megabytes float64, of ...Contender) (goals []Goal) {
-	for _, c := range of {
-		goals = append(goals, Goal{Text: text + ", memory of " + c.Name, Of: c.Name, Limit: megabytes, Unit: "MB"})
-	}
-	return goals
 }
 
 // Point is a scenario's place in a table over several scenarios.

@@ -321,13 +321,16 @@ func Batch(ctx context.Context, url string, shots [][]api.ShamanFileSpec, connec
 	return outcome, err
 }
 
-// Answers asks the Manager what flsync has to know before it can tell that nothing is to be done.
+// Answers asks the Manager what flsync has to know before it can tell that none of many jobs is to be done.
 func Answers(ctx context.Context, url string) (Outcome, error) {
 	c := newClient(url, 1)
 	return c.timed(func() (none []api.ShamanFileSpecWithStatus, err error) {
-		var jobs json.RawMessage
 		body := func() (io.ReadCloser, error) { return http.NoBody, nil }
-		return nil, c.do(ctx, http.MethodGet, "/jobs", 0, body, &jobs)
+		for _, path := range []string{"/configuration/file", "/jobs/types", "/jobs"} {
+			var answer json.RawMessage
+			err = errors.Join(err, c.do(ctx, http.MethodGet, path, 0, body, &answer))
+		}
+		return nil, err
 	})
 }
 

@@ -49,8 +49,8 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(
-		runCommand("run", "Measure; without a Manager's URL or program, against the embedded one", resultsFile, bench.Full(), 35*time.Minute),
-		runCommand("smoke", "Run everything once and small, to see that it works; its figures mean nothing", "", bench.Smoke(), 20*time.Minute),
+		runCommand("run", "Measure; without a Manager's URL or program, against the embedded one", resultsFile, bench.Full, 35*time.Minute),
+		runCommand("smoke", "Run everything once and small, to see that it works; its figures mean nothing", "", bench.Smoke, 20*time.Minute),
 		listCommand(), reportCommand(), compareCommand(), lineCommand(), measureCommand(), baselineCommand(),
 	)
 	return root
@@ -64,7 +64,7 @@ type options struct {
 }
 
 // runCommand returns run for the full scale, and smoke for the small one.
-func runCommand(use, short, out string, scale bench.Scale, timeLimit time.Duration) *cobra.Command {
+func runCommand(use, short, out string, size string, timeLimit time.Duration) *cobra.Command {
 	var o options
 	o.lab.Quick = use == "smoke"
 	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
@@ -79,7 +79,10 @@ func runCommand(use, short, out string, scale bench.Scale, timeLimit time.Durati
 	f.IntVar(&o.lab.Reps, "reps", 3, "`SAMPLES` of each contender, where the time allows")
 	f.DurationVar(&o.timeLimit, "time-limit", timeLimit, "`TIME` for the whole: each scenario gets one sample, the first ones as many more as fit in")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		scenarios := bench.Scenarios(scale)
+		scenarios, err := bench.Scenarios(size)
+		if err != nil {
+			return err
+		}
 		if o.lab.Quick {
 			o.lab.Reps = 1
 		}
@@ -163,10 +166,12 @@ func build(ctx context.Context, dir string) (out, revision string, err error) {
 }
 
 func listCommand() *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "Name the scenarios", Args: cobra.NoArgs, Run: func(cmd *cobra.Command, _ []string) {
-		for _, s := range bench.Scenarios(bench.Full()) {
+	return &cobra.Command{Use: "list", Short: "Name the scenarios", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		scenarios, err := bench.Scenarios(bench.Full)
+		for _, s := range scenarios {
 			fmt.Fprintf(cmd.OutOrStdout(), "%-24s %s\n", s.Name, s.Title)
 		}
+		return err
 	}}
 }
 
