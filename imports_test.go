@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 		"flamenco", "flamenco/api", "hashcache", "deps", "uploader", "submit",
 		"internal/openfile", "internal/folder", "internal/gate", "internal/place", "internal/walk", "internal/report", "internal/config", "internal/check",
 	},
-	"internal/lab/managertest": {"flamenco", "flamenco/api", "internal/manager", "internal/lab/simworker"},
+	"internal/lab/managertest": {"flamenco", "flamenco/api", "internal/manager", "internal/lab/long", "internal/lab/simworker"},
 	"internal/lab/faults":      {"*"},
 	"internal/lab/long":        {},
 	"internal/lab/wine":        {},

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -278,8 +279,8 @@ func TestPassedOver(t *testing.T) {
 	}
 }
 
-// spread gives a file of 24 MiB in each way of packing it.
-func spread() map[string][]byte {
+// spread gives a file of 24 MiB in each way of packing it. Nobody may write into it.
+var spread = sync.OnceValue(func() map[string][]byte {
 	f := blendtest.New(blendtest.Form{}, testDNA)
 	body := make([]byte, 1<<20)
 	for i := range 24 {
@@ -294,7 +295,7 @@ func spread() map[string][]byte {
 		"plain": plain, "gzip": blendtest.Gzip(plain),
 		"zstd": blendtest.Zstd(plain, 1<<20, true), "zstd stream": blendtest.ZstdStream(plain),
 	}
-}
+})
 
 // TestCancelled reads until the context is cancelled, and then no more.
 func TestCancelled(t *testing.T) {

@@ -113,6 +113,7 @@ func flat(pixels []byte) bool {
 // the project, and asks Blender for the paths in what comes out. All files that
 // were there at home have to be there in the checkout, and nowhere else.
 func TestBlenderResolves(t *testing.T) {
+	long.Blender(t)
 	type packed struct {
 		name, home, root string
 		before           *deps.Trace

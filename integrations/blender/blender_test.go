@@ -21,9 +21,7 @@ import (
 )
 
 func TestPython(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: the program is not built, and Python and Blender are not run")
-	}
+	long.Test(t)
 	dir := t.TempDir()
 	program := filepath.Join(dir, "flsync")
 	if runtime.GOOS == "windows" {

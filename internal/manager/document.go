@@ -9,7 +9,13 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-func (m *Manager) getOpenAPI(q *request) error { return q.reply(m.document) }
+func (m *Manager) getOpenAPI(q *request) error {
+	document, err := document()
+	if err != nil {
+		return err
+	}
+	return q.reply(document)
+}
 
 // check validates a request's body against the API document and returns it with defaults filled in. The real
 // Manager uses the same library, so that words and order of the complaints agree.

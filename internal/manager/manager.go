@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers/legacy/pathpattern"
 )
 
@@ -25,8 +24,6 @@ type Manager struct {
 	guard  guard
 	types  []jobType
 	routes *pathpattern.Node
-
-	document *openapi3.T // of the API
 
 	store *store
 	conf  *confFile

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers/legacy/pathpattern"
@@ -148,15 +149,19 @@ func (m *Manager) handlers() map[string]handler {
 	}
 }
 
-// newRoutes reads the API document and joins each of its operations to its handler. Both must be complete. A
-// node of the routes holds the operations of one path by their methods.
+// document is the API document, which never changes. Managers of one program share it: to read it takes longer
+// than all else that a Manager does when it starts.
+var document = sync.OnceValues(func() (*openapi3.T, error) { return openapi3.NewLoader().LoadFromData(api.Document()) })
+
+// newRoutes joins each operation of the API document to its handler. Both must be complete. A node of the routes
+// holds the operations of one path by their methods.
 func (m *Manager) newRoutes() (*pathpattern.Node, error) {
-	var err error
-	if m.document, err = openapi3.NewLoader().LoadFromData(api.Document()); err != nil {
+	document, err := document()
+	if err != nil {
 		return nil, fmt.Errorf("API document: %w", err)
 	}
 	handlers, routes := m.handlers(), new(pathpattern.Node)
-	for path, item := range m.document.Paths.Map() {
+	for path, item := range document.Paths.Map() {
 		methods := map[string]*operation{}
 		for method, described := range item.Operations() {
 			op := &operation{id: described.OperationID, handle: handlers[described.OperationID]}

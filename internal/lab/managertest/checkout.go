@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 func wantDiff(t *testing.T, want, got any, opts ...cmp.Option) {
@@ -81,9 +82,13 @@ func (s *suite) testCheckout(t *testing.T) {
 	s.checkout(t, s.name("no files"))
 }
 
-// testCheckoutLarge has 3,000 files, with as many contents.
+// testCheckoutLarge has 3,000 files, in the everyday run 500, with as many contents.
 func (s *suite) testCheckoutLarge(t *testing.T) {
-	const count, uploads = 3000, 8
+	const uploads = 8
+	count := 500
+	if long.Wanted() || os.Getenv("FLSYNC_TEST_MANAGER") != "" {
+		count = 3000
+	}
 	files := make(map[string]blob, count)
 	var specs []api.ShamanFileSpec
 	group, ctx := errgroup.WithContext(t.Context())

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // frame holds the page, because a browser's own window has a least width. It has what look found in a text, which the
@@ -44,12 +46,10 @@ addEventListener("load", () => parent.postMessage(JSON.stringify({
 
 // TestInBrowser has a real browser lay out the page of a night with deferrals and retries, on a telephone and on a desk.
 func TestInBrowser(t *testing.T) {
+	long.Test(t)
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("no chromium here")
-	}
-	if testing.Short() {
-		t.Skip("starts a browser")
 	}
 	run := night(t)
 	run.Jobs[0].Name = strings.Repeat("a rather long name ", 5)
