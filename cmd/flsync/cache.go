@@ -132,11 +132,7 @@ func (a *app) cachePruneCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(done)
-			}
-			a.did("removed %s and %s, freed %s", plural(done.Files, "file"), plural(done.Facts, "fact"), report.Bytes(done.FreedBytes))
-			return nil
+			return a.result(done, "removed %s and %s, freed %s", plural(done.Files, "file"), plural(done.Facts, "fact"), report.Bytes(done.FreedBytes))
 		}),
 	}
 	cmd.Flags().StringVar(&older, "older-than", "", "entries not used for this `TIME`, such as 90d")

@@ -27,31 +27,15 @@ const ssdpSeconds = 3
 
 // discover finds the one Manager on the local network.
 func discover(ctx context.Context) (string, error) {
-	type answer struct {
-		services []ssdp.Service
-		err      error
+	services, err := await(ctx, func() ([]ssdp.Service, error) { return ssdp.Search(ssdpService, ssdpSeconds, "") })
+	if err != nil {
+		return "", fmt.Errorf("looking for a Manager on the local network: %w", err)
 	}
-	answers := make(chan answer, 1)
-	go func() {
-		services, err := ssdp.Search(ssdpService, ssdpSeconds, "")
-		answers <- answer{services, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	case a := <-answers:
-		if a.err != nil {
-			return "", fmt.Errorf("looking for a Manager on the local network: %w", a.err)
-		}
-		urls, err := managerURLs(a.services)
-		switch {
-		case err != nil:
-			return "", err
-		case len(urls) == 1:
-			return urls[0], nil
-		}
-		return pickManager(ctx, urls)
+	urls, err := managerURLs(services)
+	if err != nil || len(urls) == 1 {
+		return strings.Join(urls, ""), err
 	}
+	return pickManager(ctx, urls)
 }
 
 // managerURLs takes the root URLs out of what answered, the likeliest to work first. There is at least one,
@@ -107,23 +91,14 @@ func identify(ctx context.Context, url string) (string, error) {
 		return "", err
 	}
 	defer m.Close()
-	version, err := m.Version(ctx)
-	if err != nil {
-		return "", err
-	}
-	config, err := m.Configuration(ctx)
-	if err != nil {
-		return "", err
-	}
-	workers, err := m.Workers(ctx)
-	if err != nil {
-		return "", err
-	}
+	version, noVersion := m.Version(ctx)
+	config, noConfig := m.Configuration(ctx)
+	workers, noWorkers := m.Workers(ctx)
 	who := fmt.Sprint(version, config)
 	for _, w := range workers {
 		who += w.ID
 	}
-	return who, nil
+	return who, errors.Join(noVersion, noConfig, noWorkers)
 }
 
 func linkLocal(address string) int {

@@ -263,28 +263,21 @@ var usualTaskTypes = map[string][]string{
 }
 
 func (d *doctor) workers(ctx context.Context) finding {
-	workers, err := d.Workers(ctx)
+	workers, err := fetchWholeWorkers(ctx, d.link)
 	if err != nil {
 		return failure("", "%v", err)
 	}
 	awake, asleep := 0, 0
 	can := make(map[string]bool)
 	for _, w := range workers {
-		switch w.Status {
+		switch w.v.Status {
 		case api.WorkerStatusAwake:
 			awake++
+			for _, t := range w.v.SupportedTaskTypes {
+				can[t] = true
+			}
 		case api.WorkerStatusAsleep:
 			asleep++
-			continue
-		default:
-			continue
-		}
-		whole, err := d.Worker(ctx, w.ID)
-		if err != nil {
-			return failure("", "%v", err)
-		}
-		for _, t := range whole.SupportedTaskTypes {
-			can[t] = true
 		}
 	}
 	switch {

@@ -24,60 +24,56 @@ const (
 	exitInterrupted = 130 // SIGINT or SIGTERM, after a clean stop
 )
 
-// exitCode maps the error of a command to the program's exit code. It is the only place that does.
+// exitCode maps the error of a command to the program's exit code.
 func exitCode(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.Is(err, errUsage), errors.Is(err, config.ErrUsage), errors.Is(err, hashcache.ErrForeign), errors.Is(err, pipeline.ErrUnsupported), invalid(err):
-		return exitUsage
-	case errors.Is(err, errOutput):
-		return exitFailed
-	case errors.Is(err, pipeline.ErrPartial):
-		return exitPartial
-	case unreachable(err):
-		return exitUnreachable
 	}
-	return exitFailed
+	code, _ := classify(err)
+	return code
 }
 
-// codeName is the "code" of an error event.
+// codeName returns the "code" of an error event.
 func codeName(err error) string {
+	_, name := classify(err)
+	if errors.Is(err, context.Canceled) && (name == "unreachable" || name == "failed") {
+		return "interrupted"
+	}
+	return name
+}
+
+// classify returns the exit code and the name of an error. It is the only place that maps errors to them.
+func classify(err error) (code int, name string) {
 	switch {
 	case errors.Is(err, errUsage):
-		return "usage"
+		return exitUsage, "usage"
 	case errors.Is(err, config.ErrUsage), errors.Is(err, hashcache.ErrForeign):
-		return "configuration"
+		return exitUsage, "configuration"
 	case errors.Is(err, pipeline.ErrUnsupported):
-		return "unsupported"
+		return exitUsage, "unsupported"
 	case invalid(err):
-		return "invalid-manifest"
+		return exitUsage, "invalid-manifest"
 	case errors.Is(err, errOutput):
-		return "output"
+		return exitFailed, "output"
 	case errors.Is(err, pipeline.ErrPartial):
-		return "partial"
+		return exitPartial, "partial"
 	case errors.As(err, new(*journal.LockedError)):
-		return "busy"
-	case errors.Is(err, context.Canceled):
-		return "interrupted"
+		return exitFailed, "busy"
 	case unreachable(err):
-		return "unreachable"
+		return exitUnreachable, "unreachable"
 	}
-	return "failed"
+	return exitFailed, "failed"
 }
 
-// invalid tells whether an error is about mistakes in a manifest.
+// invalid reports whether an error is about mistakes in a manifest.
 func invalid(err error) bool {
-	var (
-		all manifest.Errors
-		one *manifest.Error
-	)
-	return errors.As(err, &all) || errors.As(err, &one)
+	return errors.As(err, new(manifest.Errors)) || errors.As(err, new(*manifest.Error))
 }
 
-// unreachable tells whether an error is about the Manager as a whole: it does not answer, keeps failing, is
+// unreachable reports whether an error is about the Manager as a whole: it does not answer, keeps failing, is
 // none, or is somewhere else (a redirect, often to a page where people sign on).
 func unreachable(err error) bool {
 	var (

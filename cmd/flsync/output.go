@@ -98,20 +98,22 @@ type interruptible struct {
 
 // Read implements io.Reader.
 func (r interruptible) Read(p []byte) (int, error) {
-	type result struct {
-		data []byte
-		err  error
-	}
-	done := make(chan result, 1)
+	own := make([]byte, len(p)) // p is the caller's again when ctx has ended
+	n, err := await(r.ctx, func() (int, error) { return r.from.Read(own) })
+	return copy(p, own[:n]), err
+}
+
+// await returns what do returns, or the cause of the end of ctx if that comes first. do then goes on alone.
+func await[T any](ctx context.Context, do func() (T, error)) (result T, err error) {
+	done := make(chan func() (T, error), 1)
 	go func() {
-		own := make([]byte, len(p)) // p is the caller's again when ctx has ended
-		n, err := r.from.Read(own)
-		done <- result{own[:n], err}
+		result, err := do()
+		done <- func() (T, error) { return result, err }
 	}()
 	select {
-	case got := <-done:
-		return copy(p, got.data), got.err
-	case <-r.ctx.Done():
-		return 0, context.Cause(r.ctx)
+	case returned := <-done:
+		return returned()
+	case <-ctx.Done():
+		return result, context.Cause(ctx)
 	}
 }

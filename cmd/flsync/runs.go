@@ -28,21 +28,23 @@ func (a *app) runsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(args) == 1 {
+				runs = slices.DeleteFunc(runs, func(r journal.Past) bool { return !strings.HasPrefix(r.Run, args[0]) })
+			}
 			switch {
 			case a.json:
 				for _, r := range runs {
-					if len(args) == 1 && !strings.HasPrefix(r.Run, args[0]) {
-						continue
-					}
 					if err := a.printJSON(runOf(r)); err != nil {
 						return err
 					}
 				}
 				return nil
-			case len(args) == 1:
-				return a.showRun(runs, args[0])
+			case len(args) == 0:
+				return printTable(a, runs, runColumns())
+			case len(runs) == 0:
+				return usagef("there is no run %q; flsync runs lists them", args[0])
 			}
-			return printTable(a, runs, runColumns())
+			return printTable(a, runs[0].Jobs, runJobColumns())
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 20, "the last `N` runs; 0 for all")
@@ -103,23 +105,17 @@ func runColumns() []column[journal.Past] {
 	}
 }
 
-func (a *app) showRun(runs []journal.Past, name string) error {
-	for _, r := range runs {
-		if !strings.HasPrefix(r.Run, name) {
-			continue
-		}
-		return printTable(a, r.Jobs, []column[journal.Job]{
-			{title: "job", cell: func(j journal.Job) string { return j.Name }, gives: true},
-			{title: "step", cell: func(j journal.Job) string {
-				if len(j.Orphans()) > 0 {
-					return string(j.Step) + " (orphan)"
-				}
-				return string(j.Step)
-			}},
-			{title: "id", cell: func(j journal.Job) string { return j.ID }},
-			{title: "checkout", cell: func(j journal.Job) string { return j.Checkout }, gives: true},
-			{title: "error", cell: func(j journal.Job) string { return j.Error }, gives: true},
-		})
+func runJobColumns() []column[journal.Job] {
+	return []column[journal.Job]{
+		{title: "job", cell: func(j journal.Job) string { return j.Name }, gives: true},
+		{title: "step", cell: func(j journal.Job) string {
+			if len(j.Orphans()) > 0 {
+				return string(j.Step) + " (orphan)"
+			}
+			return string(j.Step)
+		}},
+		{title: "id", cell: func(j journal.Job) string { return j.ID }},
+		{title: "checkout", cell: func(j journal.Job) string { return j.Checkout }, gives: true},
+		{title: "error", cell: func(j journal.Job) string { return j.Error }, gives: true},
 	}
-	return usagef("there is no run %q; flsync runs lists them", name)
 }

@@ -66,11 +66,7 @@ put flsync workers sleep and flsync workers wake into cron for that.`,
 
 // describeSchedule says in a few words when a worker sleeps.
 func describeSchedule(s api.WorkerSleepSchedule) string {
-	days := s.DaysOfWeek
-	if days == "" {
-		days = "daily"
-	}
-	text := fmt.Sprintf("%s from %s to %s, the Manager's clock", days, cmp.Or(s.StartTime, "the day's beginning"), cmp.Or(s.EndTime, "the day's end"))
+	text := fmt.Sprintf("%s from %s to %s, the Manager's clock", cmp.Or(s.DaysOfWeek, "daily"), cmp.Or(s.StartTime, "the day's beginning"), cmp.Or(s.EndTime, "the day's end"))
 	if !s.IsActive {
 		text = "not active: " + text
 	}
@@ -125,10 +121,9 @@ func parseTimeOfDay(text string) (string, error) {
 
 // parseDays expands names, ranges and words to the Manager's form, "mo tu we"; every day is "".
 func parseDays(text string) (string, error) {
-	week := []string{"mo", "tu", "we", "th", "fr", "sa", "su"}
-	full := []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
+	week := []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
 	day := func(word string) int {
-		return slices.IndexFunc(full, func(name string) bool { return len(word) >= 2 && strings.HasPrefix(name, word) })
+		return slices.IndexFunc(week, func(name string) bool { return len(word) >= 2 && strings.HasPrefix(name, word) })
 	}
 	var on [7]bool
 	for word := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return r == ',' || r == ' ' }) {
@@ -158,7 +153,7 @@ func parseDays(text string) (string, error) {
 	var names []string
 	for i, name := range week {
 		if on[i] {
-			names = append(names, name)
+			names = append(names, name[:2])
 		}
 	}
 	if len(names) == 7 {

@@ -36,15 +36,11 @@ job names them.`,
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(done)
-			}
 			does := "removed"
 			if done.DryRun {
 				does = "would remove"
 			}
-			a.did("%s %s and %s (%s)", does, plural(done.Folders, "folder"), plural(done.Files, "content"), report.Bytes(done.Bytes))
-			return nil
+			return a.result(done, "%s %s and %s (%s)", does, plural(done.Folders, "folder"), plural(done.Files, "content"), report.Bytes(done.Bytes))
 		}),
 	}
 	cmd.Flags().BoolVar(&env.DryRun, "dry-run", false, "say what would be removed, and remove nothing")

@@ -160,22 +160,21 @@ func (a *app) chooseWorkers(ctx context.Context, m *link, words []string, tag st
 	if len(words) > 0 || all && tag != "" {
 		return nil, usagef("name workers, or give --all, or --tag")
 	}
-	known, err := workerKind.chooser(ctx, m).all()
-	if err != nil || all {
-		return known, err
+	if all {
+		return workerKind.chooser(ctx, m).all()
 	}
 	wanted, err := a.chooseOne(tag, tagKind.chooser(ctx, m))
 	if err != nil {
 		return nil, err
 	}
+	workers, err := fetchWholeWorkers(ctx, m)
+	if err != nil {
+		return nil, err
+	}
 	var chosen []named
-	for _, n := range known {
-		w, err := m.Worker(ctx, n.id)
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(w.Tags, func(t api.WorkerTag) bool { return t.ID == wanted.id }) {
-			chosen = append(chosen, n)
+	for _, w := range workers {
+		if slices.ContainsFunc(w.v.Tags, func(t api.WorkerTag) bool { return t.ID == wanted.id }) {
+			chosen = append(chosen, named{w.v.ID, w.v.Name})
 		}
 	}
 	if len(chosen) == 0 {
