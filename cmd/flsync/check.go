@@ -83,8 +83,8 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 			return err
 		}
 	}
-	var lacks collected[report.Lack]
-	var failures collected[report.Error]
+	var lacks report.Collected[report.Lack]
+	var failures report.Collected[report.Error]
 	env.Sink = report.Tee(s.sink, &lacks, &failures)
 	s.sink.Emit(s.startEvent(""))
 	if env.Manager != nil {
@@ -99,7 +99,7 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 	if html != "" && ctx.Err() == nil {
 		shown := s.summary
 		shown.OK, shown.ExitCode, shown.Duration = err == nil, exitCode(ctx, err), time.Since(s.began).Seconds()
-		run := &page.Run{Start: s.startEvent(""), Summary: &shown, Lacks: lacks.list, Errors: failures.list}
+		run := &page.Run{Start: s.startEvent(""), Summary: &shown, Lacks: lacks.List, Errors: failures.List}
 		if failed := writeFile(html, ownerOnly, run.HTML); failed != nil {
 			return errors.Join(err, failed)
 		}
@@ -131,7 +131,7 @@ func (s *session) editFrames(ctx context.Context, cache *hashcache.Cache, f *con
 	if err := f.parse(); err != nil {
 		return nil, err
 	}
-	tracer, err := pipeline.NewTracer(cache, false, false, s.mayTouch(), func(error) {})
+	tracer, err := pipeline.NewTracer(cache, false, false, s.mayTouch(), report.Discard)
 	if err != nil {
 		return nil, err
 	}

@@ -99,9 +99,7 @@ func (s *session) openTracer(blends ...string) (*deps.Tracer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.NewTracer(cache, false, s.config.Properties, s.mayTouch(blends...), func(err error) {
-		s.sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
-	})
+	return pipeline.NewTracer(cache, false, s.config.Properties, s.mayTouch(blends...), s.sink)
 }
 
 // inOrder does something with each path at the same time, and hands over the results in order.

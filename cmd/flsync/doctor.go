@@ -263,23 +263,24 @@ var usualTaskTypes = map[string][]string{
 }
 
 func (d *doctor) workers(ctx context.Context) finding {
-	workers, err := fetchWholeWorkers(ctx, d.link)
+	workers, err := fetchWorkers(ctx, d.link)
 	if err != nil {
 		return failure("", "%v", err)
 	}
-	awake, asleep := 0, 0
+	with := func(status api.WorkerStatus) []object[api.WorkerSummary] {
+		return slices.DeleteFunc(slices.Clone(workers), func(w object[api.WorkerSummary]) bool { return w.v.Status != status })
+	}
+	whole, err := wholeWorkers(ctx, d.link, with(api.WorkerStatusAwake))
+	if err != nil {
+		return failure("", "%v", err)
+	}
 	can := make(map[string]bool)
-	for _, w := range workers {
-		switch w.v.Status {
-		case api.WorkerStatusAwake:
-			awake++
-			for _, t := range w.v.SupportedTaskTypes {
-				can[t] = true
-			}
-		case api.WorkerStatusAsleep:
-			asleep++
+	for _, w := range whole {
+		for _, t := range w.v.SupportedTaskTypes {
+			can[t] = true
 		}
 	}
+	awake, asleep := len(whole), len(with(api.WorkerStatusAsleep))
 	switch {
 	case len(workers) == 0:
 		return failure("start flamenco-worker on a machine", "no worker has ever signed on")

@@ -128,6 +128,10 @@ func fetchWholeWorkers(ctx context.Context, m *link) ([]object[api.Worker], erro
 	if err != nil {
 		return nil, err
 	}
+	return wholeWorkers(ctx, m, list)
+}
+
+func wholeWorkers(ctx context.Context, m *link, list []object[api.WorkerSummary]) ([]object[api.Worker], error) {
 	whole := make([]object[api.Worker], len(list))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)

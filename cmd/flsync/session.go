@@ -35,9 +35,9 @@ type session struct {
 	started bool
 	listing bool // the results are lines for other programs: people get no summary behind them
 	closers []func() error
-	jobs    collected[report.Job]   // of the run's events
-	notify  string                  // command that gets the summary
-	stop    context.CancelCauseFunc // ends the body
+	jobs    report.Collected[report.Job] // of the run's events
+	notify  string                       // command that gets the summary
+	stop    context.CancelCauseFunc      // ends the body
 }
 
 // inSession turns a command's body into cobra's form. A body that talks to a Manager calls connect; one that

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -304,7 +303,7 @@ func nextTime(at string, now time.Time) (time.Time, error) {
 // follow waits for the jobs of this run, and for those that were skipped because they run already.
 func (s *session) follow(ctx context.Context) error {
 	var ids []string
-	for _, j := range s.jobs.list {
+	for _, j := range s.jobs.List {
 		if j.ID != "" {
 			ids = append(ids, j.ID)
 		}
@@ -317,19 +316,4 @@ func (s *session) follow(ctx context.Context) error {
 	return s.watchJobs(ctx, s.manager, ids, look, func(j api.Job) bool {
 		return underWay(j) && j.Status != api.JobStatusPaused
 	})
-}
-
-// collected is a sink that keeps the events of one type.
-type collected[E report.Event] struct {
-	mu   sync.Mutex
-	list []E // complete when nothing emits any more
-}
-
-// Emit implements report.Sink.
-func (c *collected[E]) Emit(e report.Event) {
-	if e, ok := e.(E); ok {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.list = append(c.list, e)
-	}
 }

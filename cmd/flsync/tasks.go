@@ -228,17 +228,9 @@ with the tasks that the Manager canceled: of such a job it gives out none.`,
 			if err != nil {
 				return err
 			}
-			job, again, err := tasksOf(ctx, m, chosen.id, func(t api.TaskSummary) bool {
+			return a.changeTasks(ctx, m, chosen.id, api.TaskStatusQueued, reason, "has failed", func(t api.TaskSummary) bool {
 				return t.Status == api.TaskStatusFailed || t.Status == api.TaskStatusSoftFailed
 			})
-			if err != nil {
-				return err
-			}
-			if len(again) == 0 {
-				a.remark("no task of %s has failed; it is %s", jobLabel(job), job.Status)
-				return nil
-			}
-			return a.requeueTasks(ctx, m, job, again, reason)
 		}),
 	}
 	cmd.Flags().StringVar(&failed, "failed", "", "the `JOB` whose failed tasks are to run again")
@@ -246,18 +238,25 @@ with the tasks that the Manager canceled: of such a job it gives out none.`,
 	return cmd
 }
 
-// tasksOf returns a job and those of its tasks that fit.
-func tasksOf(ctx context.Context, m *link, id string, fit func(api.TaskSummary) bool) (job api.Job, fitting []named, err error) {
-	if job, err = m.Job(ctx, id); err != nil {
-		return job, nil, err
+// changeTasks gives those tasks of a job a status that fit. fits is what people read of a job without any.
+func (a *app) changeTasks(ctx context.Context, m *link, id string, status api.TaskStatus, reason, fits string, fit func(api.TaskSummary) bool) error {
+	job, err := m.Job(ctx, id)
+	if err != nil {
+		return err
 	}
-	tasks, err := m.JobTasks(ctx, id)
-	for _, t := range tasks {
-		if fit(t) {
-			fitting = append(fitting, named{t.ID, t.Name})
-		}
+	tasks, err := fetchTasks(ctx, m, id)
+	if err != nil {
+		return err
 	}
-	return job, fitting, err
+	taken := each(slices.DeleteFunc(tasks, func(t object[api.TaskSummary]) bool { return !fit(t.v) }), taskName)
+	switch {
+	case len(taken) == 0:
+		a.remark("no task of %s %s; it is %s", jobLabel(job), fits, job.Status)
+		return nil
+	case status == api.TaskStatusQueued:
+		return a.requeueTasks(ctx, m, job, taken, reason)
+	}
+	return a.setTasks(ctx, m, taken, status, reason)
 }
 
 // requeueByJob has tasks run again, those of each job together.
@@ -306,20 +305,10 @@ are those of flsync jobs tasks JOB.`,
 			if _, err := matchName(name, ""); err != nil {
 				return usagef("--name %q: %w", name, err)
 			}
-			job, take, err := tasksOf(ctx, m, chosen.id, func(t api.TaskSummary) bool {
+			return a.changeTasks(ctx, m, chosen.id, status, reason, "fits: nothing to do", func(t api.TaskSummary) bool {
 				fits, _ := matchName(name, t.Name)
 				return (name == "" || fits) && (len(statuses) == 0 || slices.Contains(statuses, string(t.Status))) && ranges.hold(t.IndexInJob)
 			})
-			switch {
-			case err != nil:
-				return err
-			case len(take) == 0:
-				a.remark("no task of %s fits: nothing to do", jobLabel(job))
-				return nil
-			case status == api.TaskStatusQueued:
-				return a.requeueTasks(ctx, m, job, take, reason)
-			}
-			return a.setTasks(ctx, m, take, status, reason)
 		}),
 	}
 	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only tasks of these statuses")

@@ -17,11 +17,7 @@ import (
 
 // reportChanged reports how a job differs from the one of its key that the Manager has, once for a run.
 func (s *submission) reportChanged(ctx context.Context, j *jobRun, before api.Job) {
-	s.mu.Lock()
-	told := s.changed[j.job.Key]
-	s.changed[j.job.Key] = true
-	s.mu.Unlock()
-	if told {
+	if !s.first("changed\x00" + j.job.Key) {
 		return
 	}
 	differs := settings.Diff(before.Settings, j.values)

@@ -67,7 +67,7 @@ func Check(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, err
 	defer s.pool.close()
 	ctx, s.giveUp = context.WithCancelCause(ctx)
 	defer s.giveUp(nil)
-	if err := s.openCheck(ctx); err != nil {
+	if err := s.openTracing(ctx, true); err != nil {
 		return r.meter.summary(uploader.Stats{}), err
 	}
 	jobs := make([]*jobRun, len(opt.Jobs))
@@ -124,21 +124,4 @@ func (s *submission) mistakes() []manifest.Errors {
 		return settings.Mistakes(s.opt.Jobs, nil)
 	}
 	return settings.Mistakes(s.opt.Jobs, &s.farm)
-}
-
-// openCheck asks the Manager, if there is one, what jobs are checked against, and opens what tracing needs.
-func (s *submission) openCheck(ctx context.Context) (err error) {
-	if s.run.env.Manager != nil {
-		if err := s.askFarm(ctx); err != nil {
-			return err
-		}
-		s.farm.Platform = s.opt.Platform
-	}
-	if err := s.openGates(); err != nil {
-		return err
-	}
-	s.tracer, err = NewTracer(s.run.env.Cache, true, s.opt.Properties, s.run.gates.mayTouch, func(err error) {
-		s.run.env.Sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
-	})
-	return err
 }

@@ -12,16 +12,30 @@ import (
 // it. The zero value is one whose digest is not known yet.
 type digestFuture struct {
 	mu      sync.Mutex
-	known   bool          // sum and stamp are set, or err
 	arrived chan struct{} // made by the first that waits, closed when known
-	wanted  bool          // the file goes to the store as soon as the digest is known
-	changed bool          // the file changed while it was sent: sum is a later one
-	counted bool          // as a file that failed
-	sum     [32]byte      // SHA-256
+	digestState
+}
+
+// digestState is what is known of a digest at one moment.
+type digestState struct {
+	known   bool     // sum and stamp are set, or err
+	wanted  bool     // the file goes to the store as soon as the digest is known
+	changed bool     // the file changed while it was sent: sum is a later one
+	counted bool     // as a file that failed
+	sum     [32]byte // SHA-256
 	stamp   hashcache.Stamp
 	err     error
 	content *hashcache.Content // what was read, until it is sent
 	pending pending            // since it is sent
+}
+
+// written returns when the file last changed, as far as its file system says.
+func (d digestState) written() time.Time { return time.Unix(0, max(d.stamp.Mtime, d.stamp.Ctime)) }
+
+func (d *digestFuture) now() digestState {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.digestState
 }
 
 // wait returns when the digest is known.
@@ -53,33 +67,6 @@ func (d *digestFuture) takeContent() *hashcache.Content {
 	return content
 }
 
-func (d *digestFuture) isWanted() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.wanted
-}
-
-// sent is the content on its way to the store.
-func (d *digestFuture) sent() pending {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.pending
-}
-
-// written returns when the file last changed, as far as its file system says.
-func (d *digestFuture) written() time.Time {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return time.Unix(0, max(d.stamp.Mtime, d.stamp.Ctime))
-}
-
-// hasChanged reports whether the file changed while it was sent, so that its digest is not the first one.
-func (d *digestFuture) hasChanged() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.changed
-}
-
 // countFailure reports whether this is the first failure of the file.
 func (d *digestFuture) countFailure() (first bool) {
 	d.mu.Lock()
@@ -104,7 +91,7 @@ func (d *digests) get(ctx context.Context, path string, send bool) *digestFuture
 	d.mu.Lock()
 	f, exists := d.paths[path]
 	if !exists {
-		f = &digestFuture{wanted: send}
+		f = &digestFuture{digestState: digestState{wanted: send}}
 		d.paths[path] = f
 	}
 	d.mu.Unlock()

@@ -104,15 +104,14 @@ func (r *run) askStorage(ctx context.Context) (storage, error) {
 		add(path.Dir(filepath.ToSlash(config.StorageLocation)))
 	}
 	add(config.StorageLocation)
-	platforms := []string{"linux", "windows", "darwin"}
-	found := make([]api.ManagerVariables, len(platforms))
+	var found [3]api.ManagerVariables
 	var users api.ManagerVariables
 	group, asking := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		users, err = r.folders(asking, api.ManagerVariableAudienceUsers, runtime.GOOS)
 		return err
 	})
-	for i, platform := range platforms {
+	for i, platform := range []string{"linux", "windows", "darwin"} {
 		group.Go(func() (err error) {
 			found[i], err = r.folders(asking, api.ManagerVariableAudienceWorkers, platform)
 			return err
@@ -122,10 +121,7 @@ func (r *run) askStorage(ctx context.Context) (storage, error) {
 		return s, err
 	}
 	s.roots = r.storageRoots(users)
-	seen := make(map[string]api.ManagerVariables) // by the platform of workers
-	for i, platform := range platforms {
-		seen[platform] = found[i]
-	}
+	seen := map[string]api.ManagerVariables{"linux": found[0], "windows": found[1], "darwin": found[2]} // as workers see them
 	for _, variables := range []api.ManagerVariables{users, seen[runtime.GOOS]} {
 		for _, name := range slices.Sorted(maps.Keys(variables)) {
 			s.outputs = append(s.outputs, "{"+name+"}", variables[name].Value)

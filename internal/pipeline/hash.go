@@ -138,7 +138,7 @@ func (s *submission) storeJob(ctx context.Context, j *jobRun) error {
 		return nil
 	}
 	j.state = stored
-	if slices.ContainsFunc(j.files, func(f *file) bool { return f.digest.hasChanged() }) {
+	if slices.ContainsFunc(j.files, func(f *file) bool { return f.digest.now().changed }) {
 		j.fingerprint = ""
 	}
 	return nil

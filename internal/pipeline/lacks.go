@@ -48,9 +48,8 @@ func (s *submission) reportLacks(j *jobRun, lacks ...deps.Lack) {
 			j.lacks[broken] = true
 		}
 		event := LackEvent(l, j.job.Name)
+		event.Again = !s.first("lack\x00" + key)
 		s.mu.Lock()
-		event.Again = s.warned["lack\x00"+key]
-		s.warned["lack\x00"+key] = true
 		s.run.meter.lacks.Count(event)
 		s.mu.Unlock()
 		if l.Spoils() {

@@ -38,23 +38,22 @@ func (s *submission) postJob(ctx context.Context, j *jobRun) error {
 	if there, err := s.folderStays(j); err != nil || !there {
 		return err
 	}
-	if err := j.findFingerprint(); err != nil {
-		return err
-	}
-	request := once.Request{Job: s.submittedJob(j, j.checkout), Key: j.job.Key, Fingerprint: j.fingerprint, Checkout: j.checkout, Hold: s.opt.Hold}
+	request := once.Request{Key: j.job.Key, Checkout: j.checkout, Hold: s.opt.Hold}
 	if s.opt.Replace {
 		request.Replaces = s.poster.Alive(j.job.Key)
 	}
+	post := func() (job api.Job, err error) {
+		if err := j.findFingerprint(); err != nil {
+			return job, err
+		}
+		request.Job, request.Fingerprint = s.submittedJob(j, j.checkout), j.fingerprint
+		return s.poster.Post(ctx, request)
+	}
 	before := s.run.meter.submitted.Load()
-	job, err := s.poster.Post(ctx, request)
+	job, err := post()
 	if flamenco.HasStatus(err, http.StatusPreconditionFailed) {
 		if err = s.renewType(ctx, j); err == nil {
-			request.Job = s.submittedJob(j, j.checkout)
-			err = j.findFingerprint()
-			request.Fingerprint = j.fingerprint
-		}
-		if err == nil {
-			job, err = s.poster.Post(ctx, request)
+			job, err = post()
 		}
 	}
 	if job.ID == "" {
@@ -122,12 +121,8 @@ func (s *submission) submittedJob(j *jobRun, checkout string) api.SubmittedJob {
 // costs the Manager nearly half of that.
 func (s *submission) checkJob(ctx context.Context, j *jobRun) error {
 	names := slices.Sorted(maps.Keys(j.values))
-	shape := j.job.Type + "\x00" + j.jobType.Etag + "\x00" + strings.Join(names, ",")
-	s.mu.Lock()
-	known := s.shapes[shape]
-	s.shapes[shape] = true
-	s.mu.Unlock()
-	if known && !s.run.env.DryRun {
+	shape := "shape\x00" + j.job.Type + "\x00" + j.jobType.Etag + "\x00" + strings.Join(names, ",")
+	if !s.first(shape) && !s.run.env.DryRun {
 		return nil
 	}
 	err := s.askCheck(ctx, j)
@@ -138,7 +133,7 @@ func (s *submission) checkJob(ctx context.Context, j *jobRun) error {
 	}
 	if err != nil {
 		s.mu.Lock()
-		s.shapes[shape] = false
+		s.seen[shape] = false
 		s.mu.Unlock()
 		return fmt.Errorf("the Manager's check of the job failed: %w", err)
 	}
@@ -228,7 +223,7 @@ func (s *submission) earlierJob(ctx context.Context, j *jobRun) (api.Job, bool, 
 		return before, false, err
 	}
 	err = j.findFingerprint()
-	written := func(f *file) bool { return f.digest.written().After(seen) }
+	written := func(f *file) bool { return f.digest.now().written().After(seen) }
 	same := j.hasFingerprint(before.Metadata[once.MetaFingerprint]) && !slices.ContainsFunc(j.files, written)
 	return before, same, err
 }

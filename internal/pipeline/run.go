@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/flsync/flsync/flamenco/api"
@@ -21,23 +20,11 @@ type run struct {
 	sender    *sender
 	gates     gates
 	meter     meter
-	checkouts checkoutList
+	checkouts report.Collected[report.Checkout]
 	odd       oddNames
 
 	stopProgress context.CancelFunc
 	stages       chan []report.StageTimes // receives one value after stopProgress
-}
-
-// checkoutList collects what the summary lists.
-type checkoutList struct {
-	mu   sync.Mutex
-	list []report.Checkout
-}
-
-func (l *checkoutList) add(c report.Checkout) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.list = append(l.list, c)
 }
 
 // openRun opens the store and starts to report progress. With checksOut set, the run makes a checkout of whatever it
@@ -88,7 +75,7 @@ func (r *run) close(err error) (report.Summary, error) {
 	}
 	summary := r.meter.summary(r.store.stats())
 	summary.Stages = stages
-	summary.Checkouts = append(summary.Checkouts, r.checkouts.list...)
+	summary.Checkouts = append(summary.Checkouts, r.checkouts.List...)
 	return summary, err
 }
 
@@ -109,7 +96,7 @@ func (r *run) checkedOut(ctx context.Context, requested, path string, files []*f
 	if r.env.Folder != nil {
 		c.Folder = r.env.Folder(path)
 	}
-	r.checkouts.add(c)
+	r.checkouts.Emit(c)
 	r.env.Sink.Emit(c)
 	r.odd.warn(ctx, r, path, files)
 }

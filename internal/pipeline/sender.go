@@ -30,9 +30,7 @@ type file struct {
 
 // spec describes f to the Manager. Its digest must be known.
 func (f *file) spec() api.ShamanFileSpec {
-	d := f.digest
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d := f.digest.now()
 	return api.ShamanFileSpec{Sha: hex.EncodeToString(d.sum[:]), Size: d.stamp.Size, Path: f.checkoutPath}
 }
 
@@ -64,7 +62,7 @@ const changeTries = 3
 
 // hash takes the digest of a file, from the cache where that can be trusted, and resolves d with it.
 func (s *sender) hash(ctx context.Context, source string, info fs.FileInfo, d *digestFuture) error {
-	if info.Size() <= keepFile && d.isWanted() {
+	if info.Size() <= keepFile && d.now().wanted {
 		s.awaitRoom(ctx)
 	}
 	sum, content, err := s.readDigest(ctx, source, info)
@@ -201,7 +199,7 @@ func (s *sender) reopen(ctx context.Context, spec api.ShamanFileSpec) (uploader.
 // hashed and sent again, once for all jobs that name it.
 func (s *sender) waitStored(ctx context.Context, f *file) error {
 	for try := 1; ; try++ {
-		sent := f.digest.sent()
+		sent := f.digest.now().pending
 		err := sent.Wait(ctx)
 		if !errors.Is(err, uploader.ErrChanged) || try == changeTries {
 			return err

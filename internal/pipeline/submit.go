@@ -95,9 +95,7 @@ type submission struct {
 
 	mu       sync.Mutex
 	failures int
-	shapes   map[string]bool                        // of jobs that the Manager's check has passed
-	changed  map[string]bool                        // keys of jobs whose changes were reported
-	warned   map[string]bool                        // code and path of warnings, so that two hundred jobs do not repeat them
+	seen     map[string]bool                        // what was reported or checked, so that two hundred jobs do not repeat it
 	outputs  map[string]string                      // by render_output_path: the blend file of the first job with it
 	trees    map[string]func() ([]walk.File, error) // by project: walks it once
 	projects map[string]*gate.Gate
@@ -111,7 +109,7 @@ func newSubmission(r *run, opt SubmitOptions) *submission {
 		digests: &digests{sender: r.sender, pool: pool, paths: make(map[string]*digestFuture)},
 		tracing: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), // the tracer itself reads one file a core
 		posting: make(chan struct{}, postsAtOnce),
-		shapes:  make(map[string]bool), warned: make(map[string]bool), changed: make(map[string]bool), outputs: make(map[string]string), trees: make(map[string]func() ([]walk.File, error)),
+		seen:    make(map[string]bool), outputs: make(map[string]string), trees: make(map[string]func() ([]walk.File, error)),
 	}
 }
 
@@ -122,24 +120,14 @@ func (s *submission) sharesCheckouts() bool { return s.opt.Shared && !s.opt.Uplo
 // must call close, also after an error.
 func (s *submission) open(ctx context.Context) (err error) {
 	env := s.run.env
-	if err := s.askFarm(ctx); err != nil {
-		return err
-	}
-	if err := s.openGates(); err != nil {
+	if err := s.openTracing(ctx, !env.DryRun); err != nil {
 		return err
 	}
 	if !s.opt.UploadOnly {
-		s.farm.Platform = s.opt.Platform
 		if err := settings.Static(s.opt.Jobs, &s.farm).Err(); err != nil {
 			return err
 		}
 		s.run.meter.jobs.Store(int64(len(s.opt.Jobs)))
-	}
-	s.tracer, err = NewTracer(env.Cache, !env.DryRun, s.opt.Properties, s.run.gates.mayTouch, func(err error) {
-		env.Sink.Emit(report.Warning{Code: "trace", Message: err.Error()})
-	})
-	if err != nil {
-		return err
 	}
 	if s.rewrites, err = pack.OpenStore(pack.StoreConfig{Dir: s.opt.Rewrites}); err != nil {
 		return err
@@ -172,6 +160,23 @@ func (s *submission) open(ctx context.Context) (err error) {
 	}
 	s.poster = once.New(env.Manager, steps, config)
 	return s.look(ctx, left.Jobs)
+}
+
+// openTracing asks the Manager, if there is one, what jobs are checked against, and opens what tracing needs. See
+// [NewTracer] for hash.
+func (s *submission) openTracing(ctx context.Context, hash bool) (err error) {
+	env := s.run.env
+	s.farm.Platform = s.opt.Platform
+	if env.Manager != nil {
+		err = s.askFarm(ctx)
+	}
+	if err == nil {
+		err = s.openGates()
+	}
+	if err == nil {
+		s.tracer, err = NewTracer(env.Cache, hash, s.opt.Properties, s.run.gates.mayTouch, env.Sink)
+	}
+	return err
 }
 
 // lookEach is how many jobs a run asks for one by one rather than for the list of all.

@@ -140,7 +140,7 @@ func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclud
 				return nil
 			}
 			sum, cached := r.env.Cache.Lookup(f.source, w.Info)
-			f.digest = &digestFuture{wanted: known || !cached}
+			f.digest = &digestFuture{digestState: digestState{wanted: known || !cached}}
 			adding.Lock()
 			files = append(files, f)
 			adding.Unlock()
@@ -189,7 +189,7 @@ func (r *run) storeFiles(ctx context.Context, files []*file) ([]*file, error) {
 	}
 	stored := files[:0]
 	for _, f := range files {
-		if f.digest.sent() == nil {
+		if f.digest.now().pending == nil {
 			continue // it could not be hashed, which is reported
 		}
 		switch err := r.sender.waitStored(ctx, f); {

@@ -316,7 +316,7 @@ func TestReopen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &file{source: source, checkoutPath: "a", digest: &digestFuture{wanted: true}}
+	f := &file{source: source, checkoutPath: "a", digest: &digestFuture{digestState: digestState{wanted: true}}}
 	if err := r.sender.hash(t.Context(), source, info, f.digest); err != nil {
 		t.Fatal(err)
 	}

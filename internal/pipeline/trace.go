@@ -20,9 +20,8 @@ const factsNamespace = "deps"
 // NewTracer joins the tracer to the hash cache, which remembers what a blend file refers to under its digest. With
 // hash set, a blend file whose digest is not known is hashed for it: right for a run that sends the file anyway, and
 // a waste of time for one that only looks. Paths for which mayTouch is false are not looked at; see
-// [gate.Policy.MayTouch]. properties is
-// [deps.Config].Properties. warn is called with what the cache could not keep.
-func NewTracer(cache *hashcache.Cache, hash, properties bool, mayTouch func(path string) bool, warn func(error)) (*deps.Tracer, error) {
+// [gate.Policy.MayTouch]. properties is [deps.Config].Properties. What the cache could not keep is a warning.
+func NewTracer(cache *hashcache.Cache, hash, properties bool, mayTouch func(path string) bool, sink report.Sink) (*deps.Tracer, error) {
 	return deps.New(deps.Config{
 		Properties: properties,
 		Facts:      cache.Facts(factsNamespace),
@@ -43,7 +42,7 @@ func NewTracer(cache *hashcache.Cache, hash, properties bool, mayTouch func(path
 			return hex.EncodeToString(sum.SHA256[:]), nil
 		},
 		MayTouch: mayTouch,
-		Warn:     warn,
+		Warn:     func(err error) { sink.Emit(report.Warning{Code: "trace", Message: err.Error()}) },
 	})
 }
 
@@ -160,13 +159,17 @@ func (s *submission) warnOfSameOutput(j *jobRun) {
 
 // warnOnce reports a warning, unless one of the same code and path was reported before.
 func (s *submission) warnOnce(w report.Warning) (first bool) {
-	s.mu.Lock()
-	key := w.Code + "\x00" + w.Path
-	first = !s.warned[key]
-	s.warned[key] = true
-	s.mu.Unlock()
-	if first {
+	if first = s.first(w.Code + "\x00" + w.Path); first {
 		s.run.env.Sink.Emit(w)
 	}
 	return first
+}
+
+// first reports whether the run comes upon something for the first time.
+func (s *submission) first(thing string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := s.seen[thing]
+	s.seen[thing] = true
+	return !seen
 }

@@ -21,14 +21,14 @@ import (
 // abortsRun reports whether an error is about the run as a whole, and not about one file or job. That the Manager is
 // away is about the run: the request that failed was tried again for minutes, and other jobs would wait as long in vain.
 func abortsRun(ctx context.Context, err error) bool {
-	var (
-		up   *uploader.GaveUpError
-		away *flamenco.UnreachableError
-		own  *jobOnlyError
-		look *once.LookError
-		full *StorageError
-	)
-	return ctx.Err() != nil || errors.As(err, &look) || errors.As(err, &full) || errors.As(err, &up) || errors.Is(err, flamenco.ErrSignIn) || errors.As(err, &away) && !errors.As(err, &own)
+	return ctx.Err() != nil || is[*once.LookError](err) || is[*StorageError](err) || is[*uploader.GaveUpError](err) ||
+		errors.Is(err, flamenco.ErrSignIn) || is[*flamenco.UnreachableError](err) && !is[*jobOnlyError](err)
+}
+
+// is reports whether one of the errors that err wraps is an E.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 // jobOnlyError keeps one job from a Manager that took others meanwhile, such as a job of a million tasks. It is not
@@ -39,17 +39,12 @@ func (e *jobOnlyError) Unwrap() error { return e.error }
 
 // fileCode returns the "code" of an error event about a file.
 func fileCode(err error) string {
-	var (
-		walked *walk.Error
-		name   *uploader.PathError
-		held   *gate.HeldError
-	)
 	switch {
-	case errors.As(err, &held):
+	case is[*gate.HeldError](err):
 		return "held-back"
 	case errors.Is(err, openfile.ErrReplaced):
 		return "replaced"
-	case errors.As(err, &name):
+	case is[*uploader.PathError](err):
 		return "name"
 	case errors.Is(err, fs.ErrPermission):
 		return "unreadable"
@@ -57,7 +52,8 @@ func fileCode(err error) string {
 		return "vanished"
 	case errors.Is(err, hashcache.ErrChanging), errors.Is(err, uploader.ErrChanged):
 		return "changing"
-	case errors.As(err, &walked):
+	}
+	if walked, ok := errors.AsType[*walk.Error](err); ok {
 		return walked.Code
 	}
 	return "file"
@@ -65,22 +61,16 @@ func fileCode(err error) string {
 
 // jobCode returns the "code" of an error event about a job.
 func jobCode(err error) string {
-	var (
-		refused   *once.RefusedError
-		notBlend  *blend.FormatError
-		evaluated *settings.EvalError
-		tooLong   *pack.TooLongError
-	)
 	switch {
 	case errors.Is(err, ErrLacks):
 		return "lacks"
-	case errors.As(err, &refused):
+	case is[*once.RefusedError](err):
 		return "refused"
-	case errors.As(err, &notBlend):
+	case is[*blend.FormatError](err):
 		return "not-blend"
-	case errors.As(err, &evaluated):
+	case is[*settings.EvalError](err):
 		return "setting"
-	case errors.As(err, &tooLong):
+	case is[*pack.TooLongError](err):
 		return "path-too-long"
 	}
 	if code := fileCode(err); code != "file" {

@@ -89,6 +89,21 @@ func (s *Text) Emit(e Event) {
 	io.WriteString(w, text+"\n") // nobody is left to tell when the terminal itself is gone
 }
 
+// Collected is a sink that keeps the events of one type.
+type Collected[E Event] struct {
+	mu   sync.Mutex
+	List []E // to be read when nothing emits any more
+}
+
+// Emit implements [Sink].
+func (c *Collected[E]) Emit(e Event) {
+	if e, ok := e.(E); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.List = append(c.List, e)
+	}
+}
+
 // Tee returns a sink that feeds each of sinks in turn.
 func Tee(sinks ...Sink) Sink { return tee(sinks) }
 
