@@ -14,7 +14,20 @@ import (
 
 func (a *app) cacheCommand() *cobra.Command {
 	cache := &cobra.Command{Use: "cache", Short: "Look after the hash cache"}
-	cache.AddCommand(a.cacheStatsCommand(), a.cacheVerifyCommand(), a.cachePruneCommand(), a.cachePathCommand())
+	cache.AddCommand(a.cacheStatsCommand(), a.cacheVerifyCommand(), a.cachePruneCommand(), &cobra.Command{
+		Use: "path", Short: "Print where the cache lies", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, paths, err := a.loadPaths()
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(map[string]string{"type": "cache-path", "path": paths.Cache})
+			}
+			_, err = fmt.Fprintln(a.stdout, paths.Cache)
+			return err
+		},
+	})
 	return cache
 }
 
@@ -38,23 +51,6 @@ func (a *app) useCache(body func(*hashcache.Cache) error) error {
 func (a *app) withCache(body func(context.Context, *hashcache.Cache) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		return a.useCache(func(cache *hashcache.Cache) error { return body(cmd.Context(), cache) })
-	}
-}
-
-func (a *app) cachePathCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "path", Short: "Print where the cache lies", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, paths, err := a.loadPaths()
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(map[string]string{"type": "cache-path", "path": paths.Cache})
-			}
-			_, err = fmt.Fprintln(a.stdout, paths.Cache)
-			return err
-		},
 	}
 }
 

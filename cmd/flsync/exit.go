@@ -76,13 +76,10 @@ func invalid(err error) bool {
 // unreachable reports whether an error is about the Manager as a whole: it does not answer, keeps failing, is
 // none, or is somewhere else (a redirect, often to a page where people sign on).
 func unreachable(err error) bool {
-	var (
-		away   *flamenco.UnreachableError
-		gaveUp *uploader.GaveUpError
-		reply  *flamenco.Error
-	)
-	return errors.As(err, &away) || errors.As(err, &gaveUp) || errors.Is(err, flamenco.ErrNotAManager) || errors.Is(err, flamenco.ErrBadReply) ||
-		errors.As(err, &reply) && (reply.Temporary() || reply.Status/100 == 3)
+	reply, answered := errors.AsType[*flamenco.Error](err)
+	return errors.As(err, new(*flamenco.UnreachableError)) || errors.As(err, new(*uploader.GaveUpError)) ||
+		errors.Is(err, flamenco.ErrNotAManager) || errors.Is(err, flamenco.ErrBadReply) ||
+		answered && (reply.Temporary() || reply.Status/100 == 3)
 }
 
 // errUsage marks a wrong command line.

@@ -27,8 +27,15 @@ take several also take globs on names, and "-" for a list on standard input.`,
   flsync jobs watch sh010`,
 	}
 	jobs.AddCommand(
-		a.jobsListCommand(), a.jobsShowCommand(), a.jobsTasksCommand(), a.jobsBlocklistCommand(),
-		a.jobsTypesCommand(), a.jobsTypeCommand(), a.jobsWatchCommand(), a.jobsLastRenderedCommand(),
+		&cobra.Command{
+			Use: "show JOB", Short: "Show all that is known of a job", Args: cobra.ExactArgs(1),
+			ValidArgsFunction: a.complete(jobKind.chooser),
+			RunE: a.withOne(jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+				return show(ctx, a, m, func(j api.Job) []field { return jobFields(m, j) }, "jobs", chosen.id)
+			}),
+		},
+		typeKind.listCommand(a, &cobra.Command{Use: "types", Short: "List the job types that the Manager has"}),
+		a.jobsListCommand(), a.jobsTasksCommand(), a.jobsBlocklistCommand(), a.jobsTypeCommand(), a.jobsWatchCommand(), a.jobsLastRenderedCommand(),
 		a.jobsPriorityCommand(), a.jobsTagCommand(), a.jobsDeleteCommand(),
 	)
 	jobs.AddCommand(a.jobActions()...)
@@ -256,16 +263,6 @@ func parseAge(text string) (time.Duration, error) {
 		return 0, usagef("%q is no time such as 90m, 12h, 30d or 2w", text)
 	}
 	return d, nil
-}
-
-func (a *app) jobsShowCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "show JOB", Short: "Show all that is known of a job", Args: cobra.ExactArgs(1),
-		ValidArgsFunction: a.complete(jobKind.chooser),
-		RunE: a.withOne(jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
-			return show(ctx, a, m, func(j api.Job) []field { return jobFields(m, j) }, "jobs", chosen.id)
-		}),
-	}
 }
 
 func jobFields(m *link, j api.Job) []field {

@@ -121,8 +121,9 @@ func (a *app) sayRequeued(ctx context.Context, m *link, job api.Job) error {
 		return err
 	}
 	again, others := 0, ""
+	requeued := []api.TaskStatus{api.TaskStatusCanceled, api.TaskStatusFailed, api.TaskStatusSoftFailed, api.TaskStatusPaused}
 	for _, t := range tasks {
-		if job.Status == api.JobStatusCompleted || requeuedWithJob(t.Status) {
+		if job.Status == api.JobStatusCompleted || slices.Contains(requeued, t.Status) {
 			again++
 		} else {
 			others = ", the others stay as they are"
@@ -130,12 +131,6 @@ func (a *app) sayRequeued(ctx context.Context, m *link, job api.Job) error {
 	}
 	a.remark("%s was %s: %s of %d run again%s", jobLabel(job), job.Status, plural(again, "task"), len(tasks), others)
 	return nil
-}
-
-// requeuedWithJob reports whether the Manager queues a task of this status when its job, not completed
-// before, is set to "requeueing".
-func requeuedWithJob(s api.TaskStatus) bool {
-	return s == api.TaskStatusCanceled || s == api.TaskStatusFailed || s == api.TaskStatusSoftFailed || s == api.TaskStatusPaused
 }
 
 // requeueTasks has tasks of one job run again. The Manager gives out tasks of active and queued jobs alone: a

@@ -32,10 +32,6 @@ var typeKind = kind[api.AvailableJobType]{
 	},
 }
 
-func (a *app) jobsTypesCommand() *cobra.Command {
-	return typeKind.listCommand(a, &cobra.Command{Use: "types", Short: "List the job types that the Manager has"})
-}
-
 func (a *app) jobsTypeCommand() *cobra.Command {
 	var skeleton bool
 	cmd := &cobra.Command{

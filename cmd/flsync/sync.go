@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"sync"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/flamenco"
@@ -14,6 +17,7 @@ import (
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/pipeline"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/internal/walk"
 )
 
 // transfer are the flags of commands that send files.
@@ -48,15 +52,12 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 		return pipeline.Env{}, usagef("--workers %d: a number of files at once is wanted", t.workers)
 	}
 	t.storage.Mode = pipeline.StorageMode(cmp.Or(string(t.storage.Mode), s.config.Storage))
-	if err := t.storage.Mode.Validate(); err != nil {
-		return pipeline.Env{}, usageError(err)
-	}
 	profile, err := s.config.Profile()
 	if err != nil {
 		return pipeline.Env{}, err
 	}
 	t.storage.Direct = pipeline.DirectMode(cmp.Or(string(t.storage.Direct), profile.Direct))
-	if err := t.storage.Direct.Validate(); err != nil {
+	if err := cmp.Or(t.storage.Mode.Validate(), t.storage.Direct.Validate()); err != nil {
 		return pipeline.Env{}, usageError(err)
 	}
 	m, err := s.connect(ctx, s.config)
@@ -175,4 +176,89 @@ checkout are relative to.`,
 	cmd.MarkFlagsMutuallyExclusive("watch", "checkout")
 	cmd.MarkFlagsMutuallyExclusive("watch", "dry-run")
 	return cmd
+}
+
+// quiet is how long a tree has to be still before it is synced: longer than between two writes of a program
+// that saves a large file.
+const quiet = 2 * time.Second
+
+// watchTree syncs a tree, and again after each change, until the context ends. What fails is reported, and
+// tried again at the next change.
+func (s *session) watchTree(ctx context.Context, env pipeline.Env, opt pipeline.SyncOptions) error {
+	if len(opt.Paths) != 1 {
+		return usagef("--watch follows one folder, not %d paths", len(opt.Paths))
+	}
+	opt.NoCheckout = true
+	once := func(ctx context.Context) error {
+		summary, err := pipeline.Sync(ctx, env, opt)
+		s.addWatched(summary)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil && !errors.Is(err, pipeline.ErrPartial) && !errors.Is(err, pipeline.ErrNothing):
+			s.sink.Emit(report.Error{Code: codeName(err), Message: err.Error()})
+		}
+		s.sink.Emit(report.Note{Message: fmt.Sprintf("%s  %d files, %d sent (%s)", time.Now().Format(time.TimeOnly),
+			summary.Files.Total, summary.Store.Uploaded, report.Bytes(summary.Store.UploadedBytes))})
+		return nil
+	}
+	return walk.Watch(ctx, opt.Paths[0], quiet, once)
+}
+
+// addWatched adds a round to the session's summary: the state of the files is the last one's, what was sent
+// adds up.
+func (s *session) addWatched(round report.Summary) {
+	store := s.summary.Store
+	store.Unique, store.AlreadyStored = round.Store.Unique, round.Store.AlreadyStored
+	store.Uploaded += round.Store.Uploaded
+	store.UploadedBytes += round.Store.UploadedBytes
+	store.Deferred += round.Store.Deferred
+	store.Direct += round.Store.Direct
+	store.Retried += round.Store.Retried
+	s.summary.Files, s.summary.Store = round.Files, store
+}
+
+// Runs that people wait for hold a shared lock on a file beside the hash cache while they work. Runs in the
+// background, of the same user or at least with the same cache, take it for themselves for a moment before
+// each upload, and wait as long as that fails.
+
+// giveWayPoll is how long a background run waits before it looks again whether it may go on.
+const giveWayPoll = 50 * time.Millisecond
+
+func (s *session) priorityLock() *flock.Flock {
+	return flock.New(filepath.Join(filepath.Dir(s.paths.Cache), "foreground.lock"))
+}
+
+// foreground has background runs pause until release is called. Without a lock, where the file system has
+// none, they do not.
+func (s *session) foreground(ctx context.Context) (release func()) {
+	const retry = time.Millisecond
+	lock := s.priorityLock()
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_, _ = lock.TryRLockContext(ctx, retry)
+	return func() { _ = lock.Close() }
+}
+
+// giveWay returns a function that returns when no foreground run is at work. It may be called from any
+// goroutine.
+func (s *session) giveWay() func(context.Context) error {
+	lock := s.priorityLock()
+	var mu sync.Mutex // whoever else has the lock is another process
+	return func(ctx context.Context) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for {
+			if free, err := lock.TryLock(); free || err != nil {
+				_ = lock.Close()
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				_ = lock.Close()
+				return context.Cause(ctx)
+			case <-time.After(giveWayPoll):
+			}
+		}
+	}
 }

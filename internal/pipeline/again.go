@@ -17,7 +17,7 @@ import (
 
 // reportChanged reports how a job differs from the one of its key that the Manager has, once for a run.
 func (s *submission) reportChanged(ctx context.Context, j *jobRun, before api.Job) {
-	if !s.first("changed\x00" + j.job.Key) {
+	if !s.run.first("changed\x00" + j.job.Key) {
 		return
 	}
 	differs := settings.Diff(before.Settings, j.values)

@@ -48,7 +48,7 @@ func (s *submission) reportLacks(j *jobRun, lacks ...deps.Lack) {
 			j.lacks[broken] = true
 		}
 		event := LackEvent(l, j.job.Name)
-		event.Again = !s.first("lack\x00" + key)
+		event.Again = !s.run.first("lack\x00" + key)
 		s.mu.Lock()
 		s.run.meter.lacks.Count(event)
 		s.mu.Unlock()

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -92,14 +93,10 @@ func (m *meter) progress() []report.Progress {
 		{Stage: report.StageCheckout, Done: m.checkouts.Load(), Total: m.toCheckout.Load()},
 		{Stage: report.StageSubmit, Done: m.submitted.Load() + m.skipped.Load() + m.broken.Load(), Total: m.jobs.Load()},
 	}
-	begun := all[:0]
-	for _, p := range all {
-		if p.Total > 0 {
-			p.Elapsed = elapsed
-			begun = append(begun, p)
-		}
+	for i := range all {
+		all[i].Elapsed = elapsed
 	}
-	return begun
+	return slices.DeleteFunc(all, func(p report.Progress) bool { return p.Total <= 0 })
 }
 
 // tick is how often progress is reported: often enough for a smooth line, seldom enough to cost nothing.

@@ -18,7 +18,6 @@ import (
 // oddNames finds files that Windows cannot hold, if the farm's storage or a worker is on Windows.
 type oddNames struct {
 	mu      sync.Mutex
-	warned  map[string]bool // paths in checkouts
 	asked   bool
 	windows bool
 }
@@ -58,15 +57,8 @@ func (o *oddNames) onWindows(ctx context.Context, r *run, storage string) bool {
 
 // warn warns of the files of a checkout that find returns, of each once a run.
 func (o *oddNames) warn(ctx context.Context, r *run, checkout string, files []*file) {
-	odd := o.find(ctx, r, checkout, files)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, f := range odd {
-		if !o.warned[f.checkoutPath] {
-			if o.warned == nil {
-				o.warned = make(map[string]bool)
-			}
-			o.warned[f.checkoutPath] = true
+	for _, f := range o.find(ctx, r, checkout, files) {
+		if r.first("odd\x00" + f.checkoutPath) {
 			r.env.Sink.Emit(report.Warning{Code: check.NameWindows, Path: f.source, Message: f.why.Error()})
 		}
 	}

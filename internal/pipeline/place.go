@@ -34,7 +34,11 @@ func (s *submission) addMore(ctx context.Context, j *jobRun) error {
 			return
 		}
 		taken[w.Rel] = true
-		if held, ok := errors.AsType[*gate.HeldError](s.mayList(j, w)); ok {
+		var err error
+		if j.job.Guessed { // in a project that somebody has named, the walk has seen to what may leave
+			_, err = s.projects[j.job.Project].Decide(w.Path)
+		}
+		if held, ok := errors.AsType[*gate.HeldError](err); ok {
 			s.reportHeld(report.Warning{Path: w.Path, Job: j.job.Name, Message: "not sent: " + held.Reason})
 			s.reportLacks(j, check.New(check.HeldBack, w.Path, "%s is not sent: %s", w.Path, held.Reason))
 			return
@@ -55,16 +59,6 @@ func (s *submission) addMore(ctx context.Context, j *jobRun) error {
 	}
 	slices.SortFunc(j.files, func(a, b *file) int { return cmp.Compare(a.checkoutPath, b.checkoutPath) })
 	return nil
-}
-
-// mayList asks the gate about a file that a walk has found. In a project that somebody has named, the walk has seen to
-// what may leave.
-func (s *submission) mayList(j *jobRun, f walk.File) error {
-	if !j.job.Guessed {
-		return nil
-	}
-	_, err := s.projects[j.job.Project].Decide(f.Path)
-	return err
 }
 
 // tree returns a project's files. A run walks each project once.

@@ -122,7 +122,7 @@ func (s *submission) submittedJob(j *jobRun, checkout string) api.SubmittedJob {
 func (s *submission) checkJob(ctx context.Context, j *jobRun) error {
 	names := slices.Sorted(maps.Keys(j.values))
 	shape := "shape\x00" + j.job.Type + "\x00" + j.jobType.Etag + "\x00" + strings.Join(names, ",")
-	if !s.first(shape) && !s.run.env.DryRun {
+	if !s.run.first(shape) && !s.run.env.DryRun {
 		return nil
 	}
 	err := s.askCheck(ctx, j)
@@ -132,9 +132,7 @@ func (s *submission) checkJob(ctx context.Context, j *jobRun) error {
 		}
 	}
 	if err != nil {
-		s.mu.Lock()
-		s.seen[shape] = false
-		s.mu.Unlock()
+		s.run.seen.Delete(shape)
 		return fmt.Errorf("the Manager's check of the job failed: %w", err)
 	}
 	return nil

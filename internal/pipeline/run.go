@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/flsync/flsync/flamenco/api"
@@ -23,8 +24,16 @@ type run struct {
 	checkouts report.Collected[report.Checkout]
 	odd       oddNames
 
+	seen sync.Map // what was reported or checked, so that two hundred jobs do not repeat it
+
 	stopProgress context.CancelFunc
 	stages       chan []report.StageTimes // receives one value after stopProgress
+}
+
+// first reports whether the run comes upon something for the first time.
+func (r *run) first(thing string) bool {
+	_, seen := r.seen.LoadOrStore(thing, nil)
+	return !seen
 }
 
 // openRun opens the store and starts to report progress. With checksOut set, the run makes a checkout of whatever it

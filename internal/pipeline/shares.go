@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,11 +49,7 @@ const mostShares = 12
 func (s *shares) largest(m *map[string]report.Share) []report.Share {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []report.Share
-	for _, share := range *m {
-		list = append(list, share)
-	}
-	slices.SortFunc(list, func(a, b report.Share) int {
+	list := slices.SortedFunc(maps.Values(*m), func(a, b report.Share) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Name, b.Name))
 	})
 	if len(list) > mostShares {

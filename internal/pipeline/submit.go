@@ -95,7 +95,6 @@ type submission struct {
 
 	mu       sync.Mutex
 	failures int
-	seen     map[string]bool                        // what was reported or checked, so that two hundred jobs do not repeat it
 	outputs  map[string]string                      // by render_output_path: the blend file of the first job with it
 	trees    map[string]func() ([]walk.File, error) // by project: walks it once
 	projects map[string]*gate.Gate
@@ -109,7 +108,7 @@ func newSubmission(r *run, opt SubmitOptions) *submission {
 		digests: &digests{sender: r.sender, pool: pool, paths: make(map[string]*digestFuture)},
 		tracing: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), // the tracer itself reads one file a core
 		posting: make(chan struct{}, postsAtOnce),
-		seen:    make(map[string]bool), outputs: make(map[string]string), trees: make(map[string]func() ([]walk.File, error)),
+		outputs: make(map[string]string), trees: make(map[string]func() ([]walk.File, error)),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,7 +132,7 @@ func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclud
 		}
 		err := walk.Walk(working, walk.Options{Root: root, Exclude: exclude, Prefix: prefix, Warn: r.walkWarning, Parallel: true}, func(w walk.File) error {
 			r.meter.foundFile(w.Info.Size())
-			f := &file{source: w.Path, checkoutPath: joinSlash(prefix, w.Rel)}
+			f := &file{source: w.Path, checkoutPath: path.Join(prefix, w.Rel)}
 			if w.Path == root { // a single file
 				f.checkoutPath = prefix
 			}
@@ -280,11 +281,4 @@ func commonFolder(paths []string) string {
 		}
 	}
 	return folder
-}
-
-func joinSlash(prefix, rel string) string {
-	if prefix == "" {
-		return rel
-	}
-	return prefix + "/" + rel
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/flsync/flsync/deps"
@@ -101,15 +102,12 @@ func (s *submission) resolveSettings(ctx context.Context, j *jobRun) (err error)
 
 // requireScene returns an error if the blend file lacks the scene that somebody asked for.
 func (j *jobRun) requireScene() error {
-	if j.job.Scene == "" {
-		return nil
-	}
 	var names []string
 	for _, scene := range j.trace.Blend.Scenes {
-		if scene.Name == j.job.Scene {
-			return nil
-		}
 		names = append(names, scene.Name)
+	}
+	if j.job.Scene == "" || slices.Contains(names, j.job.Scene) {
+		return nil
 	}
 	return fmt.Errorf("there is no scene %q in %s, but %s", j.job.Scene, j.job.Blend, strings.Join(names, ", "))
 }
@@ -159,17 +157,8 @@ func (s *submission) warnOfSameOutput(j *jobRun) {
 
 // warnOnce reports a warning, unless one of the same code and path was reported before.
 func (s *submission) warnOnce(w report.Warning) (first bool) {
-	if first = s.first(w.Code + "\x00" + w.Path); first {
+	if first = s.run.first(w.Code + "\x00" + w.Path); first {
 		s.run.env.Sink.Emit(w)
 	}
 	return first
-}
-
-// first reports whether the run comes upon something for the first time.
-func (s *submission) first(thing string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	seen := s.seen[thing]
-	s.seen[thing] = true
-	return !seen
 }
