@@ -128,7 +128,7 @@ func (a *app) cachePruneCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.result(done, "removed %s and %s, freed %s", plural(done.Files, "file"), plural(done.Facts, "fact"), report.Bytes(done.FreedBytes))
+			return a.result(done, "removed %s and %s, freed %s", report.Count(done.Files, "file"), report.Count(done.Facts, "fact"), report.Bytes(done.FreedBytes))
 		}),
 	}
 	cmd.Flags().StringVar(&older, "older-than", "", "entries not used for this `TIME`, such as 90d")

@@ -112,7 +112,7 @@ func (a *app) deleteCommand(cmd *cobra.Command, c func(context.Context, *link) c
 				return err
 			}
 		}
-		if err := a.confirm(yes, "delete "+plural(len(chosen), chooser.kind)+": "+listSome(chosen)); err != nil {
+		if err := a.confirm(yes, "delete "+report.Count(len(chosen), chooser.kind)+": "+listSome(chosen)); err != nil {
 			return err
 		}
 		return a.each(ctx, chosen, func(ctx context.Context, n named) error {
@@ -124,11 +124,4 @@ func (a *app) deleteCommand(cmd *cobra.Command, c func(context.Context, *link) c
 	})
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/frames"
 	"github.com/flsync/flsync/internal/place"
+	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/settings"
 )
 
@@ -307,7 +308,7 @@ func (a *app) retryFrames(ctx context.Context, m *link, j jobFrames) error {
 	}
 	of := jobLabel(j.job)
 	if aside > 0 {
-		a.remark("%s: %s renamed to *.damaged, because Blender does not render over what is there", of, plural(aside, "file"))
+		a.remark("%s: %s renamed to *.damaged, because Blender does not render over what is there", of, report.Count(aside, "file"))
 	}
 	var again []named
 	covered := make(map[int]bool)

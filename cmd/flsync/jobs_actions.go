@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/report"
 )
 
 // jobAction is something that a person wants of jobs. The Manager lets any job go to any status, also a
@@ -129,7 +130,7 @@ func (a *app) sayRequeued(ctx context.Context, m *link, job api.Job) error {
 			others = ", the others stay as they are"
 		}
 	}
-	a.remark("%s was %s: %s of %d run again%s", jobLabel(job), job.Status, plural(again, "task"), len(tasks), others)
+	a.remark("%s was %s: %s of %d run again%s", jobLabel(job), job.Status, report.Count(again, "task"), len(tasks), others)
 	return nil
 }
 
@@ -156,7 +157,7 @@ func (a *app) requeueTasks(ctx context.Context, m *link, job api.Job, tasks []na
 			queued++
 			tasks = slices.DeleteFunc(tasks, func(n named) bool { return n.id == t.ID })
 		}
-		a.remark("%s: %s of %d queued", of, plural(queued, "task"), len(now))
+		a.remark("%s: %s of %d queued", of, report.Count(queued, "task"), len(now))
 		if len(tasks) == 0 {
 			return a.showJob(ctx, m, job.ID)
 		}

@@ -193,7 +193,7 @@ is deleted only with --force. The Manager deletes in the background.
 			if len(going) == 0 {
 				return asked
 			}
-			if err := a.confirm(yes, "delete "+plural(len(going), "job")); err != nil {
+			if err := a.confirm(yes, "delete "+report.Count(len(going), "job")); err != nil {
 				return err
 			}
 			err = a.each(ctx, going, func(ctx context.Context, n named) error {
@@ -256,7 +256,7 @@ func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes, for
 			return fmt.Errorf("%s: %w", jobLabel(j.v), errRenders(j.v))
 		}
 	}
-	if err := a.confirm(yes, "delete "+plural(len(jobs), "job")+" last updated before "+limit.Format(time.DateTime)); err != nil {
+	if err := a.confirm(yes, "delete "+report.Count(len(jobs), "job")+" last updated before "+limit.Format(time.DateTime)); err != nil {
 		return err
 	}
 	err = m.DeleteJobs(ctx, limit)
@@ -264,7 +264,7 @@ func (a *app) deleteOld(ctx context.Context, m *link, olderThan string, yes, for
 		return nil
 	}
 	if err == nil {
-		a.did("deletion of %s requested", plural(len(jobs), "job"))
+		a.did("deletion of %s requested", report.Count(len(jobs), "job"))
 	}
 	return err
 }

@@ -40,7 +40,7 @@ job names them.`,
 			if done.DryRun {
 				does = "would remove"
 			}
-			return a.result(done, "%s %s and %s (%s)", does, plural(done.Folders, "folder"), plural(done.Files, "content"), report.Bytes(done.Bytes))
+			return a.result(done, "%s %s and %s (%s)", does, report.Count(done.Folders, "folder"), report.Count(done.Files, "content"), report.Bytes(done.Bytes))
 		}),
 	}
 	cmd.Flags().BoolVar(&env.DryRun, "dry-run", false, "say what would be removed, and remove nothing")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/report"
 )
 
 func (a *app) tagsCommand() *cobra.Command {
@@ -40,7 +41,7 @@ func (a *app) nameTagged(ctx context.Context, m *link, tags []named) error {
 	for _, tag := range tags {
 		lose := slices.DeleteFunc(slices.Clone(jobs), func(j object[api.Job]) bool { return j.v.WorkerTag != tag.id || ended(j.v.Status) })
 		if len(lose) > 0 {
-			a.remark("any worker may run %s without the tag %s: %s", plural(len(lose), "job"), tag.name, listSome(each(lose, jobKind.name)))
+			a.remark("any worker may run %s without the tag %s: %s", report.Count(len(lose), "job"), tag.name, listSome(each(lose, jobKind.name)))
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/cheggaaa/pb/v3"
@@ -66,7 +67,7 @@ func (b *Bars) draw(p Progress) {
 		b.stage = p.Stage
 		b.bar.Start()
 	}
-	b.bar.Set("count", count(int(p.Done), "item")+" of "+count(int(p.Total), "item"))
+	b.bar.Set("count", Count(int(p.Done), "item")+" of "+Count(int(p.Total), "item"))
 	if p.BytesTotal > 0 {
 		b.bar.SetTotal(p.BytesTotal).SetCurrent(p.BytesDone)
 	} else {
@@ -91,10 +92,5 @@ func (b *Bars) Close() {
 }
 
 func stageRank(s Stage) int {
-	for i, x := range []Stage{StageTrace, StageHash, StageCheck, StageUpload, StageCheckout, StageSubmit} {
-		if x == s {
-			return i
-		}
-	}
-	return -1
+	return slices.Index([]Stage{StageTrace, StageHash, StageCheck, StageUpload, StageCheckout, StageSubmit}, s)
 }

@@ -29,13 +29,28 @@ const (
 	Detail
 )
 
-// leveled is implemented by events that are not plain remarks.
+// leveled is implemented by events of other packages that are not plain remarks.
 type leveled interface{ Level() Level }
 
-// LevelOf tells where e's text belongs; events that do not say are remarks.
+// LevelOf returns where e's text belongs. Events of other packages that do not say are remarks.
 func LevelOf(e Event) Level {
-	if l, ok := e.(leveled); ok {
-		return l.Level()
+	switch e := e.(type) {
+	case Checkout, Job, Listening, Hash, Summary, Frames, Frame, Forecast:
+		return Result
+	case Error:
+		return Failure
+	case Start, Settings:
+		return Detail
+	case Lack:
+		if e.Listed {
+			return Result
+		}
+	case Note:
+		if e.Detail {
+			return Detail
+		}
+	case leveled:
+		return e.Level()
 	}
 	return Remark
 }

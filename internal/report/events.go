@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,12 +21,9 @@ type Start struct {
 // Type implements [Event].
 func (Start) Type() string { return "start" }
 
-// Level implements the placing of the text.
-func (Start) Level() Level { return Detail }
-
 // Text implements [Event].
 func (s Start) Text() string {
-	return fmt.Sprintf("run %s: flsync %s %s, Manager %s", s.Run, s.Version, s.Command, orNone(s.Manager))
+	return fmt.Sprintf("run %s: flsync %s %s, Manager %s", s.Run, s.Version, s.Command, cmp.Or(s.Manager, "none"))
 }
 
 // A Stage of the pipeline, as Progress names it.
@@ -113,14 +111,6 @@ type Link struct {
 // Type implements [Event].
 func (Lack) Type() string { return "lack" }
 
-// Level implements the placing of the text.
-func (l Lack) Level() Level {
-	if l.Listed {
-		return Result
-	}
-	return Remark
-}
-
 // Text implements [Event].
 func (l Lack) Text() string {
 	text := fmt.Sprintf("lack: %s (%s, %s)", place(l.Job, l.Path, l.Message), l.Code, l.Severity)
@@ -146,9 +136,6 @@ type Error struct {
 // Type implements [Event].
 func (Error) Type() string { return "error" }
 
-// Level implements the placing of the text.
-func (Error) Level() Level { return Failure }
-
 // Text implements [Event].
 func (e Error) Text() string {
 	text := "error: " + place(e.Job, e.Path, e.Message)
@@ -169,12 +156,9 @@ type Checkout struct {
 // Type implements [Event].
 func (Checkout) Type() string { return "checkout" }
 
-// Level implements the placing of the text.
-func (Checkout) Level() Level { return Result }
-
 // Text implements [Event].
 func (c Checkout) Text() string {
-	s := fmt.Sprintf("checkout %s  %s", c.Path, count(c.Files, "file"))
+	s := fmt.Sprintf("checkout %s  %s", c.Path, Count(c.Files, "file"))
 	if c.Folder != "" {
 		s += "\n         in " + c.Folder
 	}
@@ -203,9 +187,6 @@ type Job struct {
 
 // Type implements [Event].
 func (Job) Type() string { return "job" }
-
-// Level implements the placing of the text.
-func (Job) Level() Level { return Result }
 
 // Text implements [Event].
 func (j Job) Text() string {
@@ -242,9 +223,6 @@ type Settings struct {
 // Type implements [Event].
 func (Settings) Type() string { return "settings" }
 
-// Level implements the placing of the text.
-func (Settings) Level() Level { return Detail }
-
 // Text implements [Event].
 func (s Settings) Text() string {
 	lines := []string{"settings of " + s.Job}
@@ -263,9 +241,6 @@ type Listening struct {
 // Type implements [Event].
 func (Listening) Type() string { return "listening" }
 
-// Level implements the placing of the text.
-func (Listening) Level() Level { return Result }
-
 // Text implements [Event].
 func (l Listening) Text() string {
 	return fmt.Sprintf("Manager at %s, storage in %s", l.URL, l.Storage)
@@ -282,9 +257,6 @@ type Hash struct {
 
 // Type implements [Event].
 func (Hash) Type() string { return "hash" }
-
-// Level implements the placing of the text.
-func (Hash) Level() Level { return Result }
 
 // Text is a line that `sha256sum -c` accepts: names with a backslash, a newline or a carriage return
 // are escaped, and such a line begins with a backslash (GNU coreutils manual, "cksum output modes").
@@ -305,14 +277,6 @@ type Note struct {
 
 // Type implements [Event].
 func (Note) Type() string { return "note" }
-
-// Level implements the interface that [LevelOf] asks for.
-func (n Note) Level() Level {
-	if n.Detail {
-		return Detail
-	}
-	return Remark
-}
 
 // Text implements [Event].
 func (n Note) Text() string { return n.Message }
@@ -336,14 +300,8 @@ func chain(links []string) string {
 	return "\n         wanted by " + strings.Join(links, " > ")
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
-
-func count(n int, noun string) string {
+// Count returns a number with its noun: "1 file", "3 files".
+func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

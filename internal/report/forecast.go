@@ -17,9 +17,6 @@ type Forecast struct {
 // Type implements [Event].
 func (Forecast) Type() string { return "forecast" }
 
-// Level says that it is a result.
-func (Forecast) Level() Level { return Result }
-
 // Text implements [Event], such as "done about 02:40 (02:25–03:10)".
 func (f Forecast) Text() string {
 	clock := func(t time.Time) string {

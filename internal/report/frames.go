@@ -23,9 +23,6 @@ type Frames struct {
 // Type implements [Event].
 func (Frames) Type() string { return "frames" }
 
-// Level says that it is a result.
-func (Frames) Level() Level { return Result }
-
 // Text implements [Event].
 func (f Frames) Text() string {
 	text := fmt.Sprintf("frames   %-24s %d of %d are good", f.Name, f.OK, f.Expected)
@@ -48,9 +45,6 @@ type Frame struct {
 
 // Type implements [Event].
 func (Frame) Type() string { return "frame" }
-
-// Level says that it is a result.
-func (Frame) Level() Level { return Result }
 
 // Text implements [Event]. A frame that is not there is in the line of its job already.
 func (f Frame) Text() string {

@@ -95,9 +95,6 @@ type StageTimes struct {
 // Type implements [Event].
 func (Summary) Type() string { return "summary" }
 
-// Level implements the placing of the text.
-func (Summary) Level() Level { return Result }
-
 // Text implements [Event].
 func (s Summary) Text() string {
 	if s.Checked > 0 {
@@ -134,7 +131,7 @@ func (s Summary) Text() string {
 		if s.DryRun {
 			verb = "would be submitted"
 		}
-		outcome += fmt.Sprintf(": %s, %s will lack files,", verb, count(n, "job"))
+		outcome += fmt.Sprintf(": %s, %s will lack files,", verb, Count(n, "job"))
 	}
 	fmt.Fprintf(&b, "%s after %s, run %s", outcome, took, s.Run)
 	return b.String()
@@ -144,15 +141,15 @@ func (s Summary) Text() string {
 func (s Summary) checkText() string {
 	found := ""
 	if n := s.Lacks.Warnings; n > 0 {
-		found = ", " + count(n, "warning")
+		found = ", " + Count(n, "warning")
 	}
 	switch {
 	case s.Spoiled > 0:
-		return fmt.Sprintf("%d of %s would go wrong: %s%s (exit %d)", s.Spoiled, count(s.Checked, "shot"), count(s.Lacks.Errors, "error"), found, s.ExitCode)
+		return fmt.Sprintf("%d of %s would go wrong: %s%s (exit %d)", s.Spoiled, Count(s.Checked, "shot"), Count(s.Lacks.Errors, "error"), found, s.ExitCode)
 	case !s.OK:
 		return fmt.Sprintf("the check did not come to its end (exit %d)", s.ExitCode)
 	}
-	return "nothing would go wrong in " + count(s.Checked, "shot") + found
+	return "nothing would go wrong in " + Count(s.Checked, "shot") + found
 }
 
 // filesText tells of files and blobs.

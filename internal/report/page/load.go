@@ -102,17 +102,17 @@ func (r *Run) Verdict() (text, mood string) {
 	case s == nil:
 		return "This run has no end: it was killed, or is still going on.", "bad"
 	case s.ExitCode == 0 && failed > 0:
-		return fmt.Sprintf("All was sent, but on the farm %s failed or was canceled.", count(failed, "job")), "bad"
+		return fmt.Sprintf("All was sent, but on the farm %s failed or was canceled.", report.Count(failed, "job")), "bad"
 	case s.ExitCode == 0 && wrong > 0:
-		return fmt.Sprintf("All was sent, but not all is rendered: look at %s.", count(wrong, "frame")), "bad"
+		return fmt.Sprintf("All was sent, but not all is rendered: look at %s.", report.Count(wrong, "frame")), "bad"
 	case s.ExitCode == 0 && s.Lacks.Jobs > 0:
-		return fmt.Sprintf("All done, but frames of %s will be wrong.", count(s.Lacks.Jobs, "job")), "odd"
+		return fmt.Sprintf("All done, but frames of %s will be wrong.", report.Count(s.Lacks.Jobs, "job")), "odd"
 	case s.ExitCode == 0 && len(r.Missing) > 0:
-		return fmt.Sprintf("All done, but without %s.", count(len(r.Missing), "missing file")), "odd"
+		return fmt.Sprintf("All done, but without %s.", report.Count(len(r.Missing), "missing file")), "odd"
 	case s.ExitCode == 0:
 		return "All done.", "good"
 	case s.ExitCode == 3 && s.Jobs.Failed > 0:
-		return fmt.Sprintf("Done in part: %s of %d could not be submitted.", count(s.Jobs.Failed, "job"), s.Jobs.Total), "odd"
+		return fmt.Sprintf("Done in part: %s of %d could not be submitted.", report.Count(s.Jobs.Failed, "job"), s.Jobs.Total), "odd"
 	case s.ExitCode == 3:
 		return "Done in part.", "odd"
 	case s.ExitCode == 2:
@@ -175,7 +175,7 @@ func (r *Run) Next() (steps []Step) {
 		if len(where) == 0 {
 			where = []string{"what the error names"}
 		}
-		add(fmt.Sprintf("Repair %s (%s below). %s", few(where), count(len(causes), "error"), again))
+		add(fmt.Sprintf("Repair %s (%s below). %s", few(where), report.Count(len(causes), "error"), again))
 	}
 	if r.wrong() > 0 {
 		add("Have the tasks run again that cover what is missing or damaged.", "flsync frames --retry --run "+r.Start.Run)
@@ -191,7 +191,7 @@ func (r *Run) Next() (steps []Step) {
 		add(fmt.Sprintf("Put back %s: frames will lack what is missing. Then run the same command again, and the shots concerned are submitted anew.", few(files)))
 	}
 	if n := len(r.Held); n > 0 {
-		add(count(n, "file") + " outside of the project stayed behind. Allow a studio's library with outside_roots in the configuration, or all with --outside all.")
+		add(report.Count(n, "file") + " outside of the project stayed behind. Allow a studio's library with outside_roots in the configuration, or all with --outside all.")
 	}
 	return steps
 }
@@ -216,14 +216,6 @@ func names(jobs []Job) (list []string) {
 		list = append(list, j.Name)
 	}
 	return list
-}
-
-// count is a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // Findings is one lack and the jobs that have it.
