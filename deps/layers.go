@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/klauspost/compress/s2"
+
 	"github.com/flsync/flsync/internal/openfile"
 	"github.com/flsync/flsync/internal/pattern"
 	"github.com/flsync/flsync/internal/place"
@@ -371,46 +373,17 @@ func unpackChunks(data []byte, plain int) ([]byte, error) {
 	return out, nil
 }
 
-// unpackLZ4 appends a decompressed LZ4 block to out, up to a limit (lz4_Block_format.md).
+// unpackLZ4 appends a decompressed LZ4 block to out, up to a limit. It has the block made into one of S2, which
+// follows the length of what it decompresses to.
 func unpackLZ4(out, data []byte, limit int) ([]byte, error) {
-	start := len(out)
-	length := func(n int) (int, bool) {
-		for n == 15 || n > 15 {
-			if len(data) == 0 {
-				return 0, false
-			}
-			b := data[0]
-			data, n = data[1:], n+int(b)
-			if b != 255 {
-				break
-			}
-		}
-		return n, true
+	var converter s2.LZ4Converter
+	block, n, err := converter.ConvertBlock(make([]byte, 0, 2*len(data)+64), data)
+	if err != nil || n > limit-len(out) {
+		return nil, errors.Join(errCrate, err)
 	}
-	for len(data) > 0 {
-		token := data[0]
-		data = data[1:]
-		n, ok := length(int(token >> 4))
-		if !ok || n > len(data) || len(out)+n > limit {
-			return nil, errCrate
-		}
-		out, data = append(out, data[:n]...), data[n:]
-		if len(data) == 0 {
-			return out, nil // the last sequence has no match
-		}
-		if len(data) < 2 {
-			return nil, errCrate
-		}
-		back := int(binary.LittleEndian.Uint16(data))
-		data = data[2:]
-		n, ok = length(int(token & 15))
-		n += 4
-		if !ok || back == 0 || back > len(out)-start || len(out)+n > limit {
-			return nil, errCrate
-		}
-		for range n {
-			out = append(out, out[len(out)-back])
-		}
+	plain, err := s2.Decode(nil, append(binary.AppendUvarint(nil, uint64(n)), block...))
+	if err != nil {
+		return nil, errors.Join(errCrate, err)
 	}
-	return out, nil
+	return append(out, plain...), nil
 }

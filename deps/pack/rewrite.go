@@ -62,10 +62,11 @@ func rewrite(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, edits 
 	if err != nil {
 		return err
 	}
-	return rewritePlain(ctx, w, r, size, list)
+	return rewritePlain(ctx, w, r, size, edits, list)
 }
 
-func rewritePlain(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, list []patch) error {
+// rewritePlain looks at all fields before it writes.
+func rewritePlain(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, edits []Edit, list []patch) error {
 	fields := make([][]byte, len(list))
 	sameSize := true
 	for i, p := range list {
@@ -82,30 +83,20 @@ func rewritePlain(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, l
 		}
 		sameSize = sameSize && len(fields[i]) == len(old)
 	}
-	if dst, ok := w.(io.WriterAt); ok && sameSize {
-		// One copy from start to end is what file systems that share blocks
-		// between files can do without copying.
-		if err := copyPiece(ctx, w, r, 0, size); err != nil {
-			return err
-		}
-		for i, p := range list {
-			if _, err := dst.WriteAt(fields[i], p.off); err != nil {
-				return err
-			}
-		}
-		return nil
+	dst, ok := w.(io.WriterAt)
+	if !ok || !sameSize {
+		return stream(ctx, w, io.NewSectionReader(r, 0, size), size, edits)
 	}
-	at := int64(0)
+	// One copy from start to end is what file systems that share blocks between files can do without copying.
+	if err := copyPiece(ctx, w, r, 0, size); err != nil {
+		return err
+	}
 	for i, p := range list {
-		if err := copyPiece(ctx, w, r, at, p.off-at); err != nil {
+		if _, err := dst.WriteAt(fields[i], p.off); err != nil {
 			return err
 		}
-		if _, err := w.Write(fields[i]); err != nil {
-			return err
-		}
-		at = p.end()
 	}
-	return copyPiece(ctx, w, r, at, size-at)
+	return nil
 }
 
 // copyPiece copies n bytes from off. Between files the system does it.

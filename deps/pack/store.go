@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -63,27 +61,17 @@ func OpenStore(config StoreConfig) (*Store, error) {
 	return &Store{config: config, now: time.Now}, nil
 }
 
-// writerVersion changes whenever the same edits of the same file would give
-// other bytes.
-const writerVersion = "flsync rewritten blend file 1"
+// writerVersion changes whenever the same edits of the same file would give other bytes, or another key.
+const writerVersion = "flsync rewritten blend file 2"
 
 // key is a digest of all that decides what a rewritten file holds.
 func key(digest string, edits []Edit) string {
 	h := sha256.New()
-	add(h, writerVersion)
-	add(h, digest)
+	fmt.Fprintf(h, "%s\n%q\n", writerVersion, digest)
 	for _, e := range edits {
-		for _, n := range []int64{e.Offset, int64(e.Size), e.Block, e.Length} {
-			binary.Write(h, binary.LittleEndian, n)
-		}
-		add(h, e.New)
+		fmt.Fprintf(h, "%d %d %d %d %q\n", e.Offset, e.Size, e.Block, e.Length, e.New)
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-func add(h hash.Hash, s string) {
-	binary.Write(h, binary.LittleEndian, int64(len(s)))
-	h.Write([]byte(s))
 }
 
 // Rewritten gives the path of a file that holds c with its edits made. digest

@@ -17,9 +17,19 @@ type tx struct {
 	s       *store
 	now     time.Time
 	touched map[any]bool // pointers to records
-	writes  []func(*putter)
+	writes  []write
 	undo    []func()
 	logs    []logLine
+}
+
+// write puts a value into the database, as JSON or raw if it is bytes; nil removes the key.
+type write struct {
+	bucket, key []byte
+	value       any
+}
+
+func (x *tx) write(bucket, key []byte, value any) {
+	x.writes = append(x.writes, write{bucket, key, value})
 }
 
 // logLine is to be appended to a task's log once the change is stored.
@@ -57,7 +67,7 @@ func edit[V any](x *tx, record *V, bucket, key []byte) *V {
 		x.touched[record] = true
 		was := *record
 		x.undo = append(x.undo, func() { *record = was })
-		x.writes = append(x.writes, func(p *putter) { p.put(bucket, key, record) })
+		x.write(bucket, key, record)
 	}
 	return record
 }
@@ -87,7 +97,7 @@ func (x *tx) setLastRendered(job string) {
 	before := x.s.lastRendered
 	x.s.lastRendered = job
 	x.undo = append(x.undo, func() { x.s.lastRendered = before })
-	x.writes = append(x.writes, func(p *putter) { p.raw(bucketMeta, keyLast, []byte(job)) })
+	x.write(bucketMeta, keyLast, []byte(job))
 }
 
 // log appends a line to a task's log, after the time as the real Manager writes it.
@@ -104,14 +114,12 @@ func (x *tx) addJob(e *entry, commands []json.RawMessage) {
 	e.Seq = x.nextSeq()
 	x.s.remember(e)
 	x.undo = append(x.undo, func() { x.s.forget(e) })
-	x.writes = append(x.writes, func(p *putter) {
-		p.put(bucketJobs, seqKey(e.Seq), &e.job)
-		for i := range e.tasks {
-			key := taskKey(e.Seq, e.tasks[i].Index)
-			p.put(bucketTasks, key, &e.tasks[i])
-			p.raw(bucketCommands, key, commands[i])
-		}
-	})
+	x.write(bucketJobs, seqKey(e.Seq), &e.job)
+	for i := range e.tasks {
+		key := taskKey(e.Seq, e.tasks[i].Index)
+		x.write(bucketTasks, key, &e.tasks[i])
+		x.write(bucketCommands, key, []byte(commands[i]))
+	}
 }
 
 func (x *tx) removeJob(e *entry) {
@@ -120,14 +128,12 @@ func (x *tx) removeJob(e *entry) {
 	if x.s.lastRendered == e.ID {
 		x.setLastRendered("")
 	}
-	x.writes = append(x.writes, func(p *putter) {
-		for i := range e.tasks {
-			key := taskKey(e.Seq, e.tasks[i].Index)
-			p.remove(bucketTasks, key)
-			p.remove(bucketCommands, key)
-		}
-		p.remove(bucketJobs, seqKey(e.Seq))
-	})
+	for i := range e.tasks {
+		key := taskKey(e.Seq, e.tasks[i].Index)
+		x.write(bucketTasks, key, nil)
+		x.write(bucketCommands, key, nil)
+	}
+	x.write(bucketJobs, seqKey(e.Seq), nil)
 }
 
 func (s *store) forget(e *entry) {
@@ -164,7 +170,7 @@ func (x *tx) addTag(t *tag) {
 func (x *tx) removeTag(t *tag) {
 	delete(x.s.tags, t.ID)
 	x.undo = append(x.undo, func() { x.s.tags[t.ID] = t })
-	x.writes = append(x.writes, func(p *putter) { p.remove(bucketTags, seqKey(t.Seq)) })
+	x.write(bucketTags, seqKey(t.Seq), nil)
 }
 
 // commit writes everything into the database, in one transaction.
@@ -177,32 +183,24 @@ func (x *tx) commit() error {
 		return errDiskFull
 	}
 	return x.s.db.Update(func(tx *bolt.Tx) error {
-		p := &putter{tx: tx}
-		for _, write := range x.writes {
-			write(p)
+		for _, w := range x.writes {
+			bucket := tx.Bucket(w.bucket)
+			data, raw := w.value.([]byte)
+			if !raw && w.value != nil {
+				data = encode(w.value)
+			}
+			var err error
+			if w.value == nil {
+				err = bucket.Delete(w.key)
+			} else {
+				err = bucket.Put(w.key, data)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return p.err
+		return nil
 	})
-}
-
-// putter writes until the first error.
-type putter struct {
-	tx  *bolt.Tx
-	err error
-}
-
-func (p *putter) put(bucket, key []byte, value any) { p.raw(bucket, key, encode(value)) }
-
-func (p *putter) raw(bucket, key, data []byte) {
-	if p.err == nil {
-		p.err = p.tx.Bucket(bucket).Put(key, data)
-	}
-}
-
-func (p *putter) remove(bucket, key []byte) {
-	if p.err == nil {
-		p.err = p.tx.Bucket(bucket).Delete(key)
-	}
 }
 
 // quote writes a status the way the real Manager does in activities.
