@@ -47,8 +47,7 @@ func readPointCache(c *collector, s blend.Struct, r *row) {
 	c.add(ref)
 }
 
-// fluidBaked are the flags that say that some part of a fluid is baked
-// (FluidDomainSettings.cache_flag).
+// fluidBaked are the flags that say that some part of a fluid is baked (FluidDomainSettings.cache_flag).
 const fluidBaked = 1<<1 | 1<<3 | 1<<5 | 1<<7 | 1<<9
 
 // readFluid takes in the domain of a fluid. Its folder is always set; it has
@@ -81,8 +80,7 @@ const (
 	bakeCustomPath = 1 << 1
 )
 
-// readNodesModifier takes in the bakes of a geometry nodes modifier, and
-// paths among its inputs.
+// readNodesModifier takes in the bakes of a geometry nodes modifier, and paths among its inputs.
 func readNodesModifier(c *collector, s blend.Struct, r *row) {
 	c.nodes.readModifier(c, s)
 	folder, part, _ := charPointer(s, r.Field)

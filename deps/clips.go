@@ -11,8 +11,7 @@ const (
 	clipUseProxy       = 1 << 0 // MovieClip.flag
 	clipProxyCustomDir = 1 << 1
 
-	// proxyFolder is where proxies are kept, beside what they are of, unless
-	// another folder is set.
+	// proxyFolder is where proxies are kept, beside what they are of, unless another folder is set.
 	proxyFolder = "BL_proxy"
 )
 

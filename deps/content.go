@@ -15,8 +15,8 @@ import (
 const (
 	// pointerMax is more than a git-lfs pointer has: 1,024 bytes by its specification.
 	pointerMax = 1 << 10
-	// maxStats is how many files of one folder are looked at, maxReads how many of them are read; beyond both it is
-	// each maxReads-th.
+	// maxStats is how many files of one folder are looked at, maxReads how many of them are read; beyond both
+	// it is each maxReads-th.
 	maxStats = 2_000
 	maxReads = 64
 )
@@ -64,8 +64,8 @@ func sampleOf(file string) (sniff.Sample, error) {
 	return sniff.Read(f, info.Size())
 }
 
-// contentLack says what is wrong with the contents of a file that a render needs. Of files that are no git-lfs
-// pointers for their size it reads only those that are to be read.
+// contentLack says what is wrong with the contents of a file that a render needs. Of files that are no
+// git-lfs pointers for their size it reads only those that are to be read.
 func (d *disk) contentLack(file string, kind Kind, read bool) contents {
 	size := d.size(file)
 	switch {
@@ -117,8 +117,8 @@ func (d *disk) keepSoundness(files []*Dependency, known []soundness) {
 	}
 }
 
-// contents adds a lack for each file of the trace that is not what it says. Of a folder with very many files it looks
-// at a part.
+// contents adds a lack for each file of the trace that is not what it says. Of a folder with very many files
+// it looks at a part.
 func (r *run) contents() {
 	disk := r.t.expand.disk
 	known, learnt := disk.soundness(r.trace.Files), false
@@ -161,8 +161,8 @@ func (r *run) contents() {
 	}
 }
 
-// alike gives the path of something that is there and differs from a missing path only in case or in the Unicode form
-// of its names; "" when there is no such thing.
+// alike gives the path of something that is there and differs from a missing path only in case or in the
+// Unicode form of its names; "" when there is no such thing.
 func (d *disk) alike(p string) string {
 	at, names := p, []string(nil)
 	for d.stat(at) != isFolder {

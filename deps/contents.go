@@ -18,16 +18,16 @@ type Contents struct {
 	ActiveScene string
 	Scenes      []Scene
 	Libraries   []Library
-	// IDs are the data-blocks that matter: those with references and those
-	// linked from libraries. With HasGraph they are all that are not part of
-	// the user interface.
+	// IDs are the data-blocks that matter: those with references and those linked from libraries. With
+	// HasGraph they are all that are not part of the user interface.
 	IDs  []ID
 	Refs []Reference
 	// Frames are the frames of sequences that are shown.
 	Frames []FrameUse
 	// Notes are what data-blocks hold beside files, see [Note].
 	Notes []Note
-	// Simulating are the node trees with a simulation zone of their own, and the particle settings that simulate.
+	// Simulating are the node trees with a simulation zone of their own, and the particle settings that
+	// simulate.
 	Simulating []int32
 	// HasGraph says that the Uses of all IDs are filled in.
 	HasGraph bool
@@ -52,8 +52,7 @@ func (l *Library) Needed() bool { return l.Packed == nil && (l.Linked > 0 || l.S
 type ID struct {
 	// Name has the two letters of its kind in front: "OBCube".
 	Name string
-	// Library is the index of the library that it is read from; -1 for data
-	// that this file holds itself.
+	// Library is the index of the library that it is read from; -1 for data that this file holds itself.
 	Library int
 	// FirstRef and NumRefs are its part of Contents.Refs.
 	FirstRef, NumRefs int
@@ -76,8 +75,7 @@ var ErrTooMany = errors.New("names too many files")
 // maxRefs bounds what one blend file may refer to: image strips of ten hours.
 const maxRefs = 1 << 20
 
-// maxPackedDepth bounds how often a blend file is packed into one that is
-// packed itself.
+// maxPackedDepth bounds how often a blend file is packed into one that is packed itself.
 const maxPackedDepth = 2
 
 // readContents reads a blend file. graph asks for the Uses of its data-blocks;
@@ -192,8 +190,7 @@ func (c *collector) readID() {
 	c.uses.finishID(i)
 }
 
-// readBlock takes in one block, if structs of its kind may name files or
-// data-blocks.
+// readBlock takes in one block, if structs of its kind may name files or data-blocks.
 func (c *collector) readBlock(b *blend.Block) {
 	t := c.d.TypeOf(b)
 	if t == nil {

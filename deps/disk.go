@@ -32,8 +32,8 @@ type memo[K comparable, V any] struct {
 	known map[K]V
 }
 
-// get returns what is known for a key, or else what work returns. Where two goroutines work it out at the same
-// time, both get the value of the first.
+// get returns what is known for a key, or else what work returns. Where two goroutines work it out at the
+// same time, both get the value of the first.
 func (m *memo[K, V]) get(key K, work func() V) V {
 	m.mu.Lock()
 	v, ok := m.known[key]
@@ -54,8 +54,8 @@ func (m *memo[K, V]) get(key K, work func() V) V {
 	return v
 }
 
-// A disk remembers what it saw, so that what many shots share is looked at once in a run. All paths are absolute
-// and have slashes.
+// A disk remembers what it saw, so that what many shots share is looked at once in a run. All paths are
+// absolute and have slashes.
 type disk struct {
 	touch func(path string) bool          // may a path be looked at; nil: any
 	probe func(folder string) place.Rules // place.RulesOf, with slashes
@@ -134,8 +134,8 @@ func (d *disk) extend(s *sequence, u FrameUse) FrameUse {
 	return s.extend(u)
 }
 
-// number returns a number of its own for each path: traces have many files in common, and to see whether a path
-// came before is a good part of their work.
+// number returns a number of its own for each path: traces have many files in common, and to see whether a
+// path came before is a good part of their work.
 func (d *disk) number(paths ...[]string) []int32 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -209,8 +209,8 @@ func (d *disk) list(folder string) []entry {
 	})
 }
 
-// clean takes .. and . out of a path. Where .. comes after a link to a folder, it follows the link first, as the
-// system does.
+// clean takes .. and . out of a path. Where .. comes after a link to a folder, it follows the link first, as
+// the system does.
 func (d *disk) clean(p string) string {
 	lexical := place.Clean(p)
 	if !strings.Contains(p, "/../") {
@@ -227,8 +227,8 @@ func (d *disk) clean(p string) string {
 	return place.Clean(strings.TrimSuffix(real, "/") + after)
 }
 
-// realFolder returns the folder that p, which has .. in it, leads to: by its words if that is the same folder, else
-// with all links resolved.
+// realFolder returns the folder that p, which has .. in it, leads to: by its words if that is the same
+// folder, else with all links resolved.
 func realFolder(p string) string {
 	lexical := place.Clean(p)
 	system, err := os.Stat(filepath.FromSlash(p))

@@ -23,8 +23,8 @@ type Edit struct {
 	Strips []EditStrip
 }
 
-// EditStrip is an image, movie or scene strip that is shown, those within meta strips included. What is muted is left
-// out, what lies behind other strips is not.
+// EditStrip is an image, movie or scene strip that is shown, those within meta strips included. What is muted
+// is left out, what lies behind other strips is not.
 type EditStrip struct {
 	Name    string
 	Kind    Kind // KindImage, KindMovie, or "scene"
@@ -51,7 +51,8 @@ type EditStrip struct {
 // kindScene is the Kind of a scene strip.
 const kindScene Kind = "scene"
 
-// More of Sequence.type, Sequence.flag, Sequence.retiming_handles.flag, SeqTimelineChannel.flag and SpeedControlVars.
+// More of Sequence.type, Sequence.flag, Sequence.retiming_handles.flag, SeqTimelineChannel.flag and
+// SpeedControlVars.
 const (
 	stripMeta  = 1
 	stripScene = 2
@@ -105,8 +106,9 @@ type retimingKey struct {
 	transition bool
 }
 
-// Edit reads the sequencer of the blend file at path. The error is a *blend.FormatError when the file is no Blender file
-// or is damaged, else that of opening it. How strips map time to frames was measured in Blender 3.4, 4.3 and 5.2.
+// Edit reads the sequencer of the blend file at path. The error is a *blend.FormatError when the file is no
+// Blender file or is damaged, else that of opening it. How strips map time to frames was measured in Blender
+// 3.4, 4.3 and 5.2.
 func (t *Tracer) Edit(ctx context.Context, path string) (*Edit, error) {
 	return t.editBetween(ctx, path, math.Inf(-1), math.Inf(1))
 }
@@ -273,7 +275,8 @@ func (r *editReader) media(s blend.Struct, strip *sequencerStrip) {
 	}
 }
 
-// index returns the frame of the content that is shown at a frame of the edit; see Edit for where this comes from.
+// index returns the frame of the content that is shown at a frame of the edit; see Edit for where this comes
+// from.
 func (s *sequencerStrip) index(at float64) float64 {
 	if s.kind == stripImage && len(s.images) == 1 {
 		return 0
@@ -381,9 +384,10 @@ func (r *editReader) show(strips []*sequencerStrip, muted map[int]bool, from, to
 	}
 }
 
-// whole makes whole frames of what is shown. Scenes are rendered between frames; of images and movies Blender took the
-// frame before, and takes the nearest one since some version between 3.5 and 4.0. Which one is the nearest to half a
-// frame follows, where there are retiming keys, from the grain of Blender's numbers: both count.
+// whole makes whole frames of what is shown. Scenes are rendered between frames; of images and movies Blender
+// took the frame before, and takes the nearest one since some version between 3.5 and 4.0. Which one is the
+// nearest to half a frame follows, where there are retiming keys, from the grain of Blender's numbers: both
+// count.
 func (r *editReader) whole(low, high float64, between, keys bool) (first, last float64) {
 	const grain = 1e-4
 	switch {

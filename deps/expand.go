@@ -87,7 +87,8 @@ const (
 	WrongFolder = "is-folder"
 	// WrongFile: a file stands where a folder should be.
 	WrongFile = "is-file"
-	// WrongUntouched: the path was not looked at, since that would contact another computer; see Config.MayTouch.
+	// WrongUntouched: the path was not looked at, since that would contact another computer; see
+	// Config.MayTouch.
 	WrongUntouched = "not-looked-at"
 )
 
@@ -158,9 +159,10 @@ func (x *expander) look(r *Reference, base string) expansion {
 	return e
 }
 
-// made adds the files that a path which nodes put together may lead to: those whose names begin and end as it does, also
-// in folders whose names begin so. Of an optional one, such as what Replace String changes, only the folder and the
-// extension may be right: where nothing else fits, they count. Where the start is a folder that the blend file lies in, only the end says something.
+// made adds the files that a path which nodes put together may lead to: those whose names begin and end as it
+// does, also in folders whose names begin so. Of an optional one, such as what Replace String changes, only
+// the folder and the extension may be right: where nothing else fits, they count. Where the start is a folder
+// that the blend file lies in, only the end says something.
 func (x *expander) made(e *expansion, target, base, tail string, optional bool) {
 	head := target
 	if i := strings.IndexByte(target, '{'); i >= 0 {
@@ -224,8 +226,8 @@ func (x *expander) file(e *expansion, target string) {
 	}
 }
 
-// sequence adds all files that have another number where target has its own. Which of them a render opens depends
-// on its frames, which a job may change. References to one sequence share the list of its files.
+// sequence adds all files that have another number where target has its own. Which of them a render opens
+// depends on its frames, which a job may change. References to one sequence share the list of its files.
 func (x *expander) sequence(e *expansion, target string, number func(string) (numbering, bool)) {
 	folder, name := folderOf(target), path.Base(target)
 	n, ok := number(name)
@@ -251,8 +253,9 @@ func (x *expander) tiles(e *expansion, target string, tiles []int) {
 	}
 }
 
-// folder adds the files in a folder whose names begin with prefix and go on as match wants it, which is lower-case by
-// Blender's rules. They are spelled as Blender looks for them, whatever case they have on disk: workers may know case.
+// folder adds the files in a folder whose names begin with prefix and go on as match wants it, which is
+// lower-case by Blender's rules. They are spelled as Blender looks for them, whatever case they have on disk:
+// workers may know case.
 func (x *expander) folder(e *expansion, target, prefix string, match func(rest string) bool) {
 	rules := x.disk.rulesOf(target)
 	for _, entry := range x.disk.list(target) {

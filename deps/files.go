@@ -44,8 +44,7 @@ func readFrames(c *collector, s blend.Struct, r *row) {
 	c.add(ref)
 }
 
-// readCacheLayer takes in a layer of a cache file, which is a sequence when
-// the cache file is.
+// readCacheLayer takes in a layer of a cache file, which is a sequence when the cache file is.
 func readCacheLayer(c *collector, s blend.Struct, r *row) {
 	ref := r.reference(s)
 	if c.id.Int("is_sequence") != 0 {

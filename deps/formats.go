@@ -44,8 +44,8 @@ const (
 	codecJ2K       = 1 // ImageFormatData.jp2_codec: a bare code stream
 )
 
-// formatOf gives the format of a number in a file, with the codec of JPEG 2000. A number that is not known, as of a
-// later Blender, has neither name nor extension.
+// formatOf gives the format of a number in a file, with the codec of JPEG 2000. A number that is not known,
+// as of a later Blender, has neither name nor extension.
 func formatOf(number, codec int64) imageFormat {
 	f := imageFormats[number]
 	if number == formatJPEG2000 && codec == codecJ2K {
@@ -54,8 +54,8 @@ func formatOf(number, codec int64) imageFormat {
 	return f
 }
 
-// containers and codecs of films are by their numbers in files (FFMpegCodecData.type and codec), as the Python API of
-// Blender 3.4 to 5.2 has them.
+// containers and codecs of films are by their numbers in files (FFMpegCodecData.type and codec), as the
+// Python API of Blender 3.4 to 5.2 has them.
 var (
 	containers = map[int64]string{
 		0: "MPEG1", 1: "MPEG2", 2: "MPEG4", 3: "AVI", 4: "QUICKTIME", 5: "DV", 8: "FLASH", 9: "MKV", 10: "OGG", 12: "WEBM",

@@ -193,8 +193,8 @@ func (s *sequence) has(number int) bool {
 	return s.present[number]
 }
 
-// extend makes the range of a movie clip reach up to the last frame that is there: Blender saves how many there were up
-// to the first hole.
+// extend makes the range of a movie clip reach up to the last frame that is there: Blender saves how many
+// there were up to the first hole.
 func (s *sequence) extend(u FrameUse) FrameUse {
 	s.has(0)
 	for n := range s.present {

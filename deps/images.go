@@ -55,9 +55,10 @@ func readImage(c *collector, s blend.Struct, r *row) {
 	c.add(ref)
 }
 
-// readsPacked reports whether Blender reads an image from what is packed into the blend file: a single image with
-// a packed file for each view, or a tiled one with a packed file for each tile. A file that stayed behind when the
-// source was switched to a sequence or a movie is not read (BKE_image_has_packedfile, image_load_image_file).
+// readsPacked reports whether Blender reads an image from what is packed into the blend file: a single image
+// with a packed file for each view, or a tiled one with a packed file for each tile. A file that stayed
+// behind when the source was switched to a sequence or a movie is not read (BKE_image_has_packedfile,
+// image_load_image_file).
 func readsPacked(s blend.Struct, source int64, views int) bool {
 	files := 0
 	for range s.List("packedfiles") {

@@ -43,7 +43,8 @@ func namesOthers(name string) bool {
 }
 
 // layers follows the files that the files of the trace name themselves: layers of USD (sublayers, references,
-// payloads, value clips) and included shaders. Textures of USD are left out: Blender reads geometry from caches.
+// payloads, value clips) and included shaders. Textures of USD are left out: Blender reads geometry from
+// caches.
 func (r *run) layers() {
 	left := maxLayers
 	for _, v := range r.visits {
@@ -179,8 +180,9 @@ func (l *layer) read(f *io.SectionReader) error {
 	return errors.New("it is no USD layer that can be read")
 }
 
-// readPackage takes in what the layers of a package name outside of it. A package is a Zip file without compression
-// (the usdz specification); a path in it is relative to its layer, or to the package where it begins without a dot.
+// readPackage takes in what the layers of a package name outside of it. A package is a Zip file without
+// compression (the usdz specification); a path in it is relative to its layer, or to the package where it
+// begins without a dot.
 func (l *layer) readPackage(f io.ReaderAt, size int64) error {
 	z, err := zip.NewReader(f, size)
 	if err != nil {
@@ -226,7 +228,8 @@ func (l *layer) add(p string) {
 	}
 }
 
-// assets gives the asset paths in a text layer, between @ or @@@, and the templates of value clips, which are strings.
+// assets gives the asset paths in a text layer, between @ or @@@, and the templates of value clips, which are
+// strings.
 func assets(text []byte, add func(string)) {
 	for i := 0; i < len(text); {
 		switch text[i] {
@@ -296,8 +299,9 @@ func includes(text []byte) []string {
 
 var errCrate = errors.New("it is a damaged USD crate")
 
-// crateTokens gives the tokens of a crate, each with a closing NUL: all its strings and asset paths are among them.
-// The head has the offset of a table of sections, each with a name of 16 bytes, a start and a size (pxr/usd/usd/crateFile).
+// crateTokens gives the tokens of a crate, each with a closing NUL: all its strings and asset paths are among
+// them. The head has the offset of a table of sections, each with a name of 16 bytes, a start and a size
+// (pxr/usd/usd/crateFile).
 func crateTokens(r io.ReaderAt, head []byte, size int64) ([]byte, error) {
 	read := func(off, n int64) ([]byte, error) {
 		if off < 0 || n < 0 || off > size || n > size-off || n > maxTokens {
@@ -349,7 +353,8 @@ func crateTokens(r io.ReaderAt, head []byte, size int64) ([]byte, error) {
 	return nil, errCrate
 }
 
-// unpackChunks decompresses LZ4 blocks: the first byte says how many follow, each with its length; 0 is one without.
+// unpackChunks decompresses LZ4 blocks: the first byte says how many follow, each with its length; 0 is one
+// without.
 func unpackChunks(data []byte, plain int) ([]byte, error) {
 	chunks, data := int(data[0]), data[1:]
 	if chunks == 0 {
@@ -373,8 +378,8 @@ func unpackChunks(data []byte, plain int) ([]byte, error) {
 	return out, nil
 }
 
-// unpackLZ4 appends a decompressed LZ4 block to out, up to a limit. It has the block made into one of S2, which
-// follows the length of what it decompresses to.
+// unpackLZ4 appends a decompressed LZ4 block to out, up to a limit. It has the block made into one of S2,
+// which follows the length of what it decompresses to.
 func unpackLZ4(out, data []byte, limit int) ([]byte, error) {
 	var converter s2.LZ4Converter
 	block, n, err := converter.ConvertBlock(make([]byte, 0, 2*len(data)+64), data)

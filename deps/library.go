@@ -6,8 +6,7 @@ import (
 	"sync"
 )
 
-// A tracedFile is a blend file and what was found out about it so far. It is
-// shared by all traces of a run.
+// A tracedFile is a blend file and what was found out about it so far. It is shared by all traces of a run.
 type tracedFile struct {
 	*Contents
 	path string // absolute, with slashes
@@ -78,8 +77,7 @@ func (f *tracedFile) packed(x *expander, lib int) *tracedFile {
 	return p
 }
 
-// A reach is what some data-blocks of a file need: themselves, what they use,
-// and what that uses.
+// A reach is what some data-blocks of a file need: themselves, what they use, and what that uses.
 type reach struct {
 	// uses are the references of all of them, expanded, but for those that
 	// depend on which file is rendered: these are in open.
@@ -190,8 +188,8 @@ func (f *tracedFile) libraryPath(x *expander, lib int) string {
 	return f.self
 }
 
-// walk gives the data-blocks that can be come to from roots by way of those that pass, in the order of coming to
-// them. Nil: all pass.
+// walk gives the data-blocks that can be come to from roots by way of those that pass, in the order of coming
+// to them. Nil: all pass.
 func (f *tracedFile) walk(roots []int32, pass func(*ID) bool) []int32 {
 	seen := make([]bool, len(f.IDs))
 	var order []int32

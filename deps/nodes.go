@@ -6,18 +6,19 @@ import (
 	"github.com/flsync/flsync/deps/blend"
 )
 
-// subtypeFile says of a string that it is the path of a file, for sockets
-// (PROP_FILEPATH).
+// subtypeFile says of a string that it is the path of a file, for sockets (PROP_FILEPATH).
 const subtypeFile = 1
 
 // inputSocket is the direction of a socket that takes a value (bNodeSocket.in_out).
 const inputSocket = 1
 
-// A nodeCollector gathers paths in node trees: strings that end up in a socket that takes the path of a file. A
-// string may come through groups, which are read in any order, so the strings of each port are kept until finish.
+// A nodeCollector gathers paths in node trees: strings that end up in a socket that takes the path of a file.
+// A string may come through groups, which are read in any order, so the strings of each port are kept until
+// finish.
 type nodeCollector struct {
 	strings bool // the data-block being read has sockets for strings
-	// hidden: bundles or closures carry strings, which are not followed there; so all rooted ones may be paths.
+	// hidden: bundles or closures carry strings, which are not followed there; so all rooted ones may be
+	// paths.
 	hidden bool
 
 	ports map[port]*portStrings
@@ -110,8 +111,9 @@ func valueReference(value blend.Struct) Reference {
 	}
 }
 
-// readModifier takes in strings among the inputs of a geometry nodes modifier. Blender 5.2 reads the inputs from
-// system_properties, as inputs > Socket_2 > value, and keeps a copy for older ones where those have them.
+// readModifier takes in strings among the inputs of a geometry nodes modifier. Blender 5.2 reads the inputs
+// from system_properties, as inputs > Socket_2 > value, and keeps a copy for older ones where those have
+// them.
 func (n *nodeCollector) readModifier(c *collector, s blend.Struct) {
 	for property := range s.Follow("settings.properties").List("data.group") {
 		n.addInput(c, s, property, property, "NodesModifierData.settings")
@@ -150,9 +152,9 @@ func (n *nodeCollector) finishID(c *collector) {
 	}
 }
 
-// finish works out which strings of ports are paths. What is not is left empty. A group of a library is not known
-// here: a string for one counts where it is the path of something that exists. In such a group // is the folder of
-// the library, since Blender takes the tree that the importing node is in.
+// finish works out which strings of ports are paths. What is not is left empty. A group of a library is not
+// known here: a string for one counts where it is the path of something that exists. In such a group // is
+// the folder of the library, since Blender takes the tree that the importing node is in.
 func (n *nodeCollector) finish(c *collector) {
 	type wanted struct {
 		stringUse
@@ -254,7 +256,8 @@ func newNodeTree(d *blend.DataBlock) *nodeTree {
 	return t
 }
 
-// add adds what goes into sockets that take the path of a file, and notes what goes into groups and out of them.
+// add adds what goes into sockets that take the path of a file, and notes what goes into groups and out of
+// them.
 func (t *nodeTree) add(c *collector) {
 	for _, node := range t.nodes {
 		kind, group := string(node.Bytes("idname")), node.Pointer("id")
@@ -398,8 +401,8 @@ func inputString(node blend.Struct) (ref Reference, ok bool) {
 	return Reference{Field: "NodeInputString.string", Kind: KindOther, Path: path, Parts: []Part{part}}, ok
 }
 
-// throughSwitch goes on upstream of a Switch, Index Switch or Menu Switch. Where it chooses by a plain value, the
-// other branches are optional.
+// throughSwitch goes on upstream of a Switch, Index Switch or Menu Switch. Where it chooses by a plain value,
+// the other branches are optional.
 func (t *nodeTree) throughSwitch(f *found, node blend.Struct, use stringUse) {
 	chosen, branch := -1, 0
 	for socket := range node.List("inputs") {

@@ -15,7 +15,8 @@ type Note struct {
 	ID   int32 // index in Contents.IDs
 	Code NoteCode
 	What string // kind of simulation, or the expression of a driver
-	// Of a simulation, whether it is baked, and for which frames of the scene; Last is 0 where that is not known.
+	// Of a simulation, whether it is baked, and for which frames of the scene; Last is 0 where that is not
+	// known.
 	Baked       bool
 	First, Last int
 	// If are data-blocks of libraries, indices in Contents.IDs: it is a simulation if one of them is, see
@@ -35,7 +36,8 @@ const (
 // A noteCollector gathers Notes, some of which depend on data-blocks that have not been read yet.
 type noteCollector struct {
 	now, all []openNote
-	// settings says of particle settings whether they simulate, zones which node trees have a simulation zone, all by old address.
+	// settings says of particle settings whether they simulate, zones which node trees have a simulation
+	// zone, all by old address.
 	settings, zones map[uint64]bool
 	groups          map[uint64][]uint64 // node groups in a node tree
 }
@@ -80,8 +82,8 @@ func (c *collector) linked(old uint64) (id int32, ok bool) {
 	return id, ok && c.IDs[id].Library >= 0
 }
 
-// hasZone reports whether a node tree, or a group in it, has a simulation zone; libraries are the groups among them
-// that are read from one.
+// hasZone reports whether a node tree, or a group in it, has a simulation zone; libraries are the groups
+// among them that are read from one.
 func (n *noteCollector) hasZone(c *collector, tree uint64) (has bool, libraries []int32) {
 	seen, todo := map[uint64]bool{tree: true}, []uint64{tree}
 	for len(todo) > 0 {
@@ -158,7 +160,8 @@ func readParticles(c *collector, s blend.Struct, _ *row) {
 	}
 }
 
-// readParticleSettings notes whether particles move by a simulation: those of an emitter by forces, boids or as a fluid.
+// readParticleSettings notes whether particles move by a simulation: those of an emitter by forces, boids or
+// as a fluid.
 func readParticleSettings(c *collector, s blend.Struct, _ *row) {
 	const hair, newton, boids, fluid = 2, 1, 3, 4 // ParticleSettings.type, phystype
 	if c.notes.settings == nil {
@@ -212,15 +215,16 @@ var (
 		"lerp clamp smoothstep min max and or not if else")
 )
 
-// needsPython reports whether an expression has more than the operators and functions that Blender computes itself
-// (its manual, Drivers > Simple Expressions).
+// needsPython reports whether an expression has more than the operators and functions that Blender computes
+// itself (its manual, Drivers > Simple Expressions).
 func needsPython(text string) bool {
 	return notSimple().MatchString(text) || slices.ContainsFunc(called().FindAllStringSubmatch(text, -1), func(m []string) bool {
 		return !slices.Contains(simple, m[1])
 	})
 }
 
-// simulates reports whether a data-block that the visit links is one that simulates, or a node tree with a group that does.
+// simulates reports whether a data-block that the visit links is one that simulates, or a node tree with a
+// group that does.
 func (v *visit) simulates(id int32, seen map[origin]bool) bool {
 	lib := v.libraries[v.file.IDs[id].Library]
 	if lib == nil || lib.file == nil || seen[origin{v, id}] {

@@ -7,11 +7,9 @@ import (
 	"github.com/flsync/flsync/internal/place"
 )
 
-// blenderPath is what Blender makes of a path in a blend file: an absolute
-// path with slashes, in which .. may still stand. folder is what // stands for,
-// absolute and with slashes. The rules are those of BLI_path_abs, on Windows
-// where windows is set, else on anything else. It gives "" for a path that
-// names nothing.
+// blenderPath is what Blender makes of a path in a blend file: an absolute path with slashes, in which .. may
+// still stand. folder is what // stands for, absolute and with slashes. The rules are those of BLI_path_abs,
+// on Windows where windows is set, else on anything else. It gives "" for a path that names nothing.
 //
 //	//tex/a.png       relative to folder; ///tex/a.png too
 //	/abs/a.png        absolute
@@ -69,8 +67,7 @@ func folderOf(p string) string {
 // below is what is named name in a folder.
 func below(folder, name string) string { return strings.TrimSuffix(folder, "/") + "/" + name }
 
-// joinName puts a folder in Blender's syntax and a name together. The folder //
-// is that of the blend file.
+// joinName puts a folder in Blender's syntax and a name together. The folder // is that of the blend file.
 func joinName(folder, name string) string {
 	switch {
 	case folder == "":
@@ -81,8 +78,7 @@ func joinName(folder, name string) string {
 	return folder + "/" + name
 }
 
-// splitPath is the folder, with its slash, and the name of a path in
-// Blender's syntax.
+// splitPath is the folder, with its slash, and the name of a path in Blender's syntax.
 func splitPath(p string) (folder, name string) {
 	i := strings.LastIndexAny(p, `/\`)
 	return p[:i+1], p[i+1:]

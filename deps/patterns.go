@@ -16,9 +16,8 @@ type numbering struct {
 	digits     int
 }
 
-// lastNumber finds the last number in a file name that stands before its
-// extension, wherever in the name it is: shot_0001.png, r.001.beauty.png. Such
-// are image sequences and clips (BLI_path_sequence_decode).
+// lastNumber finds the last number in a file name that stands before its extension, wherever in the name it
+// is: shot_0001.png, r.001.beauty.png. Such are image sequences and clips (BLI_path_sequence_decode).
 func lastNumber(name string) (numbering, bool) {
 	end := extension(name)
 	for end > 0 && !isDigit(name[end-1]) {
@@ -27,7 +26,8 @@ func lastNumber(name string) (numbering, bool) {
 	return numberEndingAt(name, end)
 }
 
-// anyNumber is lastNumber, but for a name without a number: Blender puts the frame right before the extension then.
+// anyNumber is lastNumber, but for a name without a number: Blender puts the frame right before the extension
+// then.
 func anyNumber(name string) (numbering, bool) {
 	if n, ok := lastNumber(name); ok {
 		return n, true
@@ -61,8 +61,8 @@ func extension(name string) int {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// match gives the number in a file name if the name belongs to the numbering by the rules of its folder: as many digits,
-// or more for a number that needs them.
+// match gives the number in a file name if the name belongs to the numbering by the rules of its folder: as
+// many digits, or more for a number that needs them.
 func (n numbering) match(name string, rules place.Rules) (number int, ok bool) {
 	digits, ok := rules.CutPrefix(name, n.head)
 	if ok {
@@ -99,9 +99,8 @@ func hasTileToken(path string) bool {
 	return strings.Contains(path, tokenUDIM) || strings.Contains(path, tokenUVTile)
 }
 
-// tilePath gives the path of a tile's file. Tokens may stand in its folders,
-// too. Without one the last number in the file's name is the tile, as Blender
-// up to 3.0 wrote it.
+// tilePath gives the path of a tile's file. Tokens may stand in its folders, too. Without one the last number
+// in the file's name is the tile, as Blender up to 3.0 wrote it.
 func tilePath(path string, tile int) string {
 	if !hasTileToken(path) {
 		folder, name := splitPath(path)
@@ -136,12 +135,12 @@ func (r *Reference) Cut(path string) (folder, rest string) {
 	return folder, path[len(folder):]
 }
 
-// cacheEnd is the end of the name of a point cache's file behind its prefix: the frame, and the cache's place among
-// those of its object.
+// cacheEnd is the end of the name of a point cache's file behind its prefix: the frame, and the cache's place
+// among those of its object.
 var cacheEnd = pattern.Lazy(`^_-?[0-9]{5,}(_[^.]*)?\.(?:bphys|vdb)$`)
 
-// cacheFrame reports whether rest is the end of such a name, such as _000012_00.bphys with the place 0. Where the
-// place is -1 the name has none.
+// cacheFrame reports whether rest is the end of such a name, such as _000012_00.bphys with the place 0. Where
+// the place is -1 the name has none.
 func cacheFrame(rest string, place int) bool {
 	want := ""
 	if place >= 0 {

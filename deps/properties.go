@@ -102,8 +102,8 @@ func propertyList(p blend.Struct) any {
 // utf8 makes text of bytes that ought to be UTF-8.
 func utf8(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
 
-// readProperty notes a text that is rooted like a path among the custom properties of a data-block, where add-ons keep
-// the folders of their caches.
+// readProperty notes a text that is rooted like a path among the custom properties of a data-block, where
+// add-ons keep the folders of their caches.
 func readProperty(c *collector, s blend.Struct, _ *row) {
 	if s.Int("type") != propString {
 		return
@@ -134,8 +134,8 @@ func (c *collector) addProperties(first int) {
 	c.properties = c.properties[:0]
 }
 
-// property finds what a path in a custom property leads to: a file, or a folder with all that is in it.
-// Where properties are not sent it only looks whether something is there. A folder that the blend file lies in says
+// property finds what a path in a custom property leads to: a file, or a folder with all that is in it. Where
+// properties are not sent it only looks whether something is there. A folder that the blend file lies in says
 // nothing.
 func (x *expander) property(e *expansion, target, base string) {
 	switch x.disk.stat(target) {

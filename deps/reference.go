@@ -21,8 +21,7 @@ const (
 
 // A Reference is one place in a blend file that names files.
 type Reference struct {
-	// ID names the data-block that holds it, with the two letters of its kind
-	// in front: "IMwood".
+	// ID names the data-block that holds it, with the two letters of its kind in front: "IMwood".
 	ID string
 	// Field is where in the data-block the path stands: "Image.name".
 	Field string
@@ -85,14 +84,13 @@ const (
 	// BaseLibrary: the folder of one of its libraries, for data that was packed
 	// into the file when it was linked.
 	BaseLibrary
-	// BaseMain: the folder of the blend file that is rendered, whichever library
-	// holds the path.
+	// BaseMain: the folder of the blend file that is rendered, whichever library holds the path.
 	BaseMain
-	// BaseStrip: BaseMain when the Blender that saved the rendered file is older than 4.0, else BaseSelf. Strips of
-	// linked scenes were seen to be so in 3.4 and in 4.3.
+	// BaseStrip: BaseMain when the Blender that saved the rendered file is older than 4.0, else BaseSelf.
+	// Strips of linked scenes were seen to be so in 3.4 and in 4.3.
 	BaseStrip
-	// BaseShader: BaseMain when it is 5.1 or later, else BaseSelf. Light profiles of linked lights were seen to be so
-	// in 4.3 and in 5.2.
+	// BaseShader: BaseMain when it is 5.1 or later, else BaseSelf. Light profiles of linked lights were seen
+	// to be so in 4.3 and in 5.2.
 	BaseShader
 
 	basesEnd
@@ -110,8 +108,7 @@ const (
 	FormFrames
 	// FormTiles: the path has a token, or a number, for which each of Tiles is put.
 	FormTiles
-	// FormPointCache: the path is a folder, Name the start of the names of a
-	// point cache's files in it.
+	// FormPointCache: the path is a folder, Name the start of the names of a point cache's files in it.
 	FormPointCache
 	// FormDiskCache: as FormPointCache, in the folder that Blender makes beside
 	// the blend file. Path is empty.
@@ -122,14 +119,12 @@ const (
 	FormOcean
 	// FormBake: the path is the folder of one bake of geometry nodes.
 	FormBake
-	// FormElbeem: the path is the start of the names of a fluid's files, as
-	// Blender up to 2.81 has them.
+	// FormElbeem: the path is the start of the names of a fluid's files, as Blender up to 2.81 has them.
 	FormElbeem
-	// FormProxies: the path is a folder in which everything is proxies of one
-	// film or clip.
+	// FormProxies: the path is a folder in which everything is proxies of one film or clip.
 	FormProxies
-	// FormMade: nodes put a path together of which this is a part: the start, or a text with {} in it. Name is how it
-	// ends, "" where that is not known.
+	// FormMade: nodes put a path together of which this is a part: the start, or a text with {} in it. Name
+	// is how it ends, "" where that is not known.
 	FormMade
 	// FormMadeUp: nodes put a path together. It leads to nothing itself, see FormMade.
 	FormMadeUp

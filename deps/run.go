@@ -14,9 +14,8 @@ import (
 	"github.com/flsync/flsync/deps/blend"
 )
 
-// A run is one trace of one blend file. It begins with all data-blocks of that
-// file, and goes on in rounds: what was asked of libraries is looked up in
-// them, which may ask more of other libraries.
+// A run is one trace of one blend file. It begins with all data-blocks of that file, and goes on in rounds:
+// what was asked of libraries is looked up in them, which may ask more of other libraries.
 type run struct {
 	t      *Tracer
 	main   *visit
@@ -42,8 +41,7 @@ type visit struct {
 	asked map[string]origin
 	// waiting are the names that were asked for since the last round.
 	waiting []string
-	// libraries are the visits of its own libraries by their index; nil where the
-	// library is not there.
+	// libraries are the visits of its own libraries by their index; nil where the library is not there.
 	libraries map[int]*visit
 	uses      []Use
 	// properties are paths in custom properties that do not count.
@@ -232,8 +230,8 @@ func (r *run) library(v *visit, i int, by origin) *visit {
 // isPacked reports whether the visit is that of a library in another file.
 func (v *visit) isPacked() bool { return v.file != nil && v.file.self != v.file.path }
 
-// maxTwins bounds by how many paths a library is visited in one trace. Links to folders can make up any number of
-// paths to one file; two or three are real.
+// maxTwins bounds by how many paths a library is visited in one trace. Links to folders can make up any
+// number of paths to one file; two or three are real.
 const maxTwins = 8
 
 // maxVisits bounds the libraries of one trace.
@@ -297,8 +295,7 @@ func (r *run) use(v *visit, use Use, chain []Link) {
 	r.add(v, &use, chain)
 }
 
-// add lists the files of a use. chain is how missing ones come to be wanted,
-// nil to work it out.
+// add lists the files of a use. chain is how missing ones come to be wanted, nil to work it out.
 func (r *run) add(v *visit, use *Use, chain []Link) {
 	for i, number := range use.numbers {
 		if !r.list(number) {

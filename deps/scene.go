@@ -43,14 +43,14 @@ type Scene struct {
 	ColorDepth    string `json:"color_depth" rna:"render.image_settings"` // bits of a channel
 	Quality       int    `json:"quality" rna:"render.image_settings"`     // percent
 	Compression   int    `json:"compression" rna:"render.image_settings"` // percent
-	// Container and Codec are render.ffmpeg.format and codec, such as MPEG4 and H264, whatever the scene renders to;
-	// "" for one that is not known.
+	// Container and Codec are render.ffmpeg.format and codec, such as MPEG4 and H264, whatever the scene
+	// renders to; "" for one that is not known.
 	Container string `json:"container,omitempty"`
 	Codec     string `json:"codec,omitempty"`
 	// TAARenderSamples is eevee.taa_render_samples, 0 before Blender 2.8.
 	TAARenderSamples int `json:"taa_render_samples,omitempty"`
-	// Samples is how many samples of a pixel Cycles or EEVEE renders, with Cycles' default where the file holds none;
-	// 0 for other engines.
+	// Samples is how many samples of a pixel Cycles or EEVEE renders, with Cycles' default where the file
+	// holds none; 0 for other engines.
 	Samples int `json:"samples"`
 	// ViewTransform is view_settings.view_transform: Filmic, AgX, Standard.
 	ViewTransform string `json:"view_transform,omitempty"`
@@ -77,7 +77,8 @@ type Scene struct {
 	UseFreestyle      bool `json:"use_freestyle" rna:"render"`
 	UseStamp          bool `json:"use_stamp" rna:"render"`
 	FilmTransparent   bool `json:"film_transparent" rna:"render"`
-	// UseNodes is always set from Blender 5 on, as in its Python API; HasCompositor says that there are nodes.
+	// UseNodes is always set from Blender 5 on, as in its Python API; HasCompositor says that there are
+	// nodes.
 	UseNodes      bool `json:"use_nodes" rna:""`
 	HasCompositor bool `json:"has_compositor"`
 	// HasCompositeOutput says that the nodes have an output; without one Blender renders nothing.
@@ -141,8 +142,8 @@ func (n *Name) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// RNA returns the scene's attributes by their names in the Python API, such as frame_start and render.fps: nil,
-// bool, int64, float64 or string. Custom properties and settings of engines are in Properties.
+// RNA returns the scene's attributes by their names in the Python API, such as frame_start and render.fps:
+// nil, bool, int64, float64 or string. Custom properties and settings of engines are in Properties.
 func (s *Scene) RNA() map[string]any {
 	rna := map[string]any{}
 	value := reflect.ValueOf(s).Elem()

@@ -179,8 +179,8 @@ func samples(s *Scene, version blend.Version) int {
 	return 0
 }
 
-// readNode takes in a node of a scene or of a node group. What a group within a compositor has is not looked at: it
-// counts as an output.
+// readNode takes in a node of a scene or of a node group. What a group within a compositor has is not looked
+// at: it counts as an output.
 func (sc *sceneCollector) readNode(c *collector, node blend.Struct) {
 	if code := c.d.Code.String(); code != "SC" && code != "NT" {
 		return

@@ -16,12 +16,12 @@ type series struct {
 	numbers            []int // in order
 }
 
-// cacheName is the name of a file of a cache: what it is, the frame, the cache's place among those of its object or a
-// fraction of the frame, and the extension.
+// cacheName is the name of a file of a cache: what it is, the frame, the cache's place among those of its
+// object or a fraction of the frame, and the extension.
 var cacheName = pattern.Lazy(`^(.*?)(-?[0-9]{4,})((?:_[0-9]+)?\.[^/]+)$`)
 
-// seriesOf returns the series of a cache. Of a bake of geometry nodes these are those in the folder meta only: blobs
-// are written for frames that have something new.
+// seriesOf returns the series of a cache. Of a bake of geometry nodes these are those in the folder meta
+// only: blobs are written for frames that have something new.
 func seriesOf(u *Use) []series {
 	var list []series
 	at := map[[3]string]int{}
@@ -60,8 +60,8 @@ func seriesOf(u *Use) []series {
 	return list
 }
 
-// gaps returns the frames from first to last that the series lacks: those between two that it has, by the distance
-// that most of them have, and those from its last one up to end.
+// gaps returns the frames from first to last that the series lacks: those between two that it has, by the
+// distance that most of them have, and those from its last one up to end.
 func (s *series) gaps(first, last, end int) (missing []int) {
 	n := s.numbers
 	if len(n) < 2 {
@@ -116,7 +116,8 @@ func (r *run) cacheHoles(first, last int) {
 	}
 }
 
-// bakedUpTo returns the last frame that a data-block's simulations are baked for; 0 where that is not known, or differs.
+// bakedUpTo returns the last frame that a data-block's simulations are baked for; 0 where that is not known,
+// or differs.
 func (v *visit) bakedUpTo(id string) int {
 	end := 0
 	if v.file == nil {

@@ -19,12 +19,11 @@ type row struct {
 	Read func(c *collector, s blend.Struct, r *row)
 }
 
-// table is where paths hide. Structs that are written only, or that belong to
-// the user interface, are not in it on purpose: RenderData.pic,
-// NodeImageMultiFile.base_path, DynamicPaintSurface.image_output_path,
-// BakeData.filepath, Brush.icon_filepath, Editing.act_imagedir,
-// FileSelectParams.dir, LibraryWeakReference.library_filepath (where appended
-// data once came from), and the absolute copies of library paths.
+// table is where paths hide. Structs that are written only, or that belong to the user interface, are not in
+// it on purpose: RenderData.pic, NodeImageMultiFile.base_path, DynamicPaintSurface.image_output_path,
+// BakeData.filepath, Brush.icon_filepath, Editing.act_imagedir, FileSelectParams.dir,
+// LibraryWeakReference.library_filepath (where appended data once came from), and the absolute copies of
+// library paths.
 func table() []row {
 	return []row{
 		{Struct: "Image", Field: "name", Read: readImage},
@@ -71,9 +70,8 @@ func isSet(field string) func(blend.Struct) bool {
 	return func(s blend.Struct) bool { return s.Int(field) != 0 }
 }
 
-// isExternal counts a field when the mode beside it says that the text comes
-// from a file (NODE_IES_EXTERNAL, NODE_SCRIPT_EXTERNAL). In the other mode it
-// comes from a text data-block, and the path is a leftover.
+// isExternal counts a field when the mode beside it says that the text comes from a file (NODE_IES_EXTERNAL,
+// NODE_SCRIPT_EXTERNAL). In the other mode it comes from a text data-block, and the path is a leftover.
 func isExternal(mode string) func(blend.Struct) bool {
 	return func(s blend.Struct) bool { return s.Int(mode) == 1 }
 }

@@ -11,13 +11,13 @@ type Trace struct {
 	// Files are the files it needs, without itself, each once, in the order in which they were found. Traces
 	// share what a library needs: callers do not change it.
 	Files []*Dependency
-	// Lacks are all that keeps frames from being those that the artist sees: missing files, holes, Problems and more.
+	// Lacks are all that keeps frames from being those that the artist sees: missing files, holes, Problems
+	// and more.
 	Lacks []Lack
 	// Problems are what is amiss beyond missing files. None of them stops a trace.
 	Problems []Problem
-	// Blends are the blend files that were read, the traced one first, with
-	// the places in them that name files: the tree of dependencies, and what
-	// there is to rewrite when files move.
+	// Blends are the blend files that were read, the traced one first, with the places in them that name
+	// files: the tree of dependencies, and what there is to rewrite when files move.
 	Blends []BlendUses
 }
 
@@ -26,17 +26,16 @@ type Dependency struct {
 	// Path is absolute. Its bytes are those on disk, which need not be UTF-8.
 	Path string `json:"path"`
 	Kind Kind   `json:"kind"`
-	// Missing says that it is not there. A path that stands for many files is
-	// then the one in the blend file (skin.<UDIM>.png, the first of a
-	// sequence) or a folder.
+	// Missing says that it is not there. A path that stands for many files is then the one in the blend file
+	// (skin.<UDIM>.png, the first of a sequence) or a folder.
 	Missing bool `json:"missing"`
 	// UsedBy is the blend file that names it, ID the data-block in it, Field the
 	// place in that. Where there are several, they are the first.
 	UsedBy string `json:"used_by"`
 	ID     string `json:"id"`
 	Field  string `json:"field"`
-	// Wrong is WrongFolder or WrongFile when something is there, but not what is needed, and WrongUntouched when
-	// nobody looked.
+	// Wrong is WrongFolder or WrongFile when something is there, but not what is needed, and WrongUntouched
+	// when nobody looked.
 	Wrong string `json:"wrong,omitempty"`
 	// Hint says of a missing file what is there in its stead: a name that differs only in case.
 	Hint string `json:"hint,omitempty"`
@@ -75,8 +74,7 @@ const (
 // A Problem is something that a render will stumble over.
 type Problem struct {
 	Code string `json:"code"`
-	// Path is the file in question, UsedBy the blend file that names it, and ID the
-	// data-block.
+	// Path is the file in question, UsedBy the blend file that names it, and ID the data-block.
 	Path    string `json:"path"`
 	UsedBy  string `json:"used_by"`
 	ID      string `json:"id"`
@@ -87,8 +85,7 @@ type Problem struct {
 	remedy string // in place of the usual one
 }
 
-// BlendUses are the places in one blend file that name files which count for
-// a trace.
+// BlendUses are the places in one blend file that name files which count for a trace.
 type BlendUses struct {
 	Path string
 	Uses []Use
@@ -100,8 +97,7 @@ type Use struct {
 	*Reference
 	// From is the blend file that // stands for the folder of.
 	From string
-	// Files exist, Missing do not. As From they are absolute and have slashes on
-	// all systems.
+	// Files exist, Missing do not. As From they are absolute and have slashes on all systems.
 	Files, Missing []string
 	// Wrong is as in Dependency.
 	Wrong string
@@ -120,12 +116,13 @@ type Blend struct {
 	Old         bool    `json:"old,omitempty"`
 	ActiveScene string  `json:"active_scene"`
 	Scenes      []Scene `json:"scenes"`
-	// Scripts are what the file has Blender run: "TXrig_ui.py" for a text to be registered, "OBCube: noise.random()" for
-	// a driver that needs Python.
+	// Scripts are what the file has Blender run: "TXrig_ui.py" for a text to be registered, "OBCube:
+	// noise.random()" for a driver that needs Python.
 	Scripts []string `json:"scripts"`
 }
 
-// RenderSize returns the size in pixels of an image that the scene renders; 0, 0 where its border or its views decide.
+// RenderSize returns the size in pixels of an image that the scene renders; 0, 0 where its border or its
+// views decide.
 func (s Scene) RenderSize() (width, height int) {
 	if s.UseBorder && s.UseCropToBorder || s.UseMultiview {
 		return 0, 0

@@ -24,18 +24,18 @@ type Config struct {
 	// Facts and Digest, if both are set, save opening blend files that were
 	// read before: what they refer to is kept under the digest of their contents.
 	Facts Facts
-	// Digest gives a digest of a file's contents as they are now. It may give
-	// "" when it is not known and would take reading the file, which then
-	// is not remembered.
+	// Digest gives a digest of a file's contents as they are now. It may give "" when it is not known and
+	// would take reading the file, which then is not remembered.
 	Digest func(ctx context.Context, path string) (string, error)
 	// Workers is how many blend files are read at the same time. 0: as many as
 	// there are processors, since reading them is mostly decompression.
 	Workers int
-	// Properties says that files and folders count which paths in custom properties lead to, as those of add-ons do
-	// that keep caches. Otherwise they are lacks.
+	// Properties says that files and folders count which paths in custom properties lead to, as those of
+	// add-ons do that keep caches. Otherwise they are lacks.
 	Properties bool
-	// MayTouch reports whether a path of a blend file, absolute and in the system's form, may be looked at. To look at
-	// one on another computer (\\host\share, /net/host) tells that computer who asks. Nil: all may.
+	// MayTouch reports whether a path of a blend file, absolute and in the system's form, may be looked at.
+	// To look at one on another computer (\\host\share, /net/host) tells that computer who asks. Nil: all
+	// may.
 	MayTouch func(path string) bool
 	// Warn is told what went wrong without changing the result, such as a
 	// digest that could not be had. Nil: nobody is told.
@@ -53,9 +53,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// A Tracer traces blend files. It lasts for a run: it opens each library once
-// and looks at each file once, so it does not notice what changes on disk in
-// the meantime. Goroutines may share it.
+// A Tracer traces blend files. It lasts for a run: it opens each library once and looks at each file once, so
+// it does not notice what changes on disk in the meantime. Goroutines may share it.
 type Tracer struct {
 	config Config
 	slots  chan struct{} // one for each blend file being read

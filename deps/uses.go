@@ -54,9 +54,8 @@ func isID(t *blend.Type) bool {
 	return len(fields) > 0 && fields[0].Type.Name == "ID" && !fields[0].Pointer
 }
 
-// rendersScene reports whether a node of a compositor stands for the render of
-// a scene. Blender before 4.1 does not read that scene with a linked one:
-// where it is another one, the node shows nothing.
+// rendersScene reports whether a node of a compositor stands for the render of a scene. Blender before 4.1
+// does not read that scene with a linked one: where it is another one, the node shows nothing.
 func rendersScene(node blend.Struct) bool {
 	switch string(node.Bytes("idname")) {
 	case "CompositorNodeRLayers":

@@ -31,8 +31,7 @@ const (
 	proxiesInOneFolder = 1 // Editing.proxy_storage
 )
 
-// proxySizes are the sizes that proxies are made in, in percent, by the bits
-// of StripProxy.build_size_flags.
+// proxySizes are the sizes that proxies are made in, in percent, by the bits of StripProxy.build_size_flags.
 var proxySizes = [...]int{25, 50, 75, 100}
 
 // readStrip takes in one strip of the video sequencer. The files of an image
@@ -103,8 +102,8 @@ func usedElements(s blend.Struct, elements int) func(i int) bool {
 	return func(i int) bool { return i-shift >= start && i-shift < length-end }
 }
 
-// stripViews returns the suffixes of the views of a strip with a file for each. These are the views that the scene
-// renders: those that are not disabled, and of stereoscopy only left and right.
+// stripViews returns the suffixes of the views of a strip with a file for each. These are the views that the
+// scene renders: those that are not disabled, and of stereoscopy only left and right.
 func (c *collector) stripViews(s blend.Struct) []string {
 	if s.Int("flag")&stripUseViews == 0 || s.Int("views_format") != viewsIndividual ||
 		c.id.Int("r.scemode")&sceneMultiview == 0 {

@@ -47,9 +47,8 @@ type Block struct {
 	SDNA int
 	// Count is the number of structs in the block.
 	Count int64
-	// Old is the address that the block's data had when the file was written.
-	// Pointers in the file hold such addresses. It is unique among the blocks
-	// of one data-block and among data-blocks, but not in the file.
+	// Old is the address that the block's data had when the file was written. Pointers in the file hold such
+	// addresses. It is unique among the blocks of one data-block and among data-blocks, but not in the file.
 	Old uint64
 	// Len is the number of bytes after the header.
 	Len int64
@@ -61,8 +60,7 @@ type Block struct {
 // End is the offset of the next block.
 func (b *Block) End() int64 { return b.Body + b.Len }
 
-// parseBlock reads the block header in data, which has l.blockSize bytes and
-// stands at offset.
+// parseBlock reads the block header in data, which has l.blockSize bytes and stands at offset.
 func (l *layout) parseBlock(b *Block, data []byte, offset int64) error {
 	b.Offset = offset
 	b.Body = offset + int64(l.blockSize)

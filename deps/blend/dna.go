@@ -83,8 +83,7 @@ func (d *DNA) Struct(name string) *Type {
 // Structs gives all structs by the index that blocks name them with.
 func (d *DNA) Structs() []*Type { return d.structs }
 
-// structOf gives the struct of a block; nil for raw bytes and for an index
-// that the DNA does not have.
+// structOf gives the struct of a block; nil for raw bytes and for an index that the DNA does not have.
 func (d *DNA) structOf(b *Block) *Type {
 	if b.SDNA == 0 && b.Code == CodeData || b.SDNA >= len(d.structs) {
 		return nil
@@ -118,9 +117,8 @@ func (t *Type) Field(path string) (Field, bool) {
 	}
 }
 
-// Fields are those of a struct in the order of the file, not to be changed;
-// nil for primitives. They are made when they are first asked for: a file
-// describes a thousand structs, and a few dozen of them matter.
+// Fields are those of a struct in the order of the file, not to be changed; nil for primitives. They are made
+// when they are first asked for: a file describes a thousand structs, and a few dozen of them matter.
 func (t *Type) Fields() []Field {
 	if t.count == 0 {
 		return nil

@@ -4,9 +4,8 @@ import (
 	"strings"
 )
 
-// parseDNA reads the body of the DNA1 block, which starts at offset. Nothing
-// in it is believed: a struct whose fields do not add up to its size makes the
-// whole description worthless.
+// parseDNA reads the body of the DNA1 block, which starts at offset. Nothing in it is believed: a struct
+// whose fields do not add up to its size makes the whole description worthless.
 func parseDNA(body string, l *layout, offset int64) (*DNA, error) {
 	p := dnaParser{data: body, l: l, base: offset}
 	p.magic("SDNA")

@@ -21,16 +21,15 @@
 //
 // # Memory
 //
-// A file of up to 16 MiB, decompressed, is held in memory. Of a larger one the
-// block headers and the blocks asked for are read, in pieces of up to 1 MiB,
-// and what lies between is skipped: pixels and geometry are never in memory,
-// and of a zstd file with a seek table not even decompressed.
+// A file of up to 16 MiB, decompressed, is held in memory. Of a larger one the block headers and the blocks
+// asked for are read, in pieces of up to 1 MiB, and what lies between is skipped: pixels and geometry are
+// never in memory, and of a zstd file with a seek table not even decompressed.
 //
 // # Caveats
 //
-// A DataBlock and all that was got from it are valid until the walk moves on:
-// copy what is to be kept. Nothing of a File is valid after Close. A File is used by one goroutine at a time, and has one
-// walk at a time.
+// A DataBlock and all that was got from it are valid until the walk moves on: copy what is to be kept.
+// Nothing of a File is valid after Close. A File is used by one goroutine at a time, and has one walk at a
+// time.
 //
 // Nothing in a file is believed. What contradicts itself gives a [*FormatError];
 // a pointer that leads nowhere gives a zero Struct, as Blender has it.

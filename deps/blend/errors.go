@@ -21,8 +21,7 @@ var (
 
 // A FormatError says what is wrong with the contents of a file, and where.
 type FormatError struct {
-	// Offset is where it is wrong, in bytes from the start of the
-	// decompressed file.
+	// Offset is where it is wrong, in bytes from the start of the decompressed file.
 	Offset int64
 	// Err is one of the sentinels of this package.
 	Err error

@@ -14,8 +14,7 @@ type File struct {
 	// Version is that of the Blender that wrote the file. Its Sub is known
 	// after the GLOB block was met, see [File.DataBlocks].
 	Version Version
-	// Compression is how the file as a whole is packed. All offsets count in
-	// the unpacked file.
+	// Compression is how the file as a whole is packed. All offsets count in the unpacked file.
 	Compression Compression
 
 	layout  layout
@@ -39,9 +38,8 @@ type Options struct {
 	Shared *Shared
 }
 
-// Open opens the Blender file at path. Errors are of type [*FormatError] when
-// they are about its contents, else those of package os. When ctx is cancelled
-// whatever reads the file gives the error of ctx.
+// Open opens the Blender file at path. Errors are of type [*FormatError] when they are about its contents,
+// else those of package os. When ctx is cancelled whatever reads the file gives the error of ctx.
 func Open(ctx context.Context, path string, opts Options) (*File, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
@@ -168,9 +166,8 @@ func (f *File) findDNA() (Block, error) {
 	}
 }
 
-// dnaAtEnd finds the DNA block without walking the file. What looks like it
-// may be part of some block's data: [File.DataBlocks] checks that the walk
-// comes by this block.
+// dnaAtEnd finds the DNA block without walking the file. What looks like it may be part of some block's data:
+// [File.DataBlocks] checks that the walk comes by this block.
 func (f *File) dnaAtEnd() (Block, bool) {
 	start := max(f.size-(1<<20), 0)
 	tail, err := f.read(start, f.size-start)

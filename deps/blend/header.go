@@ -20,8 +20,7 @@ func (v Version) AtLeast(major, minor int) bool {
 	return v.Major > major || v.Major == major && v.Minor >= minor
 }
 
-// layout is what the file header decides: how block headers look and how
-// numbers and pointers are stored.
+// layout is what the file header decides: how block headers look and how numbers and pointers are stored.
 type layout struct {
 	headerSize  int64 // of the file header
 	blockSize   int   // of a block header
@@ -71,8 +70,7 @@ func parseOldHeader(data []byte) (layout, Version, error) {
 	return l, Version{Major: n / 100, Minor: n % 100, Sub: -1}, nil
 }
 
-// parseNewHeader reads the form of 5.x, which names its own size:
-// BLENDER17-01v0502.
+// parseNewHeader reads the form of 5.x, which names its own size: BLENDER17-01v0502.
 func parseNewHeader(data []byte) (layout, Version, error) {
 	if len(data) < maxHeaderSize {
 		return layout{}, Version{}, formatError(ErrTruncated, int64(len(data)), "within the file header")

@@ -8,11 +8,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Shared is what files that are read one after the other, or side by side,
-// have in common: all files of one version of Blender describe the same
-// structs, and parsing that is a good part of what a small file takes; and
-// the memory of a file that was closed does for the next. The zero value is ready;
-// goroutines may share it.
+// Shared is what files that are read one after the other, or side by side, have in common: all files of one
+// version of Blender describe the same structs, and parsing that is a good part of what a small file takes;
+// and the memory of a file that was closed does for the next. The zero value is ready; goroutines may share
+// it.
 type Shared struct {
 	mu      sync.Mutex
 	seed    maphash.Seed

@@ -27,14 +27,12 @@ type source interface {
 	io.Closer
 }
 
-// wholeLimit is up to which size the decompressed file is held in memory as
-// one piece: that of nearly every shot, and a fraction of what reading a
-// larger one takes.
+// wholeLimit is up to which size the decompressed file is held in memory as one piece: that of nearly every
+// shot, and a fraction of what reading a larger one takes.
 const wholeLimit = 16 << 20
 
-// expansion bounds what is decompressed of a file of the given size. A real
-// one shrinks to a tenth or so; one that is all zeros to a thousandth
-// (gzip) or a twenty-thousandth (zstd).
+// expansion bounds what is decompressed of a file of the given size. A real one shrinks to a tenth or so; one
+// that is all zeros to a thousandth (gzip) or a twenty-thousandth (zstd).
 func expansion(compressed int64) int64 { return 64<<20 + 256*compressed }
 
 // openSource finds out how r is compressed. The second result holds the whole

@@ -16,15 +16,13 @@ import (
 // closest to where it was read last.
 const keepLimit = 48 << 20
 
-// maxPasses is how often a stream is read again from its start for bytes that
-// were passed over. Reading a file takes two at most; more means that its
-// pointers lead to and fro.
+// maxPasses is how often a stream is read again from its start for bytes that were passed over. Reading a
+// file takes two at most; more means that its pointers lead to and fro.
 const maxPasses = 16
 
-// A stream is a compressed file that can be read only from start to end. What
-// is read is kept up to a limit, what is passed over is not: so the small
-// blocks of most files are at hand when the first pass ends, and the big
-// ones never were in memory.
+// A stream is a compressed file that can be read only from start to end. What is read is kept up to a limit,
+// what is passed over is not: so the small blocks of most files are at hand when the first pass ends, and the
+// big ones never were in memory.
 type stream struct {
 	r      io.ReaderAt
 	size   int64
@@ -187,8 +185,7 @@ func (s *stream) keptFrom(off int64) int64 {
 	}
 }
 
-// advance reads b from the decompressor, from offset at, which may mean to
-// begin once more.
+// advance reads b from the decompressor, from offset at, which may mean to begin once more.
 func (s *stream) advance(b []byte, at int64) (int, error) {
 	if s.now == nil || at < s.pos {
 		if err := s.restart(); err != nil {

@@ -9,10 +9,9 @@ import (
 	"slices"
 )
 
-// A Struct is one struct in the file. Its accessors take a field's path as in
-// [Type.Field], and give zero for a field that the file's version of the
-// struct does not have: ask [Struct.Has] where that matters. The zero Struct
-// has no fields at all.
+// A Struct is one struct in the file. Its accessors take a field's path as in [Type.Field], and give zero for
+// a field that the file's version of the struct does not have: ask [Struct.Has] where that matters. The zero
+// Struct has no fields at all.
 type Struct struct {
 	Type *Type
 	// Offset is where it stands in the decompressed file.
@@ -25,8 +24,7 @@ type Struct struct {
 // Valid reports whether there is a struct at all.
 func (s Struct) Valid() bool { return s.Type != nil }
 
-// Old is the address that the struct had, when it is the first of its block;
-// else 0.
+// Old is the address that the struct had, when it is the first of its block; else 0.
 func (s Struct) Old() uint64 {
 	if s.d == nil {
 		return 0
@@ -190,8 +188,7 @@ func (a Array) Valid() bool { return a.Block != nil }
 // Raw gives all bytes of the block.
 func (a Array) Raw() []byte { return a.data }
 
-// Len is the number of structs: what the block's header says, or as many as
-// it has room for.
+// Len is the number of structs: what the block's header says, or as many as it has room for.
 func (a Array) Len() int {
 	if a.Type == nil || a.Type.Size == 0 {
 		return 0

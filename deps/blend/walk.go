@@ -5,9 +5,8 @@ import (
 	"iter"
 )
 
-// A DataBlock is one data-block of the file (an ID in Blender's words: a
-// scene, an image, a library) and the DATA blocks that belong to it. Old
-// addresses of DATA blocks mean something within one DataBlock only.
+// A DataBlock is one data-block of the file (an ID in Blender's words: a scene, an image, a library) and the
+// DATA blocks that belong to it. Old addresses of DATA blocks mean something within one DataBlock only.
 //
 // It also stands for the blocks of the file itself: GLOB, REND, TEST, USER.
 type DataBlock struct {
@@ -25,10 +24,9 @@ type DataBlock struct {
 // few is up to how many blocks a linear search is faster than a map.
 const few = 12
 
-// DataBlocks walks the file. A DataBlock, and whatever was got from it, is valid
-// until the next one is asked for. The walk ends with the file, or with an
-// error: of the walk itself, or the first that occurred when data of a
-// DataBlock was read.
+// DataBlocks walks the file. A DataBlock, and whatever was got from it, is valid until the next one is asked
+// for. The walk ends with the file, or with an error: of the walk itself, or the first that occurred when
+// data of a DataBlock was read.
 func (f *File) DataBlocks() iter.Seq2[*DataBlock, error] {
 	return func(yield func(*DataBlock, error) bool) {
 		w := walker{f: f, pos: f.layout.headerSize}
@@ -117,9 +115,8 @@ func (f *File) readHeaders() {
 // 250 MB. The largest real ones have some 100,000.
 const maxBlocks = 4 << 20
 
-// next reads the header at w.pos and moves on to the one after it. The window
-// keeps what follows from offset keep on. Where the file ends right after the
-// DNA, an ENDB block is made up, as Blender opens such files.
+// next reads the header at w.pos and moves on to the one after it. The window keeps what follows from offset
+// keep on. Where the file ends right after the DNA, an ENDB block is made up, as Blender opens such files.
 func (w *walker) next(keep int64) (Block, error) {
 	var b Block
 	f := w.f

@@ -19,9 +19,8 @@ type window struct {
 	want int // how much the last move asked for
 }
 
-// peek gives n bytes at off, fewer at the end of the file, none and io.EOF
-// beyond it. They are valid until the next peek. The bytes from keep on, which
-// is not after off, stay in the window if they are few.
+// peek gives n bytes at off, fewer at the end of the file, none and io.EOF beyond it. They are valid until
+// the next peek. The bytes from keep on, which is not after off, stay in the window if they are few.
 func (w *window) peek(f *File, off int64, n int, keep int64) ([]byte, error) {
 	if f.whole != nil {
 		if off >= int64(len(f.whole)) {

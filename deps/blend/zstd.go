@@ -65,9 +65,8 @@ type zstdFrames struct {
 	running sync.WaitGroup
 }
 
-// openZstd reads small files as a whole, and of large ones the frames that are
-// needed. Files that are one frame, as the zstd program writes them, are
-// streams.
+// openZstd reads small files as a whole, and of large ones the frames that are needed. Files that are one
+// frame, as the zstd program writes them, are streams.
 func openZstd(r io.ReaderAt, size int64, shared *Shared) (source, []byte, error) {
 	frames := seekTable(r, size)
 	if frames == nil {
@@ -152,8 +151,8 @@ func (z *zstdFrames) readPacked(f *frame, packed []byte) error {
 	return nil
 }
 
-// SeekTable reads the table of frames at the end of a compressed file of size bytes. It gives nil when there is none,
-// or one that does not fit the file; exact asks that it accounts for every byte of the file.
+// SeekTable reads the table of frames at the end of a compressed file of size bytes. It gives nil when there
+// is none, or one that does not fit the file; exact asks that it accounts for every byte of the file.
 func SeekTable(r io.ReaderAt, size int64, exact bool) []Frame {
 	if size < seekFooterSize+8 {
 		return nil
@@ -279,8 +278,7 @@ func (z *zstdFrames) ReadAt(b []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// frame gives frame i decompressed and begins on the one after it when the
-// one before it was read too.
+// frame gives frame i decompressed and begins on the one after it when the one before it was read too.
 func (z *zstdFrames) frame(i int) (*frame, error) {
 	f := &z.frames[i]
 	if f.ready == nil {

@@ -13,10 +13,9 @@ import (
 	"github.com/flsync/flsync/internal/gate"
 )
 
-// A Batch is the plan of several shots at once. It does not change, so
-// goroutines may share it. A file has the same place in
-// the checkouts of all, and a library that all use is changed in the same way
-// for all, so that it is sent once.
+// A Batch is the plan of several shots at once. It does not change, so goroutines may share it. A file has
+// the same place in the checkouts of all, and a library that all use is changed in the same way for all, so
+// that it is sent once.
 type Batch struct {
 	gatherer
 	shots    [][]*section // of each shot, that of the traced file first
@@ -26,8 +25,8 @@ type Batch struct {
 	clashes  map[string]error   // files that would take the place of another
 }
 
-// A section is what is sent because of one blend file. Shots that need the same of a library share its section, so it
-// is placed and edited once.
+// A section is what is sent because of one blend file. Shots that need the same of a library share its
+// section, so it is placed and edited once.
 type section struct {
 	blend     string
 	place     string     // of the blend file, since it is placed
@@ -91,8 +90,8 @@ type sentUse struct {
 	files []string // uses of one sequence share the list
 }
 
-// A listID identifies a list of files: its first element and its length. References to one sequence share their list,
-// so work that is done once for each list does not grow with references times frames.
+// A listID identifies a list of files: its first element and its length. References to one sequence share
+// their list, so work that is done once for each list does not grow with references times frames.
 type listID struct {
 	first *string
 	n     int
@@ -136,9 +135,8 @@ func (p *Planner) newBatch() *Batch {
 	}
 }
 
-// Together plans for what was traced: a shot, or several. What a shot needs only
-// through something that is left alone or held back is not part of its plan.
-// What is wrong with single shots comes with their plans.
+// Together plans for what was traced: a shot, or several. What a shot needs only through something that is
+// left alone or held back is not part of its plan. What is wrong with single shots comes with their plans.
 func (p *Planner) Together(traces ...*deps.Trace) *Batch {
 	b := p.newBatch()
 	for _, t := range traces {
@@ -149,10 +147,9 @@ func (p *Planner) Together(traces ...*deps.Trace) *Batch {
 	return b
 }
 
-// Alone gives the plan of a shot that all other shots of the project leave as
-// it is: what it needs lies in the project, and no path has to change. For
-// any other shot ok is false; it is to be planned together with its like.
-// Libraries are planned once for all shots that need the same of them.
+// Alone gives the plan of a shot that all other shots of the project leave as it is: what it needs lies in
+// the project, and no path has to change. For any other shot ok is false; it is to be planned together with
+// its like. Libraries are planned once for all shots that need the same of them.
 func (p *Planner) Alone(t *deps.Trace) (plan *Plan, ok bool) {
 	ok = true
 	all := gather(t, func(file string, uses []deps.Use) *section {
@@ -173,8 +170,9 @@ func (p *Planner) Alone(t *deps.Trace) (plan *Plan, ok bool) {
 	return plan, plan.finish()
 }
 
-// standing returns the section of a blend file, planned as if nothing else were sent. It is alone if it leads to no other
-// places and edits than in any batch: all of it lies in the project, and stays as it is. Of libraries it is remembered.
+// standing returns the section of a blend file, planned as if nothing else were sent. It is alone if it leads
+// to no other places and edits than in any batch: all of it lies in the project, and stays as it is. Of
+// libraries it is remembered.
 func (p *Planner) standing(file string, uses []deps.Use, isLibrary bool) *section {
 	if isLibrary {
 		p.mu.Lock()
@@ -200,9 +198,8 @@ func (p *Planner) standing(file string, uses []deps.Use, isLibrary bool) *sectio
 	return s
 }
 
-// Plan gives the plan of one of the traces, by its index. Errors are all that
-// there are of [*TooLongError], for paths that their fields have no room for,
-// [*UnreachableError], and of two files in one place.
+// Plan gives the plan of one of the traces, by its index. Errors are all that there are of [*TooLongError],
+// for paths that their fields have no room for, [*UnreachableError], and of two files in one place.
 func (b *Batch) Plan(i int) (*Plan, error) {
 	all := b.shots[i]
 	p := newPlan(all)
@@ -324,8 +321,8 @@ func addFolders(folders map[string]bool, place string) {
 	}
 }
 
-// gather returns the sections of a trace: that of the traced file, and of libraries that are sent, in the order of coming
-// to them. It asks section for each, and ends early if that returns nil.
+// gather returns the sections of a trace: that of the traced file, and of libraries that are sent, in the
+// order of coming to them. It asks section for each, and ends early if that returns nil.
 func gather(t *deps.Trace, section func(file string, uses []deps.Use) *section) (all []*section) {
 	blends := make(map[string]int, len(t.Blends)) // also those of libraries that are packed into a file
 	for i := range t.Blends {

@@ -11,8 +11,7 @@ import (
 type Edit struct {
 	// ID and Field name the place for people: "IMwood", "Image.name".
 	ID, Field string
-	// Offset is where the field begins in the decompressed file, Size how many
-	// bytes it has there.
+	// Offset is where the field begins in the decompressed file, Size how many bytes it has there.
 	Offset int64
 	Size   int
 	// Old is what must stand there now, New what is to stand there, both
@@ -27,8 +26,7 @@ type Edit struct {
 	Length int64
 }
 
-// ErrChanged says that a blend file does not hold what it held when it was
-// traced: trace it again.
+// ErrChanged says that a blend file does not hold what it held when it was traced: trace it again.
 var ErrChanged = errors.New("the file has changed since it was traced")
 
 // A TooLongError is a path that its field has no room for. The file, or the
@@ -57,8 +55,7 @@ func (e *Edit) room() int {
 	return e.Size - 1 // for the closing NUL
 }
 
-// maxBlockPath bounds paths in blocks of their own. Blender itself cuts every
-// path at 1,024 bytes (FILE_MAX).
+// maxBlockPath bounds paths in blocks of their own. Blender itself cuts every path at 1,024 bytes (FILE_MAX).
 const maxBlockPath = 1023
 
 // maxField is more than any field or block that holds a path has.
@@ -116,8 +113,7 @@ func formOf(head []byte) (form, error) {
 	return f, nil
 }
 
-// patches turns edits into patches in the order of the file, which begins
-// with head.
+// patches turns edits into patches in the order of the file, which begins with head.
 func patches(head []byte, edits []Edit) ([]patch, error) {
 	f, err := formOf(head)
 	if err != nil {
@@ -188,8 +184,7 @@ func (e *Edit) resize(f form, size int) func([]byte) ([]byte, error) {
 	}
 }
 
-// recount writes another number of bytes into IDProperty.len, which counts the
-// closing NUL.
+// recount writes another number of bytes into IDProperty.len, which counts the closing NUL.
 func (e *Edit) recount(f form) func([]byte) ([]byte, error) {
 	return func(old []byte) ([]byte, error) {
 		if n := int(f.order.Uint32(old)); n != len(e.Old)+1 && n != len(e.Old) {

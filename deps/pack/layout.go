@@ -13,13 +13,11 @@ import (
 	"github.com/flsync/flsync/internal/place"
 )
 
-// outsideFolder is where in a checkout files go that lie outside of the
-// project.
+// outsideFolder is where in a checkout files go that lie outside of the project.
 const outsideFolder = "_outside_project"
 
-// A layout gives each file its place in the checkout. In the project that is
-// the path it has there. Outside it is its whole path below outsideFolder, so
-// that all that lay side by side still does.
+// A layout gives each file its place in the checkout. In the project that is the path it has there. Outside
+// it is its whole path below outsideFolder, so that all that lay side by side still does.
 type layout struct {
 	root          string
 	outside       string            // outsideFolder, or another name where the project has one
@@ -64,11 +62,10 @@ func (l *layout) folder(dir, layer string) string {
 	return path.Join(l.outside, layer, sendable(outsideName(dir)))
 }
 
-// placeAll sees to it that no two files of the checkout have names which differ
-// only in case or Unicode form, as far as they come from outside. groups are
-// files that have to keep their places to each other; where a group gets in the
-// way of another, the whole of it goes one layer deeper: _outside_project/~1.
-// files are all there are, in order.
+// placeAll sees to it that no two files of the checkout have names which differ only in case or Unicode form,
+// as far as they come from outside. groups are files that have to keep their places to each other; where a
+// group gets in the way of another, the whole of it goes one layer deeper: _outside_project/~1. files are all
+// there are, in order.
 func (l *layout) placeAll(files []string, groups [][]string) {
 	l.placed = make(map[string]string, len(files))
 	l.layers = map[string]string{}
@@ -129,8 +126,9 @@ func (l *layout) spread(outside []string, groups [][]string) {
 	}
 }
 
-// stays reports whether a path plainly leads to its file in the checkout as it does here: from a blend file of the
-// project up to a folder of it, and from there down to the file. So most paths do, and there is nothing to work out.
+// stays reports whether a path plainly leads to its file in the checkout as it does here: from a blend file
+// of the project up to a folder of it, and from there down to the file. So most paths do, and there is
+// nothing to work out.
 func (l *layout) stays(by string, u sentUse, part *deps.Part) bool {
 	rest, ok := strings.CutPrefix(part.Raw, "//")
 	if !ok || len(u.Parts) != 1 || len(u.files) != 1 || slash(u.From) != by || namesFolder(u.Use, part) || strings.Contains(rest, `\`) {
@@ -191,8 +189,7 @@ func together(files []string, groups [][]string) [][]string {
 	return joined
 }
 
-// places are those that are taken, folders too, by what they are for a file
-// system that knows no case.
+// places are those that are taken, folders too, by what they are for a file system that knows no case.
 type places map[string]string
 
 // take takes a place. It reports false when it, or one of the folders above
@@ -216,9 +213,8 @@ func (t places) take(at string) bool {
 	return ok
 }
 
-// takeAll takes all places or, when one is taken by others, none. Files of one
-// group that get in each other's way are let through: they keep the names that
-// they have.
+// takeAll takes all places or, when one is taken by others, none. Files of one group that get in each other's
+// way are let through: they keep the names that they have.
 func (t places) takeAll(files []string, place func(string) string) bool {
 	own := places{}
 	for _, f := range files {

@@ -35,9 +35,8 @@ func parent(p string) string {
 	return p[:i]
 }
 
-// outsideName is an absolute path as one that can stand in a folder of its
-// own. It keeps every folder, so that files that lay beside each other still do,
-// and relative paths between them stay right.
+// outsideName is an absolute path as one that can stand in a folder of its own. It keeps every folder, so
+// that files that lay beside each other still do, and relative paths between them stay right.
 //
 //	/mnt/lib/a.png       mnt/lib/a.png
 //	c:/lib/a.png         C/lib/a.png
@@ -88,8 +87,7 @@ func relative(from, to string) string {
 	return strings.TrimSuffix(up+strings.Join(b, "/"), "/")
 }
 
-// unslashed makes Blender's path one with slashes. Blender takes a backslash
-// for one on every system.
+// unslashed makes Blender's path one with slashes. Blender takes a backslash for one on every system.
 func unslashed(p string) string { return strings.ReplaceAll(p, `\`, "/") }
 
 // isRelative reports whether a path in a blend file begins with //.

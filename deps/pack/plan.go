@@ -94,8 +94,8 @@ func (p *Plan) Place(file string) (place string, ok bool) {
 	return "", false
 }
 
-// newPlan returns the plan of sections, without their blend files. Of a list of files that are held back it names only
-// the first use.
+// newPlan returns the plan of sections, without their blend files. Of a list of files that are held back it
+// names only the first use.
 func newPlan(all []*section) *Plan {
 	n := len(all)
 	for _, s := range all {

@@ -137,8 +137,7 @@ func rewriteGzip(ctx context.Context, w io.Writer, r io.ReaderAt, size int64, ed
 	return out.Close()
 }
 
-// A gunzipper reads gzip data as zlib does: what follows it and is not gzip
-// again, is ignored.
+// A gunzipper reads gzip data as zlib does: what follows it and is not gzip again, is ignored.
 type gunzipper struct {
 	r *bufio.Reader
 	z *gzip.Reader

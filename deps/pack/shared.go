@@ -7,9 +7,8 @@ import (
 	"github.com/flsync/flsync/internal/place"
 )
 
-// Shared are the folders of the farm's shared storage, as this machine or as
-// workers of any platform name them: /mnt/farm, S:\, \\server\farm. What an
-// absolute path names there is there already.
+// Shared are the folders of the farm's shared storage, as this machine or as workers of any platform name
+// them: /mnt/farm, S:\, \\server\farm. What an absolute path names there is there already.
 type Shared []string
 
 // Validate reports a folder that would take in everything, or nothing.
@@ -26,9 +25,8 @@ func (s Shared) Validate() error {
 	return nil
 }
 
-// Holds reports whether a path as it stands in a blend file is an absolute one
-// in the shared storage. abs is what it is on this machine, "" where it is
-// nothing.
+// Holds reports whether a path as it stands in a blend file is an absolute one in the shared storage. abs is
+// what it is on this machine, "" where it is nothing.
 func (s Shared) Holds(value, abs string) bool {
 	if isRelative(value) {
 		return false
@@ -50,8 +48,7 @@ func (s Shared) Holds(value, abs string) bool {
 	return false
 }
 
-// sharedForm is a path of any system with slashes and clean; a drive alone is
-// "S:".
+// sharedForm is a path of any system with slashes and clean; a drive alone is "S:".
 func sharedForm(p string) string {
 	return place.Clean(unslashed(p))
 }

@@ -74,12 +74,10 @@ func key(digest string, edits []Edit) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Rewritten gives the path of a file that holds c with its edits made. digest
-// is one of the contents of c as they are now, of any kind. The file is not to
-// be changed; it stays for at least StoreConfig.KeepFor.
+// Rewritten gives the path of a file that holds c with its edits made. digest is one of the contents of c as
+// they are now, of any kind. The file is not to be changed; it stays for at least StoreConfig.KeepFor.
 //
-// Errors are those of Rewrite. ErrChanged is also given when the file was
-// written to in the meantime.
+// Errors are those of Rewrite. ErrChanged is also given when the file was written to in the meantime.
 func (s *Store) Rewritten(ctx context.Context, c Changed, digest string) (string, error) {
 	if digest == "" {
 		return "", fmt.Errorf("%s: its digest is needed to keep a rewritten copy", c.Path)
@@ -92,9 +90,8 @@ func (s *Store) Rewritten(ctx context.Context, c Changed, digest string) (string
 	return path.(string), nil
 }
 
-// usedSuffix is that of an empty file that shows by its times when the file
-// beside it was last used. The times of the file itself stay, as caches of
-// digests go by them.
+// usedSuffix is that of an empty file that shows by its times when the file beside it was last used. The
+// times of the file itself stay, as caches of digests go by them.
 const usedSuffix = ".used"
 
 // usedGrain is how old that may be before it is renewed.
@@ -128,8 +125,7 @@ func (s *Store) touch(path string) error {
 	return os.Chtimes(path+usedSuffix, now, now)
 }
 
-// rewriteUnchanged rewrites a file and sees to it that nobody wrote to it
-// meanwhile.
+// rewriteUnchanged rewrites a file and sees to it that nobody wrote to it meanwhile.
 func rewriteUnchanged(ctx context.Context, dst *os.File, c Changed) error {
 	before, err := os.Stat(c.Path)
 	if err != nil {
@@ -160,8 +156,7 @@ func rewriteUnchanged(ctx context.Context, dst *os.File, c Changed) error {
 // tempPrefix begins the names of files that are being written.
 const tempPrefix = ".writing-"
 
-// writeAtomically makes a file that is either whole or not there, also after a
-// crash.
+// writeAtomically makes a file that is either whole or not there, also after a crash.
 func writeAtomically(path string, write func(*os.File) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix)
 	if err != nil {

@@ -87,8 +87,8 @@ type listIn struct {
 	dir, want string
 }
 
-// strays returns the first file of a list that does not lie in dir, or does not go to the same place below want; "" if
-// all do.
+// strays returns the first file of a list that does not lie in dir, or does not go to the same place below
+// want; "" if all do.
 func (e *editor) strays(files []string, dir, want string) string {
 	key := listIn{idOf(files), dir, want}
 	if len(files) > 1 {
@@ -196,8 +196,7 @@ func (e *editor) walkable(base, old string) bool {
 	return true
 }
 
-// namedFolder is the folder that the path of a use names, or that has the
-// files whose name the path ends in.
+// namedFolder is the folder that the path of a use names, or that has the files whose name the path ends in.
 func (e *editor) namedFolder(u sentUse, part *deps.Part) string {
 	file := u.files[0]
 	folder, rest := u.Cut(part.Raw)

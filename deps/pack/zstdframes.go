@@ -32,8 +32,7 @@ func readAll(r io.ReaderAt, b []byte, off int64) error {
 	return err
 }
 
-// A frameWriter compresses what is written to it into frames, and keeps the
-// table of all.
+// A frameWriter compresses what is written to it into frames, and keeps the table of all.
 type frameWriter struct {
 	w       io.Writer
 	encoder *zstd.Encoder

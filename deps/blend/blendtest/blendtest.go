@@ -1,6 +1,5 @@
-// Package blendtest makes small Blender files in any of the forms that there
-// are, for tests. The files hold what a test puts in and nothing else, so
-// Blender itself would not open them.
+// Package blendtest makes small Blender files in any of the forms that there are, for tests. The files hold
+// what a test puts in and nothing else, so Blender itself would not open them.
 package blendtest
 
 import (
