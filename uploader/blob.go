@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Blob is content that goes to the Manager.
@@ -53,26 +54,11 @@ func parseKey(sha string, size int64) (key, error) {
 	if len(sha) != 2*len(k.sha) {
 		return k, fmt.Errorf("digest %.80q is not 64 hex digits", sha)
 	}
-	for i := range k.sha {
-		high, low := hexValue[sha[2*i]], hexValue[sha[2*i+1]]
-		if high|low > 0xf {
-			return k, fmt.Errorf("digest %q has other than lower-case hex digits", sha)
-		}
-		k.sha[i] = high<<4 | low
+	if _, err := hex.Decode(k.sha[:], []byte(sha)); err != nil || sha != strings.ToLower(sha) {
+		return k, fmt.Errorf("digest %q has other than lower-case hex digits", sha)
 	}
 	return k, nil
 }
-
-// hexValue has the value of each lower-case hex digit, 0xff for anything else.
-var hexValue = func() (values [256]byte) {
-	for c := range values {
-		values[c] = 0xff
-	}
-	for v, c := range []byte("0123456789abcdef") {
-		values[c] = byte(v)
-	}
-	return values
-}()
 
 // Pending is a blob on its way to the Manager.
 type Pending struct {

@@ -1,6 +1,7 @@
 package uploader
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,28 +94,21 @@ type Config struct {
 
 // withDefaults returns c with the defaults in its empty fields.
 func (c Config) withDefaults() Config {
-	setDefault(&c.Connections, 128)
-	setDefault(&c.LargeFile, 8<<20)
-	setDefault(&c.LargeConnections, 4)
-	setDefault(&c.BytesInFlight, 256<<20)
-	setDefault(&c.CheckBatch, 20_000)
-	setDefault(&c.Backlog, 65_536)
-	setDefault(&c.Attempts, 10)
-	setDefault(&c.Deferrals, 5)
-	setDefault(&c.Patience, 3*time.Minute)
-	setDefault(&c.CheckedFor, 10*time.Minute)
-	setDefault(&c.Checkouts, 4)
+	c.Connections = cmp.Or(c.Connections, 128)
+	c.LargeFile = cmp.Or(c.LargeFile, 8<<20)
+	c.LargeConnections = cmp.Or(c.LargeConnections, 4)
+	c.BytesInFlight = cmp.Or(c.BytesInFlight, 256<<20)
+	c.CheckBatch = cmp.Or(c.CheckBatch, 20_000)
+	c.Backlog = cmp.Or(c.Backlog, 65_536)
+	c.Attempts = cmp.Or(c.Attempts, 10)
+	c.Deferrals = cmp.Or(c.Deferrals, 5)
+	c.Patience = cmp.Or(c.Patience, 3*time.Minute)
+	c.CheckedFor = cmp.Or(c.CheckedFor, 10*time.Minute)
+	c.Checkouts = cmp.Or(c.Checkouts, 4)
 	if c.Observer == nil {
 		c.Observer = nobody{}
 	}
 	return c
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Validate returns all that is wrong with the configuration at once.

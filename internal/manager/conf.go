@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,61 +16,39 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// conf is the configuration, with the keys of flamenco-manager.yaml. Most of it is kept for those who ask and
-// steers nothing here: the name, the variables, the timeouts and the two thresholds do.
+// conf is the configuration, with the keys of flamenco-manager.yaml: those that steer something here, and Rest
+// for those that are only kept.
 type conf struct {
-	Meta                       confMeta            `json:"_meta" yaml:"_meta"`
-	ManagerName                string              `json:"manager_name" yaml:"manager_name"`
-	Database                   string              `json:"database" yaml:"database"`
-	DatabaseCheckPeriod        duration            `json:"database_check_period" yaml:"database_check_period"`
-	Listen                     string              `json:"listen" yaml:"listen"`
-	Autodiscoverable           bool                `json:"autodiscoverable" yaml:"autodiscoverable"`
-	LocalManagerStoragePath    string              `json:"local_manager_storage_path" yaml:"local_manager_storage_path"`
-	SharedStoragePath          string              `json:"shared_storage_path" yaml:"shared_storage_path"`
-	Shaman                     confShaman          `json:"shaman" yaml:"shaman"`
-	TaskTimeout                duration            `json:"task_timeout" yaml:"task_timeout"`
-	WorkerTimeout              duration            `json:"worker_timeout" yaml:"worker_timeout"`
-	BlocklistThreshold         int                 `json:"blocklist_threshold" yaml:"blocklist_threshold"`
-	TaskFailAfterSoftFailCount int                 `json:"task_fail_after_softfail_count" yaml:"task_fail_after_softfail_count"`
-	MQTT                       confMQTT            `json:"mqtt" yaml:"mqtt"`
-	Variables                  map[string]variable `json:"variables" yaml:"variables"`
+	Meta                       confMeta            `yaml:"_meta"`
+	ManagerName                string              `yaml:"manager_name"`
+	SharedStoragePath          string              `yaml:"shared_storage_path"`
+	Shaman                     confShaman          `yaml:"shaman"`
+	TaskTimeout                duration            `yaml:"task_timeout"`
+	WorkerTimeout              duration            `yaml:"worker_timeout"`
+	BlocklistThreshold         int                 `yaml:"blocklist_threshold"`
+	TaskFailAfterSoftFailCount int                 `yaml:"task_fail_after_softfail_count"`
+	Variables                  map[string]variable `yaml:"variables"`
+	Rest                       map[string]any      `yaml:",inline"`
 }
 
 type confMeta struct {
-	Version int `json:"version" yaml:"version"`
+	Version int `yaml:"version"`
 }
 
 type confShaman struct {
-	Enabled        bool `json:"enabled" yaml:"enabled"`
-	GarbageCollect struct {
-		Period duration `json:"period" yaml:"period"`
-		MaxAge duration `json:"maxAge" yaml:"maxAge"`
-	} `json:"garbageCollect" yaml:"garbageCollect"`
-}
-
-type confMQTT struct {
-	Client struct {
-		Enabled     bool   `json:"enabled" yaml:"enabled"`
-		Broker      string `json:"broker" yaml:"broker"`
-		ClientID    string `json:"clientID" yaml:"clientID"`
-		TopicPrefix string `json:"topic_prefix" yaml:"topic_prefix"`
-		Username    string `json:"username" yaml:"username"`
-		Password    string `json:"password" yaml:"password"`
-	} `json:"client" yaml:"client"`
+	Enabled bool           `yaml:"enabled"`
+	Rest    map[string]any `yaml:",inline"`
 }
 
 func defaultConf(name, storage string) *conf {
 	c := &conf{
-		Meta: confMeta{Version: 3}, ManagerName: name, Database: "manager.db", DatabaseCheckPeriod: "10m0s",
-		LocalManagerStoragePath: "./local", SharedStoragePath: storage,
+		Meta: confMeta{Version: 3}, ManagerName: name, SharedStoragePath: storage,
 		TaskTimeout: "10m0s", WorkerTimeout: "1m0s", BlocklistThreshold: 3, TaskFailAfterSoftFailCount: 3,
 		Variables: map[string]variable{
 			"blender":     {Values: []variableValue{{Platform: "linux", Value: "blender"}, {Platform: "windows", Value: "blender"}, {Platform: "darwin", Value: "blender"}}},
 			"blenderArgs": {Values: []variableValue{{Platform: "all", Value: "-b -y"}}},
 		},
 	}
-	c.Shaman.GarbageCollect.Period, c.Shaman.GarbageCollect.MaxAge = "24h0m0s", "744h0m0s"
-	c.MQTT.Client.ClientID, c.MQTT.Client.TopicPrefix = "flamenco", "flamenco"
 	c.normalize()
 	return c
 }
@@ -162,17 +141,36 @@ func (m *Manager) getConfiguration(q *request) error {
 	})
 }
 
-func (m *Manager) getConfigurationFile(q *request) error { return q.reply(m.conf.get()) }
+func (m *Manager) getConfigurationFile(q *request) error {
+	var reply map[string]any
+	if err := convert(m.conf.get(), &reply); err != nil {
+		return err
+	}
+	return q.reply(reply)
+}
+
+// convert makes one form of the configuration of another, by way of YAML.
+func convert(from, to any) error {
+	data, err := yaml.Marshal(from)
+	if err != nil {
+		return err
+	}
+	return yaml.Unmarshal(data, to)
+}
 
 // updateConfigurationFile replaces the whole configuration: keys that are not sent become empty.
 func (m *Manager) updateConfigurationFile(q *request) error {
-	c := new(conf)
-	if err := q.decode(c); err != nil {
+	var sent map[string]any
+	if err := q.decode(&sent); err != nil {
 		return err
+	}
+	c := new(conf)
+	if err := convert(sent, c); err != nil {
+		return refuse(http.StatusBadRequest, "invalid format: %v", err)
 	}
 	c.normalize()
 	if err := m.conf.replace(c); err != nil {
 		return fmt.Errorf("error saving configuration file: %w", err)
 	}
-	return q.empty(204)
+	return q.empty(http.StatusNoContent)
 }

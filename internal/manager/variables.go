@@ -23,15 +23,15 @@ func (d duration) or(fallback time.Duration) time.Duration {
 // variable is a variable of the configuration: one value for each audience and platform. A two-way variable
 // is also put back into paths of jobs that are submitted.
 type variable struct {
-	TwoWay bool            `json:"is_twoway,omitempty" yaml:"is_twoway,omitempty"`
-	Values []variableValue `json:"values" yaml:"values"`
+	TwoWay bool            `yaml:"is_twoway,omitempty"`
+	Values []variableValue `yaml:"values"`
 }
 
 type variableValue struct {
-	Audience  string   `json:"audience,omitempty" yaml:"audience,omitempty"`
-	Platform  string   `json:"platform,omitempty" yaml:"platform,omitempty"`
-	Platforms []string `json:"platforms,omitempty" yaml:"platforms,omitempty,flow"`
-	Value     string   `json:"value" yaml:"value"`
+	Audience  string   `yaml:"audience,omitempty"`
+	Platform  string   `yaml:"platform,omitempty"`
+	Platforms []string `yaml:"platforms,omitempty,flow"`
+	Value     string   `yaml:"value"`
 }
 
 // variableSet are the values for one audience on one platform.

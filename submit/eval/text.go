@@ -178,28 +178,17 @@ func (e *Evaluator) addBuiltins() {
 	}
 }
 
-// Numbers in texts as int and float read them, but for underscores, other scripts and names such as inf.
-var (
-	wholeText = pattern.Lazy(`^[+-]?[0-9]+$`)
-	floatLike = pattern.Lazy(`^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$`)
-)
-
 func toInt(v any) any {
 	switch n := number(v).(type) {
 	case int64:
 		return n
 	case float64:
-		if math.Abs(n) >= 1<<63 {
-			panic(errBig())
+		if math.Abs(n) < 1<<63 {
+			return int64(n)
 		}
-		return int64(n)
+		panic(errBig())
 	}
-	s := strings.TrimFunc(textOf(v, "int"), isSpace)
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || !wholeText().MatchString(s) {
-		panic(unknown("int(%q)", s))
-	}
-	return n
+	panic(unknown("int() of a %s", typeName(v)))
 }
 
 // toFloat is float(v). Whole numbers above 2 ** 53 would be rounded.
@@ -213,10 +202,5 @@ func toFloat(v any) float64 {
 	case float64:
 		return n
 	}
-	s := strings.TrimFunc(textOf(v, "float"), isSpace)
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || !floatLike().MatchString(s) {
-		panic(unknown("float(%q)", s))
-	}
-	return f
+	panic(unknown("float() of a %s", typeName(v)))
 }

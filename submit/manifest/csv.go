@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/flsync/flsync/submit/internal/nearest"
 )
@@ -20,7 +21,6 @@ func (s *source) parseCSV() *node {
 	reader := csv.NewReader(bytes.NewReader(s.data))
 	reader.FieldsPerRecord = -1 // counted here, to go on after a short row
 	reader.Comma = s.comma()
-	s.begin.line = 1
 	header, err := reader.Read()
 	if err != nil {
 		s.addCSVError(err)
@@ -73,15 +73,13 @@ type csvColumn struct {
 	pos  Pos
 }
 
-// field returns where a cell of the last row begins. The reader counts lines and bytes; going on from the
-// place asked for last, all places of a file cost one pass.
+// field returns where a cell of the last row begins. The reader counts columns in bytes.
 func (s *source) field(reader *csv.Reader, i int) Pos {
 	line, col := reader.FieldPos(i)
-	for s.begin.line < line {
-		s.begin.offset += bytes.IndexByte(s.data[s.begin.offset:], '\n') + 1
-		s.begin.line++
+	if s.lines == nil {
+		s.lines = bytes.SplitAfter(s.data, []byte("\n"))
 	}
-	return s.at(s.begin.offset + col - 1)
+	return s.pos(line, utf8.RuneCount(s.lines[line-1][:col-1])+1)
 }
 
 func (s *source) addCSVError(err error) {

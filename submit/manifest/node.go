@@ -122,9 +122,8 @@ type source struct {
 	above int // lines of the file before data begins
 
 	// The place asked for last: places are mostly asked for in their order.
-	last struct{ offset, line, col int }
-	// The line of CSV asked for last.
-	begin struct{ offset, line int }
+	last  struct{ offset, line, col int }
+	lines [][]byte // of CSV, once a place in it was asked for
 }
 
 func (s *source) pos(line, col int) Pos { return Pos{File: s.name, Line: s.above + line, Col: col} }
