@@ -116,7 +116,7 @@ func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scen
 	if lab.Dir, err = os.MkdirTemp(lab.Dir, "flsync-bench-"); err != nil { // everything of this run is made below it
 		return err
 	}
-	defer os.RemoveAll(lab.Dir)
+	defer func() { lab.Log("removing %s", lab.Dir); os.RemoveAll(lab.Dir) }()
 	if lab.Self, err = os.Executable(); err != nil {
 		return err
 	}
@@ -166,11 +166,14 @@ func build(ctx context.Context, dir string) (out, revision string, err error) {
 }
 
 func listCommand() *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "Name the scenarios", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	return &cobra.Command{Use: "list", Short: "Name the scenarios and what one sample of each costs, with its setup", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		scenarios, err := bench.Scenarios(bench.Full)
+		var all time.Duration
 		for _, s := range scenarios {
-			fmt.Fprintf(cmd.OutOrStdout(), "%-24s %s\n", s.Name, s.Title)
+			fmt.Fprintf(cmd.OutOrStdout(), "%-24s %4.0f s  %s\n", s.Name, s.Cost.Seconds(), s.Title)
+			all += s.Cost
 		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%-24s %4.0f s\n", "all", all.Seconds())
 		return err
 	}}
 }
