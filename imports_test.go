@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"hashcache":              {"internal/openfile", "internal/place"},
 	"internal/walk":          {"internal/openfile", "internal/gate", "internal/place"},
 	"deps":                   {"internal/openfile", "internal/gate", "internal/pattern", "internal/place", "internal/sniff"},
-	"uploader":               {"flamenco", "flamenco/api", "internal/folder", "internal/pattern", "internal/place"},
+	"uploader":               {"flamenco", "flamenco/api", "internal/folder", "internal/openfile", "internal/pattern", "internal/place"},
 	"submit":                 {"flamenco", "flamenco/api", "internal/gate", "internal/pattern", "internal/place", "internal/openfile"},
 	"internal/manager":       {"flamenco/api", "internal/place"},
 	"internal/lab/simworker": {"flamenco", "flamenco/api"},

@@ -76,15 +76,15 @@ func (r *reading) once(ctx context.Context) error {
 	if !want.Mode().IsRegular() {
 		return &fs.PathError{Op: "hash", Path: r.path, Err: ErrNotRegular}
 	}
-	file, err := openfile.Open(r.path, want)
+	began := r.now()
+	file, info, err := openfile.OpenInfo(r.path, want)
 	if errors.Is(err, ErrReplaced) && r.want == nil {
 		return errMoved
 	} else if err != nil {
 		return err
 	}
 	defer file.Close()
-	began := r.now()
-	stamp, err := stampOfFile(file)
+	stamp, err := stampOfFile(file, info)
 	if err != nil {
 		return err
 	}

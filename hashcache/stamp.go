@@ -21,7 +21,7 @@ type Stamp struct {
 // own data, and always on Windows, only Size and Mtime are set; see [StampAt].
 func StampOf(info fs.FileInfo) Stamp {
 	s := Stamp{Size: info.Size(), Mtime: info.ModTime().UnixNano()}
-	s.addSys(info.Sys())
+	s.addSys(info)
 	return s
 }
 

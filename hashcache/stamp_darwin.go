@@ -1,14 +1,15 @@
 package hashcache
 
 import (
+	"io/fs"
 	"os"
 	"syscall"
 )
 
 const changeTime = true // Ctime is when the inode changed
 
-func (s *Stamp) addSys(sys any) {
-	if st, ok := sys.(*syscall.Stat_t); ok {
+func (s *Stamp) addSys(info fs.FileInfo) {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.Ctime, s.Inode, s.Device = st.Ctimespec.Nano(), st.Ino, uint64(st.Dev)
 	}
 }

@@ -1,16 +1,21 @@
 package hashcache
 
 import (
+	"io/fs"
 	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 const changeTime = true // Ctime is when the inode changed
 
-func (s *Stamp) addSys(sys any) {
-	if st, ok := sys.(*syscall.Stat_t); ok {
+func (s *Stamp) addSys(info fs.FileInfo) {
+	if i, ok := info.(*openfile.Info); ok {
+		s.Ctime, s.Inode, s.Device = i.Ctime, i.Inode, i.Device
+	} else if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.Ctime, s.Inode, s.Device = st.Ctim.Nano(), st.Ino, uint64(st.Dev)
 	}
 }

@@ -3,14 +3,15 @@
 package hashcache
 
 import (
+	"io/fs"
 	"os"
 	"syscall"
 )
 
 const changeTime = false // each of these systems has its own name for it
 
-func (s *Stamp) addSys(sys any) {
-	if st, ok := sys.(*syscall.Stat_t); ok {
+func (s *Stamp) addSys(info fs.FileInfo) {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.Inode, s.Device = uint64(st.Ino), uint64(st.Dev)
 	}
 }

@@ -11,7 +11,7 @@ import (
 const changeTime = true // Ctime is when attributes or contents changed; 0 on FAT
 
 // addSys adds nothing: os.Stat and folder listings of Go leave out what an open handle knows.
-func (*Stamp) addSys(any) {}
+func (*Stamp) addSys(fs.FileInfo) {}
 
 // stampAt opens the file at path for its attributes alone, which no other program's lock prevents. That costs
 // two round trips on a network drive, and is the only way to the change time: without it, a file that was
@@ -34,7 +34,9 @@ func stampAt(path string, info fs.FileInfo) (Stamp, error) {
 }
 
 // stampOfFile returns the stamp of an open file.
-func stampOfFile(f *os.File) (Stamp, error) { return stampOfHandle(windows.Handle(f.Fd()), f.Name()) }
+func stampOfFile(f *os.File, _ fs.FileInfo) (Stamp, error) {
+	return stampOfHandle(windows.Handle(f.Fd()), f.Name())
+}
 
 func stampOfHandle(handle windows.Handle, path string) (Stamp, error) {
 	var basic struct { // FILE_BASIC_INFO; times in 100 ns since 1601

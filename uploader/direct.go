@@ -20,6 +20,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/internal/folder"
+	"github.com/flsync/flsync/internal/openfile"
 )
 
 // Direct is a [Shaman] whose store is mounted on this machine: it writes blobs there itself, and asks the Manager for
@@ -169,7 +170,7 @@ func (d *Direct) write(ctx context.Context, up flamenco.Upload) (outcome flamenc
 func (d *Direct) create() (*os.File, error) {
 	name := filepath.Join(d.path(writingFolder), rand.Text())
 	open := func() (*os.File, error) {
-		return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, cmp.Or(d.fileMode, 0o666))
+		return openfile.Create(name, cmp.Or(d.fileMode, 0o666))
 	}
 	temp, err := open()
 	if errors.Is(err, fs.ErrNotExist) {

@@ -200,7 +200,7 @@ func (s *session) raiseGOGC() {
 // manyFiles is from how many files on a run collects garbage twice as often as Go does by itself: what it
 // keeps of each file is then most of its memory, and new garbage would come on top in proportion.
 const (
-	manyFiles   = 10_000
+	manyFiles   = 30_000
 	manyPercent = 25
 )
 

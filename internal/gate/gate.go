@@ -174,7 +174,7 @@ func (g *Gate) Renew(path string) (File, error) {
 		f.Real = path // one string in memory, not two
 	}
 	if f.Info != nil {
-		f.Info = compact(f.Real, f.Info)
+		f.Info = openfile.Compact(f.Real, f.Info)
 	}
 	g.decisions.Store(path, decision{f, err})
 	return f, err

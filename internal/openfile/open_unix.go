@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Same reports whether both describe the same file, by device and inode. Unlike os.SameFile it accepts any FileInfo
@@ -21,26 +23,45 @@ func Same(a, b fs.FileInfo) bool {
 func IsBusy(error) bool { return false }
 
 func open(path string) (*os.File, error) {
-	for {
-		fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
-		switch {
-		case err == nil:
-			// O_NONBLOCK is for opening alone: os.NewFile would hand a non-blocking file to the poller.
-			if err := syscall.SetNonblock(fd, false); err != nil {
-				_ = syscall.Close(fd)
-				return nil, fail(path, err)
-			}
-			return os.NewFile(uintptr(fd), path), nil
-		case errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.ELOOP):
-			if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-				return nil, fail(path, errLink)
-			}
-			return nil, fail(path, err)
-		case errors.Is(err, syscall.ENXIO): // a socket, or a device without a driver
-			return nil, fail(path, ErrNotRegular)
-		default:
-			return nil, fail(path, err)
+	fd, err := openRaw(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err == nil { // O_NONBLOCK is for opening alone: os.NewFile would hand a non-blocking file to the poller
+		if _, err = unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0); err != nil {
+			_ = syscall.Close(fd)
 		}
 	}
+	switch {
+	case err == nil:
+		return os.NewFile(uintptr(fd), path), nil
+	case errors.Is(err, syscall.ELOOP):
+		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return nil, fail(path, errLink)
+		}
+	case errors.Is(err, syscall.ENXIO): // a socket, or a device without a driver
+		err = ErrNotRegular
+	}
+	return nil, fail(path, err)
+}
+
+// openRaw opens a path without the five system calls with which os.OpenFile finds that a file is not for the poller.
+func openRaw(path string, flags int, perm fs.FileMode) (fd int, err error) {
+	for {
+		if fd, err = syscall.Open(path, flags|syscall.O_CLOEXEC, uint32(perm.Perm())); !errors.Is(err, syscall.EINTR) {
+			return fd, err
+		}
+	}
+}
+
+func create(path string, perm fs.FileMode) (*os.File, error) {
+	fd, err := openRaw(path, syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL, perm)
+	if err != nil {
+		return nil, fail(path, err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+func rename(from, to string) error {
+	if err := syscall.Rename(from, to); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
 }

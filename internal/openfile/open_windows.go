@@ -43,6 +43,12 @@ func open(path string) (*os.File, error) {
 	return f, nil
 }
 
+func create(path string, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+}
+
+func rename(from, to string) error { return os.Rename(from, to) }
+
 // lockWait is how long open waits for a file that another program keeps to itself: scanners for viruses, indexers and
 // backups do so for a moment each time a file was written.
 const (

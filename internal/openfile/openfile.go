@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 var (
@@ -30,22 +29,35 @@ var (
 // file id), as os.Lstat or os.Stat gave it; otherwise the error is [ErrReplaced]. A link at path is followed only when
 // it leads to that file. If want is nil, a link is [ErrNotRegular]. Errors are of type [*fs.PathError].
 func Open(path string, want fs.FileInfo) (*os.File, error) {
-	f, err := openFinal(path, want)
+	f, _, err := OpenInfo(path, want)
+	return f, err
+}
+
+// OpenInfo is [Open], and returns what the file is as well.
+func OpenInfo(path string, want fs.FileInfo) (*os.File, fs.FileInfo, error) {
+	f, info, err := openFinal(path, want)
 	if err == nil || want == nil || !errors.Is(err, errLink) {
-		return f, err
+		return f, info, err
 	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Opening a device can have effects of its own, so look at the target before it is opened.
 	if info, err := os.Lstat(real); err != nil {
-		return nil, err
+		return nil, nil, err
 	} else if !Same(info, want) {
-		return nil, fail(path, ErrReplaced)
+		return nil, nil, fail(path, ErrReplaced)
 	}
 	return openFinal(real, want)
 }
+
+// Create makes a file, which must not exist, for writing and reading, with permissions perm but for the umask. It needs
+// fewer system calls than os.OpenFile.
+func Create(path string, perm fs.FileMode) (*os.File, error) { return create(path, perm) }
+
+// Rename renames a file, and replaces what is there. Unlike os.Rename it does not look at that first, for a better error.
+func Rename(from, to string) error { return rename(from, to) }
 
 // Named opens a regular file, or a link to one, whose name a person gave: a manifest, a configuration. A pipe is
 // [ErrNotRegular]: to open it would wait until somebody writes into it, and no signal ends that wait.
@@ -74,17 +86,17 @@ func Read(path string, limit int64) ([]byte, error) {
 	return text, err
 }
 
-// Infos returns what to ask for the FileInfo of each entry in a listing of dir, one goroutine at a time, so that [Open] and
-// [Same] can compare it with the file. The listings of Windows have no file ids on volumes such as FAT, exFAT and ReFS and
-// on some servers (FILE_SUPPORTS_OBJECT_IDS, which Go asks for): each file of a listing would pass for replaced.
-func Infos(dir string) func(fs.DirEntry) (fs.FileInfo, error) {
-	if runtime.GOOS != "windows" {
-		return fs.DirEntry.Info
-	}
-	return infos(dir, os.Lstat, Same)
+// List calls visit for the next n entries, or all that are left with n below 1, of an open folder, whose path is for
+// errors and links are not followed in it. It returns how many there were. At the end of a listing with n above 0 the
+// error is [io.EOF].
+func List(dir *os.File, path string, n int, visit func(name string, info fs.FileInfo, err error)) (int, error) {
+	return list(dir, path, n, visit)
 }
 
-// infos looks at the first entry itself, and at all others if the listing does not give the first one's id.
+// infos returns what to ask for the FileInfo of each entry in a listing of dir, one goroutine at a time, so that [Open] and
+// [Same] can compare it with the file. The listings of Windows have no file ids on volumes such as FAT, exFAT and ReFS and
+// on some servers (FILE_SUPPORTS_OBJECT_IDS, which Go asks for): each file of a listing would pass for replaced. It looks
+// at the first entry itself, and at all others if the listing does not give the first one's id.
 func infos(dir string, lstat func(string) (fs.FileInfo, error), same func(a, b fs.FileInfo) bool) func(fs.DirEntry) (fs.FileInfo, error) {
 	known, trusted := false, false
 	return func(e fs.DirEntry) (fs.FileInfo, error) {
@@ -113,10 +125,10 @@ func (linkError) Error() string        { return "it is a link, not a regular fil
 func (linkError) Is(target error) bool { return target == ErrNotRegular }
 
 // openFinal opens path, which must not be a link itself, and checks what it opened.
-func openFinal(path string, want fs.FileInfo) (*os.File, error) {
+func openFinal(path string, want fs.FileInfo) (*os.File, fs.FileInfo, error) {
 	f, err := open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	info, err := f.Stat()
 	switch {
@@ -126,10 +138,10 @@ func openFinal(path string, want fs.FileInfo) (*os.File, error) {
 	case want != nil && !Same(info, want):
 		err = fail(path, ErrReplaced)
 	default:
-		return f, nil
+		return f, info, nil
 	}
 	f.Close()
-	return nil, err
+	return nil, nil, err
 }
 
 func fail(path string, err error) error { return &fs.PathError{Op: "open", Path: path, Err: err} }

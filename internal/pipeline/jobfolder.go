@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/openfile"
 	"github.com/flsync/flsync/uploader"
 )
 
@@ -122,13 +123,12 @@ func (p *pool) whole(folder string, files []api.ShamanFileSpec) bool {
 	for dir, sizes := range sizes {
 		group.Go(func() error {
 			if listed, err := os.Open(p.at(folder, dir)); err == nil {
-				infos, _ := listed.Readdir(-1)
-				_ = listed.Close()
-				for _, info := range infos {
-					if size, wanted := sizes[info.Name()]; wanted && info.Mode().IsRegular() && info.Size() == size {
-						delete(sizes, info.Name())
+				_, _ = openfile.List(listed, dir, -1, func(name string, info fs.FileInfo, err error) {
+					if size, wanted := sizes[name]; wanted && err == nil && info.Mode().IsRegular() && info.Size() == size {
+						delete(sizes, name)
 					}
-				}
+				})
+				_ = listed.Close()
 			}
 			for name, size := range sizes { // listed in another spelling, or with an old size
 				if info, err := os.Lstat(p.at(folder, dir, name)); err != nil || !info.Mode().IsRegular() || info.Size() != size {

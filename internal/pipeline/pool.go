@@ -16,6 +16,7 @@ import (
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/folder"
+	"github.com/flsync/flsync/internal/openfile"
 	"github.com/flsync/flsync/uploader"
 )
 
@@ -310,7 +311,7 @@ func (p *pool) writeWhole(name string, source io.Reader, size int64, verify func
 	if err := p.copyTo(temp, source, size, verify); err != nil {
 		return err
 	}
-	if err = os.Rename(temp, name); err == nil {
+	if err = openfile.Rename(temp, name); err == nil {
 		return nil
 	}
 	if info, look := os.Lstat(name); look == nil && info.Size() == size {
@@ -323,7 +324,7 @@ func (p *pool) writeWhole(name string, source io.Reader, size int64, verify func
 // copyTo makes a read-only file of size bytes. After an error it removes what it has made.
 func (p *pool) copyTo(name string, source io.Reader, size int64, verify func() error) error {
 	const mode = 0o444
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	file, err := openfile.Create(name, mode)
 	if err != nil {
 		return err
 	}

@@ -123,22 +123,19 @@ func (w *walker) below(real string) string {
 // cannot be looked at.
 func (b *batch) read(d *dir, file *os.File, trouble func(path string, err error)) (end bool, err error) {
 	b.entries = b.entries[:0]
-	list, err := file.ReadDir(readAtOnce)
 	prefix := strings.TrimSuffix(d.path, string(filepath.Separator)) + string(filepath.Separator)
-	infoOf := openfile.Infos(d.real())
-	for _, e := range list {
-		path := prefix + e.Name()
-		info, err := infoOf(e)
+	n, err := openfile.List(file, d.real(), readAtOnce, func(name string, info fs.FileInfo, err error) {
+		path := prefix + name
 		if err != nil {
 			trouble(path, err)
-			continue
+			return
 		}
 		b.entries = append(b.entries, entry{path: path, name: path[len(prefix):], info: info})
-	}
+	})
 	if errors.Is(err, io.EOF) {
 		return true, nil
 	}
-	return len(list) < readAtOnce, err
+	return n < readAtOnce, err
 }
 
 // list sends subfolders to the workers and files to the caller.

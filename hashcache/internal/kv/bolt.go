@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -72,6 +73,9 @@ func (db *DB) openBolt(readOnly bool) (*boltFile, error) {
 			}
 			return file, err
 		},
+	}
+	if !readOnly && runtime.GOOS != "windows" { // there the file would grow with the map
+		opt.InitialMmapSize = 64 << 20 // when the map grows, bbolt copies what the transaction has of it
 	}
 	err := poll(db.opt.View+100*time.Millisecond, nil, func() (bool, error) {
 		err := guard(func() (err error) {
