@@ -50,7 +50,11 @@ func list(dir *os.File, path string, n int, visit func(name string, info fs.File
 			err, _ = unix.Fstatat(fd, name, &s, unix.AT_SYMLINK_NOFOLLOW).(syscall.Errno)
 		}
 		if err != 0 {
-			visit(name, nil, &fs.PathError{Op: "lstat", Path: filepath.Join(path, name), Err: err})
+			failed := &fs.PathError{Op: "lstat", Path: filepath.Join(path, name), Err: err}
+			if err == unix.EACCES { // for all entries alike
+				return i, failed
+			}
+			visit(name, nil, failed)
 			continue
 		}
 		infos[i] = Info{name, s.Size, s.Mtim.Nano(), s.Ctim.Nano(), s.Ino, s.Dev, modeOf(s.Mode)}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -55,5 +56,40 @@ func TestList(t *testing.T) {
 	}
 	if !errors.Is(err, io.EOF) || seen != 4 {
 		t.Errorf("%d entries, error %v", seen, err)
+	}
+}
+
+// TestListVanishes: an entry that goes away while its folder is read costs none of the others.
+func TestListVanishes(t *testing.T) {
+	dir := t.TempDir()
+	names := []string{"a", "b", "c"}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	var found, gone []string
+	n, err := openfile.List(open, dir, -1, func(name string, _ fs.FileInfo, err error) {
+		if errors.Is(err, fs.ErrNotExist) {
+			gone = append(gone, name)
+			return
+		} else if err != nil {
+			t.Error(err)
+		}
+		if found = append(found, name); len(found) == 1 { // the second of the listing is not looked at yet
+			for _, other := range slices.DeleteFunc(slices.Clone(names), func(s string) bool { return s == name })[:1] {
+				if err := os.Remove(filepath.Join(dir, other)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+	if err != nil || n != 3 || len(found) != 2 || len(gone) != 1 {
+		t.Errorf("%d entries, found %q, gone %q, error %v", n, found, gone, err)
 	}
 }

@@ -87,8 +87,8 @@ func Read(path string, limit int64) ([]byte, error) {
 }
 
 // List calls visit for the next n entries, or all that are left with n below 1, of an open folder, whose path is for
-// errors and links are not followed in it. It returns how many there were. At the end of a listing with n above 0 the
-// error is [io.EOF].
+// errors; links are not followed. It returns how many there were. At the end of a listing with n above 0 the error is
+// [io.EOF]; in a folder whose entries nobody may look at it is that of the first.
 func List(dir *os.File, path string, n int, visit func(name string, info fs.FileInfo, err error)) (int, error) {
 	return list(dir, path, n, visit)
 }

@@ -243,36 +243,3 @@ func TestTreeThatChanges(t *testing.T) {
 		t.Errorf("the root vanished: %v", err)
 	}
 }
-
-// TestEntryVanishes: a file that goes away while its folder is read costs none of the others.
-func TestEntryVanishes(t *testing.T) {
-	root := t.TempDir()
-	folder := filepath.Join(root, "d")
-	for _, dir := range []string{"d", "new"} {
-		if err := os.Mkdir(filepath.Join(root, dir), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range []string{"d/gone", "d/stays", "d/stays too", "new/stays", "new/stays too"} {
-		if err := os.WriteFile(filepath.Join(root, name), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	file, err := os.Open(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	for _, names := range [][2]string{{"d", "old"}, {"new", "d"}} {
-		if err := os.Rename(filepath.Join(root, names[0]), filepath.Join(root, names[1])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var troubles []string
-	var b batch
-	d := &dir{path: folder, origin: &origin{root, root}}
-	end, err := b.read(d, file, func(path string, _ error) { troubles = append(troubles, filepath.Base(path)) })
-	if err != nil || !end || len(b.entries) != 2 || !slices.Equal(troubles, []string{"gone"}) {
-		t.Errorf("got end %v, error %v, %d entries, trouble with %q", end, err, len(b.entries), troubles)
-	}
-}
