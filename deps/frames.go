@@ -244,17 +244,17 @@ func (r *run) holes(first, last, step int) {
 	if len(wanted) == 0 {
 		return
 	}
-	told := map[*sequence]map[int]bool{}
+	reported := map[*sequence]map[int]bool{}
 	for _, v := range r.visits {
 		for i := range v.uses {
 			use := &v.uses[i]
 			if use.sequence == nil || use.Optional || len(use.Files) == 0 {
 				continue
 			}
-			missing := told[use.sequence]
+			missing := reported[use.sequence]
 			if missing == nil {
 				missing = map[int]bool{}
-				told[use.sequence] = missing
+				reported[use.sequence] = missing
 			}
 			var now []int
 			uses := wanted[shown{v, use.ID}]

@@ -158,13 +158,13 @@ func (r *run) lacks() {
 // madeUp tells of paths that nodes put together.
 func (r *run) madeUp() {
 	for _, v := range r.visits {
-		told := map[string]bool{}
+		reported := map[string]bool{}
 		for i := range v.uses {
 			use := &v.uses[i]
-			if use.Form != FormMadeUp || told[use.ID] {
+			if use.Form != FormMadeUp || reported[use.ID] {
 				continue
 			}
-			told[use.ID] = true
+			reported[use.ID] = true
 			files, others := 0, 0 // a modifier may hold a part of the path
 			for k := range v.uses {
 				if other := &v.uses[k]; other.Form == FormMade && other.ID == use.ID {

@@ -134,9 +134,9 @@ func (u *Uploader) checked(batch []*upload, reply api.ShamanRequirementsResponse
 	u.stats.StoredBytes += stored.bytes
 	u.stats.Missing += lacking.blobs
 	u.stats.MissingBytes += lacking.bytes
-	u.tellTally(Checked, tally{stored.blobs + lacking.blobs, stored.bytes + lacking.bytes})
-	u.tellTally(Stored, stored)
-	u.tellTally(Missing, lacking)
+	u.reportTally(Checked, tally{stored.blobs + lacking.blobs, stored.bytes + lacking.bytes})
+	u.reportTally(Stored, stored)
+	u.reportTally(Missing, lacking)
 }
 
 // tally counts uploads.
@@ -147,9 +147,9 @@ func (t *tally) add(up *upload) {
 	t.bytes += up.blob.Size
 }
 
-func (u *Uploader) tellTally(kind Kind, t tally) {
+func (u *Uploader) reportTally(kind Kind, t tally) {
 	if t.blobs > 0 {
-		u.tell(Event{Kind: kind, Blobs: t.blobs, Bytes: t.bytes})
+		u.report(Event{Kind: kind, Blobs: t.blobs, Bytes: t.bytes})
 	}
 }
 
@@ -173,7 +173,7 @@ func (u *Uploader) checkFailed(batch []*upload, err error, began, now time.Time)
 	}
 	if retry {
 		u.stats.Retried++
-		u.tell(Event{Kind: Retried, Err: err})
+		u.report(Event{Kind: Retried, Err: err})
 	}
 	var back []*upload
 	for _, up := range batch {

@@ -115,7 +115,7 @@ func (u *Uploader) askCheckout(ctx context.Context, g *gate, asked string, files
 	if what := judge(err); ctx.Err() == nil && (what == again || what == away) {
 		u.troubled(g, err, 0, began, now)
 		u.stats.Retried++
-		u.tell(Event{Kind: Retried, Name: asked, Err: err})
+		u.report(Event{Kind: Retried, Name: asked, Err: err})
 	}
 	return "", err
 }

@@ -35,7 +35,7 @@ import (
 type Direct struct {
 	Shaman
 	storage string
-	told    func(error)
+	report  func(error)
 
 	once    sync.Once
 	off     atomic.Bool
@@ -58,14 +58,14 @@ const (
 	abandonedAfter = 24 * time.Hour // since the last write to a file
 )
 
-// NewDirect returns a Direct for the Manager's shared storage, which this machine has at storage. told, which may be nil,
+// NewDirect returns a Direct for the Manager's shared storage, which this machine has at storage. report, which may be nil,
 // is called before the first blob is sent, with nil if blobs are written here, or else with the reason, and again
 // with the reason if a write fails later.
-func NewDirect(manager Shaman, storage string, told func(error)) *Direct {
-	if told == nil {
-		told = func(error) {}
+func NewDirect(manager Shaman, storage string, report func(error)) *Direct {
+	if report == nil {
+		report = func(error) {}
 	}
-	return &Direct{Shaman: manager, storage: storage, told: told}
+	return &Direct{Shaman: manager, storage: storage, report: report}
 }
 
 // Look returns an error if the storage is no shared storage of a Manager with Shaman. It writes nothing, and does not
@@ -92,7 +92,7 @@ func (d *Direct) ShamanUpload(ctx context.Context, up flamenco.Upload) (flamenco
 			d.off.Store(true)
 		}
 		if ctx.Err() == nil {
-			d.told(err)
+			d.report(err)
 		}
 	})
 	if d.off.Load() {
@@ -101,7 +101,7 @@ func (d *Direct) ShamanUpload(ctx context.Context, up flamenco.Upload) (flamenco
 	outcome, err := d.write(ctx, up)
 	if failed, ok := errors.AsType[*storeError](err); ok {
 		if !d.off.Swap(true) {
-			d.told(failed.err)
+			d.report(failed.err)
 		}
 		return d.Shaman.ShamanUpload(ctx, up)
 	}

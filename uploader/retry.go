@@ -177,7 +177,7 @@ func (u *Uploader) troubled(g *gate, err error, others int, began, now time.Time
 			since = began
 		}
 		g.reported = true
-		u.tell(Event{Kind: Waiting, Since: since, Err: err})
+		u.report(Event{Kind: Waiting, Since: since, Err: err})
 	}
 	if closed && now.Sub(g.failing) >= u.config.Patience {
 		u.giveUp(u.gaveUpError(err, now.Sub(g.failing)))

@@ -88,10 +88,10 @@ func (u *Uploader) assume(k key) bool {
 	return true
 }
 
-// tellAssumed is called under the lock.
-func (u *Uploader) tellAssumed() {
-	u.tellTally(Checked, u.assumed)
-	u.tellTally(Stored, u.assumed)
+// reportAssumed is called under the lock.
+func (u *Uploader) reportAssumed() {
+	u.reportTally(Checked, u.assumed)
+	u.reportTally(Stored, u.assumed)
 	u.assumed = tally{}
 }
 

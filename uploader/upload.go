@@ -164,7 +164,7 @@ func (u *Uploader) finish(up *upload, ours bool, now time.Time) {
 		u.stats.StoredBytes += up.blob.Size
 		u.markStored(up.key)
 	}
-	u.tell(e)
+	u.report(e)
 	u.end(up, nil)
 }
 
@@ -194,7 +194,7 @@ func (u *Uploader) again(up *upload, err error, counts bool, now time.Time) {
 	}
 	u.stats.Retried++
 	u.delay(up, now.Add(nth(newWaits(), max(up.attempts, 1))), err, now)
-	u.tell(Event{Kind: Retried, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name, Err: err})
+	u.report(Event{Kind: Retried, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name, Err: err})
 }
 
 // delay puts an upload to the back of the queue at its due time, because of err. It is called under the lock.
@@ -204,7 +204,7 @@ func (u *Uploader) delay(up *upload, due time.Time, err error, now time.Time) {
 	}
 	if !up.waiting && due.Sub(up.failing) >= waitingAfter {
 		up.waiting = true
-		u.tell(Event{Kind: Waiting, Name: up.blob.Name, Since: up.failing, Err: err})
+		u.report(Event{Kind: Waiting, Name: up.blob.Name, Since: up.failing, Err: err})
 	}
 	u.queue.delay(up, due)
 	u.look() // to wake up then
@@ -222,7 +222,7 @@ func (u *Uploader) deferred(up *upload, asked bool, now time.Time) {
 	up.deferrals++
 	u.stats.Deferred++
 	u.delay(up, now.Add(nth(newDeferWaits(u.isLarge(up)), up.deferrals)), putOff, now)
-	u.tell(Event{Kind: Deferred, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name})
+	u.report(Event{Kind: Deferred, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name})
 }
 
 // uploadFailed has an upload tried again, or ends it. It is called under the lock.
@@ -284,7 +284,7 @@ func (u *Uploader) afterProxyError(up *upload, status api.ShamanFileStatus, now 
 func (u *Uploader) moved(up *upload, bytes int64) {
 	if bytes != 0 {
 		up.moved += bytes
-		u.tell(Event{Kind: Moved, Bytes: bytes})
+		u.report(Event{Kind: Moved, Bytes: bytes})
 	}
 }
 

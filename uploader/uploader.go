@@ -80,8 +80,8 @@ func (u *Uploader) unlock() {
 	}
 }
 
-// tell is called under the lock.
-func (u *Uploader) tell(e Event) {
+// report is called under the lock.
+func (u *Uploader) report(e Event) {
 	if u.news == nil {
 		u.news = make([]Event, 0, 4) // mostly enough for what happens at once
 	}
@@ -212,7 +212,7 @@ func (u *Uploader) Ensure(ctx context.Context, b Blob) *Pending {
 func (u *Uploader) Flush(ctx context.Context) error {
 	u.mu.Lock()
 	if u.unfinished == 0 {
-		u.tellAssumed()
+		u.reportAssumed()
 		u.unlock()
 		return context.Cause(u.ctx)
 	}
@@ -234,7 +234,7 @@ func (u *Uploader) Flush(ctx context.Context) error {
 func (u *Uploader) hurry() {
 	u.mu.Lock()
 	u.flush = len(u.unchecked) > 0
-	u.tellAssumed()
+	u.reportAssumed()
 	u.unlock()
 	u.look()
 }
@@ -245,7 +245,7 @@ func (u *Uploader) hurry() {
 func (u *Uploader) Close() error {
 	u.mu.Lock()
 	u.closed = true
-	u.tellAssumed()
+	u.reportAssumed()
 	u.unlock()
 	u.look()
 	err := u.group.Wait()

@@ -127,7 +127,7 @@ func (u *Uploader) end(up *upload, err error) {
 		u.stats.Failed++
 		u.stats.LeftBytes -= up.blob.Size
 		delete(u.known, up.key) // whoever wants it again may have better luck
-		u.tell(Event{Kind: Failed, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name, Err: err})
+		u.report(Event{Kind: Failed, Blobs: 1, Bytes: up.blob.Size, Name: up.blob.Name, Err: err})
 	}
 	up.pending.end(err)
 	if up.blob.Release != nil {

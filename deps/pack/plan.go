@@ -102,11 +102,11 @@ func newPlan(all []*section) *Plan {
 		n += len(s.files)
 	}
 	p := &Plan{Files: make([]File, 0, n)}
-	told := listSet{}
+	reported := listSet{}
 	for _, s := range all {
 		p.Files = append(p.Files, s.files...)
 		for _, h := range s.held {
-			if len(h.Files) > 1 && !told.isNew(h.Files) {
+			if len(h.Files) > 1 && !reported.isNew(h.Files) {
 				continue
 			}
 			for _, held := range h.held {

@@ -88,12 +88,12 @@ func (o *otioObject) schema() string {
 	return name
 }
 
-// sequential says whether an object's children follow each other; those of others lie above each other.
+// sequential reports whether an object's children follow each other; those of others lie above each other.
 func (o *otioObject) sequential() bool {
 	return o.schema() == "Track" || o.schema() == "Sequence" // the name in files before 2018
 }
 
-// off says whether the edit has the object without showing it.
+// off reports whether the edit has the object without showing it.
 func (o *otioObject) off() bool { return o.Enabled != nil && !*o.Enabled }
 
 // media is the clip's active media reference; the second version of the schema has several.

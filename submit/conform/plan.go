@@ -270,7 +270,7 @@ func (p *planner) span(blend string, c Clip) (Span, error) {
 		return Span{}, fmt.Errorf("it uses frame %s and %s more, which no media has", c.Source.Start, c.Source.Duration)
 	}
 	s := c.Source.span(start, first, fps)
-	p.tell(blend, c, s)
+	p.noteOddities(blend, c, s)
 	switch {
 	case s.Last < 0:
 		return Span{}, fmt.Errorf("it uses frames %d to %d of the scene, which Flamenco cannot render; see --first-frame and --media-start", s.First, s.Last)
@@ -281,8 +281,8 @@ func (p *planner) span(blend string, c Clip) (Span, error) {
 	return s, nil
 }
 
-// tell notes what is odd about a clip's frames, each kind once.
-func (p *planner) tell(blend string, c Clip, s Span) {
+// noteOddities notes what is odd about a clip's frames, each kind once.
+func (p *planner) noteOddities(blend string, c Clip, s Span) {
 	if c.EditRate.sign() > 0 && !c.EditRate.Equal(c.Source.Rate) && !c.ByFrame {
 		p.once("rates", blend, "%s: clip %q has media of %s frames a second in an edit of %s, and others may have too; frames are the media's",
 			c.Where, c.Name, c.Source.Rate, c.EditRate)

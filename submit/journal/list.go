@@ -37,7 +37,7 @@ type Job struct {
 	unanswered []string // paths of checkouts that were asked for, before Checkout
 }
 
-// Posted tells whether the run itself brought the job to the Manager. Others it skipped, released or canceled.
+// Posted reports whether the run itself brought the job to the Manager. Others it skipped, released or canceled.
 func (j Job) Posted() bool { return j.posted }
 
 // Orphans are the checkouts that were made, or may have been, and have no job: one whose job never came, and those

@@ -127,7 +127,7 @@ func (d *draft) field(name string) *node {
 	return d.defaults.get(name)
 }
 
-// setProject finds the project folder and says whether it is there.
+// setProject finds the project folder and reports whether it is there.
 func (d *draft) setProject(project string, pos Pos) bool {
 	base := d.dir
 	if d.e.opts.Project != "" {
@@ -337,10 +337,10 @@ func (e *expander) checkKeys() {
 	}
 }
 
-// tellApart puts folders before the names of jobs that nobody named and whose blend files are called alike,
+// distinguishNames puts folders before the names of jobs that nobody named and whose blend files are called alike,
 // such as shots/sh010/anim.blend and shots/sh020/anim.blend: they would render into one folder. Their keys
 // stay, so that it does not matter which of them are submitted together.
-func (e *expander) tellApart() {
+func (e *expander) distinguishNames() {
 	alike := map[string][]*Job{}
 	for _, j := range e.jobs {
 		if j.unnamed {

@@ -122,7 +122,7 @@ func Load(targets []string, opts Options) ([]*Job, error) {
 		e.target(target)
 	}
 	e.checkKeys()
-	e.tellApart()
+	e.distinguishNames()
 	return e.jobs, errs.Err()
 }
 

@@ -157,7 +157,7 @@ func (p *Poster) awaitKey(ctx context.Context, key string, jobs []api.Job, asked
 	return jobs, nil
 }
 
-// Counts tells whether a job stands for its key: it runs, waits, or is done. Statuses that are not
+// Counts reports whether a job stands for its key: it runs, waits, or is done. Statuses that are not
 // known count.
 func Counts(j api.Job) bool {
 	switch j.Status {

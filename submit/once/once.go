@@ -252,7 +252,7 @@ func (p *Poster) arrived(ctx context.Context, key string) (api.Job, bool, error)
 	return api.Job{}, false, nil
 }
 
-// aftermath tells whether a request that failed can have taken effect all the same, and whether the Manager
+// aftermath reports whether a request that failed can have taken effect all the same, and whether the Manager
 // may still be working on it. After an answer of its own it is not.
 func aftermath(err error) (mayHaveActed, mayBeActing bool) {
 	var away *flamenco.UnreachableError

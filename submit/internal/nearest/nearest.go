@@ -24,7 +24,7 @@ func Name(name string, candidates []string) string {
 	return best
 }
 
-// abbreviates tells whether long has the letters of short in their order, the first of them first.
+// abbreviates reports whether long has the letters of short in their order, the first of them first.
 func abbreviates(short, long []rune) bool {
 	if len(short) < 3 || len(long) == 0 || short[0] != long[0] {
 		return false
