@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/frames"
@@ -221,36 +219,30 @@ func (p places) lookAtVideo(ctx context.Context, m *link, j jobFrames) (*frames.
 // coverage returns the frames that each task of a job renders. Tasks of Flamenco's own job type have them in
 // their names, those of others in Blender's --render-frame.
 func coverage(ctx context.Context, m *link, j jobFrames) (map[string][]int, error) {
-	of := make([][]int, len(j.tasks))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for i, t := range j.tasks {
+	rendered, err := parallel(ctx, j.tasks, func(ctx context.Context, t api.TaskSummary) (numbers []int, err error) {
 		if chunk, ok := strings.CutPrefix(t.Name, "render-"); ok && j.job.Type == simpleRender {
 			if numbers, err := frames.Parse(chunk); err == nil {
-				of[i] = numbers
-				continue
+				return numbers, nil
 			}
 		}
-		group.Go(func() error {
-			task, err := m.Task(ctx, t.ID)
-			for _, c := range task.Commands {
-				args, _ := c.Parameters["args"].([]any)
-				for k := 1; k < len(args); k++ {
-					if args[k-1] == "--render-frame" || args[k-1] == "-f" {
-						more, _ := frames.Parse(fmt.Sprint(args[k]))
-						of[i] = append(of[i], more...)
-					}
+		task, err := m.Task(ctx, t.ID)
+		for _, c := range task.Commands {
+			args, _ := c.Parameters["args"].([]any)
+			for k := 1; k < len(args); k++ {
+				if args[k-1] == "--render-frame" || args[k-1] == "-f" {
+					more, _ := frames.Parse(fmt.Sprint(args[k]))
+					numbers = append(numbers, more...)
 				}
 			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+		}
+		return numbers, err
+	})
+	if err != nil {
 		return nil, err
 	}
 	covers := make(map[string][]int)
 	for i, t := range j.tasks {
-		covers[t.ID] = of[i]
+		covers[t.ID] = rendered[i]
 	}
 	return covers, nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/flamenco/api"
@@ -111,29 +110,24 @@ func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval tim
 
 // lookAt fetches jobs: a few one by one, many in one list.
 func lookAt(ctx context.Context, m *link, ids []string) ([]object[api.Job], error) {
-	jobs := make([]object[api.Job], len(ids))
-	if len(ids) > atOnce {
-		all, err := fetchJobs(ctx, m)
-		if err != nil {
-			return nil, err
-		}
-		for i, id := range ids {
-			at := slices.IndexFunc(all, func(j object[api.Job]) bool { return j.v.ID == id })
-			if at < 0 {
-				return nil, fmt.Errorf("job %s is no longer there: it was deleted", id)
-			}
-			jobs[i] = all[at]
-		}
-		return jobs, nil
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	for i, id := range ids {
-		group.Go(func() (err error) {
-			jobs[i], err = fetch[api.Job](ctx, m, "jobs", id)
-			return err
+	if len(ids) <= atOnce {
+		return parallel(ctx, ids, func(ctx context.Context, id string) (object[api.Job], error) {
+			return fetch[api.Job](ctx, m, "jobs", id)
 		})
 	}
-	return jobs, group.Wait()
+	all, err := fetchJobs(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	jobs := make([]object[api.Job], len(ids))
+	for i, id := range ids {
+		at := slices.IndexFunc(all, func(j object[api.Job]) bool { return j.v.ID == id })
+		if at < 0 {
+			return nil, fmt.Errorf("job %s is no longer there: it was deleted", id)
+		}
+		jobs[i] = all[at]
+	}
+	return jobs, nil
 }
 
 // rank puts first what is worth seeing when not all can be shown: what is at work, then what waits, then what

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/flamenco/api"
 )
@@ -132,16 +131,9 @@ func fetchWholeWorkers(ctx context.Context, m *link) ([]object[api.Worker], erro
 }
 
 func wholeWorkers(ctx context.Context, m *link, list []object[api.WorkerSummary]) ([]object[api.Worker], error) {
-	whole := make([]object[api.Worker], len(list))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for i, w := range list {
-		group.Go(func() (err error) {
-			whole[i], err = fetch[api.Worker](ctx, m, "worker-mgt", "workers", w.v.ID)
-			return err
-		})
-	}
-	return whole, group.Wait()
+	return parallel(ctx, list, func(ctx context.Context, w object[api.WorkerSummary]) (object[api.Worker], error) {
+		return fetch[api.Worker](ctx, m, "worker-mgt", "workers", w.v.ID)
+	})
 }
 
 // farmState is the farm at a glance: its status, and how many jobs and workers have which status.

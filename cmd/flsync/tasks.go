@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/frames"
 )
 
 func (a *app) tasksCommand() *cobra.Command {
@@ -298,16 +298,20 @@ are those of flsync jobs tasks JOB.`,
 					return usagef("--status %q is no status of a task", s)
 				}
 			}
-			ranges, err := parseNumbers(numbers)
-			if err != nil {
-				return err
+			var chosenNumbers []int
+			if numbers != "" {
+				var err error
+				if chosenNumbers, err = frames.Parse(numbers); err != nil {
+					return usagef("--numbers %q is no list of numbers such as 3-7,12", numbers)
+				}
 			}
 			if _, err := matchName(name, ""); err != nil {
 				return usagef("--name %q: %w", name, err)
 			}
 			return a.changeTasks(ctx, m, chosen.id, status, reason, "fits: nothing to do", func(t api.TaskSummary) bool {
 				fits, _ := matchName(name, t.Name)
-				return (name == "" || fits) && (len(statuses) == 0 || slices.Contains(statuses, string(t.Status))) && ranges.hold(t.IndexInJob)
+				return (name == "" || fits) && (len(statuses) == 0 || slices.Contains(statuses, string(t.Status))) &&
+					(numbers == "" || slices.Contains(chosenNumbers, t.IndexInJob))
 			})
 		}),
 	}
@@ -316,31 +320,4 @@ are those of flsync jobs tasks JOB.`,
 	cmd.Flags().StringVar(&name, "name", "", "only tasks whose name matches this `GLOB`")
 	cmd.Flags().StringVar(&reason, "reason", verb+" with flsync", "`TEXT` that the Manager keeps as the tasks' activity")
 	return cmd
-}
-
-// numberRanges are ranges of whole numbers, first and last included; none at all holds every number.
-type numberRanges [][2]int
-
-func (r numberRanges) hold(n int) bool {
-	return len(r) == 0 || slices.ContainsFunc(r, func(r [2]int) bool { return r[0] <= n && n <= r[1] })
-}
-
-// parseNumbers reads a list such as 3-7,12.
-func parseNumbers(text string) (ranges numberRanges, err error) {
-	if text == "" {
-		return nil, nil
-	}
-	for part := range strings.SplitSeq(text, ",") {
-		first, last, isRange := strings.Cut(strings.TrimSpace(part), "-")
-		if !isRange {
-			last = first
-		}
-		from, err1 := strconv.Atoi(first)
-		to, err2 := strconv.Atoi(last)
-		if err1 != nil || err2 != nil || from < 0 || to < from {
-			return nil, usagef("%q is no list of numbers such as 3-7,12", text)
-		}
-		ranges = append(ranges, [2]int{from, to})
-	}
-	return ranges, nil
 }

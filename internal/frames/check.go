@@ -151,15 +151,10 @@ func (o Output) look(f *Frame, opt Options) {
 	case err != nil:
 		fail(Truncated, err)
 	case opt.Decode && s.decodes:
-		if err := decode(file); err != nil {
+		if _, err := Picture(file); err != nil {
 			fail(Undecoded, err)
 		}
 	}
-}
-
-func decode(file io.ReadSeeker) error {
-	_, err := Picture(file)
-	return err
 }
 
 // Picture decodes a PNG, JPEG or TIFF of a bounded size.

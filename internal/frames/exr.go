@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // linesOf is how many scan lines a chunk of an OpenEXR file has, by the number of its compression.
@@ -135,7 +136,7 @@ func exr(c contents) (s shape, err error) {
 		return s, err
 	}
 	last := int64(0)
-	for o := range sliceEach(table, 8) {
+	for o := range slices.Chunk(table, 8) {
 		offset := int64(binary.LittleEndian.Uint64(o))
 		if offset == 0 {
 			return s, fmt.Errorf("not all of its %d chunks were written", chunks)

@@ -53,10 +53,3 @@ func (c contents) at(offset int64, n int) ([]byte, error) {
 
 // mostParts bounds the strips, tiles and chunks of one file, of which each has an entry in a table.
 const mostParts = 1 << 22
-
-func sliceEach(b []byte, n int) func(func([]byte) bool) {
-	return func(yield func([]byte) bool) {
-		for ; len(b) >= n && yield(b[:n]); b = b[n:] {
-		}
-	}
-}

@@ -2,6 +2,7 @@ package frames
 
 import (
 	"encoding/binary"
+	"slices"
 )
 
 // png checks signature, IHDR and IEND (ISO/IEC 15948).
@@ -111,7 +112,7 @@ func tiff(c contents) (s shape, err error) {
 	}
 	const imageWidth, imageLength, stripOffsets, stripCounts, tileOffsets, tileCounts = 256, 257, 273, 279, 324, 325
 	tags := map[uint16][]uint32{}
-	for e := range sliceEach(b, 12) {
+	for e := range slices.Chunk(b, 12) {
 		sizes := []int64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8} // bytes of a value by its type
 		if kind := int(order.Uint16(e[2:])); kind < len(sizes) {
 			if n := sizes[kind] * int64(order.Uint32(e[4:])); n > 4 && int64(order.Uint32(e[8:]))+n > c.size {

@@ -71,9 +71,13 @@ func Check(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, err
 		return r.meter.summary(uploader.Stats{}), err
 	}
 	jobs := make([]*jobRun, len(opt.Jobs))
+	var farm *settings.Farm
+	if env.Manager != nil {
+		farm = &s.farm
+	}
 	var group errgroup.Group
 	group.SetLimit(jobsInFlight)
-	for i, mistakes := range s.mistakes() {
+	for i, mistakes := range settings.Mistakes(opt.Jobs, farm) {
 		j := &jobRun{job: opt.Jobs[i], mistaken: len(mistakes) > 0}
 		jobs[i] = j
 		for _, m := range mistakes {
@@ -116,12 +120,4 @@ func Check(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, err
 		return summary, fmt.Errorf("%w: frames of %d of %d shots would be wrong", ErrPartial, wrong, len(jobs))
 	}
 	return summary, nil
-}
-
-// mistakes returns what is wrong with each job before its blend file is read.
-func (s *submission) mistakes() []manifest.Errors {
-	if s.run.env.Manager == nil {
-		return settings.Mistakes(s.opt.Jobs, nil)
-	}
-	return settings.Mistakes(s.opt.Jobs, &s.farm)
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/flsync/flsync/flamenco"
@@ -53,9 +54,4 @@ type Env struct {
 	Folder func(checkout string) string
 }
 
-func (e Env) hashWorkers() int {
-	if e.HashWorkers > 0 {
-		return e.HashWorkers
-	}
-	return hashcache.Workers()
-}
+func (e Env) hashWorkers() int { return cmp.Or(e.HashWorkers, hashcache.Workers()) }

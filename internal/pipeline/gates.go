@@ -20,7 +20,7 @@ type gates struct {
 
 	mu   sync.RWMutex
 	list []*gate.Gate
-	own  map[string]bool // what a person named, and flsync's own copies: sent without being asked about
+	own  sync.Map // paths that a person named, and flsync's own copies: sent without being asked about
 }
 
 func (g *gates) open(cfg gate.Config) (*gate.Gate, error) {
@@ -43,14 +43,7 @@ func (g *gates) close() error {
 }
 
 // vouch lets a path through.
-func (g *gates) vouch(path string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.own == nil {
-		g.own = make(map[string]bool)
-	}
-	g.own[path] = true
-}
+func (g *gates) vouch(path string) { g.own.Store(path, nil) }
 
 // look returns the file that was decided on at path. The error is a [*gate.HeldError] if it may not leave.
 func (g *gates) look(path string) (fs.FileInfo, error) { return g.ask(path, (*gate.Gate).Decide) }
@@ -65,11 +58,11 @@ func (g *gates) lookAgain(path string) (fs.FileInfo, error) {
 }
 
 func (g *gates) ask(path string, decide func(*gate.Gate, string) (gate.File, error)) (fs.FileInfo, error) {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	if g.own[path] {
+	if _, own := g.own.Load(path); own {
 		return os.Stat(path)
 	}
+	g.mu.RLock()
+	defer g.mu.RUnlock()
 	err := fmt.Errorf("%s: nothing has decided about it", path)
 	for _, mine := range []bool{true, false} { // the gate of the project that the path lies in knows best
 		for _, one := range g.list {
