@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -35,13 +34,11 @@ func (a *app) hashCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			h := hasher{session: s, cache: cache}
 			for _, root := range args {
-				if err := h.tree(ctx, root, exclude); err != nil {
+				if err := s.hashTree(ctx, cache, root, exclude); err != nil {
 					return err
 				}
 			}
-			s.summary.Files.Failed += h.unlisted.Load()
 			if s.summary.Files.Failed > 0 {
 				return fmt.Errorf("%w: %d files could not be read", pipeline.ErrPartial, s.summary.Files.Failed)
 			}
@@ -53,20 +50,16 @@ func (a *app) hashCommand() *cobra.Command {
 	return cmd
 }
 
-// hasher hashes trees and prints digests in the order of the walk.
-type hasher struct {
-	*session
-	cache    *hashcache.Cache
-	unlisted atomic.Int64
-}
-
+// hashed is the digest of a file, or why there is none.
 type hashed struct {
 	name string
 	sum  hashcache.Sum
 	err  error
 }
 
-func (h *hasher) tree(ctx context.Context, root string, exclude []string) error {
+// hashTree hashes a tree and prints digests in the order of the walk.
+func (s *session) hashTree(ctx context.Context, cache *hashcache.Cache, root string, exclude []string) error {
+	unlisted := 0
 	abs, err := filepath.Abs(root)
 	if err != nil {
 		return err
@@ -78,38 +71,40 @@ func (h *hasher) tree(ctx context.Context, root string, exclude []string) error 
 	}
 	list := func(ctx context.Context, pass func(walk.File) error) error {
 		err := walk.Walk(ctx, walk.Options{Root: abs, Exclude: patterns, Warn: func(w walk.Warning) {
-			h.sink.Emit(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message})
+			s.sink.Emit(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message})
 		}}, pass)
 		if some, ok := errors.AsType[*walk.IncompleteError](err); ok {
 			for _, e := range some.Errors {
-				h.sink.Emit(report.Error{Code: e.Code, Path: e.Path, Message: e.Error()})
+				s.sink.Emit(report.Error{Code: e.Code, Path: e.Path, Message: e.Error()})
 			}
-			h.unlisted.Add(int64(some.Count))
+			unlisted = some.Count
 			return nil
 		}
 		return err
 	}
 	hash := func(ctx context.Context, f walk.File) hashed {
-		sum, err := h.cache.Sum(ctx, f.Path, f.Info)
+		sum, err := cache.Sum(ctx, f.Path, f.Info)
 		return hashed{shownPath(root, abs, f.Path), sum, err}
 	}
-	flush := func() { _ = h.out.flush() } // a failure is remembered, and ends ctx
-	return pipeline.InOrder(ctx, hashcache.Workers(), hashesAhead, list, hash, flush, func(r hashed) {
+	flush := func() { _ = s.out.flush() } // a failure is remembered, and ends ctx
+	err = pipeline.InOrder(ctx, hashcache.Workers(), hashesAhead, list, hash, flush, func(r hashed) {
 		if ctx.Err() == nil { // else the file was not read to its end
-			h.print(r)
+			s.printHash(r)
 		}
 	})
+	s.summary.Files.Failed += int64(unlisted)
+	return err
 }
 
 // hashesAhead is how many digests may wait for that of a large file before them.
 const hashesAhead = 1024
 
-func (h *hasher) print(r hashed) {
-	files := &h.summary.Files
+func (s *session) printHash(r hashed) {
+	files := &s.summary.Files
 	files.Total++
 	if r.err != nil {
 		files.Failed++
-		h.sink.Emit(report.Error{Code: "unreadable", Path: r.name, Message: r.err.Error()})
+		s.sink.Emit(report.Error{Code: "unreadable", Path: r.name, Message: r.err.Error()})
 		return
 	}
 	files.Bytes += r.sum.Size
@@ -119,7 +114,7 @@ func (h *hasher) print(r hashed) {
 	} else {
 		files.Cached++
 	}
-	h.sink.Emit(report.Hash{
+	s.sink.Emit(report.Hash{
 		Path: r.name, Size: r.sum.Size, Cached: !r.sum.Source.Read(),
 		SHA256: hex.EncodeToString(r.sum.SHA256[:]), BLAKE3: hex.EncodeToString(r.sum.BLAKE3[:]),
 	})

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/config"
@@ -170,21 +169,21 @@ func jobsNow(ctx context.Context, m *link, run *page.Run) error {
 	var soon forecasts
 	soon.look(ctx, m, mine, 500)
 	run.Night = soon.byJob[""]
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for i := range run.Jobs {
-		job, there := byID[run.Jobs[i].ID]
+	nows, err := parallel(ctx, run.Jobs, func(ctx context.Context, j page.Job) (*page.Now, error) {
+		job, there := byID[j.ID]
 		if !there {
-			continue
+			return nil, nil
 		}
-		now := &page.Now{Status: string(job.Status), Done: job.StepsCompleted, Total: job.StepsTotal, Activity: job.Activity, Forecast: soon.byJob[job.ID]}
+		picture, err := lastPicture(ctx, m, job.ID)
+		return &page.Now{
+			Status: string(job.Status), Done: job.StepsCompleted, Total: job.StepsTotal, Activity: job.Activity,
+			Forecast: soon.byJob[job.ID], Picture: picture,
+		}, err
+	})
+	for i, now := range nows {
 		run.Jobs[i].Now = now
-		group.Go(func() (err error) {
-			now.Picture, err = lastPicture(ctx, m, job.ID)
-			return err
-		})
 	}
-	return group.Wait()
+	return err
 }
 
 // maxPicture bounds a picture in the page; Flamenco's smallest ones have some 10 KB.
