@@ -224,7 +224,7 @@ func (d *doctor) storage(ctx context.Context) finding {
 	return ok("Shaman is on; checkouts lie in %s (%s)", c.StorageLocation, d.direct(ctx))
 }
 
-// direct says whether files can be written straight into the Manager's store.
+// direct reports whether files can be written straight into the Manager's store.
 func (d *doctor) direct(ctx context.Context) string {
 	users, err := d.SharedStorage(ctx, api.ManagerVariableAudienceUsers, runtime.GOOS)
 	if err != nil {
@@ -373,7 +373,7 @@ func (d *doctor) upload(ctx context.Context) finding {
 }
 
 // slowBody is the body of a probe: after its first KiB it waits for some time, unless it is closed because an
-// answer is there. No more than that may be on its way by then: a proxy that cannot get rid of it tells of an
+// answer is there. No more than that may be on its way by then: a proxy that cannot get rid of it reports an
 // error instead of the answer.
 type slowBody struct {
 	content *bytes.Reader

@@ -194,7 +194,7 @@ func (j jobFrames) numbers(fits func(frames.State) bool) string {
 	return frames.List(n)
 }
 
-// found returns what is told of a job's frames: a summary, and what is to be made again.
+// found returns the events for a job's frames: a summary, and what is to be made again.
 func (j jobFrames) found() (sum report.Frames, wrong []report.Frame) {
 	sum = report.Frames{
 		Job: j.job.ID, Name: j.job.Name, Status: string(j.job.Status), Path: j.path, Expected: len(j.frames),

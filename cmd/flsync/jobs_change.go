@@ -33,7 +33,7 @@ func (a *app) changeJobs(ctx context.Context, m *link, words []string, do func(c
 	})
 }
 
-// showJob tells of a job's state after a change: the Manager's object, or one line.
+// showJob prints a job after a change: the Manager's object, or one line.
 func (a *app) showJob(ctx context.Context, m *link, id string) error {
 	job, err := fetch[api.Job](ctx, m, "jobs", id)
 	if err != nil {

@@ -72,7 +72,7 @@ func settingColumns() []column[api.AvailableJobSetting] {
 	}
 }
 
-// needed tells who has to give a setting.
+// needed says where a setting comes from.
 func needed(s api.AvailableJobSetting) string {
 	switch {
 	case s.Key == settings.Blendfile:

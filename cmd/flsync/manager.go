@@ -103,7 +103,7 @@ func (a *app) withManager(body func(ctx context.Context, m *link, args []string)
 	}
 }
 
-// checkoutFolder tells where a checkout lies on this machine: known for the embedded Manager.
+// checkoutFolder returns where a checkout lies on this machine: known for the embedded Manager.
 func (l *link) checkoutFolder(checkout string) string {
 	if l.embedded == nil {
 		return ""
@@ -178,7 +178,7 @@ func pickManager(ctx context.Context, urls []string) (string, error) {
 	return reached[0], nil
 }
 
-// identify tells Managers apart: by their names, storages and workers.
+// identify returns what distinguishes a Manager from others: its name, storage and workers.
 func identify(ctx context.Context, url string) (string, error) {
 	const soon = 2 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, soon)

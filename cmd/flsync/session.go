@@ -41,8 +41,8 @@ type session struct {
 	stop    context.CancelCauseFunc      // ends the body
 }
 
-// inSession turns a command's body into cobra's form. A body that talks to a Manager calls connect; one that
-// writes nothing anywhere (a dry run) sets unlogged.
+// inSession turns a command's body into cobra's form. A body that sends something calls environment, one whose
+// results are lines calls list.
 func (a *app) inSession(command string, run func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
@@ -77,8 +77,7 @@ func (a *app) newSession(command string) *session {
 	return s
 }
 
-// keepsLog tells whether runs of a command are to be found by `flsync report`: those of commands that send
-// something.
+// keepsLog reports whether `flsync report` finds runs of a command: those of commands that send something.
 func keepsLog(cmd *cobra.Command) bool {
 	dryRun := cmd.Flags().Lookup("dry-run")
 	return (cmd.Name() == "submit" || cmd.Name() == "sync") && dryRun != nil && dryRun.Value.String() == "false"
@@ -118,7 +117,7 @@ func (s *session) open() (err error) {
 	return err
 }
 
-// start tells that the run begins, and keeps a log of it from here on, unless it is to write nothing.
+// start emits the first event of the run and keeps a log from here on, unless a dry run is to write nothing.
 func (s *session) start(manager string, dryRun bool) {
 	if !dryRun {
 		log, err := report.CreateLog(s.paths.Runs, s.id)
@@ -145,7 +144,7 @@ func (s *session) list() {
 	s.sink.Emit(s.startEvent(""))
 }
 
-// close tells how the run ended and ends what it opened.
+// close emits how the run ended, and closes what it opened.
 func (s *session) close(ctx context.Context, err error) error {
 	if err != nil && s.keeps && !s.started && s.paths.Runs != "" {
 		s.start("", false)
