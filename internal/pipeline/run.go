@@ -3,6 +3,8 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"sync"
 	"time"
@@ -113,11 +115,19 @@ func (r *run) checkedOut(ctx context.Context, requested, path string, files []*f
 	r.odd.warn(ctx, r, path, files)
 }
 
-// specsOf describes files as the Manager wants them described.
+// specsOf describes files, whose digests must be known, as the Manager wants them described.
 func specsOf(files []*file) []api.ShamanFileSpec {
 	specs := make([]api.ShamanFileSpec, len(files))
+	const length = 2 * sha256.Size
+	digests := make([]byte, 0, length*len(files))
 	for i, f := range files {
-		specs[i] = f.spec()
+		d := f.digest.now()
+		specs[i] = api.ShamanFileSpec{Path: f.checkoutPath, Size: d.stamp.Size}
+		digests = hex.AppendEncode(digests, d.sum[:])
+	}
+	all := string(digests) // one piece of memory for all
+	for i := range specs {
+		specs[i].Sha = all[i*length:][:length]
 	}
 	return specs
 }

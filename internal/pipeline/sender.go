@@ -28,12 +28,6 @@ type file struct {
 	digest       *digestFuture // set when the file is queued for hashing
 }
 
-// spec describes f to the Manager. Its digest must be known.
-func (f *file) spec() api.ShamanFileSpec {
-	d := f.digest.now()
-	return api.ShamanFileSpec{Sha: hex.EncodeToString(d.sum[:]), Size: d.stamp.Size, Path: f.checkoutPath}
-}
-
 // sender takes files from disk into the store: it joins the hash cache to the store.
 type sender struct {
 	cache *hashcache.Cache

@@ -320,7 +320,7 @@ func TestReopen(t *testing.T) {
 	if err := r.sender.hash(t.Context(), source, info, f.digest); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.sender.reopen(t.Context(), f.spec()); err != nil {
+	if _, err := r.sender.reopen(t.Context(), specsOf([]*file{f})[0]); err != nil {
 		t.Error(err)
 	}
 	if _, err := r.sender.reopen(t.Context(), api.ShamanFileSpec{Sha: "xyz"}); err == nil {
@@ -332,13 +332,13 @@ func TestReopen(t *testing.T) {
 	if err := os.WriteFile(source, []byte("another"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.sender.reopen(t.Context(), f.spec()); !errors.Is(err, uploader.ErrChanged) {
+	if _, err := r.sender.reopen(t.Context(), specsOf([]*file{f})[0]); !errors.Is(err, uploader.ErrChanged) {
 		t.Errorf("error %v, want ErrChanged", err)
 	}
 	if err := os.Remove(source); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.sender.reopen(t.Context(), f.spec()); !errors.Is(err, os.ErrNotExist) {
+	if _, err := r.sender.reopen(t.Context(), specsOf([]*file{f})[0]); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v, want ErrNotExist", err)
 	}
 	if err := unchanged(source, hashcache.Stamp{}, hashcache.StampAt); !errors.Is(err, os.ErrNotExist) {
