@@ -68,10 +68,7 @@ func seenBy(cmd *cobra.Command, name string) func() ([]string, error) {
 	audience := cmd.Flags().String("audience", "users", "as these see it: `WHO` is users or workers")
 	platform := cmd.Flags().String("platform", runtime.GOOS, "as this `PLATFORM` sees it: linux, windows or darwin")
 	return func() ([]string, error) {
-		if *audience != "users" && *audience != "workers" {
-			return nil, usagef("--audience %q: it is users or workers", *audience)
-		}
-		return []string{"configuration", name, *audience, *platform}, nil
+		return []string{"configuration", name, *audience, *platform}, oneOf("audience", *audience, "users", "workers")
 	}
 }
 

@@ -293,10 +293,8 @@ are those of flsync jobs tasks JOB.`,
 			if len(statuses) == 0 && numbers == "" && name == "" {
 				return usagef("choose tasks with --status, --numbers or --name")
 			}
-			for _, s := range statuses {
-				if !api.TaskStatus(s).Valid() {
-					return usagef("--status %q is no status of a task", s)
-				}
+			if err := checkStatuses[api.TaskStatus](statuses, nil); err != nil {
+				return err
 			}
 			var chosenNumbers []int
 			if numbers != "" {
