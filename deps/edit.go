@@ -318,7 +318,7 @@ func (r *editReader) show(strips []*sequencerStrip, muted map[int]bool, from, to
 				e.Images = s.images[e.First:min(max(e.First, e.Last)+1, len(s.images))]
 			}
 			if first >= 0 && first < len(s.images) {
-				e.File = r.beside(joinName(s.folder, s.images[first]))
+				e.File = strings.ReplaceAll(joinName(s.folder, s.images[first]), `\`, "/")
 			}
 		default:
 			continue // sound, movie clips, masks
@@ -326,9 +326,6 @@ func (r *editReader) show(strips []*sequencerStrip, muted map[int]bool, from, to
 		r.edit.Strips = append(r.edit.Strips, e)
 	}
 }
-
-// beside resolves // in a path, of the library or the edit.
-func (r *editReader) beside(p string) string { return strings.ReplaceAll(p, `\`, "/") }
 
 // findScene looks up the scene of a strip in its library, and makes paths absolute.
 func (t *Tracer) findScene(ctx context.Context, e *Edit, s *EditStrip) error {

@@ -35,7 +35,9 @@ func (t *Tracer) inspect(ctx context.Context, f *tracedFile) (*Blend, error) {
 			switch {
 			case !lib.IDs[id].isScene():
 			case lib.IDs[id].Library >= 0:
-				linked = add(linked, sceneLink{lib, id})
+				if link := (sceneLink{lib, id}); !slices.Contains(linked, link) {
+					linked = append(linked, link)
+				}
 			default:
 				b.addLinked(lib.Scenes, bareName(lib.IDs[id].Name))
 			}
@@ -73,13 +75,6 @@ func (x *expander) nativeSlashes(path string) string {
 type sceneLink struct {
 	file *tracedFile
 	id   int32
-}
-
-func add[T comparable](list []T, item T) []T {
-	if slices.Contains(list, item) {
-		return list
-	}
-	return append(list, item)
 }
 
 // addLinked adds the scene of that name in a library, once.

@@ -34,15 +34,14 @@ const (
 	LackOldVersion = "old-version"        // a blend file older than the formats that are known
 )
 
-// lackCodes says for each code how severe it is, and what to do.
-func lackCodes() map[string]struct {
+// aboutLack is what all lacks of a code have in common: how severe they are, and what to do.
+type aboutLack struct {
 	Severity Severity
 	Remedy   string
-} {
-	return map[string]struct {
-		Severity Severity
-		Remedy   string
-	}{
+}
+
+func lackCodes() map[string]aboutLack {
+	return map[string]aboutLack{
 		LackMissing:    {SeverityError, "put the file there, or correct the path in Blender (File > External Data > Find Missing Files)"},
 		LackHole:       {SeverityError, "render or copy the missing frames, or shorten the range of what shows them"},
 		LackLibrary:    {SeverityError, "restore the library, and open the shot in Blender once"},

@@ -66,17 +66,12 @@ func writeError(w http.ResponseWriter, e *apiError) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {
-	var body bytes.Buffer
-	if err := json.NewEncoder(&body).Encode(value); err != nil {
-		status = http.StatusInternalServerError
-		body.Reset()
-		body.WriteString(`{"code":500,"message":"reply cannot be encoded"}` + "\n")
-	}
+	body := append(encode(value), '\n')
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
-	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // the client is gone; nobody is left to tell
+	_, _ = w.Write(body) // the client is gone; nobody is left to tell
 }
 
 // reply answers 200 with value as JSON.
