@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -118,16 +119,14 @@ func (r *run) checkedOut(ctx context.Context, requested, path string, files []*f
 // specsOf describes files, whose digests must be known, as the Manager wants them described.
 func specsOf(files []*file) []api.ShamanFileSpec {
 	specs := make([]api.ShamanFileSpec, len(files))
-	const length = 2 * sha256.Size
-	digests := make([]byte, 0, length*len(files))
+	var digest [2 * sha256.Size]byte
+	var all strings.Builder // one piece of memory for all digests
+	all.Grow(len(digest) * len(files))
 	for i, f := range files {
 		d := f.digest.now()
-		specs[i] = api.ShamanFileSpec{Path: f.checkoutPath, Size: d.stamp.Size}
-		digests = hex.AppendEncode(digests, d.sum[:])
-	}
-	all := string(digests) // one piece of memory for all
-	for i := range specs {
-		specs[i].Sha = all[i*length:][:length]
+		hex.Encode(digest[:], d.sum[:])
+		all.Write(digest[:])
+		specs[i] = api.ShamanFileSpec{Path: f.checkoutPath, Size: d.stamp.Size, Sha: all.String()[len(digest)*i:]}
 	}
 	return specs
 }
