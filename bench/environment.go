@@ -24,7 +24,8 @@ type Environment struct {
 	FlsyncGo string    `json:"flsync_go"` // what it was built with
 	Manager  string    `json:"manager"`   // name and version
 	Embedded bool      `json:"embedded"`  // the Manager is flsync's own
-	Reps     int       `json:"reps"`      // samples of each contender, at most
+	InMemory bool      `json:"in_memory,omitempty"`
+	Reps     int       `json:"reps"` // samples of each contender, at most
 }
 
 func environment(l *Lab) Environment {
@@ -37,6 +38,7 @@ func environment(l *Lab) Environment {
 		Go:       runtime.Version(),
 		Embedded: l.Manager == ManagerSource{},
 		Reps:     l.Reps,
+		InMemory: l.InMemory,
 	}
 	for _, f := range []cpuid.FeatureID{cpuid.SHA, cpuid.SSE4, cpuid.AVX2, cpuid.AVX512F, cpuid.SHA2, cpuid.ASIMD} {
 		if cpuid.CPU.Has(f) {

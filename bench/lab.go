@@ -21,7 +21,9 @@ type Lab struct {
 	Flsync   string        // the program that is measured
 	Revision string        // of its source, if the program itself does not tell
 	Self     string        // this program, which also is the baselines' and the line's
-	Dir      string        // where trees and stores are made; nothing of many files is removed there
+	Dir      string        // where trees and stores are made
+	Disk     string        // likewise, on a disk, for scenarios that want one
+	InMemory bool          // Dir is in a file system in memory: room is scarce there, and removing files does no harm
 	Manager  ManagerSource // where Managers come from
 	Addon    string        // folder with the package flamenco of Flamenco's add-on; "": none
 	Reps     int           // samples of each contender, where the time allows
@@ -157,7 +159,7 @@ func (s *Site) fill(args ...string) (filled []string) {
 // newPlace makes a folder, new for each sample: names in folders that were emptied, and inodes that were freed in the
 // last minutes, make file systems slow. What held few files is removed, because it holds large ones.
 func (s *Site) newPlace(place *string, name string) error {
-	if s.Scenario.Few && *place != "" {
+	if (s.Scenario.Few || s.InMemory && !s.Scenario.Disk) && *place != "" {
 		if err := os.RemoveAll(*place); err != nil {
 			return err
 		}
@@ -208,14 +210,18 @@ func (l *Lab) scenario(ctx context.Context, s Scenario, result *Result, until, e
 			return time.Now(), err
 		}
 	}
-	dir, err := os.MkdirTemp(l.Dir, "site-"+s.Name+"-")
+	base := l.Dir
+	if s.Disk {
+		base = cmp.Or(l.Disk, base)
+	}
+	dir, err := os.MkdirTemp(base, "site-"+s.Name+"-")
 	if err != nil {
 		return time.Now(), err
 	}
 	site := &Site{Lab: l, Scenario: s, Dir: dir, Tree: filepath.Join(dir, "tree"), files: result.Files, seed: uint64(time.Now().UnixNano())}
 	defer func() {
 		site.stop()
-		if s.Few {
+		if s.Few || l.InMemory && !s.Disk {
 			_ = os.RemoveAll(dir)
 		}
 	}()

@@ -23,6 +23,7 @@ type Scenario struct {
 	Both    bool          // two scenarios: with the Manager on cores of its own, as on a farm, and on shared ones
 	AllRead bool          // every contender reads every byte, so that a rate means something
 	Few     bool          // few inodes: what a sample wrote is removed before the next
+	Disk    bool          // writes to a disk, even where other scenarios are in memory
 	Clear   bool          // what earlier scenarios left is removed first; those that follow for some minutes write few files
 
 	Setup      []string // steps, see Site.take
