@@ -105,6 +105,9 @@ func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scen
 	if !lab.Quick {
 		lab.Until = time.Now().Add(o.timeLimit)
 	}
+	if err := os.MkdirAll(filepath.Dir(o.out), 0o777); err != nil { // before anything is measured
+		return err
+	}
 	lab.Log = func(format string, args ...any) { fmt.Fprintf(log, format+"\n", args...) }
 	lab.Save = func(r *bench.Results) error {
 		if o.out == "" {
