@@ -36,9 +36,6 @@ func (p *pool) checkOut(ctx context.Context, requested string, files []api.Shama
 		if folder, ok = p.standing(requested, files); ok {
 			return folder, nil
 		}
-		if _, err := os.Lstat(p.at(folder)); err == nil { // somebody changed it
-			folder += strings.ToLower(rand.Text()[:8])
-		}
 	}
 	if err := record(folder); err != nil {
 		return "", err
@@ -60,14 +57,21 @@ func (p *pool) folderFor(requested, unique string) string {
 	return path.Join(p.folder, name[max(0, len(name)-200):])
 }
 
-// standing returns the folder of a sync of files, and whether it is there, as it was made.
+// standing returns the folder of a sync of files, and whether it is there, as it was made. Where somebody has changed
+// one, the sync that follows makes another, which has a number behind its name and is found by those after it.
 func (p *pool) standing(requested string, files []api.ShamanFileSpec) (folder string, ok bool) {
-	folder = p.folderFor(requested, digestOf(files))
-	if _, err := os.Lstat(p.at(folder)); err != nil || !p.whole(folder, files) { // it gets its name when it is whole
-		return folder, false
+	name := p.folderFor(requested, digestOf(files))
+	folder = name
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(p.at(folder)); err != nil { // it gets its name when it is whole
+			return folder, false
+		}
+		if p.whole(folder, files) {
+			_, _ = p.keep(folder) // which only the account that made it may do
+			return folder, true
+		}
+		folder = fmt.Sprint(name, "-", n)
 	}
-	_, _ = p.keep(folder) // which only the account that made it may do
-	return folder, true
 }
 
 // countStored counts contents that were not put, because a folder has them.

@@ -127,7 +127,7 @@ func TestSyncCopyAgain(t *testing.T) {
 	n.withoutShaman()
 	dir := n.tree(map[string]string{"a/one.png": "1", "a/same.png": "1", "b/two.png": "2"})
 	time.Sleep(50 * time.Millisecond) // entries of younger files are not trusted
-	var first string
+	var last string
 	at := func(below ...string) string { return filepath.Join(n.manager.StorageDir(), filepath.Join(below...)) }
 	for _, step := range []struct {
 		name   string
@@ -139,12 +139,13 @@ func TestSyncCopyAgain(t *testing.T) {
 		{"first", func() error { return nil }, 2, false, "2"},
 		{"again", func() error { return nil }, 0, true, "2"},
 		{"without the pool", func() error { return os.RemoveAll(at("flsync", "pool", "d4")) }, 0, true, "2"},
-		{"a file removed", func() error { return os.Remove(at(first, "b", "two.png")) }, 1, false, "2"},
+		{"a file removed", func() error { return os.Remove(at(last, "b", "two.png")) }, 1, false, "2"},
+		{"after a change", func() error { return nil }, 0, true, "2"}, // the changed folder keeps its name
 		{"a file of another size", func() error {
-			return errors.Join(os.RemoveAll(at(first, "b", "two.png")), os.WriteFile(at(first, "b", "two.png"), []byte("no"), 0o444))
+			return errors.Join(os.RemoveAll(at(last, "b", "two.png")), os.WriteFile(at(last, "b", "two.png"), []byte("no"), 0o444))
 		}, 0, false, "2"},
 		{"a folder for a file", func() error {
-			return errors.Join(os.RemoveAll(at(first, "b", "two.png")), os.Mkdir(at(first, "b", "two.png"), 0o777))
+			return errors.Join(os.RemoveAll(at(last, "b", "two.png")), os.Mkdir(at(last, "b", "two.png"), 0o777))
 		}, 0, false, "2"},
 		{"a changed tree", func() error { return os.WriteFile(filepath.Join(dir, "b", "two.png"), []byte("new"), 0o600) }, 1, false, "new"},
 	} {
@@ -156,17 +157,15 @@ func TestSyncCopyAgain(t *testing.T) {
 			t.Fatalf("%s: %+v, error %v", step.name, summary, err)
 		}
 		folder := summary.Checkouts[0].Path
-		if s := summary.Store; s.Unique != 2 || s.Uploaded != step.sent || s.AlreadyStored != 2-step.sent || (folder == first) != step.same {
-			t.Errorf("%s: %+v in %s after %s, want %d sent", step.name, s, folder, first, step.sent)
+		if s := summary.Store; s.Unique != 2 || s.Uploaded != step.sent || s.AlreadyStored != 2-step.sent || (folder == last) != step.same {
+			t.Errorf("%s: %+v in %s after %s, want %d sent", step.name, s, folder, last, step.sent)
 		}
 		for path, want := range map[string]string{"a/one.png": "1", "a/same.png": "1", "b/two.png": step.two} {
 			if got, err := os.ReadFile(at(folder, filepath.FromSlash(path))); err != nil || string(got) != want {
 				t.Errorf("%s: %s has %q, error %v", step.name, path, got, err)
 			}
 		}
-		if first == "" {
-			first = folder
-		}
+		last = folder
 	}
 }
 
