@@ -163,8 +163,8 @@ func TestTimeIsKeptForAll(t *testing.T) {
 	})
 }
 
-// TestPlaces checks that what was written is kept, so that file systems need not look at freed inodes, unless it is few
-// files or a scenario says that it does no harm.
+// TestPlaces checks that what was written is kept, so that file systems need not look at freed inodes, unless
+// it is few files or a scenario says that it does no harm.
 func TestPlaces(t *testing.T) {
 	var seen []int
 	use := func(_ context.Context, s *Site) (Sample, error) {

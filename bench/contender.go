@@ -37,7 +37,8 @@ func (c Contender) run(ctx context.Context, s *Site) (Sample, error) {
 // did is what a run of flsync has done.
 type did struct{ Uploaded, Direct, Submitted, Skipped int64 }
 
-// wanted returns what a run has to have done: one that did less would look fast. unknown stands for any number.
+// wanted returns what a run has to have done: one that did less would look fast. unknown stands for any
+// number.
 func (s *Site) wanted(what string) (did, error) {
 	all, shots := int64(s.files), int64(s.Scenario.Shots)
 	wanted, known := map[string]did{
@@ -186,8 +187,8 @@ func (s *Site) step(ctx context.Context, name string, n int) error {
 		specs, err := s.Scenario.Tree.spec().Manifest(ctx, s.Tree)
 		return errors.Join(err, writeJSON(s.list(), specs))
 	case "aged":
-		// Longer than any file system's clock takes for a tick. The next run reads a file that is as new as its time
-		// stamp's tick again, as it should, but trees outside of a benchmark are seldom that new.
+		// Longer than any file system's clock takes for a tick. The next run reads a file that is as new as its
+		// time stamp's tick again, as it should, but trees outside of a benchmark are seldom that new.
 		time.Sleep(100 * time.Millisecond)
 		return ctx.Err()
 	case "primed": // the Manager has the tree, and the cache knows it
@@ -212,7 +213,8 @@ func (s *Site) step(ctx context.Context, name string, n int) error {
 	return errors.New("no such step")
 }
 
-// linked has Blender make 50 libraries with 20 textures each and a shot that links them all, of which it makes n.
+// linked has Blender make 50 libraries with 20 textures each and a shot that links them all, of which it
+// makes n.
 func (s *Site) linked(ctx context.Context, n int) error {
 	if s.missing("blender") != "" {
 		return nil

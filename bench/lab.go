@@ -51,9 +51,10 @@ func (l *Lab) validate() error {
 // errNoTime: a scenario had less time than a sample of each contender takes.
 var errNoTime = errors.New("there was no time left")
 
-// Run measures the scenarios one after the other, the most important first, and saves the results after each. The
-// result of a scenario that fails has its error, and the others go on. Each gets so much time that one sample of all
-// that follow fits in before Until. When the context ends, Run returns the results so far with its cause.
+// Run measures the scenarios one after the other, the most important first, and saves the results after each.
+// The result of a scenario that fails has its error, and the others go on. Each gets so much time that one
+// sample of all that follow fits in before Until. When the context ends, Run returns the results so far with
+// its cause.
 func (l *Lab) Run(ctx context.Context, scenarios []Scenario) (*Results, error) {
 	if err := l.validate(); err != nil {
 		return nil, err
@@ -134,14 +135,15 @@ type Site struct {
 	manager, line *service
 }
 
-// Seed returns a number that it never returned before, in this run or another: contents made from it are in no Manager's
-// store.
+// Seed returns a number that it never returned before, in this run or another: contents made from it are in
+// no Manager's store.
 func (s *Site) Seed() uint64 {
 	s.seed++
 	return s.seed
 }
 
-// Path is a place in the scenario's folder. The scenario's hash cache is cache, its files and digests for baselines list.
+// Path is a place in the scenario's folder. The scenario's hash cache is cache, its files and digests for
+// baselines list.
 func (s *Site) Path(name string) string { return filepath.Join(s.Dir, name) }
 func (s *Site) cache() string           { return s.Path("hashes.db") }
 func (s *Site) list() string            { return s.Path("list.json") }
@@ -156,8 +158,9 @@ func (s *Site) fill(args ...string) (filled []string) {
 	return filled
 }
 
-// newPlace makes a folder, new for each sample: names in folders that were emptied, and inodes that were freed in the
-// last minutes, make file systems slow. What held few files is removed, because it holds large ones.
+// newPlace makes a folder, new for each sample: names in folders that were emptied, and inodes that were
+// freed in the last minutes, make file systems slow. What held few files is removed, because it holds large
+// ones.
 func (s *Site) newPlace(place *string, name string) error {
 	if (s.Scenario.Few || s.InMemory && !s.Scenario.Disk) && *place != "" {
 		if err := os.RemoveAll(*place); err != nil {
@@ -193,8 +196,8 @@ func (s *Site) stop() {
 	s.line, s.manager = nil, nil
 }
 
-// scenario measures s, begins no second sample that would end after until, and is over at the end at the latest. It
-// returns when all contenders had one sample.
+// scenario measures s, begins no second sample that would end after until, and is over at the end at the
+// latest. It returns when all contenders had one sample.
 func (l *Lab) scenario(ctx context.Context, s Scenario, result *Result, until, end time.Time) (first time.Time, err error) {
 	if !l.Until.IsZero() {
 		var cancel context.CancelFunc
@@ -281,8 +284,8 @@ func (l *Lab) missing(needs string) string {
 	return ""
 }
 
-// sample takes the samples in turn, so that whatever changes on the machine meanwhile meets all contenders alike. It
-// begins no round that would be over after until, and returns when the first round was.
+// sample takes the samples in turn, so that whatever changes on the machine meanwhile meets all contenders
+// alike. It begins no round that would be over after until, and returns when the first round was.
 func (s *Site) sample(ctx context.Context, result *Result, until time.Time) (first time.Time, err error) {
 	reps := s.Reps
 	if s.Scenario.Reps > 0 {

@@ -31,10 +31,12 @@ type command struct {
 	stdout io.Writer // nil: the system throws it away
 }
 
-// measure runs a program by way of this one's measure command, on the contenders' half of the cores where there are halves.
+// measure runs a program by way of this one's measure command, on the contenders' half of the cores where
+// there are halves.
 //
-// The detour is for MaxRSS: on Linux a process starts with the mark of the one that started it, and the lab may need more
-// memory than what it measures. What needs less than the command's own 10 MB or so is shown with those.
+// The detour is for MaxRSS: on Linux a process starts with the mark of the one that started it, and the lab
+// may need more memory than what it measures. What needs less than the command's own 10 MB or so is shown
+// with those.
 func (s *Site) measure(ctx context.Context, c command) (Sample, error) {
 	c.path, c.args = s.keptTo(runtime.NumCPU()/2, runtime.NumCPU()-1, c.path, c.args)
 	result := s.Path("sample.json")
@@ -88,7 +90,8 @@ func cannotPart() string {
 	return ""
 }
 
-// keptTo changes a command line to one that is kept to some of the cores, where Manager and contenders have their own.
+// keptTo changes a command line to one that is kept to some of the cores, where Manager and contenders have
+// their own.
 func (s *Site) keptTo(first, last int, path string, args []string) (string, []string) {
 	if !s.Scenario.Apart {
 		return path, args
@@ -243,8 +246,8 @@ func managerVersion(ctx context.Context, base string) (string, error) {
 	return strings.TrimSpace(v.Name + " " + v.Version), err
 }
 
-// startLine puts a line of some length before a Manager and returns its URL at the near end. It is a process of its own,
-// so that its buffers are not ours.
+// startLine puts a line of some length before a Manager and returns its URL at the near end. It is a process
+// of its own, so that its buffers are not ours.
 func (l *Lab) startLine(ctx context.Context, manager string, link netsim.Link) (*service, string, error) {
 	u, err := url.Parse(manager)
 	if err != nil {

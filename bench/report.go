@@ -161,8 +161,8 @@ func (r *Results) Heading(scenario string) string {
 	return strings.ToUpper(title[:1]) + title[1:]
 }
 
-// Time returns what a contender of a scenario took, in words, "–" if it was not measured. Contenders whose names only
-// begin so count where none has just that name.
+// Time returns what a contender of a scenario took, in words, "–" if it was not measured. Contenders whose
+// names only begin so count where none has just that name.
 func (r *Results) Time(scenario, contender string) string {
 	s := r.scenario(scenario)
 	if wall, ok := s.Wall(contender); ok {
@@ -197,7 +197,8 @@ func (s Result) Measured() bool {
 // Rate returns how many bytes a contender did in a second.
 func (s Result) Rate(m Measured) float64 { return float64(s.Bytes) / m.Median.Wall }
 
-// Compared returns how many times as long as the first contender another takes, "" without a figure of the first.
+// Compared returns how many times as long as the first contender another takes, "" without a figure of the
+// first.
 func (s Result) Compared(m Measured) string {
 	first := s.Contenders[0].Median.Wall
 	if first <= 0 {
@@ -206,7 +207,8 @@ func (s Result) Compared(m Measured) string {
 	return number(m.Median.Wall / first)
 }
 
-// Cost returns the time of a contender or of the best in a group, for each of Curve.Per where that is above 1.
+// Cost returns the time of a contender or of the best in a group, for each of Curve.Per where that is above
+// 1.
 func (s Result) Cost(name string) string {
 	wall, ok := s.Wall(name)
 	switch {
@@ -285,8 +287,8 @@ func (s Result) chart(twin Result) chart {
 // noise is by how much two runs of one program differ on a quiet machine.
 const noise = 0.05
 
-// Compare writes which of flsync's times changed between two results by more than noise: more than the spread of the
-// samples of either, and at least 5 %. It returns the number of those that became slower.
+// Compare writes which of flsync's times changed between two results by more than noise: more than the spread
+// of the samples of either, and at least 5 %. It returns the number of those that became slower.
 func Compare(w io.Writer, before, after *Results) (slower int) {
 	old := map[string]Measured{}
 	for _, s := range before.Scenarios {

@@ -91,7 +91,8 @@ func (m Measured) Least() float64 { return sorted(m.Samples, Sample.wall)[0] }
 // Most returns the longest wall time in seconds. There have to be samples.
 func (m Measured) Most() float64 { return sorted(m.Samples, Sample.wall)[len(m.Samples)-1] }
 
-// megabytes returns the most memory of all samples in MB; false for nil and where the system does not count it.
+// megabytes returns the most memory of all samples in MB; false for nil and where the system does not count
+// it.
 func (m *Measured) megabytes() (float64, bool) {
 	if m == nil || len(m.Samples) == 0 {
 		return 0, false

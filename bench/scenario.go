@@ -35,7 +35,8 @@ type Scenario struct {
 	Beside string `yaml:"-"` // the scenario in whose table this one, the same on shared cores, is a column
 }
 
-// Tree names a workload: small, textures, tiny, caches (which also have a size) or film (which has a scale instead).
+// Tree names a workload: small, textures, tiny, caches (which also have a size) or film (which has a scale
+// instead).
 type Tree struct {
 	Kind  string
 	Files int
@@ -59,8 +60,8 @@ func (t Tree) spec() workload.Spec {
 	return workload.Spec{}
 }
 
-// Contender is one way to do a scenario's work. It is a command of flsync that ends with a summary, a shell's command line
-// or a baseline, with places as Site.fill knows them.
+// Contender is one way to do a scenario's work. It is a command of flsync that ends with a summary, a shell's
+// command line or a baseline, with places as Site.fill knows them.
 type Contender struct {
 	Name    string
 	Group   string   // set for forms of one contender that differ in a number, such as connections: the best of them counts
@@ -80,8 +81,8 @@ type Contender struct {
 	Run func(ctx context.Context, s *Site) (Sample, error) `yaml:"-"` // for tests
 }
 
-// Goal is a limit for what is measured of a contender, by its unit: the time as a multiple of another's ("×"), the time
-// in "s" or "ms", the memory in "MB", or by how much in "%" the time differs from Seconds.
+// Goal is a limit for what is measured of a contender, by its unit: the time as a multiple of another's
+// ("×"), the time in "s" or "ms", the memory in "MB", or by how much in "%" the time differs from Seconds.
 type Goal struct {
 	Text    string // as people say it
 	Of      string // a contender, or the best of a group

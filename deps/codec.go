@@ -16,8 +16,8 @@ const maxKeptDepth = maxPackedDepth + maxPropertyDepth + 6
 
 var errKept = errors.New("kept contents are damaged")
 
-// encodeContents packs contents for keeping: all fields, which must be exported, in their order, and numbers as
-// varints. A slice, map or string follows its length plus one; 0 is nil.
+// encodeContents packs contents for keeping: all fields, which must be exported, in their order, and numbers
+// as varints. A slice, map or string follows its length plus one; 0 is nil.
 func encodeContents(c *Contents) []byte {
 	e := encoder{buf: make([]byte, 0, 256+64*len(c.IDs)+128*len(c.Refs))}
 	e.value(reflect.ValueOf(c).Elem())

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The truth was rendered: each strip alone, at its first, middle and last frame, with images and scenes whose colour is
-// their number. testdata/edit/README.md says how.
+// The truth was rendered: each strip alone, at its first, middle and last frame, with images and scenes whose
+// colour is their number. testdata/edit/README.md says how.
 func TestEditShowsWhatBlenderRenders(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "edit", "*.json"))
 	if err != nil || len(files) != 7 {

@@ -86,7 +86,8 @@ func TestExpand(t *testing.T) {
 	}
 }
 
-// TestExpandSpelling finds what a volume finds under another spelling, and gives it the spelling of the blend file.
+// TestExpandSpelling finds what a volume finds under another spelling, and gives it the spelling of the blend
+// file.
 func TestExpandSpelling(t *testing.T) {
 	dir := filepath.ToSlash(t.TempDir())
 	write(t, dir, "Seq/Frame_0001.png", "Seq/FRAME_0002.PNG", "Seq/frame_0003.PNGX",

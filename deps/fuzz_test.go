@@ -8,7 +8,8 @@ import (
 	"github.com/flsync/flsync/internal/place"
 )
 
-// FuzzNumbering: what a numbering makes of a name it finds again, and the name itself belongs to its numbering.
+// FuzzNumbering: what a numbering makes of a name it finds again, and the name itself belongs to its
+// numbering.
 func FuzzNumbering(f *testing.F) {
 	for _, name := range []string{"shot_0001.png", "r.001.beauty.png", ".0001", "0", "a.b.c", "frame99999999999999999999.exr", "é٣.png", "\xff1.x"} {
 		f.Add(name, 12)
@@ -37,7 +38,8 @@ func FuzzNumbering(f *testing.F) {
 	})
 }
 
-// FuzzBlenderPath: what Blender makes of a path is absolute, has slashes, and cleaning it twice is cleaning it once.
+// FuzzBlenderPath: what Blender makes of a path is absolute, has slashes, and cleaning it twice is cleaning
+// it once.
 func FuzzBlenderPath(f *testing.F) {
 	for _, p := range []string{"//tex/a.png", "///a", `C:\tex\a.png`, `\\server\share\a`, "..\\a", "//../../..", "/", " ", "//", "C:/", "\xff"} {
 		f.Add(p, true)

@@ -77,8 +77,8 @@ func TestFrameUse(t *testing.T) {
 
 const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
 
-// TestContents tells of files that are sent and are not what they say, of a name that differs in case, of libraries
-// that were not fetched and of data that left its library.
+// TestContents tells of files that are sent and are not what they say, of a name that differs in case, of
+// libraries that were not fetched and of data that left its library.
 func TestContents(t *testing.T) {
 	dir := t.TempDir()
 	f := blendtest.New(form5, dna5)

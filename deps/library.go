@@ -22,7 +22,8 @@ type tracedFile struct {
 	packedIn map[int]*tracedFile // libraries packed into the file
 }
 
-// maxShared bounds the files of a use that traces share: a sequence would be held until the end of the run for each use of it.
+// maxShared bounds the files of a use that traces share: a sequence would be held until the end of the run
+// for each use of it.
 const maxShared = 100
 
 func newTracedFile(path string, c *Contents) *tracedFile {

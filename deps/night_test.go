@@ -11,8 +11,8 @@ import (
 	"github.com/flsync/flsync/deps/blend/blendtest"
 )
 
-// night writes shots that link all of the libraries, each with its own material and images, and returns their paths. Each
-// library is filled up with size bytes of other data.
+// night writes shots that link all of the libraries, each with its own material and images, and returns their
+// paths. Each library is filled up with size bytes of other data.
 func night(t testing.TB, dir string, shots, libraries, images, size int) []string {
 	for l := range libraries {
 		f := blendtest.New(form5, dna5)
@@ -50,7 +50,8 @@ func night(t testing.TB, dir string, shots, libraries, images, size int) []strin
 	return paths
 }
 
-// TestSharedLibraries: what libraries need is worked out for the first shot, and shots list it without copies.
+// TestSharedLibraries: what libraries need is worked out for the first shot, and shots list it without
+// copies.
 func TestSharedLibraries(t *testing.T) {
 	tracer := newTracer(t, Config{})
 	shots := night(t, t.TempDir(), 3, 10, 20, 0)

@@ -26,8 +26,8 @@ func TestNeedsPython(t *testing.T) {
 	}
 }
 
-// TestSimulations has Blender make simulations with and without bakes, scripts and drivers. In Blender 3.6 and later
-// there are simulations of geometry nodes, too.
+// TestSimulations has Blender make simulations with and without bakes, scripts and drivers. In Blender 3.6
+// and later there are simulations of geometry nodes, too.
 func TestSimulations(t *testing.T) {
 	program := long.Blender(t)
 	main := filepath.Join(t.TempDir(), "main.blend")
@@ -69,7 +69,8 @@ func TestSimulations(t *testing.T) {
 	}
 }
 
-// TestLinkedSimulations tells of simulations whose node tree, or particle settings, come from a library of a library.
+// TestLinkedSimulations tells of simulations whose node tree, or particle settings, come from a library of a
+// library.
 func TestLinkedSimulations(t *testing.T) {
 	dna := dna5 + "\n\tParticleSystem: void *part; PointCache *pointcache\n\tParticleSettings: ID id; short type; short phystype\n"
 	for _, zone := range []bool{true, false} {

@@ -35,8 +35,9 @@ var notRead = map[string]string{
 	"NodesModifierBake.directory":           "counts for bakes, of which there are none",
 }
 
-// TestEveryPathProperty has Blender set every property that is the path of a file or a folder. A property that is
-// neither traced nor known to be unread is new: find out what it does, and add it to the table or to notRead.
+// TestEveryPathProperty has Blender set every property that is the path of a file or a folder. A property
+// that is neither traced nor known to be unread is new: find out what it does, and add it to the table or to
+// notRead.
 func TestEveryPathProperty(t *testing.T) {
 	blender, dir := long.Blender(t), t.TempDir()
 	cmd := exec.Command(blender, "-b", "--factory-startup", "--python-exit-code", "1", "-P", "../testdata/blend_rna.py", "--", dir)

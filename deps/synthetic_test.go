@@ -263,7 +263,8 @@ func TestNodePaths(t *testing.T) {
 	)
 }
 
-// TestHiddenStrings takes all rooted strings for paths where bundles or closures carry strings, if something is there.
+// TestHiddenStrings takes all rooted strings for paths where bundles or closures carry strings, if something
+// is there.
 func TestHiddenStrings(t *testing.T) {
 	for _, carrier := range []string{"NodeCombineBundle", "NodeEvaluateClosure", "GeometryNodeStringToCurves"} {
 		f := blendtest.New(form5, dna5)

@@ -13,7 +13,7 @@ type row struct {
 	Kind   Kind
 	Form   Form
 	Base   Base
-	// When says whether the field counts; nil: always.
+	// When reports whether the field counts; nil: always.
 	When func(blend.Struct) bool
 	// Read replaces all of the above for what takes more than one field.
 	Read func(c *collector, s blend.Struct, r *row)

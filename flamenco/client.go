@@ -287,8 +287,8 @@ func (r *reply) failureOf(rest io.Reader) error {
 	return e
 }
 
-// redirected explains a redirect. One to the same operation elsewhere is the Manager's address, any other is where
-// people sign in. The message leaves out the query, which may hold a ticket.
+// redirected explains a redirect. One to the same operation elsewhere is the Manager's address, any other is
+// where people sign in. The message leaves out the query, which may hold a ticket.
 func (r *reply) redirected() (string, error) {
 	location, err := r.Location()
 	if err != nil {

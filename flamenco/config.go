@@ -226,7 +226,8 @@ func validName(name string) bool {
 	})
 }
 
-// validValue reports whether HTTP allows a header value: no control characters but tabs, see RFC 9110, section 5.5.
+// validValue reports whether HTTP allows a header value: no control characters but tabs, see RFC 9110,
+// section 5.5.
 func validValue(value string) bool {
 	for i := range len(value) {
 		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {

@@ -19,11 +19,12 @@ import (
 // no Flamenco Manager: some other web server, or none at all.
 var ErrNotAManager = errors.New("this is not a Flamenco Manager")
 
-// ErrSignIn is wrapped by an [*Error] when a proxy redirects to a page where people sign in. All requests will have
-// this answer until the proxy gets the header that it asks for.
+// ErrSignIn is wrapped by an [*Error] when a proxy redirects to a page where people sign in. All requests
+// will have this answer until the proxy gets the header that it asks for.
 var ErrSignIn = errors.New("a proxy wants people to sign in")
 
-// ErrNoOperation is wrapped by an [*Error] when a Manager does not have the operation, because it is older or newer.
+// ErrNoOperation is wrapped by an [*Error] when a Manager does not have the operation, because it is older or
+// newer.
 var ErrNoOperation = errors.New("there is no such operation")
 
 // needs adds to an error of an operation that the Manager does not have which release added it.

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestJobsList: only a whole list is one. What is no list must not pass for "there are no jobs", because then jobs would be
-// submitted twice.
+// TestJobsList: only a whole list is one. What is no list must not pass for "there are no jobs", because then
+// jobs would be submitted twice.
 func TestJobsList(t *testing.T) {
 	for name, test := range map[string]struct {
 		reply     string

@@ -489,7 +489,8 @@ func operations() map[string][]operation {
 	}
 }
 
-// Every operation of the document has a client method, which sends what the document says and understands the reply.
+// Every operation of the document has a client method, which sends what the document says and understands the
+// reply.
 func TestOperations(t *testing.T) {
 	document, err := openapi3.NewLoader().LoadFromData(api.Document())
 	if err != nil {

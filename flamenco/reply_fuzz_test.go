@@ -14,7 +14,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// Whatever bytes answer, a call ends with a result or with an error that is one printable line and holds no secret.
+// Whatever bytes answer, a call ends with a result or with an error that is one printable line and holds no
+// secret.
 func FuzzReply(f *testing.F) {
 	for _, reply := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",

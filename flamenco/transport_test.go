@@ -160,7 +160,8 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// The same over a real connection, where a peer that takes nothing more is as silent as one that says nothing.
+// The same over a real connection, where a peer that takes nothing more is as silent as one that says
+// nothing.
 func TestSilenceOverTCP(t *testing.T) {
 	over := make(chan struct{})
 	client := serveRaw(t, Config{Silence: 100 * time.Millisecond}, func(*net.TCPConn, *bufio.Reader) { <-over })

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// BenchmarkUpload sends to a server that does nothing but read: what is left is our own cost and the kernel's.
+// BenchmarkUpload sends to a server that does nothing but read: what is left is our own cost and the
+// kernel's.
 func BenchmarkUpload(b *testing.B) {
 	for _, size := range []int{0, 5_000, 80_000, 16 << 20} {
 		for kind, asFile := range map[string]bool{"memory": false, "file": true} {

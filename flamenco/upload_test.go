@@ -25,8 +25,8 @@ import (
 	"time"
 )
 
-// A Manager that has no use for the rest of an upload answers in the middle of it and closes the connection. Whatever
-// the client's write meets then, the answer counts.
+// A Manager that has no use for the rest of an upload answers in the middle of it and closes the connection.
+// Whatever the client's write meets then, the answer counts.
 func TestUploadAnsweredInMidBody(t *testing.T) {
 	const size = 6 << 20
 	data := make([]byte, size)
@@ -341,14 +341,15 @@ func TestUploadsReuseConnections(t *testing.T) {
 		})
 	}
 	running.Wait()
-	// A dial that begins just before another connection comes free is one more, and a slow machine has many of these.
-	// Without reuse there would be one for each upload.
+	// A dial that begins just before another connection comes free is one more, and a slow machine has many of
+	// these. Without reuse there would be one for each upload.
 	if n := dialled.Load(); n > workers*each/2 {
 		t.Errorf("%d connections for %d uploads at once", n, workers)
 	}
 }
 
-// A Manager, or a proxy, closes connections that were idle for long. That is no error, also not for a large body.
+// A Manager, or a proxy, closes connections that were idle for long. That is no error, also not for a large
+// body.
 func TestConnectionClosedWhileIdle(t *testing.T) {
 	client := serveRaw(t, Config{}, func(c *net.TCPConn, in *bufio.Reader) {
 		r, err := http.ReadRequest(in)

@@ -13,8 +13,8 @@ import (
 
 const someID = "12345678-0000-4000-8000-000000000000"
 
-// TestBadReplies: well-formed JSON whose fields cannot be used is an error that passes for no success, is not worth another
-// attempt, and quotes little of what came.
+// TestBadReplies: well-formed JSON whose fields cannot be used is an error that passes for no success, is not
+// worth another attempt, and quotes little of what came.
 func TestBadReplies(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	submit := func(ctx context.Context, c *Client) error {

@@ -182,7 +182,8 @@ func byteCount(n int) string {
 	return map[int]string{0: "empty", 100: "small", 100_000: "medium", 1_000_000: "large"}[n]
 }
 
-// TestBLAKE3: it is taken where it is asked for, and of a file whose SHA-256 alone is known the file is read again.
+// TestBLAKE3: it is taken where it is asked for, and of a file whose SHA-256 alone is known the file is read
+// again.
 func TestBLAKE3(t *testing.T) {
 	for _, size := range []int{0, 100, 100_000, 1_000_000} {
 		dir := t.TempDir()
@@ -246,7 +247,8 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
-// A file that is read in the tick of its last change may change again in that tick, and nothing would show it.
+// A file that is read in the tick of its last change may change again in that tick, and nothing would show
+// it.
 func TestRacyFileIsComparedNextTime(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")

@@ -11,7 +11,8 @@ import (
 	"github.com/flsync/flsync/hashcache/internal/sha256x2"
 )
 
-// Many files, hashed side by side: each has its own digest, and where the processor can, files were hashed together.
+// Many files, hashed side by side: each has its own digest, and where the processor can, files were hashed
+// together.
 func TestPairing(t *testing.T) {
 	dir := t.TempDir()
 	type known struct {

@@ -25,8 +25,8 @@ import (
 	"github.com/flsync/flsync/internal/lab/long"
 )
 
-// Some tests need a program of their own: to share a cache, to be killed, to be another user, to be out of disk space.
-// They start this test binary again with a part to play.
+// Some tests need a program of their own: to share a cache, to be killed, to be another user, to be out of
+// disk space. They start this test binary again with a part to play.
 const roleVariable = "FLSYNC_HASHCACHE_ROLE"
 
 func TestMain(m *testing.M) {

@@ -53,7 +53,8 @@ func TestCheckout(t *testing.T) {
 		if f.unchecked > 0 {
 			t.Errorf("%d files were in a checkout before the Manager said that it has them", f.unchecked)
 		}
-		// One request for the first, one or two for the rest, one or two for what was sent; none for the checkouts after.
+		// One request for the first, one or two for the rest, one or two for what was sent; none for the checkouts
+		// after.
 		if len(f.batches) > 5 {
 			t.Errorf("%d requirements requests: %v", len(f.batches), f.batches)
 		}

@@ -23,15 +23,15 @@ import (
 	"github.com/flsync/flsync/internal/openfile"
 )
 
-// Direct is a [Shaman] whose store is mounted on this machine: it writes blobs there itself, and asks the Manager for
-// everything else. Before the first blob it proves, with probes that it removes again, that the folder is the store
-// of this Manager and that both can use what the other writes; otherwise, and after a write that failed, blobs go to
-// the Manager as ever.
+// Direct is a [Shaman] whose store is mounted on this machine: it writes blobs there itself, and asks the
+// Manager for everything else. Before the first blob it proves, with probes that it removes again, that the
+// folder is the store of this Manager and that both can use what the other writes; otherwise, and after a
+// write that failed, blobs go to the Manager as ever.
 //
-// A blob gets its name when it is whole and has the right digest. No file of that name is ever overwritten, so that
-// other clients, the Manager's own uploads and a kill at any moment do no harm. What a kill leaves has a name in a
-// folder of its own, and is removed after a day. Like the Manager, Direct leaves it to the operating system when data
-// reaches the disk.
+// A blob gets its name when it is whole and has the right digest. No file of that name is ever overwritten,
+// so that other clients, the Manager's own uploads and a kill at any moment do no harm. What a kill leaves
+// has a name in a folder of its own, and is removed after a day. Like the Manager, Direct leaves it to the
+// operating system when data reaches the disk.
 type Direct struct {
 	Shaman
 	storage string
@@ -47,8 +47,8 @@ type Direct struct {
 	chmod             bool        // new files do not have the mode that they are made with
 }
 
-// Folders of Shaman's store below the farm's shared storage, and names that flsync adds. The Manager looks for single
-// files in "uploading", by digest, and never lists that folder.
+// Folders of Shaman's store below the farm's shared storage, and names that flsync adds. The Manager looks
+// for single files in "uploading", by digest, and never lists that folder.
 const (
 	storedFolder  = "file-store/stored" // <2 hex digits>/<62 hex digits>/<size>.blob
 	writingFolder = "file-store/uploading/.flsync"
@@ -58,9 +58,9 @@ const (
 	abandonedAfter = 24 * time.Hour // since the last write to a file
 )
 
-// NewDirect returns a Direct for the Manager's shared storage, which this machine has at storage. report, which may be nil,
-// is called before the first blob is sent, with nil if blobs are written here, or else with the reason, and again
-// with the reason if a write fails later.
+// NewDirect returns a Direct for the Manager's shared storage, which this machine has at storage. report,
+// which may be nil, is called before the first blob is sent, with nil if blobs are written here, or else with
+// the reason, and again with the reason if a write fails later.
 func NewDirect(manager Shaman, storage string, report func(error)) *Direct {
 	if report == nil {
 		report = func(error) {}
@@ -68,8 +68,8 @@ func NewDirect(manager Shaman, storage string, report func(error)) *Direct {
 	return &Direct{Shaman: manager, storage: storage, report: report}
 }
 
-// Look returns an error if the storage is no shared storage of a Manager with Shaman. It writes nothing, and does not
-// ask the Manager.
+// Look returns an error if the storage is no shared storage of a Manager with Shaman. It writes nothing, and
+// does not ask the Manager.
 func (d *Direct) Look() error {
 	for _, name := range []string{storedFolder, jobsFolder} {
 		if info, err := os.Stat(d.path(name)); err != nil {
@@ -125,7 +125,8 @@ func (d *Direct) blobPath(sha string, size int64) string {
 	return filepath.Join(d.path(storedFolder), sha[:2], sha[2:], strconv.FormatInt(size, 10)+".blob")
 }
 
-// write puts a blob into the store. The error is a [*storeError] if the Manager may succeed where this failed.
+// write puts a blob into the store. The error is a [*storeError] if the Manager may succeed where this
+// failed.
 func (d *Direct) write(ctx context.Context, up flamenco.Upload) (outcome flamenco.UploadOutcome, err error) {
 	final := d.blobPath(up.SHA256, up.Size)
 	if up.Expect { // it is large, or somebody else is sending it
@@ -208,8 +209,8 @@ func (d *Direct) fill(ctx context.Context, temp *os.File, source io.Reader, up f
 	return err
 }
 
-// clone has the kernel copy a source that is a file, or let temp share its blocks, and takes the digest of what temp has
-// then, which nobody else writes to. It returns 0 if that cannot be done.
+// clone has the kernel copy a source that is a file, or let temp share its blocks, and takes the digest of
+// what temp has then, which nobody else writes to. It returns 0 if that cannot be done.
 func (d *Direct) clone(ctx context.Context, temp *os.File, source io.Reader, digest hash.Hash, block *[blockSize]byte, size int64) (int64, error) {
 	file, ok := source.(*os.File)
 	if !ok || size < blockSize {
@@ -230,10 +231,12 @@ func (d *Direct) clone(ctx context.Context, temp *os.File, source io.Reader, dig
 	return n, err
 }
 
-// blockSize is how much is copied at once: enough for a network file system, and no more than a core's cache holds.
+// blockSize is how much is copied at once: enough for a network file system, and no more than a core's cache
+// holds.
 const blockSize = 1 << 20
 
-// copyBlocks copies everything, but ends soon after more than limit bytes. An error of the source is a [*readError].
+// copyBlocks copies everything, but ends soon after more than limit bytes. An error of the source is a
+// [*readError].
 func copyBlocks(ctx context.Context, to io.Writer, from io.Reader, block *[blockSize]byte, limit int64) (n int64, err error) {
 	for n <= limit {
 		if ctx.Err() != nil {
@@ -271,8 +274,8 @@ func (w storeWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// name gives a blob its name, unless there is one: the error is then [fs.ErrExist]. moved reports that temp is no more.
-// The Manager removes folders that become empty, also between two calls here.
+// name gives a blob its name, unless there is one: the error is then [fs.ErrExist]. moved reports that temp
+// is no more. The Manager removes folders that become empty, also between two calls here.
 func (d *Direct) name(temp, final string) (moved bool, err error) {
 	const tries = 5
 	for try := 1; ; try++ {

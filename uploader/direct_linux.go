@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cloneFile gives an empty file the contents of another, up to most bytes, by sharing its blocks or by a copy in the
-// kernel, which takes a tenth of the time of a read and a write. It leaves to at its beginning.
+// cloneFile gives an empty file the contents of another, up to most bytes, by sharing its blocks or by a copy
+// in the kernel, which takes a tenth of the time of a read and a write. It leaves to at its beginning.
 func cloneFile(ctx context.Context, to, from *os.File, most int64) error {
 	if unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) == nil {
 		return nil
@@ -26,8 +26,8 @@ func cloneFile(ctx context.Context, to, from *os.File, most int64) error {
 	return err
 }
 
-// renameNew renames a file and overwrites none: there the error is [os.ErrExist], and [errors.ErrUnsupported] where the
-// file system has no such operation.
+// renameNew renames a file and overwrites none: there the error is [os.ErrExist], and [errors.ErrUnsupported]
+// where the file system has no such operation.
 func renameNew(from, to string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 	switch {

@@ -19,10 +19,10 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// Prove returns nil if blobs can be written here: what the Manager is sent appears here and can be removed here; what is
-// written here the Manager reports as stored, touches (which keeps it from garbage collection) and links in a checkout;
-// and the Manager can write, and so remove, in a folder made here. All that is made for it is removed again, as is
-// what earlier runs left that were killed.
+// Prove returns nil if blobs can be written here: what the Manager is sent appears here and can be removed
+// here; what is written here the Manager reports as stored, touches (which keeps it from garbage collection)
+// and links in a checkout; and the Manager can write, and so remove, in a folder made here. All that is made
+// for it is removed again, as is what earlier runs left that were killed.
 func (d *Direct) Prove(ctx context.Context) (err error) {
 	if err := d.Look(); err != nil {
 		return err
@@ -113,8 +113,8 @@ func (d *Direct) sendProbe(ctx context.Context, p probe) (err error) {
 	return err
 }
 
-// adopt learns from a file that the Manager has written which permissions its own have, and removes what is left of
-// killed runs.
+// adopt learns from a file that the Manager has written which permissions its own have, and removes what is
+// left of killed runs.
 func (d *Direct) adopt(theirs fs.FileInfo) error {
 	d.fileMode, d.dirMode, d.chmod = 0, 0, false
 	ours, err := d.newFile()

@@ -32,7 +32,8 @@ type store struct {
 	before  []string // leftovers of earlier tests: a probe stays where the Manager's store is not seen
 }
 
-// stores runs a test with an embedded Manager, and with the one at FLSYNC_TEST_MANAGER if its storage is here.
+// stores runs a test with an embedded Manager, and with the one at FLSYNC_TEST_MANAGER if its storage is
+// here.
 func stores(t *testing.T, test func(*testing.T, *store)) {
 	urls := map[string]string{"embedded": "", "real": os.Getenv("FLSYNC_TEST_MANAGER")}
 	for name, url := range urls {
@@ -132,8 +133,8 @@ func send(t *testing.T, shaman uploader.Shaman, config uploader.Config, blobs ..
 	return errs
 }
 
-// TestDirect: the Manager reports what was written as stored, makes checkouts of it, touches it, and removes the checkout
-// with its job.
+// TestDirect: the Manager reports what was written as stored, makes checkouts of it, touches it, and removes
+// the checkout with its job.
 func TestDirect(t *testing.T) {
 	stores(t, func(t *testing.T, s *store) {
 		var told []error
@@ -264,7 +265,8 @@ func TestDirectUnreadable(t *testing.T) {
 	})
 }
 
-// TestDirectTogether: several writers of the same blobs and the Manager's own uploads do no harm to each other.
+// TestDirectTogether: several writers of the same blobs and the Manager's own uploads do no harm to each
+// other.
 func TestDirectTogether(t *testing.T) {
 	stores(t, func(t *testing.T, s *store) {
 		contents := make(map[string][]byte)

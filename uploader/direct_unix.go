@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// mayUse reports whether the Manager and its workers can use a file that was written here as they use one of the
-// Manager's own, once both have the same mode.
+// mayUse reports whether the Manager and its workers can use a file that was written here as they use one of
+// the Manager's own, once both have the same mode.
 func mayUse(ours, theirs fs.FileInfo) bool {
 	one, ok := ours.Sys().(*syscall.Stat_t)
 	other, also := theirs.Sys().(*syscall.Stat_t)

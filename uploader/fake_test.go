@@ -17,15 +17,16 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// fake is a Manager's file store in memory. It keeps count, and can be told to be far away, slow, or wrong. Fields in
-// capitals are set before use; everything else is read with [fake.snapshot] or after the uploader was closed.
+// fake is a Manager's file store in memory. It keeps count, and can be told to be far away, slow, or wrong.
+// Fields in capitals are set before use; everything else is read with [fake.snapshot] or after the uploader
+// was closed.
 type fake struct {
 	RTT      time.Duration // of every request
 	Work     time.Duration // the Manager's own time for each upload; only Capacity of them run at once
 	Capacity int           // 0: no limit
 
-	// Script decides about an upload before it is looked at, given how often this digest was sent, from 1. A non-nil
-	// error or an outcome is the answer; otherwise it takes its course.
+	// Script decides about an upload before it is looked at, given how often this digest was sent, from 1. A
+	// non-nil error or an outcome is the answer; otherwise it takes its course.
 	Script func(n int, u flamenco.Upload) (flamenco.UploadOutcome, error)
 	// CheckScript and CheckoutScript do the same with the number of the request.
 	CheckScript    func(n int, files []api.ShamanFileSpec) error

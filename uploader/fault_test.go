@@ -382,8 +382,8 @@ func TestUnclearUploadCountsAsOurs(t *testing.T) {
 	})
 }
 
-// A proxy that loses what the Manager says in mid-body answers 502. The file may be there: the Manager is asked before
-// anything is sent again.
+// A proxy that loses what the Manager says in mid-body answers 502. The file may be there: the Manager is
+// asked before anything is sent again.
 func TestAnswerHiddenByProxy(t *testing.T) {
 	for _, there := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {

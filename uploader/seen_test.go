@@ -10,8 +10,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// TestSeen: what one run has seen stored, the next puts into a checkout without asking; and where the Manager has lost some
-// of it, asks about all of it and sends what is missing.
+// TestSeen: what one run has seen stored, the next puts into a checkout without asking; and where the Manager
+// has lost some of it, asks about all of it and sends what is missing.
 func TestSeen(t *testing.T) {
 	for _, lost := range [][]string{nil, {"file 000007", "file 000070"}} {
 		t.Run(strings.Join(lost, " and "), func(t *testing.T) {

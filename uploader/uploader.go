@@ -207,8 +207,8 @@ func (u *Uploader) Ensure(ctx context.Context, b Blob) *Pending {
 }
 
 // Flush has the Manager asked about everything that was given to Ensure, without waiting for more, and
-// returns when all of it is stored or has failed, well or not: each Pending knows. The error is that of the run's end, or
-// of ctx.
+// returns when all of it is stored or has failed, well or not: each Pending knows. The error is that of the
+// run's end, or of ctx.
 func (u *Uploader) Flush(ctx context.Context) error {
 	u.mu.Lock()
 	if u.unfinished == 0 {
@@ -239,9 +239,9 @@ func (u *Uploader) hurry() {
 	u.look()
 }
 
-// Close waits until everything that was given to Ensure is stored or has failed, and ends the uploader. Ensure and
-// Checkout must not be called after it. The error is a [*GaveUpError] or the cause of the end of New's
-// context; that single blobs failed is no error here.
+// Close waits until everything that was given to Ensure is stored or has failed, and ends the uploader.
+// Ensure and Checkout must not be called after it. The error is a [*GaveUpError] or the cause of the end of
+// New's context; that single blobs failed is no error here.
 func (u *Uploader) Close() error {
 	u.mu.Lock()
 	u.closed = true

@@ -264,7 +264,8 @@ func TestLargeFiles(t *testing.T) {
 				order = append(order, name)
 			}
 		}
-		// The first two may begin before the others are known, and any two begin at the same moment, in either order.
+		// The first two may begin before the others are known, and any two begin at the same moment, in either
+		// order.
 		for i := 2; i < len(order)-2; i++ {
 			if slices.Max(order[i+2:]) > order[i] {
 				t.Errorf("large files went in the order %v, want the largest first", order)
@@ -277,7 +278,8 @@ func TestLargeFiles(t *testing.T) {
 	})
 }
 
-// Files just below the size of large ones fill any budget; a large one that comes later must not wait for all of them.
+// Files just below the size of large ones fill any budget; a large one that comes later must not wait for all
+// of them.
 func TestLargeFilesDoNotStarve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

@@ -1,8 +1,8 @@
-// Package baseline holds what flsync is measured against: a client that has every digest beforehand (the upper bound), a
-// client that works as Flamenco's add-on does, and plain passes of the digests over files.
+// Package baseline holds what flsync is measured against: a client that has every digest beforehand (the
+// upper bound), a client that works as Flamenco's add-on does, and plain passes of the digests over files.
 //
-// They are as simple as possible and share no code with flsync but the types of the API. Each is to run in a process of
-// its own, and measures the time of its work without that for reading its list of files.
+// They are as simple as possible and share no code with flsync but the types of the API. Each is to run in a
+// process of its own, and measures the time of its work without that for reading its list of files.
 package baseline
 
 import (
@@ -98,8 +98,8 @@ func newClient(url string, connections int) *client {
 	}}}
 }
 
-// attempts bounds how often a request is sent: the Manager can fail uploads of files whose digests begin alike, and
-// takes them when they are sent again.
+// attempts bounds how often a request is sent: the Manager can fail uploads of files whose digests begin
+// alike, and takes them when they are sent again.
 const attempts = 5
 
 // do sends a request until the Manager answers it with success.
@@ -169,7 +169,8 @@ func (c *client) checkout(ctx context.Context, path string, files []api.ShamanFi
 	return reply.CheckoutPath, err
 }
 
-// smallFile is the size in bytes up to which a file is read at once: that is cheaper than a copy by the kernel.
+// smallFile is the size in bytes up to which a file is read at once: that is cheaper than a copy by the
+// kernel.
 const smallFile = 64 << 10
 
 func (c *client) upload(ctx context.Context, root string, f api.ShamanFileSpecWithStatus) error {
@@ -209,9 +210,9 @@ const (
 	CheckoutOnly Part = "checkout"     // make the checkout, and nothing before it
 )
 
-// Upper is a client that knows the digest of every file beforehand. It asks about all files at once, uploads what is
-// missing over so many connections, and makes one checkout: no client that sends the same files to the same Manager in
-// the same way can be faster.
+// Upper is a client that knows the digest of every file beforehand. It asks about all files at once, uploads
+// what is missing over so many connections, and makes one checkout: no client that sends the same files to
+// the same Manager in the same way can be faster.
 func Upper(ctx context.Context, url, root string, files []api.ShamanFileSpec, connections int, part Part, name string) (Outcome, error) {
 	c := newClient(url, connections)
 	return c.timed(func() (sent []api.ShamanFileSpecWithStatus, err error) {
@@ -228,8 +229,8 @@ func Upper(ctx context.Context, url, root string, files []api.ShamanFileSpec, co
 	})
 }
 
-// uploadAll uploads over all connections at once, and never two files at a time whose digests begin with the same byte:
-// the Manager can fail one of them.
+// uploadAll uploads over all connections at once, and never two files at a time whose digests begin with the
+// same byte: the Manager can fail one of them.
 func (c *client) uploadAll(ctx context.Context, root string, files []api.ShamanFileSpecWithStatus, connections int) error {
 	shards := map[string][]api.ShamanFileSpecWithStatus{}
 	for _, f := range files {
@@ -264,9 +265,10 @@ func (c *client) uploadAll(ctx context.Context, root string, files []api.ShamanF
 	return group.Wait()
 }
 
-// Serial works as Flamenco's add-on does: it hashes one file after the other, asks what is missing, asks again about
-// each file before it uploads it, one at a time over one connection, and makes one checkout. It leaves out what makes
-// the add-on slower still: a JSON file for each digest, and a comparison of each file with all others.
+// Serial works as Flamenco's add-on does: it hashes one file after the other, asks what is missing, asks
+// again about each file before it uploads it, one at a time over one connection, and makes one checkout. It
+// leaves out what makes the add-on slower still: a JSON file for each digest, and a comparison of each file
+// with all others.
 func Serial(ctx context.Context, url, root string, files []api.ShamanFileSpec, name string) (Outcome, error) {
 	c := newClient(url, 1)
 	return c.timed(func() ([]api.ShamanFileSpecWithStatus, error) {
@@ -295,8 +297,8 @@ func Serial(ctx context.Context, url, root string, files []api.ShamanFileSpec, n
 	})
 }
 
-// Batch is what the Manager has to do for shots whose files are all stored: one check, and for each shot a checkout and
-// a job, over so many connections.
+// Batch is what the Manager has to do for shots whose files are all stored: one check, and for each shot a
+// checkout and a job, over so many connections.
 func Batch(ctx context.Context, url string, shots [][]api.ShamanFileSpec, connections int, name string) (Outcome, error) {
 	c := newClient(url, connections)
 	outcome, err := c.timed(func() ([]api.ShamanFileSpecWithStatus, error) {

@@ -72,8 +72,8 @@ func (b Batch) Create(ctx context.Context, root string, seed uint64) error {
 	return b.WriteManifest(root, seed)
 }
 
-// WriteManifest writes a manifest whose job names are new for a seed, so that they are submitted although the same shots
-// were submitted before.
+// WriteManifest writes a manifest whose job names are new for a seed, so that they are submitted although the
+// same shots were submitted before.
 func (b Batch) WriteManifest(root string, seed uint64) error {
 	manifest := fmt.Sprintf(`version: 1
 project: .

@@ -26,8 +26,8 @@ import (
 // markSize is the most that Freshen changes in each file: long enough that no two marks are the same.
 const markSize = 24
 
-// Create makes the tree below root, which may exist. Contents are random, so that nothing on the way can compress or
-// guess them.
+// Create makes the tree below root, which may exist. Contents are random, so that nothing on the way can
+// compress or guess them.
 func (s Spec) Create(ctx context.Context, root string, seed uint64) error {
 	return s.each(ctx, func(f File) error {
 		path := filepath.Join(root, filepath.FromSlash(f.Path))
@@ -43,8 +43,8 @@ func (s Spec) Create(ctx context.Context, root string, seed uint64) error {
 	})
 }
 
-// Freshen gives every file of an existing tree contents that it never had, by writing a mark at its start. Empty files
-// stay empty.
+// Freshen gives every file of an existing tree contents that it never had, by writing a mark at its start.
+// Empty files stay empty.
 func (s Spec) Freshen(ctx context.Context, root string, seed uint64) error {
 	return s.each(ctx, func(f File) error {
 		if f.Size == 0 {
@@ -58,7 +58,8 @@ func (s Spec) Freshen(ctx context.Context, root string, seed uint64) error {
 	})
 }
 
-// mark writes what is unique to the seed and the file. A picture begins with its signature, else it counts as broken.
+// mark writes what is unique to the seed and the file. A picture begins with its signature, else it counts as
+// broken.
 func mark(out *os.File, f File, seed uint64) error {
 	var m [markSize]byte
 	if strings.HasSuffix(f.Path, ".png") {
@@ -86,8 +87,8 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-// Manifest lists the tree with the digests of its files, as the Manager's API names them: what a client knows that has
-// every digest beforehand.
+// Manifest lists the tree with the digests of its files, as the Manager's API names them: what a client knows
+// that has every digest beforehand.
 func (s Spec) Manifest(ctx context.Context, root string) ([]api.ShamanFileSpec, error) {
 	var mu sync.Mutex
 	var specs []api.ShamanFileSpec
@@ -113,7 +114,8 @@ func Describe(root, name string) (api.ShamanFileSpec, error) {
 	return api.ShamanFileSpec{Path: name, Sha: hex.EncodeToString(h.Sum(nil)), Size: size}, err
 }
 
-// Touch gives every file below root a new modification time and leaves its contents alone, as an unpacked archive does.
+// Touch gives every file below root a new modification time and leaves its contents alone, as an unpacked
+// archive does.
 func Touch(ctx context.Context, root string, when time.Time) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {

@@ -95,8 +95,8 @@ func (a *app) tell(err error) bool {
 	return true
 }
 
-// rootCommand makes the program's commands. If args begin with the name of one, only that is made: all of them
-// cost more than a tenth of the start of the program.
+// rootCommand makes the program's commands. If args begin with the name of one, only that is made: all of
+// them cost more than a tenth of the start of the program.
 func (a *app) rootCommand(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "flsync",

@@ -202,8 +202,8 @@ func (a *app) each(ctx context.Context, targets []named, do func(context.Context
 	return partly(failed, len(targets), "failed", last)
 }
 
-// parallel does something for each of from, several at once, and returns the results in order. The first failure
-// ends it.
+// parallel does something for each of from, several at once, and returns the results in order. The first
+// failure ends it.
 func parallel[T, V any](ctx context.Context, from []T, do func(context.Context, T) (V, error)) ([]V, error) {
 	all := make([]V, len(from))
 	group, ctx := errgroup.WithContext(ctx)
@@ -217,8 +217,8 @@ func parallel[T, V any](ctx context.Context, from []T, do func(context.Context, 
 	return all, group.Wait()
 }
 
-// partly returns the error of a command some of whose things failed, each of which was reported: last when all
-// did, else one that wraps [pipeline.ErrPartial].
+// partly returns the error of a command some of whose things failed, each of which was reported: last when
+// all did, else one that wraps [pipeline.ErrPartial].
 func partly(failed, all int, what string, last error) error {
 	switch failed {
 	case 0:

@@ -28,7 +28,8 @@ func TestOffers(t *testing.T) {
 	}
 }
 
-// TestCompletions are what shells ask for: words from the Manager where a job, a type, a worker or a tag is wanted.
+// TestCompletions are what shells ask for: words from the Manager where a job, a type, a worker or a tag is
+// wanted.
 func TestCompletions(t *testing.T) {
 	url, _ := newerManager(t, func(reply string) string { return reply })
 	for line, want := range map[string]string{

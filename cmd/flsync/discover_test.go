@@ -42,8 +42,8 @@ func TestManagerURLs(t *testing.T) {
 	}
 }
 
-// TestPickManager: addresses of one Manager are one, also with some that do not work; two Managers are two, even when
-// they are set up alike.
+// TestPickManager: addresses of one Manager are one, also with some that do not work; two Managers are two,
+// even when they are set up alike.
 func TestPickManager(t *testing.T) {
 	first, second := embeddedManager(t), embeddedManager(t)
 	alias := strings.Replace(first, "127.0.0.1", "localhost", 1)

@@ -15,8 +15,8 @@ import (
 
 var updateDocs = flag.Bool("update-docs", false, "write the command reference and the man pages")
 
-// TestDocs: docs/commands (Markdown) and docs/man are what the commands themselves say. It is a test and no command of
-// flsync, because the libraries for it would take their time at every start of the program.
+// TestDocs: docs/commands (Markdown) and docs/man are what the commands themselves say. It is a test and no
+// command of flsync, because the libraries for it would take their time at every start of the program.
 func TestDocs(t *testing.T) {
 	made := t.TempDir()
 	if *updateDocs {

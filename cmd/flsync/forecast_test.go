@@ -45,8 +45,8 @@ func TestForecast(t *testing.T) {
 	}
 }
 
-// TestForecastOfNight: jobs that wait take the times of those that render, paused ones take none, and the last task of
-// a job is one worker's alone.
+// TestForecastOfNight: jobs that wait take the times of those that render, paused ones take none, and the
+// last task of a job is one worker's alone.
 func TestForecastOfNight(t *testing.T) {
 	now := time.Date(2026, 11, 30, 2, 0, 0, 0, time.Local)
 	minutes := func(n ...time.Duration) (times []time.Duration) {

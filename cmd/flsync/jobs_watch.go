@@ -36,8 +36,8 @@ completed, 3 when some were, 1 when none was.`,
 
 func underWay(j api.Job) bool { return !ended(j.Status) }
 
-// poll looks again and again until look reports that it is done. It outlasts a Manager that answered before and
-// is away for a while, because it is restarted or updated.
+// poll looks again and again until look reports that it is done. It outlasts a Manager that answered before
+// and is away for a while, because it is restarted or updated.
 func (a *app) poll(ctx context.Context, interval time.Duration, look func(context.Context) (done bool, err error)) error {
 	const patience = 15 * time.Minute
 	if interval < 100*time.Millisecond {

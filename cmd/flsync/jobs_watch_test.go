@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// TestWatchOutlastsManager: a Manager that is away for a while does not end the watch; one that never answered does.
+// TestWatchOutlastsManager: a Manager that is away for a while does not end the watch; one that never
+// answered does.
 func TestWatchOutlastsManager(t *testing.T) {
 	for _, test := range []struct {
 		looks string // what the Manager says each time: a status, or - for an error

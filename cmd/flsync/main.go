@@ -1,8 +1,8 @@
 // Command flsync moves a night's work to a Flamenco render farm: it finds every file that a set of Blender
 // files needs, sends the farm only what it lacks, and submits the jobs.
 //
-// A file holds a command or a group of them; exit.go maps errors to exit codes, app.go holds what all commands
-// share. What a command does lies in internal/pipeline.
+// A file holds a command or a group of them; exit.go maps errors to exit codes, app.go holds what all
+// commands share. What a command does lies in internal/pipeline.
 package main
 
 import (

@@ -35,9 +35,9 @@ import (
 )
 
 // TestManager runs the scripts of testdata/manager against the embedded Manager, and against a real one when
-// FLSYNC_TEST_MANAGER has the URL of one that has nothing else to do: they delete all jobs, workers and tags, change
-// the configuration and put it back. Each script makes what it needs, and looks at what became of it with "get", which
-// asks the Manager without flsync.
+// FLSYNC_TEST_MANAGER has the URL of one that has nothing else to do: they delete all jobs, workers and tags,
+// change the configuration and put it back. Each script makes what it needs, and looks at what became of it
+// with "get", which asks the Manager without flsync.
 func TestManager(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the scripts use sh")
@@ -164,7 +164,8 @@ func (f *farm) watch(t *testing.T, known map[string]string) {
 	f.spy = server.URL
 }
 
-// operationOf finds the operation that a request is for: of those whose path fits, the one with the fewest parameters.
+// operationOf finds the operation that a request is for: of those whose path fits, the one with the fewest
+// parameters.
 func operationOf(known map[string]string, r *http.Request) string {
 	best, parameters := "", 0
 	for operation := range known {
@@ -232,8 +233,8 @@ func (f *farm) clear(t *testing.T) {
 	check(f.client.UpdateConfigurationFile(ctx, f.before))
 }
 
-// get PATH writes what the Manager says at a path below /api/v3 to standard output, with sorted keys. "! get" expects
-// an error status.
+// get PATH writes what the Manager says at a path below /api/v3 to standard output, with sorted keys. "! get"
+// expects an error status.
 func (f *farm) get(ts *testscript.TestScript, neg bool, args []string) {
 	reply, err := http.Get(f.url + "/api/v3/" + args[0])
 	ts.Check(err)
@@ -284,8 +285,8 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// worker start NAME [failing] registers a simulated worker and signs it on. worker work NAME [N] lets it do N things
-// that the Manager wants of it, or all. worker stop NAME signs it off.
+// worker start NAME [failing] registers a simulated worker and signs it on. worker work NAME [N] lets it do N
+// things that the Manager wants of it, or all. worker stop NAME signs it off.
 func (f *farm) worker(ts *testscript.TestScript, _ bool, args []string) {
 	workers := ts.Value("workers").(map[string]*simworker.Worker)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -334,7 +335,8 @@ func (f *farm) jobStatus(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(f.client.SetJobStatus(ctx, jobs[i].ID, api.JobStatus(args[1]), "a test"))
 }
 
-// paint NAME [FRAMES [WIDTH]] writes the frames of a job where it has them, as its workers would: all, or a range.
+// paint NAME [FRAMES [WIDTH]] writes the frames of a job where it has them, as its workers would: all, or a
+// range.
 func (f *farm) paint(ts *testscript.TestScript, _ bool, args []string) {
 	jobs, err := f.client.Jobs(context.Background())
 	ts.Check(err)
@@ -367,7 +369,8 @@ func (f *farm) paint(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// action VERB FROM TO [FLAG…] runs flsync jobs VERB on a new job whose status is FROM, and wants it to be TO then.
+// action VERB FROM TO [FLAG…] runs flsync jobs VERB on a new job whose status is FROM, and wants it to be TO
+// then.
 func (f *farm) action(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

@@ -14,7 +14,8 @@ import (
 	"unicode"
 )
 
-// newerManager knows fields and statuses that flsync does not. It notes what is sent to it. alter may change replies.
+// newerManager knows fields and statuses that flsync does not. It notes what is sent to it. alter may change
+// replies.
 func newerManager(t *testing.T, alter func(string) string) (url string, sent func() string) {
 	job := `{"id":"` + someID + `","name":"sh010","type":"x","priority":50,"activity":"","settings":{"name":"x"},"metadata":{"name":"x"},"status":"dreaming","extra":1,"created":"2026-01-01T00:00:00Z","updated":"2026-01-01T00:00:00Z"}`
 	task := `{"id":"` + someID + `","name":"render","status":"dreaming","activity":"","extra":1,"commands":[{"name":"run","parameters":{"name":"x"}}],"job_id":"` + someID + `"}`

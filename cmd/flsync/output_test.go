@@ -17,7 +17,8 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-// Events come from any goroutine, while the one that lists results flushes: each comes out, whole. The race detector watches.
+// Events come from any goroutine, while the one that lists results flushes: each comes out, whole. The race
+// detector watches.
 func TestOutputInPieces(t *testing.T) {
 	var to bytes.Buffer
 	out := &output{to: &to}
@@ -67,7 +68,8 @@ func (f *full) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestOutputLost: results that cannot be written end with exit code 1 and a message, whatever the command does.
+// TestOutputLost: results that cannot be written end with exit code 1 and a message, whatever the command
+// does.
 func TestOutputLost(t *testing.T) {
 	project, err := filepath.Abs("../../testdata/project")
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// reachedBy tells how each operation of the API is reached: the command that calls it, or that it is for workers.
-// TestManager sees to it that the commands do.
+// reachedBy tells how each operation of the API is reached: the command that calls it, or that it is for
+// workers. TestManager sees to it that the commands do.
 var reachedBy = map[string]string{
 	"get /api/v3/version":                                            "farm version",
 	"get /api/v3/status":                                             "farm status",

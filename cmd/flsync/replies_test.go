@@ -53,14 +53,14 @@ var groups = []string{
 	"farm check-blender /x", "farm check-storage /x", "farm setup --storage /x --blender /x --yes",
 }
 
-// saidByStatus tells whether the status of the reply is all that a command wants to know.
+// saidByStatus reports whether the status of the reply is all that a command wants to know.
 func saidByStatus(command string) bool {
 	return strings.HasPrefix(command, "workers wake") || strings.HasPrefix(command, "workers delete") ||
 		strings.HasPrefix(command, "tags delete") || strings.HasPrefix(command, "tasks log 1") // of which there may be none
 }
 
-// TestReplies: whatever a Manager or what stands in its place answers, every command says so in its words and ends with
-// the exit code of the contract.
+// TestReplies: whatever a Manager or what stands in its place answers, every command says so in its words and
+// ends with the exit code of the contract.
 func TestReplies(t *testing.T) {
 	page := "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 	for _, test := range []struct {

@@ -13,7 +13,8 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-// TestServeEnds: told to end, the Manager stays until its simulated workers have signed off, and nothing of it is an error.
+// TestServeEnds: told to end, the Manager stays until its simulated workers have signed off, and nothing of
+// it is an error.
 func TestServeEnds(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	stdout, lines := io.Pipe()

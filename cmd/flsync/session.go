@@ -41,8 +41,8 @@ type session struct {
 	stop    context.CancelCauseFunc      // ends the body
 }
 
-// inSession turns a command's body into cobra's form. A body that sends something calls environment, one whose
-// results are lines calls list.
+// inSession turns a command's body into cobra's form. A body that sends something calls environment, one
+// whose results are lines calls list.
 func (a *app) inSession(command string, run func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()

@@ -60,8 +60,8 @@ func TestSkillReference(t *testing.T) {
 	}
 }
 
-// TestSkillExamples runs every example of the skill, in order, in a copy of a project: all end well, and standard output
-// is JSON Lines.
+// TestSkillExamples runs every example of the skill, in order, in a copy of a project: all end well, and
+// standard output is JSON Lines.
 func TestSkillExamples(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(skill, "SKILL.md"))
 	if err != nil {

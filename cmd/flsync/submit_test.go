@@ -9,8 +9,8 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-// TestWaitUntil: --at is the next time that the clock shows, today or tomorrow. The run begins then: a night that was
-// asked for at midday lasts no ten hours, and is younger than a run at four.
+// TestWaitUntil: --at is the next time that the clock shows, today or tomorrow. The run begins then: a night
+// that was asked for at midday lasts no ten hours, and is younger than a run at four.
 func TestWaitUntil(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

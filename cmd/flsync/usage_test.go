@@ -7,8 +7,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestUsage: every command refuses arguments that are too few or too many and flags that it does not know, with exit
-// code 2 and a word on where to read more; a word that is no command is no reason to print help and be content.
+// TestUsage: every command refuses arguments that are too few or too many and flags that it does not know,
+// with exit code 2 and a word on where to read more; a word that is no command is no reason to print help and
+// be content.
 func TestUsage(t *testing.T) {
 	var visit func(cmd *cobra.Command, path []string)
 	visit = func(cmd *cobra.Command, path []string) {

@@ -250,8 +250,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestPassedOver reads a gzip file with more large blocks than a stream keeps bytes for. Each data-block is read after
-// what belongs to it was passed over, and that is not to mean another pass over the file.
+// TestPassedOver reads a gzip file with more large blocks than a stream keeps bytes for. Each data-block is
+// read after what belongs to it was passed over, and that is not to mean another pass over the file.
 func TestPassedOver(t *testing.T) {
 	f := blendtest.New(blendtest.Form{}, testDNA)
 	body := make([]byte, 34<<10)

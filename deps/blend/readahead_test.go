@@ -12,9 +12,9 @@ import (
 	"github.com/flsync/flsync/deps/blend/blendtest"
 )
 
-// TestReadAhead reads a large file of frames where there are more processors than frames fit in memory. What is read
-// ahead must not push out what was asked for, which is a deadlock, nor what comes next, which would be decompressed
-// ten times over and more than is allowed.
+// TestReadAhead reads a large file of frames where there are more processors than frames fit in memory. What
+// is read ahead must not push out what was asked for, which is a deadlock, nor what comes next, which would
+// be decompressed ten times over and more than is allowed.
 func TestReadAhead(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(32))
 	const frame, frames = 1 << 20, 24

@@ -516,8 +516,8 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// TestManyUsesOfOneSequence plans references to one sequence without a list of files for each, whether the files are
-// sent, sent from outside, or held back.
+// TestManyUsesOfOneSequence plans references to one sequence without a list of files for each, whether the
+// files are sent, sent from outside, or held back.
 func TestManyUsesOfOneSequence(t *testing.T) {
 	const frames, uses = 1000, 1000
 	w := newWorld(t, "proj/a.blend")
@@ -603,8 +603,8 @@ func BenchmarkTogether(b *testing.B) {
 	}
 }
 
-// TestAlone: a shot is planned by itself only when no path of it changes and all that is sent lies in the project; its plan
-// is then the one that it would have together with others.
+// TestAlone: a shot is planned by itself only when no path of it changes and all that is sent lies in the
+// project; its plan is then the one that it would have together with others.
 func TestAlone(t *testing.T) {
 	for _, test := range []struct {
 		name, path, file string
@@ -643,8 +643,8 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// shotOf is a shot in the project that links libraries which name textures of these numbers. It takes the uses in the
-// libraries from earlier, as a Tracer has shots share them.
+// shotOf is a shot in the project that links libraries which name textures of these numbers. It takes the
+// uses in the libraries from earlier, as a Tracer has shots share them.
 func (w *world) shotOf(name string, libraries int, earlier *deps.Trace, textures ...int) *deps.Trace {
 	s := &world{t: w.t, root: w.root, offset: 1000, trace: &deps.Trace{Path: w.file(name)}}
 	for l := range libraries {
@@ -664,8 +664,8 @@ func (w *world) shotOf(name string, libraries int, earlier *deps.Trace, textures
 	return s.trace
 }
 
-// TestAloneLibraries: shots that need different textures of a library have their own each, and those that need the same share
-// what was planned for it.
+// TestAloneLibraries: shots that need different textures of a library have their own each, and those that
+// need the same share what was planned for it.
 func TestAloneLibraries(t *testing.T) {
 	w := newWorld(t, "proj/shots/a.blend")
 	planner, err := pack.NewPlanner(pack.Config{Gate: newGate(t, w.at("proj"), gate.Policy{})})

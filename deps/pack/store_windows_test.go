@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestWriteOverOpenFile holds that a file which another run has made, and is sending, is used: Windows refuses to rename
-// over it.
+// TestWriteOverOpenFile holds that a file which another run has made, and is sending, is used: Windows
+// refuses to rename over it.
 func TestWriteOverOpenFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key.blend")
 	if err := os.WriteFile(path, []byte("contents"), 0o600); err != nil {

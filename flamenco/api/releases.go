@@ -5,8 +5,8 @@ import "fmt"
 // Release is a release of Flamenco Manager, such as 3.8. Patch levels do not change the API.
 type Release struct{ Major, Minor int }
 
-// ParseRelease reads the beginning of a version such as "3.8.5" or "3.9-beta1". ok is false when it has no release, as
-// in the "set-during-build" of a Manager that was built without one.
+// ParseRelease reads the beginning of a version such as "3.8.5" or "3.9-beta1". ok is false when it has no
+// release, as in the "set-during-build" of a Manager that was built without one.
 func ParseRelease(version string) (r Release, ok bool) {
 	n, _ := fmt.Sscanf(version, "%d.%d", &r.Major, &r.Minor)
 	return r, n == 2
@@ -30,8 +30,8 @@ type Addition struct {
 	Loss    string // what flsync cannot do there, as the end of "these will not work:"; "" if it has another way
 }
 
-// Additions lists what came after Flamenco 3.3, the oldest release that flsync works with; whatever is not listed is
-// older. Source: the API description of each release, and its answers.
+// Additions lists what came after Flamenco 3.3, the oldest release that flsync works with; whatever is not
+// listed is older. Source: the API description of each release, and its answers.
 func Additions() []Addition {
 	return []Addition{
 		{"deleteJobMass", Release{3, 4}, `400 "job ID not valid"`, "jobs delete --older-than"},

@@ -77,7 +77,8 @@ func TestPython(t *testing.T) {
 	})
 }
 
-// script returns the whole path of a test script, for a Blender that is started through a program of another folder.
+// script returns the whole path of a test script, for a Blender that is started through a program of another
+// folder.
 func script(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(name)
@@ -87,7 +88,8 @@ func script(t *testing.T, name string) string {
 	return path
 }
 
-// need finds a tool. Without it the test is skipped, unless FLSYNC_REQUIRE_BLENDER says that it should be there.
+// need finds a tool. Without it the test is skipped, unless FLSYNC_REQUIRE_BLENDER says that it should be
+// there.
 func need(t *testing.T, tool, otherwise string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)
@@ -135,8 +137,9 @@ func display(t *testing.T, xvfb string) string {
 	return ":" + number
 }
 
-// photograph takes the pictures that the test in Blender asks for until ctx ends: for each NAME.want in folder, which has a
-// geometry of X, the NAME.png of that part of the screen. Blender itself may run where there is no tool for that.
+// photograph takes the pictures that the test in Blender asks for until ctx ends: for each NAME.want in
+// folder, which has a geometry of X, the NAME.png of that part of the screen. Blender itself may run where
+// there is no tool for that.
 func photograph(ctx context.Context, screen, folder string) error {
 	for {
 		wanted, err := filepath.Glob(filepath.Join(folder, "*.want"))

@@ -1,5 +1,5 @@
-// Package check finds what would go wrong with a shot before it is sent: from the facts of its scene, and from rules
-// of the studio. It reads no file and asks no Manager.
+// Package check finds what would go wrong with a shot before it is sent: from the facts of its scene, and
+// from rules of the studio. It reads no file and asks no Manager.
 //
 // # Basics
 //

@@ -15,8 +15,8 @@ import (
 	"github.com/flsync/flsync/deps"
 )
 
-// A Rule is what a studio demands of a shot. When and Require are expressions of github.com/expr-lang/expr over
-// shot (name, blend, type, frames), scene and blend, with the fields of `flsync inspect --json`.
+// A Rule is what a studio demands of a shot. When and Require are expressions of github.com/expr-lang/expr
+// over shot (name, blend, type, frames), scene and blend, with the fields of `flsync inspect --json`.
 type Rule struct {
 	When     string // "" for always
 	Require  string

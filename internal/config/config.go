@@ -83,7 +83,8 @@ type Config struct {
 	Storage     string `yaml:"storage"`      // auto, shaman, copy or in-place
 	Notify      string `yaml:"notify"`       // command that gets the summary on standard input
 
-	// Missing says what a missing file means where neither the command line nor a manifest does: "fail" or "warn".
+	// Missing says what a missing file means where neither the command line nor a manifest does: "fail" or
+	// "warn".
 	Missing string `yaml:"missing"`
 	Rules   []Rule `yaml:"rules"` // of the studio, for every job
 

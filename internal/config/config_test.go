@@ -252,7 +252,8 @@ func TestUserStateDir(t *testing.T) {
 	}
 }
 
-// TestStateOfEarlierVersionsMoves: what lay beside the cache moves, what is not flsync's stays, nothing is replaced.
+// TestStateOfEarlierVersionsMoves: what lay beside the cache moves, what is not flsync's stays, nothing is
+// replaced.
 func TestStateOfEarlierVersionsMoves(t *testing.T) {
 	beside, state := t.TempDir(), t.TempDir()
 	write := func(dir string, names ...string) {

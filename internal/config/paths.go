@@ -13,8 +13,8 @@ import (
 	"github.com/flsync/flsync/internal/pattern"
 )
 
-// Paths are the places where flsync keeps what outlives a run. What can be made again lies beside the hash cache;
-// the rest lies in the state folder, which programs that clean caches leave alone.
+// Paths are the places where flsync keeps what outlives a run. What can be made again lies beside the hash
+// cache; the rest lies in the state folder, which programs that clean caches leave alone.
 type Paths struct {
 	Cache    string // the hash cache's file
 	Embedded string // folder: the embedded Manager's storage
@@ -23,8 +23,8 @@ type Paths struct {
 	Rewrites string // folder: blend files with rewritten paths
 }
 
-// Paths derives them from the configuration, else from the user's cache folder and the system's place for state. What
-// earlier versions kept beside the cache moves into the state folder.
+// Paths derives them from the configuration, else from the user's cache folder and the system's place for
+// state. What earlier versions kept beside the cache moves into the state folder.
 func (c *Config) Paths(userCacheDir func() (string, error)) (Paths, error) {
 	cache := expandHome(c.Cache)
 	if cache == "" {
@@ -71,8 +71,8 @@ var (
 	rewrites = pattern.Lazy(`^[0-9a-f]{2}$`)
 )
 
-// adopt moves the entries of a folder that have names of ours into another folder, where it replaces nothing. Two
-// programs may do so at once.
+// adopt moves the entries of a folder that have names of ours into another folder, where it replaces nothing.
+// Two programs may do so at once.
 func adopt(from, to string, ours *regexp.Regexp) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// Make makes a folder, and those above it that are missing, with permissions perm but for the umask, and calls made for
-// each that it has made. A folder that is there already is no error.
+// Make makes a folder, and those above it that are missing, with permissions perm but for the umask, and
+// calls made for each that it has made. A folder that is there already is no error.
 func Make(dir string, perm fs.FileMode, made func(dir string) error) error {
 	err := os.Mkdir(dir, perm)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -27,8 +27,8 @@ func Make(dir string, perm fs.FileMode, made func(dir string) error) error {
 	return made(dir)
 }
 
-// SetMode gives a folder permissions, whatever the umask was. The group that its files get from it stays: a plain
-// chmod would take the set-group-id bit away.
+// SetMode gives a folder permissions, whatever the umask was. The group that its files get from it stays: a
+// plain chmod would take the set-group-id bit away.
 func SetMode(dir string, perm fs.FileMode) error {
 	info, err := os.Stat(dir)
 	if err != nil {

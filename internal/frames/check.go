@@ -52,8 +52,8 @@ type Frame struct {
 // Options say how Check looks.
 type Options struct {
 	Decode bool // decode PNG, JPEG and TIFF wholly
-	// Size returns the pixels that a frame is to have; 0, 0, as nil does, for those of most frames. It is called once,
-	// while the files are looked at.
+	// Size returns the pixels that a frame is to have; 0, 0, as nil does, for those of most frames. It is called
+	// once, while the files are looked at.
 	Size func() (width, height int)
 }
 
@@ -63,9 +63,9 @@ const slack = time.Minute
 // maxPixels bounds what is decoded: 16K by 16K.
 const maxPixels = 1 << 28
 
-// Check looks at the files of a job in folder dir, which is where the folder of o.Path lies on this machine. A folder
-// that is not there has no frames. The order of the frames is that of o.Frames. Errors are those of ctx, and of a
-// folder that cannot be read.
+// Check looks at the files of a job in folder dir, which is where the folder of o.Path lies on this machine.
+// A folder that is not there has no frames. The order of the frames is that of o.Frames. Errors are those of
+// ctx, and of a folder that cannot be read.
 func (o Output) Check(ctx context.Context, dir string, opt Options) ([]Frame, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -178,8 +178,8 @@ func Picture(file io.ReadSeeker) (image.Image, error) {
 
 type size struct{ width, height int }
 
-// compareSizes finds frames of other pixels than want, or, where that is zero, than more than half of those that are
-// whole.
+// compareSizes finds frames of other pixels than want, or, where that is zero, than more than half of those
+// that are whole.
 func compareSizes(all []Frame, want size) {
 	whose := "the scene has"
 	if want == (size{}) {

@@ -13,8 +13,8 @@ import (
 // linesOf is how many scan lines a chunk of an OpenEXR file has, by the number of its compression.
 var linesOf = []int{1, 1, 1, 16, 32, 16, 32, 32, 32, 256, 256, 32}
 
-// exr checks the headers of an OpenEXR file, and that its tables of offsets are whole: a writer that was ended has
-// zeros in them, and a file that was cut has not all chunks that they name ("OpenEXR File Layout").
+// exr checks the headers of an OpenEXR file, and that its tables of offsets are whole: a writer that was
+// ended has zeros in them, and a file that was cut has not all chunks that they name ("OpenEXR File Layout").
 func exr(c contents) (s shape, err error) {
 	in := bufio.NewReader(io.NewSectionReader(c, 0, c.size))
 	at := int64(0) // of the next byte of in

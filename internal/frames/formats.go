@@ -23,8 +23,8 @@ type contents struct {
 	size int64
 }
 
-// inspect reads header and end of a file. Which format it has to have follows from its extension; of a format that is
-// not known nothing is read.
+// inspect reads header and end of a file. Which format it has to have follows from its extension; of a format
+// that is not known nothing is read.
 func inspect(file io.ReaderAt, size int64, ext string) (shape, error) {
 	check := map[string]func(contents) (shape, error){
 		".png": png, ".jpg": jpeg, ".jpeg": jpeg, ".exr": exr, ".tif": tiff, ".tiff": tiff,

@@ -1,7 +1,7 @@
 // Package frames finds out which frames of a render are there, and whether they are whole.
 //
-// [FromSettings] says which files a job was to write, [Output.Check] looks at them. A file is opened, and of it only
-// header and end are read, unless [Options.Decode] is set. Nothing is ever written.
+// [FromSettings] says which files a job was to write, [Output.Check] looks at them. A file is opened, and of
+// it only header and end are read, unless [Options.Decode] is set. Nothing is ever written.
 package frames
 
 import (
@@ -29,8 +29,8 @@ type Output struct {
 	Since  time.Time // files that were written earlier are not the job's
 }
 
-// FromSettings reads the settings of a job, as the Manager has it. created is when the job was submitted. Errors wrap
-// [ErrNoOutput], or are about a frame range that cannot be read.
+// FromSettings reads the settings of a job, as the Manager has it. created is when the job was submitted.
+// Errors wrap [ErrNoOutput], or are about a frame range that cannot be read.
 func FromSettings(settings map[string]any, created time.Time) (Output, error) {
 	text := func(key string) string {
 		if s, ok := settings[key].(string); ok {
@@ -75,8 +75,9 @@ func (o Output) Movie() bool {
 	return false
 }
 
-// names returns the name of the file of each frame, without its folder, as Blender makes it: the last run of # in the
-// name becomes the number, without one it is added with four digits. A movie's name has its first and last frame.
+// names returns the name of the file of each frame, without its folder, as Blender makes it: the last run of
+// # in the name becomes the number, without one it is added with four digits. A movie's name has its first
+// and last frame.
 func (o Output) names() []string {
 	stem := path.Base(strings.ReplaceAll(o.Path, `\`, "/"))
 	last := strings.LastIndexByte(stem, '#')

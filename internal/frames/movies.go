@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// boxes walks through the top of an MP4 or QuickTime file (ISO/IEC 14496-12): it needs moov and mdat, and all boxes
-// whole. What FFmpeg writes gets its moov at the very end.
+// boxes walks through the top of an MP4 or QuickTime file (ISO/IEC 14496-12): it needs moov and mdat, and all
+// boxes whole. What FFmpeg writes gets its moov at the very end.
 func boxes(c contents) (s shape, err error) {
 	var movie, media bool
 	for at := int64(0); at < c.size; {
@@ -42,8 +42,8 @@ func boxes(c contents) (s shape, err error) {
 	return s, nil
 }
 
-// ebml checks that the segment of a Matroska or WebM file (RFC 8794, RFC 9559) has a size, and lies inside of the
-// file: a writer that was ended leaves it unknown.
+// ebml checks that the segment of a Matroska or WebM file (RFC 8794, RFC 9559) has a size, and lies inside of
+// the file: a writer that was ended leaves it unknown.
 func ebml(c contents) (s shape, err error) {
 	head, err := c.at(0, int(min(c.size, 128)))
 	if err != nil {

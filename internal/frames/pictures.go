@@ -62,7 +62,8 @@ func jpeg(c contents) (s shape, err error) {
 	return s, err
 }
 
-// tiff checks header, first directory, and that the strips or tiles that it names lie inside of the file (TIFF 6.0).
+// tiff checks header, first directory, and that the strips or tiles that it names lie inside of the file
+// (TIFF 6.0).
 func tiff(c contents) (s shape, err error) {
 	head, err := c.at(0, 8)
 	if err != nil {

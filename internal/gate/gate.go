@@ -21,10 +21,11 @@ import (
 type Outside string
 
 const (
-	// OutsideMedia sends a file only when its name and its first bytes are those of an image, movie, sound, font, cache,
-	// volume or blend file, and no folder of its path is hidden. It is the default: a blend file that somebody sent may
-	// name any file there is. Light profiles (IES) and shaders (OSL) count when their text shows what they are; Python
-	// and other text does not, nor do the bakes of geometry nodes, since nothing tells them from a secret.
+	// OutsideMedia sends a file only when its name and its first bytes are those of an image, movie, sound,
+	// font, cache, volume or blend file, and no folder of its path is hidden. It is the default: a blend file
+	// that somebody sent may name any file there is. Light profiles (IES) and shaders (OSL) count when their
+	// text shows what they are; Python and other text does not, nor do the bakes of geometry nodes, since
+	// nothing tells them from a secret.
 	OutsideMedia Outside = "media"
 	// OutsideAll sends whatever blend files name.
 	OutsideAll Outside = "all"
@@ -59,8 +60,8 @@ type Config struct {
 	Policy  Policy // about files outside of it
 }
 
-// A Gate decides for the files of one project. It remembers its decisions, so that what many shots share is looked at
-// once. Goroutines may share it.
+// A Gate decides for the files of one project. It remembers its decisions, so that what many shots share is
+// looked at once. Goroutines may share it.
 type Gate struct {
 	cfg   Config
 	real  string      // the project without links
@@ -125,8 +126,8 @@ func (g *Gate) Close() error {
 // Project is the folder that the Gate is for.
 func (g *Gate) Project() string { return g.cfg.Project }
 
-// UnlikelyProject says why a guessed project is hardly one, or returns "": it is the root of a drive, the folder home, or
-// a folder above that.
+// UnlikelyProject says why a guessed project is hardly one, or returns "": it is the root of a drive, the
+// folder home, or a folder above that.
 func (g *Gate) UnlikelyProject(home string) string {
 	switch {
 	case !g.cfg.Guessed:
@@ -141,8 +142,8 @@ func (g *Gate) UnlikelyProject(home string) string {
 	return ""
 }
 
-// RealDir returns a folder without links in its path; the path itself where that cannot be had, or may not be looked
-// at.
+// RealDir returns a folder without links in its path; the path itself where that cannot be had, or may not be
+// looked at.
 func (g *Gate) RealDir(dir string) string {
 	if real, known := g.dirs.Load(dir); known {
 		return real.(string)
@@ -157,8 +158,8 @@ func (g *Gate) RealDir(dir string) string {
 	return real
 }
 
-// Decide returns the file at an absolute path if it may leave because a blend file or a listing names it, a [*HeldError]
-// if it may not, and otherwise the error of looking at it.
+// Decide returns the file at an absolute path if it may leave because a blend file or a listing names it, a
+// [*HeldError] if it may not, and otherwise the error of looking at it.
 func (g *Gate) Decide(path string) (File, error) {
 	if known, ok := g.decisions.Load(path); ok {
 		d := known.(decision)
@@ -186,8 +187,8 @@ func (g *Gate) Inside(f File) bool { return place.In(g.real, f.Real) }
 // Holds reports whether a path is one of the project by its text.
 func (g *Gate) Holds(p string) bool { return place.In(g.cfg.Project, p) }
 
-// Rel returns the path in the project of a folder or file, with slashes, also of one that is spelled otherwise or named
-// by way of links: as the link's target, or through another link.
+// Rel returns the path in the project of a folder or file, with slashes, also of one that is spelled
+// otherwise or named by way of links: as the link's target, or through another link.
 func (g *Gate) Rel(p string) (rel string, ok bool) {
 	if rel, ok := place.Inside(g.cfg.Project, p); ok {
 		return rel, true
@@ -225,7 +226,8 @@ func (g *Gate) decide(path string) (File, error) {
 	return f, err
 }
 
-// lstat looks at a path without links. In the project it does not follow one that has come in between, either.
+// lstat looks at a path without links. In the project it does not follow one that has come in between,
+// either.
 func (g *Gate) lstat(real string) (fs.FileInfo, error) {
 	if g.root != nil {
 		if rel, ok := place.Inside(g.real, real); ok {
@@ -271,7 +273,8 @@ type folder struct {
 	err   error
 }
 
-// ignored says by which rule a file or folder of the project is left out. rel is its path there, with slashes.
+// ignored says by which rule a file or folder of the project is left out. rel is its path there, with
+// slashes.
 func (g *Gate) ignored(rel string, isDir bool) (reason string, err error) {
 	in := g.folder(path.Dir(rel))
 	if in.held != "" || in.err != nil {
@@ -366,12 +369,14 @@ func hiddenPart(p string) string {
 	return ""
 }
 
-// MayTouch reports whether an absolute path that a blend file names may be looked at at all, see [Policy.Reach].
+// MayTouch reports whether an absolute path that a blend file names may be looked at at all, see
+// [Policy.Reach].
 func (g *Gate) MayTouch(path string) bool { return g.reach(path) }
 
-// Reach returns a function that reports whether an absolute path may be looked at, links in it included: it follows
-// them one by one, and ends at one that leads to another computer before that computer is asked. Folders near, which a
-// person named, and the hosts that their own links lead to are fine. Goroutines may share the function.
+// Reach returns a function that reports whether an absolute path may be looked at, links in it included: it
+// follows them one by one, and ends at one that leads to another computer before that computer is asked.
+// Folders near, which a person named, and the hosts that their own links lead to are fine. Goroutines may
+// share the function.
 func (p Policy) Reach(near ...string) func(path string) bool {
 	near = slices.Clip(near)
 	for _, folder := range near {
@@ -399,8 +404,8 @@ func (p Policy) Reach(near ...string) func(path string) bool {
 // maxLinks is how many links of one path are followed, as on Linux.
 const maxLinks = 40
 
-// followLinks returns an absolute path without links, or "" when it comes to a path for which may is false. It looks at
-// links themselves only. What is not there, or is a link too many, stays as it is.
+// followLinks returns an absolute path without links, or "" when it comes to a path for which may is false.
+// It looks at links themselves only. What is not there, or is a link too many, stays as it is.
 func followLinks(p string, may func(path string) bool) string {
 	volume := filepath.VolumeName(p)
 	root := volume + string(filepath.Separator)
@@ -432,10 +437,10 @@ func followLinks(p string, may func(path string) bool) string {
 	return real
 }
 
-// MayTouch reports whether a path that a blend file names may be looked at at all. Looking at one on another computer
-// tells that computer who asks: Windows sends \\host\share the login of the person, as a hash, and automounters connect
-// to the host of /net/host and /Network/Servers/host. It takes a policy of all, outside_roots, or one of the folders near
-// on the same host. MayTouch looks at the path's text only.
+// MayTouch reports whether a path that a blend file names may be looked at at all. Looking at one on another
+// computer tells that computer who asks: Windows sends \\host\share the login of the person, as a hash, and
+// automounters connect to the host of /net/host and /Network/Servers/host. It takes a policy of all,
+// outside_roots, or one of the folders near on the same host. MayTouch looks at the path's text only.
 func (p Policy) MayTouch(path string, near ...string) bool {
 	return p.mayTouch(path, runtime.GOOS == "windows", near...)
 }
@@ -480,8 +485,8 @@ func remoteHost(p string, windows bool) string {
 	return ""
 }
 
-// comparable gives a path slashes where backslashes separate names, without . and .., and there in lower case. It keeps the
-// two slashes of a share.
+// comparable gives a path slashes where backslashes separate names, without . and .., and there in lower
+// case. It keeps the two slashes of a share.
 func comparable(p string, windows bool) string {
 	if windows {
 		p = strings.ToLower(strings.ReplaceAll(place.Plain(p), `\`, "/"))

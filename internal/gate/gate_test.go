@@ -95,7 +95,8 @@ func newGate(t testing.TB, cfg Config) *Gate {
 	return g
 }
 
-// TestInside is about files of the project: what holds in every project, and what holds in one that was guessed.
+// TestInside is about files of the project: what holds in every project, and what holds in one that was
+// guessed.
 func TestInside(t *testing.T) {
 	base := t.TempDir()
 	png := pngStart
@@ -162,7 +163,8 @@ func TestInside(t *testing.T) {
 	}
 }
 
-// TestSwappedFolder holds that a folder which becomes a link after it was looked at does not lead out of the project.
+// TestSwappedFolder holds that a folder which becomes a link after it was looked at does not lead out of the
+// project.
 func TestSwappedFolder(t *testing.T) {
 	base := t.TempDir()
 	for _, name := range []string{"proj/tex/a.png", "proj/tex/b.png", "secret/b.png"} {
@@ -259,7 +261,8 @@ func TestPolicyValidate(t *testing.T) {
 	}
 }
 
-// TestReach holds that a link to another computer is not followed, wherever it stands in a path, and others are.
+// TestReach holds that a link to another computer is not followed, wherever it stands in a path, and others
+// are.
 func TestReach(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links need a privilege")
@@ -304,7 +307,8 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestHiddenRemedy holds that the message for a font in a hidden folder says how to send it, and that for a key does not.
+// TestHiddenRemedy holds that the message for a font in a hidden folder says how to send it, and that for a
+// key does not.
 func TestHiddenRemedy(t *testing.T) {
 	dir := t.TempDir()
 	g, err := New(Config{Project: filepath.Join(dir, "proj")})

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// LeftOut reports whether a listing leaves out a name by itself: a folder of a version control system or of the
-// operating system, a backup of Blender, litter.
+// LeftOut reports whether a listing leaves out a name by itself: a folder of a version control system or of
+// the operating system, a backup of Blender, litter.
 func LeftOut(name string, isDir bool) bool {
 	if isDir {
 		return isVersionControl(name) || isSystemFolder(name)
@@ -32,8 +32,8 @@ func isSystemFolder(name string) bool {
 	return name == ".Trash" || strings.HasPrefix(name, ".Trash-")
 }
 
-// isBlenderBackup recognises what Blender leaves beside x.blend: earlier versions, x.blend1 to x.blend32 (the most that
-// its preferences allow), and a save that has not ended, x.blend@.
+// isBlenderBackup recognises what Blender leaves beside x.blend: earlier versions, x.blend1 to x.blend32 (the
+// most that its preferences allow), and a save that has not ended, x.blend@.
 func isBlenderBackup(name string) bool {
 	i := strings.LastIndex(name, ".blend")
 	if i < 0 {

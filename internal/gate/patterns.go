@@ -13,8 +13,8 @@ import (
 // maxAlternatives bounds what the braces of one pattern may stand for: sixteen of {a,b} are 65,536 patterns.
 const maxAlternatives = 1000
 
-// Patterns are globs that a person gave on the command line or in a manifest. The rules are those of gitignore(5), and
-// {a,b} stands for either:
+// Patterns are globs that a person gave on the command line or in a manifest. The rules are those of
+// gitignore(5), and {a,b} stands for either:
 //
 //	textures     files and folders of that name, at any depth
 //	textures/    folders of that name only
@@ -22,8 +22,8 @@ const maxAlternatives = 1000
 //	**/x, x/**   at any depth; all that is in x
 //	!keep.png    takes back what an earlier pattern means, and nothing else
 //
-// A folder that matches takes with it what is inside. On Windows, backslashes separate names too. An absolute path
-// below the root means that path. Where the file system ignores case and Unicode form, so do patterns.
+// A folder that matches takes with it what is inside. On Windows, backslashes separate names too. An absolute
+// path below the root means that path. Where the file system ignores case and Unicode form, so do patterns.
 //
 // Goroutines may share Patterns. Nil matches nothing.
 type Patterns struct {
@@ -37,8 +37,8 @@ type pattern struct {
 	used  atomic.Bool
 }
 
-// ParsePatterns reads patterns that are relative to the folder root, which is absolute. An error names the pattern that
-// means nothing, stands for too many others, or lies outside of root.
+// ParsePatterns reads patterns that are relative to the folder root, which is absolute. An error names the
+// pattern that means nothing, stands for too many others, or lies outside of root.
 func ParsePatterns(texts []string, root string) (*Patterns, error) {
 	if len(texts) == 0 {
 		return nil, nil
@@ -215,8 +215,8 @@ func combine(before, p string, bounds []int, behind string) (all []string, err e
 	return all, nil
 }
 
-// Match reports whether a path is meant. The last pattern that matches decides. rel is the path from the root with
-// slashes. As with [Rules.Judge], ask about folders above first.
+// Match reports whether a path is meant. The last pattern that matches decides. rel is the path from the root
+// with slashes. As with [Rules.Judge], ask about folders above first.
 func (p *Patterns) Match(rel string, isDir bool) (meant bool) {
 	if p == nil {
 		return false
@@ -264,8 +264,8 @@ func (p *Patterns) Used(f func(text string, used bool)) {
 	}
 }
 
-// Literal returns the folders and files, relative to the root, below which all lies that the patterns can mean; "."
-// where that may be anywhere.
+// Literal returns the folders and files, relative to the root, below which all lies that the patterns can
+// mean; "." where that may be anywhere.
 func (p *Patterns) Literal() []string {
 	var list []string
 	for i := range p.list {

@@ -35,8 +35,8 @@ type rule struct {
 	keep     bool // began with !
 }
 
-// ReadRules reads the ignore file of a folder, if it has one, and puts its rules before those of parent. base is the
-// folder's path from the root, with slashes; names are those of [place.RulesOf].
+// ReadRules reads the ignore file of a folder, if it has one, and puts its rules before those of parent. base
+// is the folder's path from the root, with slashes; names are those of [place.RulesOf].
 func ReadRules(folder, base string, names place.Rules, parent *Rules) (*Rules, error) {
 	path := filepath.Join(folder, IgnoreFile)
 	info, err := os.Stat(path)
@@ -64,7 +64,8 @@ func ReadRules(folder, base string, names place.Rules, parent *Rules) (*Rules, e
 	return parseRules(text, base, names, parent), nil
 }
 
-// parseRules reads the text of an ignore file. Like git, it never fails: a line that makes no sense matches nothing.
+// parseRules reads the text of an ignore file. Like git, it never fails: a line that makes no sense matches
+// nothing.
 func parseRules(text []byte, base string, names place.Rules, parent *Rules) *Rules {
 	r := &Rules{base: base, names: names, parent: parent}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
@@ -137,9 +138,9 @@ func splitPattern(p string) (segments []string) {
 	return append(segments, p[start:])
 }
 
-// Judge reports whether a rule decides about a path, and if so whether it leaves the path out; a rule with ! keeps it.
-// rel is the path from the root with slashes. A folder that is left out takes with it what is inside, which Judge does
-// not look at: ask about the folders above first.
+// Judge reports whether a rule decides about a path, and if so whether it leaves the path out; a rule with !
+// keeps it. rel is the path from the root with slashes. A folder that is left out takes with it what is
+// inside, which Judge does not look at: ask about the folders above first.
 func (r *Rules) Judge(rel string, isDir bool) (out, decided bool) {
 	for ; r != nil; r = r.parent {
 		below := r.names.Key(rel[len(r.base):])
@@ -163,7 +164,8 @@ func (r *rule) matches(path string, isDir bool) bool {
 }
 
 // matchPath matches a path with a pattern, both cut at slashes. ** stands for any number of segments, but at
-// the end for at least one. As with * in a segment, it is enough to go back to the last ** when something does not match.
+// the end for at least one. As with * in a segment, it is enough to go back to the last ** when something
+// does not match.
 func matchPath(pattern []string, path string) bool {
 	var (
 		retry     []string // the pattern behind the last **

@@ -214,7 +214,8 @@ func TestRulesAgainstGit(t *testing.T) {
 	}
 }
 
-// quirk: git takes x**/ for a ** of its own, against its manual, because it has cut off the literal x before it looks.
+// quirk: git takes x**/ for a ** of its own, against its manual, because it has cut off the literal x before
+// it looks.
 var quirk = regexp.MustCompile(`(?m)[^/*\n!]\*\*+(/|$)`)
 
 // Patterns and paths are made of few letters, so that they meet often.

@@ -16,8 +16,8 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// conf is the configuration, with the keys of flamenco-manager.yaml: those that steer something here, and Rest
-// for those that are only kept.
+// conf is the configuration, with the keys of flamenco-manager.yaml: those that steer something here, and
+// Rest for those that are only kept.
 type conf struct {
 	Meta                       confMeta            `yaml:"_meta"`
 	ManagerName                string              `yaml:"manager_name"`

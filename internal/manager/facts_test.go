@@ -15,8 +15,9 @@ import (
 	"github.com/flsync/flsync/internal/manager"
 )
 
-// Each test here is one thing that was measured at a Flamenco Manager 3.9 and that a client has to live with. The
-// contract suite in internal/lab/managertest holds both Managers to most of them; these say in one place what they are.
+// Each test here is one thing that was measured at a Flamenco Manager 3.9 and that a client has to live with.
+// The contract suite in internal/lab/managertest holds both Managers to most of them; these say in one place
+// what they are.
 
 func TestFactUploadAcceptedIs200WithEmptyBody(t *testing.T) {
 	s := newServer(t)
@@ -313,8 +314,8 @@ func TestFactPausedJobIsReleasedWithStatusQueued(t *testing.T) {
 	}
 }
 
-// TestFactFalse208 has no place among the measured oddities that always show: a client that goes away in the middle of
-// an upload lets others that send the same file be told that it is stored.
+// TestFactFalse208 has no place among the measured oddities that always show: a client that goes away in the
+// middle of an upload lets others that send the same file be told that it is stored.
 func TestFactFalse208(t *testing.T) {
 	t.Parallel() // the server waits before it closes
 	for _, false208 := range []bool{true, false} {

@@ -42,8 +42,8 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-// TestKill kills a Manager at random moments while jobs are sent, worked on and deleted, and files and checkouts made.
-// Whatever was answered is there afterwards, and whole.
+// TestKill kills a Manager at random moments while jobs are sent, worked on and deleted, and files and
+// checkouts made. Whatever was answered is there afterwards, and whole.
 func TestKill(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs signals")

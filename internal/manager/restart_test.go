@@ -51,7 +51,8 @@ func (s *server) everything() map[string]string {
 	return state
 }
 
-// TestStateSurvivesARestart makes some of everything, and compares what the Manager says of it before and after.
+// TestStateSurvivesARestart makes some of everything, and compares what the Manager says of it before and
+// after.
 func TestStateSurvivesARestart(t *testing.T) {
 	s, b := newServer(t), newBlob("a")
 	s.store(b)

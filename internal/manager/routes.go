@@ -50,7 +50,8 @@ func (m *Manager) change(q *request, change func(*tx) (any, error)) error {
 	return q.reply(reply)
 }
 
-// naming makes a handler that refuses a request whose path parameter is no UUID, with the real Manager's words.
+// naming makes a handler that refuses a request whose path parameter is no UUID, with the real Manager's
+// words.
 func naming(param, refusal string, handle handler) handler {
 	return func(q *request) error {
 		if !validID(q.params[param]) {
@@ -149,12 +150,12 @@ func (m *Manager) handlers() map[string]handler {
 	}
 }
 
-// document is the API document, which never changes. Managers of one program share it: to read it takes longer
-// than all else that a Manager does when it starts.
+// document is the API document, which never changes. Managers of one program share it: to read it takes
+// longer than all else that a Manager does when it starts.
 var document = sync.OnceValues(func() (*openapi3.T, error) { return openapi3.NewLoader().LoadFromData(api.Document()) })
 
-// newRoutes joins each operation of the API document to its handler. Both must be complete. A node of the routes
-// holds the operations of one path by their methods.
+// newRoutes joins each operation of the API document to its handler. Both must be complete. A node of the
+// routes holds the operations of one path by their methods.
 func (m *Manager) newRoutes() (*pathpattern.Node, error) {
 	document, err := document()
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/flsync/flsync/internal/manager"
 )
 
-// TestWebPagesAreKeptOut: what a browser sends for a page of somebody else's is refused; programs notice nothing.
+// TestWebPagesAreKeptOut: what a browser sends for a page of somebody else's is refused; programs notice
+// nothing.
 func TestWebPagesAreKeptOut(t *testing.T) {
 	s := newServer(t, func(c *manager.Config) { c.AllowedHosts = []string{"farm.example"} })
 	own := strings.TrimPrefix(s.url, "http://")
@@ -217,7 +218,8 @@ func TestOnlyTrustedBlenderIsRun(t *testing.T) {
 	}
 }
 
-// TestPrivateFoldersStayPrivate: checking a storage path reveals nothing that other accounts could not see themselves.
+// TestPrivateFoldersStayPrivate: checking a storage path reveals nothing that other accounts could not see
+// themselves.
 func TestPrivateFoldersStayPrivate(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no such modes")

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Same reports whether both describe the same file, by device and inode. Unlike os.SameFile it accepts any FileInfo
-// whose Sys is a *syscall.Stat_t.
+// Same reports whether both describe the same file, by device and inode. Unlike os.SameFile it accepts any
+// FileInfo whose Sys is a *syscall.Stat_t.
 func Same(a, b fs.FileInfo) bool {
 	x, ok := a.Sys().(*syscall.Stat_t)
 	y, also := b.Sys().(*syscall.Stat_t)
@@ -42,7 +42,8 @@ func open(path string) (*os.File, error) {
 	return nil, fail(path, err)
 }
 
-// openRaw opens a path without the five system calls with which os.OpenFile finds that a file is not for the poller.
+// openRaw opens a path without the five system calls with which os.OpenFile finds that a file is not for the
+// poller.
 func openRaw(path string, flags int, perm fs.FileMode) (fd int, err error) {
 	for {
 		if fd, err = syscall.Open(path, flags|syscall.O_CLOEXEC, uint32(perm.Perm())); !errors.Is(err, syscall.EINTR) {

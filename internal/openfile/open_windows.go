@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Same reports whether both describe the same file, by volume and file id. What os.Stat and os.Lstat return looks the
-// id up at the first comparison only; call Same(info, info) to have it looked up at once.
+// Same reports whether both describe the same file, by volume and file id. What os.Stat and os.Lstat return
+// looks the id up at the first comparison only; call Same(info, info) to have it looked up at once.
 func Same(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
 
-// open opens path unless it is a link. FILE_FLAG_OPEN_REPARSE_POINT would not do: files of deduplicated and cloud
-// volumes are reparse points, too, and have no contents when they are opened with it.
+// open opens path unless it is a link. FILE_FLAG_OPEN_REPARSE_POINT would not do: files of deduplicated and
+// cloud volumes are reparse points, too, and have no contents when they are opened with it.
 func open(path string) (*os.File, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -49,8 +49,8 @@ func create(path string, perm fs.FileMode) (*os.File, error) {
 
 func rename(from, to string) error { return os.Rename(from, to) }
 
-// lockWait is how long open waits for a file that another program keeps to itself: scanners for viruses, indexers and
-// backups do so for a moment each time a file was written.
+// lockWait is how long open waits for a file that another program keeps to itself: scanners for viruses,
+// indexers and backups do so for a moment each time a file was written.
 const (
 	lockWait  = 3 * time.Second
 	lockPause = 50 * time.Millisecond

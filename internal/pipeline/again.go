@@ -44,9 +44,9 @@ func (s *submission) reportChanged(ctx context.Context, j *jobRun, before api.Jo
 	s.run.env.Sink.Emit(report.Note{Message: what})
 }
 
-// otherFiles names files that differ from those in the checkout of an earlier job, and those that are no longer among
-// the job's, if the checkout is to be seen on this machine. A file of a checkout is a link into the store, where its
-// name has its digest.
+// otherFiles names files that differ from those in the checkout of an earlier job, and those that are no
+// longer among the job's, if the checkout is to be seen on this machine. A file of a checkout is a link into
+// the store, where its name has its digest.
 func (s *submission) otherFiles(ctx context.Context, j *jobRun, before api.Job) (names []string) {
 	if before.Storage == nil || before.Storage.ShamanCheckoutID == "" {
 		return nil
@@ -85,8 +85,9 @@ func (s *submission) otherFiles(ctx context.Context, j *jobRun, before api.Job) 
 	return names
 }
 
-// isOther reports whether a checkout lacks a file, or has another one at its path. A plain file of the same size (a hard
-// link, where the Manager may make no others) does not say what it holds, and passes for the same.
+// isOther reports whether a checkout lacks a file, or has another one at its path. A plain file of the same
+// size (a hard link, where the Manager may make no others) does not say what it holds, and passes for the
+// same.
 func isOther(checkout string, f api.ShamanFileSpec) bool {
 	path := filepath.Join(checkout, filepath.FromSlash(f.Path))
 	target, err := os.Readlink(path)
@@ -99,8 +100,8 @@ func isOther(checkout string, f api.ShamanFileSpec) bool {
 	return !strings.HasSuffix(stored, fmt.Sprintf("%s/%s/%d.blob", f.Sha[:2], f.Sha[2:], f.Size))
 }
 
-// updateSame gives a job that is there already, and has not changed, the priority and the tag that somebody asks for
-// now. What the Manager cannot change is reported.
+// updateSame gives a job that is there already, and has not changed, the priority and the tag that somebody
+// asks for now. What the Manager cannot change is reported.
 func (s *submission) updateSame(ctx context.Context, j *jobRun, before api.Job) error {
 	if !once.Counts(before) || before.Status == api.JobStatusCompleted {
 		return nil
@@ -154,8 +155,8 @@ func (j *jobRun) narrow() {
 	}
 }
 
-// onlyMissing narrows a job down to the frames that an earlier one of its key has not rendered. Without an earlier one,
-// and when all frames are there, it is skipped.
+// onlyMissing narrows a job down to the frames that an earlier one of its key has not rendered. Without an
+// earlier one, and when all frames are there, it is skipped.
 func (s *submission) onlyMissing(ctx context.Context, j *jobRun) error {
 	before, found, err := s.poster.Newest(ctx, j.job.Key)
 	if err != nil {

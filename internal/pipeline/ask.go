@@ -18,14 +18,15 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-// How often a request is repeated that failed. ask waits for a Manager that is away as long as the uploader does.
+// How often a request is repeated that failed. ask waits for a Manager that is away as long as the uploader
+// does.
 const (
 	defaultPatience = 3 * time.Minute
 	firstWait       = 100 * time.Millisecond
 	longestWait     = 10 * time.Second
 
-	// strangeAnswers is how often ask accepts an internal error, or a web page in place of an answer, before it gives
-	// up. Both may last for ever: a wrong URL must show within seconds.
+	// strangeAnswers is how often ask accepts an internal error, or a web page in place of an answer, before it
+	// gives up. Both may last for ever: a wrong URL must show within seconds.
 	strangeAnswers = 5
 )
 
@@ -61,8 +62,8 @@ const (
 	tellEvery  = time.Minute
 )
 
-// tellWait returns a function that tells people, for a request that has failed and will have taken waited when it is
-// repeated, what the run waits for. Any goroutine may call it.
+// tellWait returns a function that tells people, for a request that has failed and will have taken waited
+// when it is repeated, what the run waits for. Any goroutine may call it.
 func tellWait(sink report.Sink) func(err error, waited time.Duration) {
 	var mu sync.Mutex
 	var told time.Time
@@ -110,8 +111,8 @@ func Greet(ctx context.Context, m Greeted) (configuration string, err error) {
 // farmAnswers is the namespace in which the cache keeps what Managers answered.
 const farmAnswers = "farm answers 1"
 
-// askOnce asks the Manager for what follows from its configuration, or takes the answer that the same configuration
-// gave before. question names what is asked for.
+// askOnce asks the Manager for what follows from its configuration, or takes the answer that the same
+// configuration gave before. question names what is asked for.
 func askOnce[T any](ctx context.Context, env Env, question string, fetch func(context.Context) (T, error)) (answer T, err error) {
 	if env.Configuration == "" {
 		return ask(ctx, env, fetch)

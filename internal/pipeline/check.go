@@ -17,7 +17,8 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// CheckOptions say what jobs are checked for beside the lacks of a trace. Compile must be called before they are used.
+// CheckOptions say what jobs are checked for beside the lacks of a trace. Compile must be called before they
+// are used.
 type CheckOptions struct {
 	Rules       []check.Rule     // for all jobs
 	FarmBlender string           // version of Blender on the farm; "": not known
@@ -55,9 +56,9 @@ func (o *CheckOptions) checkFacts(j *manifest.Job, trace *deps.Trace) []deps.Lac
 	return append(check.Facts(shot), o.compiled.Check(shot, slices.Concat(o.Rules, rulesOf(j)))...)
 }
 
-// Check finds what would go wrong with jobs, and reports it job by job as [report.Lack]. It sends nothing; with
-// env.Manager set it checks settings, tags, job types and output folders as well. The error wraps [ErrPartial] if
-// frames of some job would be wrong.
+// Check finds what would go wrong with jobs, and reports it job by job as [report.Lack]. It sends nothing;
+// with env.Manager set it checks settings, tags, job types and output folders as well. The error wraps
+// [ErrPartial] if frames of some job would be wrong.
 func Check(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, error) {
 	opt.Missing, opt.UploadOnly, opt.Shared = "warn", env.Manager == nil, false
 	r := &run{env: env}

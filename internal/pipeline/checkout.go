@@ -43,7 +43,8 @@ func (s *submission) checkOutJob(ctx context.Context, j *jobRun) (err error) {
 	return nil
 }
 
-// checkOutTogether makes one checkout for all jobs of a project that are stored, and returns the jobs that have one.
+// checkOutTogether makes one checkout for all jobs of a project that are stored, and returns the jobs that
+// have one.
 func (s *submission) checkOutTogether(ctx context.Context, jobs []*jobRun) (checked []*jobRun) {
 	for _, group := range byProject(jobs) {
 		group = slices.DeleteFunc(group, func(j *jobRun) bool {
@@ -129,7 +130,8 @@ func (o *oddNames) find(ctx context.Context, r *run, checkout string, files []*f
 	return odd
 }
 
-// onWindows reports whether a part of the farm is on Windows. It asks the Manager once; if that fails, it is so.
+// onWindows reports whether a part of the farm is on Windows. It asks the Manager once; if that fails, it is
+// so.
 func (o *oddNames) onWindows(ctx context.Context, r *run, storage string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -157,9 +159,9 @@ func (s *submission) warnOdd(ctx context.Context, j *jobRun) {
 	}
 }
 
-// composed gives files the NFC form of their paths in the checkout, if their disk ignores the form of Unicode: it may list
-// names in NFD that blend files and the farm have in NFC. Of files that would have one path then, it warns, and their
-// paths stay.
+// composed gives files the NFC form of their paths in the checkout, if their disk ignores the form of
+// Unicode: it may list names in NFD that blend files and the farm have in NFC. Of files that would have one
+// path then, it warns, and their paths stay.
 func composed(names place.Rules, files []*file, sink report.Sink) {
 	if !names.Form {
 		return

@@ -8,8 +8,8 @@ import (
 	"github.com/flsync/flsync/hashcache"
 )
 
-// digestFuture is the digest of a path, and what becomes of the path's content. All jobs that name the path share
-// it. The zero value is one whose digest is not known yet.
+// digestFuture is the digest of a path, and what becomes of the path's content. All jobs that name the path
+// share it. The zero value is one whose digest is not known yet.
 type digestFuture struct {
 	mu      sync.Mutex
 	arrived chan struct{} // made by the first that waits, closed when known
@@ -85,8 +85,8 @@ type digests struct {
 	paths map[string]*digestFuture
 }
 
-// get returns the digest of path. It returns before the file is read, but waits for room in the pool's queue. With
-// send set, the file goes to the store as soon as its digest is known.
+// get returns the digest of path. It returns before the file is read, but waits for room in the pool's queue.
+// With send set, the file goes to the store as soon as its digest is known.
 func (d *digests) get(ctx context.Context, path string, send bool) *digestFuture {
 	d.mu.Lock()
 	f, exists := d.paths[path]

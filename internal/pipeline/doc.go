@@ -10,23 +10,23 @@
 //
 // # The main flow
 //
-// A job is one value, a jobRun, whose state says how far it has come. [submission.advance] in jobrun.go takes it
-// from the first state to the last, one step a state:
+// A job is one value, a jobRun, whose state says how far it has come. [submission.advance] in jobrun.go takes
+// it from the first state to the last, one step a state:
 //
 //	begun ─► traced ─► planned ─► hashed ─► stored ─► checkedOut ─► posted
 //	    trace.go  plan.go     hash.go   hash.go  checkout.go   post.go
 //
-// A job in any of these states may fail, or end because the Manager has it already. Jobs wait for each other in two
-// places only: in traced if files from outside of their project must be planned together, in stored if they share a
-// checkout. Sync goes the same way from hashed to checkedOut.
+// A job in any of these states may fail, or end because the Manager has it already. Jobs wait for each other
+// in two places only: in traced if files from outside of their project must be planned together, in stored if
+// they share a checkout. Sync goes the same way from hashed to checkedOut.
 //
-// A file waits in a digestFuture, which all jobs that name its path share: queued in the hashPool, known, sent to the
-// store, stored. The order of ending is
+// A file waits in a digestFuture, which all jobs that name its path share: queued in the hashPool, known,
+// sent to the store, stored. The order of ending is
 //
 //	walk done → last files hashed → last requirements answered → uploads → deferred uploads → checkouts → jobs
 //
-// Nothing waits for a stage as a whole: each job goes through this order by itself, while the files of all jobs share
-// one hash cache, one hashPool and one store.
+// Nothing waits for a stage as a whole: each job goes through this order by itself, while the files of all
+// jobs share one hash cache, one hashPool and one store.
 //
 // # Caveats
 //

@@ -33,8 +33,8 @@ func TestFactsOfEngines(t *testing.T) {
 	}
 }
 
-// Every expression of Flamenco's own job types and of public ones evaluates over the facts of a file. Blender 3.4.1 made
-// the file and says the same of it.
+// Every expression of Flamenco's own job types and of public ones evaluates over the facts of a file. Blender
+// 3.4.1 made the file and says the same of it.
 func TestListedExpressionsOverFile(t *testing.T) {
 	data, err := os.ReadFile("../../submit/eval/testdata/jobtypes.json")
 	if err != nil {

@@ -61,8 +61,8 @@ func namesTag(jobs []*manifest.Job) bool {
 	return slices.ContainsFunc(jobs, func(j *manifest.Job) bool { return j.WorkerTag != "" })
 }
 
-// requireInitialStatus returns an error that wraps [ErrUnsupported] if the Manager would start jobs that are to enter
-// paused.
+// requireInitialStatus returns an error that wraps [ErrUnsupported] if the Manager would start jobs that are
+// to enter paused.
 func requireInitialStatus(ctx context.Context, env Env) error {
 	version, err := ask(ctx, env, env.Manager.Version)
 	if err != nil {
@@ -83,8 +83,8 @@ type storage struct {
 	outputs []string // folders of users and workers here, and the variables that stand for them: "{storage}"
 }
 
-// askStorage asks for what the farm sees already: the Manager's storage, and the values of its variables that are
-// paths.
+// askStorage asks for what the farm sees already: the Manager's storage, and the values of its variables that
+// are paths.
 func (r *run) askStorage(ctx context.Context) (storage, error) {
 	env := r.env
 	if r.farm == (api.ManagerConfiguration{}) { // a check opens no store
@@ -161,7 +161,8 @@ func (r *run) folders(ctx context.Context, audience api.ManagerVariableAudience,
 // maxAsked bounds how many workers are asked for their platforms.
 const maxAsked = 200
 
-// ofWorkers keeps the folders of the platforms that the farm's workers run on. Without workers that is this machine's.
+// ofWorkers keeps the folders of the platforms that the farm's workers run on. Without workers that is this
+// machine's.
 func (r *run) ofWorkers(ctx context.Context, folders map[string]api.ManagerVariables) (map[string]api.ManagerVariables, error) {
 	same := func(platform string) bool { return maps.Equal(folders[platform], folders[runtime.GOOS]) }
 	if same("linux") && same("windows") && same("darwin") {
@@ -212,8 +213,8 @@ func (r *run) platforms(ctx context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(found)), nil
 }
 
-// opensSame reports whether a folder of the storage is one at the same path on each of the platforms. Values of a
-// platform that is not known open nothing.
+// opensSame reports whether a folder of the storage is one at the same path on each of the platforms. Values
+// of a platform that is not known open nothing.
 func opensSame(folder string, platforms map[string]api.ManagerVariables) bool {
 	for _, variables := range platforms {
 		if !slices.ContainsFunc(slices.Collect(maps.Values(variables)), func(v api.ManagerVariable) bool { return v.Value == folder }) {
@@ -228,9 +229,9 @@ func isPath(value string) bool {
 	return path.IsAbs(filepath.ToSlash(value)) || place.HasDrive(value) && len(value) > 2 || strings.HasPrefix(value, `\\`)
 }
 
-// ValidateWithManager adds to the mistakes that were found in a manifest those that the Manager's job types and tags
-// reveal, so that somebody learns of all at once. A Manager that does not answer adds nothing. The error is a
-// [manifest.Errors], or nil without mistakes.
+// ValidateWithManager adds to the mistakes that were found in a manifest those that the Manager's job types
+// and tags reveal, so that somebody learns of all at once. A Manager that does not answer adds nothing. The
+// error is a [manifest.Errors], or nil without mistakes.
 func ValidateWithManager(ctx context.Context, env Env, platform string, jobs []*manifest.Job, found manifest.Errors) error {
 	farm := settings.Farm{Platform: platform}
 	var err error

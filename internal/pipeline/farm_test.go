@@ -50,8 +50,8 @@ func TestSharedStorage(t *testing.T) {
 	}
 }
 
-// managerOf answers what a farm's storage and workers are asked for: the value of a variable for users, those for workers by
-// platform, and the platforms of workers.
+// managerOf answers what a farm's storage and workers are asked for: the value of a variable for users, those
+// for workers by platform, and the platforms of workers.
 func managerOf(t *testing.T, users string, values map[string]string, workers []string) *flamenco.Client {
 	mux := http.NewServeMux()
 	reply := func(pattern string, answer func(r *http.Request) any) {

@@ -84,8 +84,8 @@ func (g *gates) mayTouch(path string) bool {
 	return slices.ContainsFunc(g.list, func(one *gate.Gate) bool { return one.MayTouch(path) })
 }
 
-// openGates makes a gate for each project, and for those with blend files a planner. A project is guessed if nobody has
-// named it for any of its jobs.
+// openGates makes a gate for each project, and for those with blend files a planner. A project is guessed if
+// nobody has named it for any of its jobs.
 func (s *submission) openGates() error {
 	s.planners, s.projects = make(map[string]*pack.Planner), make(map[string]*gate.Gate)
 	home, _ := os.UserHomeDir() // "" if there is none

@@ -76,7 +76,8 @@ func naming(paths ...string) string {
 
 const shotSettings = `{render_output_root: /r, frames: '1', fps: 24, format: PNG, image_file_extension: .png, has_previews: false, scene: Scene, render_output_path: /r/x}`
 
-// inCheckouts are the files of all checkouts but blend files and manifests, without the checkout's name, sorted.
+// inCheckouts are the files of all checkouts but blend files and manifests, without the checkout's name,
+// sorted.
 func (n *night) inCheckouts() (files []string) {
 	n.t.Helper()
 	root := n.manager.CheckoutDir()
@@ -117,8 +118,8 @@ func loadTargets(t *testing.T, opt manifest.Options, targets ...string) []*manif
 	return jobs
 }
 
-// TestExcludeMeansTheSame holds that a pattern leaves out the same files of a tree in sync, in submit, in submit --all, and
-// in a manifest.
+// TestExcludeMeansTheSame holds that a pattern leaves out the same files of a tree in sync, in submit, in
+// submit --all, and in a manifest.
 func TestExcludeMeansTheSame(t *testing.T) {
 	files := map[string]string{"a.png": png + "1", "textures/b.png": png + "2", "textures/deep/c.hdr": "#?RADIANCE\n", "sub/textures/d.png": png + "3", "sub/x/e.png": png + "4", "sub/f.exr": "\x76\x2f\x31\x01"}
 	var paths []string
@@ -215,7 +216,8 @@ func TestFilesGoesThroughTheWalk(t *testing.T) {
 	n.inCheckouts()
 }
 
-// TestGuessedProject holds that private files beside a blend file stay here when nobody has named the project.
+// TestGuessedProject holds that private files beside a blend file stay here when nobody has named the
+// project.
 func TestGuessedProject(t *testing.T) {
 	for _, outside := range []gate.Outside{gate.OutsideMedia, gate.OutsideDeny} {
 		n := newNight(t)
@@ -264,8 +266,8 @@ func swap(t *testing.T, dir, target string, names []string) {
 	}
 }
 
-// TestFilesSwappedForLinks holds that a file which becomes a link after it was found, and before it is hashed, does not
-// take what the link leads to to the farm.
+// TestFilesSwappedForLinks holds that a file which becomes a link after it was found, and before it is
+// hashed, does not take what the link leads to to the farm.
 func TestFilesSwappedForLinks(t *testing.T) {
 	const count = 200
 	for _, way := range []string{"sync", "submit"} {

@@ -12,9 +12,10 @@ import (
 	"github.com/flsync/flsync/submit/settings"
 )
 
-// hashJob takes the digests of a planned job's files, and skips the job if the Manager has it. The files of a job that
-// no earlier run on this computer knows go to the store as soon as their digests are known; of others, all digests
-// together may show that nothing is to be sent. The Manager checks a job before anything is sent for it.
+// hashJob takes the digests of a planned job's files, and skips the job if the Manager has it. The files of a
+// job that no earlier run on this computer knows go to the store as soon as their digests are known; of
+// others, all digests together may show that nothing is to be sent. The Manager checks a job before anything
+// is sent for it.
 func (s *submission) hashJob(ctx context.Context, j *jobRun) error {
 	if s.opt.UploadOnly {
 		j.state = hashed
@@ -97,14 +98,14 @@ func (j *jobRun) findFingerprint() (err error) {
 	return err
 }
 
-// hasFingerprint reports whether stored, of a job at the Manager, is the job's fingerprint, also as earlier releases
-// made it.
+// hasFingerprint reports whether stored, of a job at the Manager, is the job's fingerprint, also as earlier
+// releases made it.
 func (j *jobRun) hasFingerprint(stored string) bool {
 	return stored == j.fingerprint || stored != "" && stored == j.earlierFingerprint
 }
 
-// storeJob hands what is not yet sent to the store, and waits until the store has all files of a job. A dry run and
-// a run that only uploads end there.
+// storeJob hands what is not yet sent to the store, and waits until the store has all files of a job. A dry
+// run and a run that only uploads end there.
 func (s *submission) storeJob(ctx context.Context, j *jobRun) error {
 	toSend := j.files
 	if j.inPlace {

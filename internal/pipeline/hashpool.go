@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// hashPool reads a bounded number of files at once, to hash or trace them. Its queue is bounded too: whoever finds files waits
-// for the pool, so that memory does not grow with what waits to be hashed.
+// hashPool reads a bounded number of files at once, to hash or trace them. Its queue is bounded too: whoever
+// finds files waits for the pool, so that memory does not grow with what waits to be hashed.
 type hashPool struct {
 	tasks   chan func()
 	workers sync.WaitGroup
@@ -45,9 +45,10 @@ func (p *hashPool) close() {
 	p.workers.Wait()
 }
 
-// InOrder calls do for whatever feed passes on, for up to workers values at once, and each for the results, in the order
-// of feed. ahead bounds how many results wait for their turn. InOrder calls idle before it waits for a result. Its error
-// is that of feed, or the cause of the end of ctx; each has seen the results of all that feed passed on, also then.
+// InOrder calls do for whatever feed passes on, for up to workers values at once, and each for the results,
+// in the order of feed. ahead bounds how many results wait for their turn. InOrder calls idle before it waits
+// for a result. Its error is that of feed, or the cause of the end of ctx; each has seen the results of all
+// that feed passed on, also then.
 func InOrder[In, Out any](ctx context.Context, workers, ahead int, feed func(ctx context.Context, pass func(In) error) error,
 	do func(context.Context, In) Out, idle func(), each func(Out),
 ) error {

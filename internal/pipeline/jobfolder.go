@@ -22,7 +22,8 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// checkOut makes a folder of files, under a temporary name first, and a list of its contents for [PruneStorage].
+// checkOut makes a folder of files, under a temporary name first, and a list of its contents for
+// [PruneStorage].
 func (p *pool) checkOut(ctx context.Context, requested string, files []api.ShamanFileSpec, record func(string) error) (string, error) {
 	for _, f := range files {
 		if err := uploader.CheckPath(f.Path); err != nil {
@@ -57,8 +58,9 @@ func (p *pool) folderFor(requested, unique string) string {
 	return path.Join(p.folder, name[max(0, len(name)-200):])
 }
 
-// standing returns the folder of a sync of files, and whether it is there, as it was made. Where somebody has changed
-// one, the sync that follows makes another, which has a number behind its name and is found by those after it.
+// standing returns the folder of a sync of files, and whether it is there, as it was made. Where somebody has
+// changed one, the sync that follows makes another, which has a number behind its name and is found by those
+// after it.
 func (p *pool) standing(requested string, files []api.ShamanFileSpec) (folder string, ok bool) {
 	name := p.folderFor(requested, digestOf(files))
 	folder = name
@@ -108,8 +110,8 @@ func digestOf(files []api.ShamanFileSpec) string {
 	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
-// whole reports whether a folder of files, with its list, is there, and each file has its size. It lists each folder
-// once, which takes less than to look at each path.
+// whole reports whether a folder of files, with its list, is there, and each file has its size. It lists each
+// folder once, which takes less than to look at each path.
 func (p *pool) whole(folder string, files []api.ShamanFileSpec) bool {
 	if _, err := os.Lstat(p.at(folder + listSuffix)); err != nil {
 		return false
@@ -145,7 +147,8 @@ func (p *pool) whole(folder string, files []api.ShamanFileSpec) bool {
 	return group.Wait() == nil
 }
 
-// keep makes a folder young for [PruneStorage], which takes an old one without a job for one that nobody needs.
+// keep makes a folder young for [PruneStorage], which takes an old one without a job for one that nobody
+// needs.
 func (p *pool) keep(folder string) (there bool, err error) {
 	now, err := storageTime(p.at(p.folder), false)
 	if err == nil {
@@ -170,8 +173,8 @@ func (p *pool) writable() bool {
 	return errors.Join(err, os.Remove(probe)) == nil
 }
 
-// makeFolder makes the folder final. Its first name is new each time: a run that was killed in a sync of the same files
-// left another, and one that is at work now has its own.
+// makeFolder makes the folder final. Its first name is new each time: a run that was killed in a sync of the
+// same files left another, and one that is at work now has its own.
 func (p *pool) makeFolder(ctx context.Context, final string, files []api.ShamanFileSpec) (err error) {
 	temp := filepath.Join(filepath.Dir(final), unfinished+rand.Text())
 	if err = p.same(); err == nil {
@@ -240,8 +243,9 @@ func (p *pool) fill(ctx context.Context, dir string, files []api.ShamanFileSpec)
 	return group.Wait()
 }
 
-// link gives a content of the pool a name in a job's folder: by a hard link, or by a copy where there are none, which
-// the kernel makes a clone where the file system has those. A content may also have as many links as it can have.
+// link gives a content of the pool a name in a job's folder: by a hard link, or by a copy where there are
+// none, which the kernel makes a clone where the file system has those. A content may also have as many links
+// as it can have.
 func (p *pool) link(f api.ShamanFileSpec, to string) error {
 	from := p.contentPath(contentName(f.Sha, f.Size))
 	p.mu.Lock()

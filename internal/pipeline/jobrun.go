@@ -60,8 +60,9 @@ type jobRun struct {
 	earlierFingerprint string // as jobs of earlier releases have it
 }
 
-// advance is the main flow: it takes a job from the state that it is in to the last, step by step. A step leaves the
-// state as it is if the job must wait for other jobs of its project; advance then returns, and is called again.
+// advance is the main flow: it takes a job from the state that it is in to the last, step by step. A step
+// leaves the state as it is if the job must wait for other jobs of its project; advance then returns, and is
+// called again.
 func (s *submission) advance(ctx context.Context, j *jobRun) error {
 	for j.state < posted {
 		before := j.state
@@ -87,8 +88,8 @@ func (s *submission) advance(ctx context.Context, j *jobRun) error {
 	return nil
 }
 
-// runJobs takes all jobs to the Manager. Each goes its own way, and is posted as soon as its own files are stored;
-// only where jobs share files from outside of their project, or a checkout, they wait for each other.
+// runJobs takes all jobs to the Manager. Each goes its own way, and is posted as soon as its own files are
+// stored; only where jobs share files from outside of their project, or a checkout, they wait for each other.
 func (s *submission) runJobs(ctx context.Context) error {
 	ctx, s.giveUp = context.WithCancelCause(ctx)
 	defer s.giveUp(nil)

@@ -58,7 +58,8 @@ func (n *night) options(text string) SubmitOptions {
 	}
 }
 
-// in puts a server before the Manager that calls first for each request; first returns true if it has answered.
+// in puts a server before the Manager that calls first for each request; first returns true if it has
+// answered.
 func (n *night) in(first func(http.ResponseWriter, *http.Request) bool) {
 	n.t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -379,8 +380,8 @@ func TestCheckRefuses(t *testing.T) {
 	}
 }
 
-// The project is the folder of the shots, so that all that they use lies outside of it: files are planned together,
-// and blend files are sent as copies with other paths.
+// The project is the folder of the shots, so that all that they use lies outside of it: files are planned
+// together, and blend files are sent as copies with other paths.
 func TestFilesFromOutside(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

@@ -63,7 +63,8 @@ func (s *submission) reportLacks(j *jobRun, lacks ...deps.Lack) {
 	}
 }
 
-// allowLacks returns an error that wraps [ErrLacks] if a job has lacks that make frames wrong and must have none.
+// allowLacks returns an error that wraps [ErrLacks] if a job has lacks that make frames wrong and must have
+// none.
 func (s *submission) allowLacks(j *jobRun) error {
 	if len(j.spoils) > 0 && cmp.Or(s.opt.Missing, j.job.Missing) == "fail" {
 		return fmt.Errorf("%w: %d lacks, %s", ErrLacks, len(j.spoils), j.spoils[0])

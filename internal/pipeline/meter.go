@@ -17,8 +17,8 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// meter counts what a run does. Stages add to it from any goroutine. It is read for progress while they work, and for
-// the summary after they ended.
+// meter counts what a run does. Stages add to it from any goroutine. It is read for progress while they work,
+// and for the summary after they ended.
 type meter struct {
 	began time.Time
 	sent  shares
@@ -107,8 +107,8 @@ func (m *meter) progress() []report.Progress {
 // tick is how often progress is reported: often enough for a smooth line, seldom enough to cost nothing.
 const tick = 200 * time.Millisecond
 
-// watch reports progress to sink until ctx ends, each stage only if it moved. It returns when each stage began and
-// ended.
+// watch reports progress to sink until ctx ends, each stage only if it moved. It returns when each stage
+// began and ended.
 func (m *meter) watch(ctx context.Context, sink report.Sink) []report.StageTimes {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()

@@ -67,8 +67,8 @@ func TestOddNamesDry(t *testing.T) {
 	}
 }
 
-// TestOddNamesOfJobs: a check lists names that Windows cannot hold for each shot, with what to do, and a dry run warns of
-// each once.
+// TestOddNamesOfJobs: a check lists names that Windows cannot hold for each shot, with what to do, and a dry
+// run warns of each once.
 func TestOddNamesOfJobs(t *testing.T) {
 	n := newNight(t)
 	_, err := n.client.RegisterWorker(t.Context(), api.WorkerRegistration{Name: "w", Secret: "geheim", Platform: "windows", SupportedTaskTypes: []string{"misc"}})

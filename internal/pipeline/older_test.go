@@ -41,7 +41,8 @@ func (n *night) withoutShaman() {
 	}
 }
 
-// TestOlder submits jobs twice to Managers of older releases, and refuses to hold them where they would start at once.
+// TestOlder submits jobs twice to Managers of older releases, and refuses to hold them where they would start
+// at once.
 func TestOlder(t *testing.T) {
 	for _, release := range []api.Release{{Major: 3, Minor: 3}, {Major: 3, Minor: 5}, {Major: 3, Minor: 6}, {Major: 3, Minor: 8}} {
 		t.Run(release.String(), func(t *testing.T) {
@@ -68,7 +69,8 @@ func TestOlder(t *testing.T) {
 	}
 }
 
-// TestShamanOff: a Manager that takes no files is an error at once, with what to do. Jobs without files need none.
+// TestShamanOff: a Manager that takes no files is an error at once, with what to do. Jobs without files need
+// none.
 func TestShamanOff(t *testing.T) {
 	n := newNight(t)
 	n.withoutShaman()
@@ -86,7 +88,8 @@ func TestShamanOff(t *testing.T) {
 	}
 }
 
-// TestCopyAndInPlace submits shots to a farm without Shaman: by copy, then in place; each is skipped when it is there.
+// TestCopyAndInPlace submits shots to a farm without Shaman: by copy, then in place; each is skipped when it
+// is there.
 func TestCopyAndInPlace(t *testing.T) {
 	n := newNight(t)
 	n.withoutShaman()
@@ -138,8 +141,8 @@ func TestCopyAndInPlace(t *testing.T) {
 	}
 }
 
-// TestPrune removes the folder of a job that is gone with the contents that only it had, and what a killed run left;
-// it leaves alone what is young, what jobs and synced folders need, and what flsync did not make.
+// TestPrune removes the folder of a job that is gone with the contents that only it had, and what a killed
+// run left; it leaves alone what is young, what jobs and synced folders need, and what flsync did not make.
 func TestPrune(t *testing.T) {
 	n := newNight(t)
 	n.withoutShaman()
@@ -269,7 +272,8 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// TestPrunedBeforePost: the folder of a job that is about to be submitted is young again, and made again if it is gone.
+// TestPrunedBeforePost: the folder of a job that is about to be submitted is young again, and made again if
+// it is gone.
 func TestPrunedBeforePost(t *testing.T) {
 	n := newNight(t)
 	n.withoutShaman()
@@ -315,7 +319,8 @@ type sinkFunc func(report.Event)
 
 func (f sinkFunc) Emit(e report.Event) { f(e) }
 
-// TestNotOnStorage: a file that workers do not see is a lack of the job, which --missing fail does not let pass.
+// TestNotOnStorage: a file that workers do not see is a lack of the job, which --missing fail does not let
+// pass.
 func TestNotOnStorage(t *testing.T) {
 	n := newNight(t)
 	n.withoutShaman()

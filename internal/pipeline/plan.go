@@ -17,8 +17,8 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// planAlone finds the checkout paths of a job's files if they do not depend on the files of other jobs, as is so for
-// most. Otherwise the job waits for [submission.planTogether].
+// planAlone finds the checkout paths of a job's files if they do not depend on the files of other jobs, as is
+// so for most. Otherwise the job waits for [submission.planTogether].
 func (s *submission) planAlone(ctx context.Context, j *jobRun) error {
 	if ready, err := s.planInPlace(ctx, j); ready || err != nil {
 		return err
@@ -36,9 +36,9 @@ func (s *submission) planAlone(ctx context.Context, j *jobRun) error {
 	return s.assignFiles(ctx, j, plan)
 }
 
-// planTogether finds the checkout paths of all files of jobs. The jobs of a project are planned together, so that a
-// file from outside has the same path for each and a rewritten library is sent once. planTogether returns the jobs
-// that are planned; the others are reported.
+// planTogether finds the checkout paths of all files of jobs. The jobs of a project are planned together, so
+// that a file from outside has the same path for each and a rewritten library is sent once. planTogether
+// returns the jobs that are planned; the others are reported.
 func (s *submission) planTogether(ctx context.Context, jobs []*jobRun) (planned []*jobRun) {
 	for _, group := range byProject(jobs) {
 		var traces []*deps.Trace
@@ -70,8 +70,8 @@ func (s *submission) planTogether(ctx context.Context, jobs []*jobRun) (planned 
 	return planned
 }
 
-// assignFiles gives a job its files: those of plan, which is nil without a blend file, and those that the manifest
-// adds.
+// assignFiles gives a job its files: those of plan, which is nil without a blend file, and those that the
+// manifest adds.
 func (s *submission) assignFiles(ctx context.Context, j *jobRun, plan *pack.Plan) error {
 	if plan != nil {
 		s.reportPlan(j, plan)
@@ -124,7 +124,8 @@ func (s *submission) reportHeld(w report.Warning) {
 	}
 }
 
-// addMore adds to a job's files those that the manifest names, or the whole project, and takes out what is excluded.
+// addMore adds to a job's files those that the manifest names, or the whole project, and takes out what is
+// excluded.
 func (s *submission) addMore(ctx context.Context, j *jobRun) error {
 	exclude := j.job.Excludes()
 	isOut := func(f *file) bool { return f.checkoutPath != j.blendAt && exclude.MatchFile(f.checkoutPath) }
@@ -193,8 +194,8 @@ func (s *submission) list(ctx context.Context, opt walk.Options) (files []walk.F
 	return files, s.run.incomplete(err)
 }
 
-// addNamed adds what the patterns under files: in the manifest mean. They are a filter over the walked project, so
-// what a walk leaves out is left out here, too.
+// addNamed adds what the patterns under files: in the manifest mean. They are a filter over the walked
+// project, so what a walk leaves out is left out here, too.
 func (s *submission) addNamed(ctx context.Context, j *jobRun, add func(walk.File)) error {
 	if len(j.job.Files) == 0 {
 		return nil

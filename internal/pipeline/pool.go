@@ -29,15 +29,16 @@ const (
 	listSuffix = ".flsync"       // ends the names of lists
 )
 
-// listHead returns how the list of a folder's contents begins. A name in the pool follows on each other line. The URL is
-// that of the Manager whose job has the folder: another Manager that uses the same storage knows nothing of the job.
+// listHead returns how the list of a folder's contents begins. A name in the pool follows on each other line.
+// The URL is that of the Manager whose job has the folder: another Manager that uses the same storage knows
+// nothing of the job.
 func listHead(manager string) string { return "flsync folder 1\nof " + manager + "\n" }
 
 // copiesAtOnce is how many files are copied or linked at once. More wait for the locks of the same folders.
 const copiesAtOnce = 4
 
-// StorageError reports that the farm's storage takes no more files: it is full, read-only or no longer mounted. It is
-// about the run as a whole.
+// StorageError reports that the farm's storage takes no more files: it is full, read-only or no longer
+// mounted. It is about the run as a whole.
 type StorageError struct {
 	Dir string
 	Err error
@@ -51,8 +52,9 @@ func (e *StorageError) Unwrap() error { return e.Err }
 // errOther reports that another folder is in the place of the storage.
 var errOther = errors.New("another folder is in its place; was it unmounted?")
 
-// pool is the store of a farm without Shaman whose shared storage is mounted here: a pool of contents, and folders of
-// jobs that are made of it. Whatever gets its name is whole, so that other runs, and one that is killed, do no harm.
+// pool is the store of a farm without Shaman whose shared storage is mounted here: a pool of contents, and
+// folders of jobs that are made of it. Whatever gets its name is whole, so that other runs, and one that is
+// killed, do no harm.
 type pool struct {
 	dir      string      // the shared storage
 	manager  string      // its URL
@@ -103,8 +105,8 @@ func (p *pooled) Failed() bool {
 	}
 }
 
-// openPool opens the pool of the shared storage of a Manager at dir. Only here are its folders made: if they are gone later, the
-// storage was unmounted.
+// openPool opens the pool of the shared storage of a Manager at dir. Only here are its folders made: if they
+// are gone later, the storage was unmounted.
 func openPool(ctx context.Context, manager, dir string, dryRun bool, observer uploader.Observer, reopen func(api.ShamanFileSpec) (uploader.Blob, error)) (*pool, error) {
 	p := &pool{
 		dir: dir, manager: manager, folder: jobsFolder, dryRun: dryRun, observer: observer, reopen: reopen,
@@ -164,8 +166,8 @@ func (p *pool) look(content string) *shard {
 	return s
 }
 
-// makeIn makes the shard of a content. It does not make the folders above it, which are gone when the storage is
-// unmounted.
+// makeIn makes the shard of a content. It does not make the folders above it, which are gone when the storage
+// is unmounted.
 func (p *pool) makeIn(s *shard, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -304,8 +306,8 @@ func (p *pool) blame(err error) error {
 	return err
 }
 
-// writeWhole writes size bytes to a read-only file of the given name, which appears when it is whole. verify, if it is
-// not nil, has the last word.
+// writeWhole writes size bytes to a read-only file of the given name, which appears when it is whole. verify,
+// if it is not nil, has the last word.
 func (p *pool) writeWhole(name string, source io.Reader, size int64, verify func() error) (err error) {
 	temp := filepath.Join(filepath.Dir(name), unfinished+rand.Text())
 	if err := p.copyTo(temp, source, size, verify); err != nil {

@@ -56,8 +56,8 @@ func (p *pool) folderOf(t *testing.T, files []api.ShamanFileSpec) (string, error
 	return p.at(folder), err
 }
 
-// TestPoolFolders makes folders with hard links, with copies where the file system has none, and with a copy of one
-// content that has as many links as it can have.
+// TestPoolFolders makes folders with hard links, with copies where the file system has none, and with a copy
+// of one content that has as many links as it can have.
 func TestPoolFolders(t *testing.T) {
 	contents := map[string]string{"shots/a.blend": "a", "shots/deep/b.bin": "b", "c.bin": "c"}
 	for name, link := range map[string]func(attempt int, from, to string) error{
@@ -209,7 +209,8 @@ func TestPoolSyncedAgain(t *testing.T) {
 	}
 }
 
-// TestPoolSyncedTogether: runs that sync the same files at once make one folder, also where one was killed before.
+// TestPoolSyncedTogether: runs that sync the same files at once make one folder, also where one was killed
+// before.
 func TestPoolSyncedTogether(t *testing.T) {
 	p := newPool(t)
 	p.folder = syncFolder

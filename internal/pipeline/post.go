@@ -23,7 +23,8 @@ import (
 // postsAtOnce is how many jobs are posted at once. The Manager is no faster with more of them.
 const postsAtOnce = 4
 
-// postJob submits a job whose checkout is there, and once more if the Manager's job type has changed meanwhile.
+// postJob submits a job whose checkout is there, and once more if the Manager's job type has changed
+// meanwhile.
 func (s *submission) postJob(ctx context.Context, j *jobRun) error {
 	select {
 	case s.posting <- struct{}{}:
@@ -71,8 +72,9 @@ func (s *submission) postJob(ctx context.Context, j *jobRun) error {
 	return err // the job is in, and something behind it failed: the journal, or canceling what it replaces
 }
 
-// folderStays keeps prunes from a job's folder on the storage, and reports whether it is there. If it was removed, as
-// after a night in which this machine was suspended, the job goes back a step and has one made again.
+// folderStays keeps prunes from a job's folder on the storage, and reports whether it is there. If it was
+// removed, as after a night in which this machine was suspended, the job goes back a step and has one made
+// again.
 func (s *submission) folderStays(j *jobRun) (bool, error) {
 	if j.checkout == "" {
 		return true, nil
@@ -116,9 +118,9 @@ func (s *submission) submittedJob(j *jobRun, checkout string) api.SubmittedJob {
 	return submitted
 }
 
-// checkJob has the Manager check a job before anything is sent for it: in a dry run each job, else the first of
-// each shape, that is of each job type with the same settings given. Posting checks the others; a separate check
-// costs the Manager nearly half of that.
+// checkJob has the Manager check a job before anything is sent for it: in a dry run each job, else the first
+// of each shape, that is of each job type with the same settings given. Posting checks the others; a separate
+// check costs the Manager nearly half of that.
 func (s *submission) checkJob(ctx context.Context, j *jobRun) error {
 	names := slices.Sorted(maps.Keys(j.values))
 	shape := "shape\x00" + j.job.Type + "\x00" + j.jobType.Etag + "\x00" + strings.Join(names, ",")
@@ -210,8 +212,9 @@ func (s *submission) skipIfThere(ctx context.Context, j *jobRun) error {
 	return s.poster.Replace(ctx, before, replaces) // an earlier run may have ended before it canceled them
 }
 
-// earlierJob returns the job that an earlier run on this computer submitted, if it is the same and nothing shows that
-// another computer may have submitted a newer one: no file of the job was written since it was last seen.
+// earlierJob returns the job that an earlier run on this computer submitted, if it is the same and nothing
+// shows that another computer may have submitted a newer one: no file of the job was written since it was
+// last seen.
 func (s *submission) earlierJob(ctx context.Context, j *jobRun) (api.Job, bool, error) {
 	if !s.earlier {
 		return api.Job{}, false, nil

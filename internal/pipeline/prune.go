@@ -27,11 +27,11 @@ type Pruned struct {
 	DryRun  bool  `json:"dry_run"`
 }
 
-// PruneStorage removes from the farm's storage what copies left there and nothing uses: folders of jobs that the
-// Manager no longer has, contents that no folder lists, and what killed runs left. With synced not 0, folders go, too,
-// that no sync has made or used for so long and no job names. Whatever is younger than an hour stays, and so does
-// everything that flsync did not make, or made for a Manager with another URL. Each removed folder is reported. The
-// error wraps [ErrUnsupported] if the storage is not mounted here.
+// PruneStorage removes from the farm's storage what copies left there and nothing uses: folders of jobs that
+// the Manager no longer has, contents that no folder lists, and what killed runs left. With synced not 0,
+// folders go, too, that no sync has made or used for so long and no job names. Whatever is younger than an
+// hour stays, and so does everything that flsync did not make, or made for a Manager with another URL. Each
+// removed folder is reported. The error wraps [ErrUnsupported] if the storage is not mounted here.
 func PruneStorage(ctx context.Context, env Env, synced time.Duration) (Pruned, error) {
 	done := Pruned{DryRun: env.DryRun}
 	farm, err := ask(ctx, env, env.Manager.Configuration)
@@ -94,8 +94,8 @@ func PruneStorage(ctx context.Context, env Env, synced time.Duration) (Pruned, e
 	return done, p.contents(ctx)
 }
 
-// storageTime returns the time on the clock of the file system at dir, which may not agree with this machine's. A dry
-// run writes nothing, and takes this machine's.
+// storageTime returns the time on the clock of the file system at dir, which may not agree with this
+// machine's. A dry run writes nothing, and takes this machine's.
 func storageTime(dir string, dryRun bool) (time.Time, error) {
 	if dryRun {
 		return time.Now(), nil
@@ -129,8 +129,8 @@ type madeFolder struct {
 	old          bool
 }
 
-// folders returns the folders that flsync made in one below the storage, and removes what killed runs left there. A
-// folder is old if its list was last written before limit.
+// folders returns the folders that flsync made in one below the storage, and removes what killed runs left
+// there. A folder is old if its list was last written before limit.
 func (p *pruning) folders(in string, limit time.Time) (made []madeFolder, err error) {
 	entries, err := os.ReadDir(p.pool.at(in))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -156,8 +156,9 @@ func before(e fs.DirEntry, limit time.Time) bool {
 	return err == nil && info.ModTime().Before(limit)
 }
 
-// allBefore reports whether all in a folder was last written before limit. A folder that a run still fills has something
-// younger, deep in it. A hard link keeps the time of its file, and gives the folder that it is in a new one.
+// allBefore reports whether all in a folder was last written before limit. A folder that a run still fills
+// has something younger, deep in it. A hard link keeps the time of its file, and gives the folder that it is
+// in a new one.
 func allBefore(folder string, limit time.Time) bool {
 	err := filepath.WalkDir(folder, func(_ string, e fs.DirEntry, err error) error {
 		if err == nil && !before(e, limit) {
@@ -180,8 +181,8 @@ func (p *pruning) use(f madeFolder) error {
 	return nil
 }
 
-// removeFolder removes the folder of a job that is gone, and its list last, so that the next prune finds what a kill
-// leaves. Nobody sees half a folder.
+// removeFolder removes the folder of a job that is gone, and its list last, so that the next prune finds what
+// a kill leaves. Nobody sees half a folder.
 func (p *pruning) removeFolder(f madeFolder) error {
 	list := p.pool.at(f.parent, f.name+listSuffix)
 	if head, err := os.ReadFile(list); err != nil || !strings.HasPrefix(string(head), p.head) {

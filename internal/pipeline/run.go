@@ -17,7 +17,8 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// run holds what [Sync] and [Submit] have in common: the store, the files on their way into it, and the counts.
+// run holds what [Sync] and [Submit] have in common: the store, the files on their way into it, and the
+// counts.
 type run struct {
 	env       Env
 	farm      api.ManagerConfiguration
@@ -42,10 +43,10 @@ func (r *run) first(thing string) bool {
 	return !seen
 }
 
-// openRun opens the store and starts to report progress. With checksOut set, the run makes a checkout of whatever it
-// sends: files that an earlier run saw in the store are then not asked about again, because a failing checkout
-// reveals that they are gone. With hasFiles set, the error wraps [ErrUnsupported] if the Manager takes no files. The
-// caller must call close.
+// openRun opens the store and starts to report progress. With checksOut set, the run makes a checkout of
+// whatever it sends: files that an earlier run saw in the store are then not asked about again, because a
+// failing checkout reveals that they are gone. With hasFiles set, the error wraps [ErrUnsupported] if the
+// Manager takes no files. The caller must call close.
 func openRun(ctx context.Context, env Env, checksOut, hasFiles bool) (*run, error) {
 	r := &run{env: env, gates: gates{sink: env.Sink}, stages: make(chan []report.StageTimes, 1)}
 	r.meter.began = time.Now()
@@ -76,8 +77,9 @@ func openRun(ctx context.Context, env Env, checksOut, hasFiles bool) (*run, erro
 	return r, nil
 }
 
-// close waits for the store and returns the run's counts. err is how the work before it ended: after an error, what
-// is still on its way to the store is dropped. The error is err, that of the store, or that of [meter.result].
+// close waits for the store and returns the run's counts. err is how the work before it ended: after an
+// error, what is still on its way to the store is dropped. The error is err, that of the store, or that of
+// [meter.result].
 func (r *run) close(err error) (report.Summary, error) {
 	cerr := errors.Join(r.store.close(err != nil), r.gates.close())
 	if err == nil {
@@ -153,8 +155,8 @@ var ErrTooManyFailures = errors.New("too many jobs failed")
 // Env holds what a run works with. The caller opens and closes it.
 type Env struct {
 	Manager *flamenco.Client
-	// Configuration is the digest of the Manager's configuration that [Greet] returned. While it is the same, the cache
-	// has what the Manager answered about its storage and variables. "": ask again.
+	// Configuration is the digest of the Manager's configuration that [Greet] returned. While it is the same,
+	// the cache has what the Manager answered about its storage and variables. "": ask again.
 	Configuration string
 
 	Cache *hashcache.Cache

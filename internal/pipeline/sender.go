@@ -64,8 +64,8 @@ func (s *sender) hash(ctx context.Context, source string, info fs.FileInfo, d *d
 	return err
 }
 
-// resolve makes the digest of a file known. If the file is wanted, resolve hands it to the store, and does not wait
-// for the upload.
+// resolve makes the digest of a file known. If the file is wanted, resolve hands it to the store, and does
+// not wait for the upload.
 func (s *sender) resolve(ctx context.Context, source string, d *digestFuture, sum hashcache.Sum, content *hashcache.Content, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -105,9 +105,9 @@ func (s *sender) readDigest(ctx context.Context, source string, info fs.FileInfo
 	return sum, content, nil
 }
 
-// awaitRoom delays the hashing of a small file while too many contents are kept: the file would have to be read
-// twice. Nothing is lost, because what is kept is enough to send. If none of it is sent for roomPatience, awaitRoom
-// returns all the same, since hashing more files may help.
+// awaitRoom delays the hashing of a small file while too many contents are kept: the file would have to be
+// read twice. Nothing is lost, because what is kept is enough to send. If none of it is sent for
+// roomPatience, awaitRoom returns all the same, since hashing more files may help.
 func (s *sender) awaitRoom(ctx context.Context) {
 	for s.kept.Load() > keepBudget && time.Since(time.Unix(0, s.freed.Load())) < roomPatience {
 		select {
@@ -127,8 +127,8 @@ func (s *sender) drop(content *hashcache.Content) {
 	content.Release()
 }
 
-// send hands a file to the store as soon as its digest is known, unless another job has done so with the same path
-// and the store did not fail with it.
+// send hands a file to the store as soon as its digest is known, unless another job has done so with the same
+// path and the store did not fail with it.
 func (s *sender) send(ctx context.Context, source string, d *digestFuture) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -224,9 +224,9 @@ func (s *sender) sendAgain(ctx context.Context, source string, d *digestFuture, 
 	return nil
 }
 
-// openStamped opens the file that was hashed. If another one is in its place, or the same one with other contents, the
-// error is [uploader.ErrChanged]. stampAt is [hashcache.StampAt], whose stamps are whole on all systems, as that of a
-// FileInfo is not.
+// openStamped opens the file that was hashed. If another one is in its place, or the same one with other
+// contents, the error is [uploader.ErrChanged]. stampAt is [hashcache.StampAt], whose stamps are whole on all
+// systems, as that of a FileInfo is not.
 func openStamped(path string, hashed hashcache.Stamp, stampAt func(string) (hashcache.Stamp, error)) (io.ReadCloser, error) {
 	info, err := os.Stat(path)
 	if err != nil {

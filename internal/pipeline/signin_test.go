@@ -14,8 +14,8 @@ import (
 	"github.com/flsync/flsync/internal/report"
 )
 
-// TestSignInMeanwhile: a proxy that asks people to sign in while files are sent, as when a ticket runs out, is one error
-// that ends the run, and not one for each file.
+// TestSignInMeanwhile: a proxy that asks people to sign in while files are sent, as when a ticket runs out,
+// is one error that ends the run, and not one for each file.
 func TestSignInMeanwhile(t *testing.T) {
 	n := newNight(t)
 	for i := range 60 {

@@ -12,7 +12,8 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// TestOpenStamped: an unchanged file is opened also where a FileInfo has less of a stamp than the file has, as on Windows.
+// TestOpenStamped: an unchanged file is opened also where a FileInfo has less of a stamp than the file has,
+// as on Windows.
 func TestOpenStamped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {

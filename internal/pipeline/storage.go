@@ -23,16 +23,16 @@ type Storage struct {
 	// Path is where this machine sees the folder that the Manager calls its storage location. Default: where the
 	// Manager says that users of this platform see it.
 	Path string
-	// Direct says whether files go straight into Shaman's store where that is mounted here.
+	// Direct decides whether files go straight into Shaman's store where that is mounted here.
 	Direct DirectMode
 }
 
-// DirectMode says whether to write into Shaman's store, see [uploader.Direct]. In any mode files go to the Manager where
-// that cannot be done.
+// DirectMode decides whether to write into Shaman's store, see [uploader.Direct]. In any mode files go to the
+// Manager where that cannot be done.
 type DirectMode string
 
-// The modes. DirectOff is also the zero value's meaning. DirectOn reports with a warning why it cannot be done,
-// DirectAuto with a note.
+// The modes. DirectOff is also the zero value's meaning. DirectOn reports with a warning why it cannot be
+// done, DirectAuto with a note.
 const (
 	DirectOff  DirectMode = "false"
 	DirectAuto DirectMode = "auto"
@@ -51,8 +51,8 @@ func (m DirectMode) Validate() error {
 // StorageMode is one way for files to get to the workers.
 type StorageMode string
 
-// The modes. StorageAuto, also the zero value's meaning, is Shaman where that is on; else in place for jobs whose
-// files all lie on the shared storage, and a copy for the others.
+// The modes. StorageAuto, also the zero value's meaning, is Shaman where that is on; else in place for jobs
+// whose files all lie on the shared storage, and a copy for the others.
 const (
 	StorageAuto    StorageMode = "auto"
 	StorageShaman  StorageMode = "shaman"
@@ -72,7 +72,8 @@ func (m StorageMode) Validate() error {
 // MetaCheckout names in a job's metadata the folder that was made for it on the shared storage.
 const MetaCheckout = "flsync.checkout"
 
-// MetaTypeEtag is the etag of the job type with which a job was made, in the job's metadata: the Manager does not keep it.
+// MetaTypeEtag is the etag of the job type with which a job was made, in the job's metadata: the Manager does
+// not keep it.
 const MetaTypeEtag = "flsync.type_etag"
 
 // storageRoot is a folder that the workers see, too.
@@ -81,7 +82,8 @@ type storageRoot struct {
 	workers string // the Manager's variable for it
 }
 
-// chooseStorage finds the mode of a run, and where the storage is mounted here. The mode stays auto if jobs differ.
+// chooseStorage finds the mode of a run, and where the storage is mounted here. The mode stays auto if jobs
+// differ.
 func chooseStorage(ctx context.Context, env Env, farm api.ManagerConfiguration) (mode StorageMode, here string, err error) {
 	mode = env.Storage.Mode
 	switch {
@@ -126,8 +128,8 @@ func modeText(mode StorageMode) string {
 	return string(mode)
 }
 
-// checkMounted returns an error unless the folder here is the Manager's storage, which has the path there for the
-// Manager. A dry run only looks whether it exists.
+// checkMounted returns an error unless the folder here is the Manager's storage, which has the path there for
+// the Manager. A dry run only looks whether it exists.
 func checkMounted(ctx context.Context, env Env, here, there string) (err error) {
 	if info, err := os.Stat(here); err != nil || !info.IsDir() {
 		return shamanOff(fmt.Sprintf(" (%q is no folder on this machine)", here))
@@ -172,8 +174,8 @@ func (s *submission) onStorage(file string) (workers string, ok bool) {
 	return "", false
 }
 
-// storageRoots returns the folders that this machine and the workers see: those of two-way variables first, which
-// workers of any platform understand.
+// storageRoots returns the folders that this machine and the workers see: those of two-way variables first,
+// which workers of any platform understand.
 func (r *run) storageRoots(variables api.ManagerVariables) (roots []storageRoot) {
 	for _, name := range slices.Sorted(maps.Keys(variables)) { // where two have one folder, each run takes the same
 		v := variables[name]
@@ -190,8 +192,8 @@ func (r *run) storageRoots(variables api.ManagerVariables) (roots []storageRoot)
 	return roots
 }
 
-// planInPlace lets a job use its files where they are, if the mode and their places allow it. A file that the workers
-// do not see is reported like one that is held back.
+// planInPlace lets a job use its files where they are, if the mode and their places allow it. A file that the
+// workers do not see is reported like one that is held back.
 func (s *submission) planInPlace(ctx context.Context, j *jobRun) (bool, error) {
 	if s.run.mode != StorageInPlace && s.run.mode != StorageAuto || s.opt.UploadOnly {
 		return false, nil

@@ -12,8 +12,8 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// A store takes the contents of files to where the farm's workers read them, and makes folders of them for jobs. Its
-// methods may be called from any goroutine. The one implementation is [shaman].
+// A store takes the contents of files to where the farm's workers read them, and makes folders of them for
+// jobs. Its methods may be called from any goroutine. The one implementation is [shaman].
 type store interface {
 	// put sees to it that the store has a content. It returns at once, unless very much is under way; the store
 	// owns b from then on.
@@ -26,7 +26,8 @@ type store interface {
 	// below the farm's folder of jobs. record is called with each path before the store is asked for it.
 	checkOut(ctx context.Context, requested string, files []api.ShamanFileSpec, record func(path string) error) (string, error)
 
-	// keep protects a folder that checkOut made until its job is submitted, and reports whether it is still there.
+	// keep protects a folder that checkOut made until its job is submitted, and reports whether it is still
+	// there.
 	keep(folder string) (there bool, err error)
 
 	// close waits for what is under way, or drops it with abandon set.
@@ -60,8 +61,8 @@ type shaman struct {
 // seenStored is the namespace in which the cache keeps what each Manager was seen to have.
 const seenStored = "seen stored 1"
 
-// openShaman opens the Manager's store. See [openRun] for checksOut. reopen finds a content again that the store has
-// lost since it was put.
+// openShaman opens the Manager's store. See [openRun] for checksOut. reopen finds a content again that the
+// store has lost since it was put.
 func openShaman(ctx context.Context, env Env, checksOut bool, observer uploader.Observer,
 	reopen func(context.Context, api.ShamanFileSpec) (uploader.Blob, error)) (*shaman, error) {
 	s := &shaman{facts: env.Cache.Facts(seenStored), manager: []byte(env.Manager.URL())}

@@ -34,9 +34,9 @@ type SubmitOptions struct {
 
 	Force   bool // submit what is there already, too
 	Replace bool // cancel the older job of a key when a new one is in
-	// MissingFrames, when not nil, has jobs submitted for only those frames that the newest job of the same key lacks.
-	// Those that are left to alive, jobs of earlier runs for some frames, are not among them. It returns a range, ""
-	// for none.
+	// MissingFrames, when not nil, has jobs submitted for only those frames that the newest job of the same key
+	// lacks. Those that are left to alive, jobs of earlier runs for some frames, are not among them. It returns
+	// a range, "" for none.
 	MissingFrames func(ctx context.Context, before api.Job, alive []api.Job) (string, error)
 
 	OnlyChanged bool // skip a job when its last run is done and of the same fingerprint
@@ -54,10 +54,11 @@ type SubmitOptions struct {
 	Rewrites string           // folder of blend files with rewritten paths
 }
 
-// Submit sends what the jobs need, has a checkout made for each, and submits them. A job goes its own way: it is
-// submitted as soon as its own files are in. What is wrong with a job is reported, and the others go on; the error
-// then wraps [ErrPartial], [ErrNoneDone] or [ErrTooManyFailures]. Mistakes in the manifest are [manifest.Errors], and
-// nothing is sent then. A Manager that stays away is a [*flamenco.UnreachableError] or a [*uploader.GaveUpError].
+// Submit sends what the jobs need, has a checkout made for each, and submits them. A job goes its own way: it
+// is submitted as soon as its own files are in. What is wrong with a job is reported, and the others go on;
+// the error then wraps [ErrPartial], [ErrNoneDone] or [ErrTooManyFailures]. Mistakes in the manifest are
+// [manifest.Errors], and nothing is sent then. A Manager that stays away is a [*flamenco.UnreachableError] or
+// a [*uploader.GaveUpError].
 func Submit(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, error) {
 	hasFiles := slices.ContainsFunc(opt.Jobs, func(j *manifest.Job) bool { return opt.All || j.Blend != "" || len(j.Files) > 0 })
 	r, err := openRun(ctx, env, !opt.UploadOnly, hasFiles)
@@ -115,8 +116,8 @@ func newSubmission(r *run, opt SubmitOptions) *submission {
 // sharesCheckouts reports whether one checkout is made for all jobs of a project.
 func (s *submission) sharesCheckouts() bool { return s.opt.Shared && !s.opt.UploadOnly }
 
-// open asks the Manager what jobs are checked against, checks the manifest, and takes locks and journal. The caller
-// must call close, also after an error.
+// open asks the Manager what jobs are checked against, checks the manifest, and takes locks and journal. The
+// caller must call close, also after an error.
 func (s *submission) open(ctx context.Context) (err error) {
 	env := s.run.env
 	if err := s.openTracing(ctx, !env.DryRun); err != nil {
@@ -161,8 +162,8 @@ func (s *submission) open(ctx context.Context) (err error) {
 	return s.look(ctx, left.Jobs)
 }
 
-// openTracing asks the Manager, if there is one, what jobs are checked against, and opens what tracing needs. See
-// [NewTracer] for hash.
+// openTracing asks the Manager, if there is one, what jobs are checked against, and opens what tracing needs.
+// See [NewTracer] for hash.
 func (s *submission) openTracing(ctx context.Context, hash bool) (err error) {
 	env := s.run.env
 	s.farm.Platform = s.opt.Platform
@@ -181,8 +182,8 @@ func (s *submission) openTracing(ctx context.Context, hash bool) (err error) {
 // lookEach is how many jobs a run asks for one by one rather than for the list of all.
 const lookEach = 100
 
-// look asks for the list of the Manager's jobs if the run needs it in any case. A job that runs on this computer know
-// of, and that is still the same, does not need it.
+// look asks for the list of the Manager's jobs if the run needs it in any case. A job that runs on this
+// computer know of, and that is still the same, does not need it.
 func (s *submission) look(ctx context.Context, earlier map[string]journal.Job) error {
 	unknown := func(j *manifest.Job) bool { return earlier[j.Key].ID == "" }
 	s.earlier = !s.opt.Replace && s.opt.MissingFrames == nil
@@ -218,7 +219,8 @@ func (s *submission) lock() (err error) {
 	return err
 }
 
-// close ends what open and runJobs have begun, and records in the journal how the run ended. ctx may have ended.
+// close ends what open and runJobs have begun, and records in the journal how the run ended. ctx may have
+// ended.
 func (s *submission) close(ctx context.Context, exit error) error {
 	s.pool.close()
 	s.digests.dropUnsent()

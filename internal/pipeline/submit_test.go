@@ -375,8 +375,8 @@ func TestSharedCheckoutWithoutJobsIsAnOrphan(t *testing.T) {
 	}
 }
 
-// What an earlier run has seen stored goes straight into checkouts; when the Manager has lost its store since, the first
-// checkout shows it, and everything is sent again.
+// What an earlier run has seen stored goes straight into checkouts; when the Manager has lost its store
+// since, the first checkout shows it, and everything is sent again.
 func TestStraightToCheckout(t *testing.T) {
 	n := newNight(t)
 	jobs := n.load(shots)
@@ -429,8 +429,8 @@ func TestStraightToCheckout(t *testing.T) {
 	}
 }
 
-// A file changes while it is sent, and is sent anew: the job is known by what its checkout has, so that the next run
-// finds nothing to do.
+// A file changes while it is sent, and is sent anew: the job is known by what its checkout has, so that the
+// next run finds nothing to do.
 func TestFileChangesMeanwhile(t *testing.T) {
 	for _, shared := range []bool{false, true} {
 		t.Run(fmt.Sprint("shared ", shared), func(t *testing.T) { fileChangesMeanwhile(t, shared) })
@@ -515,7 +515,8 @@ func anotherComputerMeanwhile(t *testing.T, shared bool) {
 	n.want("jobs", n.statuses(), []string{"a queued", "b queued"})
 }
 
-// A job that the Manager never answers for, while it takes others, is that job's failure and not the run's end.
+// A job that the Manager never answers for, while it takes others, is that job's failure and not the run's
+// end.
 func TestOneJobIsNeverAnswered(t *testing.T) {
 	n := newNight(t)
 	var first sync.Once
@@ -637,8 +638,9 @@ jobs:
 	n.want("jobs", n.statuses(), []string{"sh010 queued", "sh030 queued"})
 }
 
-// TestListedOnlyIfNeeded: a job that this computer submitted, and that is still the same, costs one short request; the
-// Manager's list is asked for, once, when the job is gone or another computer may have submitted a newer one.
+// TestListedOnlyIfNeeded: a job that this computer submitted, and that is still the same, costs one short
+// request; the Manager's list is asked for, once, when the job is gone or another computer may have submitted
+// a newer one.
 func TestListedOnlyIfNeeded(t *testing.T) {
 	n := newNight(t)
 	n.write("a.bin", "a")
@@ -712,8 +714,8 @@ func TestListedOnlyIfNeeded(t *testing.T) {
 	}
 }
 
-// TestUnchangedAsksLittle: one unchanged shot asks for the Manager's configuration, its job types and the job. What
-// follows from the configuration is asked again when that has changed.
+// TestUnchangedAsksLittle: one unchanged shot asks for the Manager's configuration, its job types and the
+// job. What follows from the configuration is asked again when that has changed.
 func TestUnchangedAsksLittle(t *testing.T) {
 	n := newNight(t)
 	n.write("a.bin", "a")

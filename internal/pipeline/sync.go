@@ -32,9 +32,9 @@ type SyncOptions struct {
 	NoCheckout bool
 }
 
-// Sync sends trees to the store and makes one checkout of them. A file that cannot be read is reported, and the
-// others are sent; the error then wraps [ErrPartial], and the checkout is without it. If nothing is there to be sent,
-// the error is [ErrNothing], or [ErrNoneDone] if every file failed.
+// Sync sends trees to the store and makes one checkout of them. A file that cannot be read is reported, and
+// the others are sent; the error then wraps [ErrPartial], and the checkout is without it. If nothing is there
+// to be sent, the error is [ErrNothing], or [ErrNoneDone] if every file failed.
 func Sync(ctx context.Context, env Env, opt SyncOptions) (report.Summary, error) {
 	roots, base, err := rootsOf(opt.Paths)
 	if err != nil {
@@ -57,8 +57,8 @@ func Sync(ctx context.Context, env Env, opt SyncOptions) (report.Summary, error)
 	return r.close(r.syncTrees(ctx, opt, roots, base, exclude))
 }
 
-// syncTrees goes the way of a job in [submission.advance], as far as trees go it: its files are found by a walk,
-// hashed, stored and checked out.
+// syncTrees goes the way of a job in [submission.advance], as far as trees go it: its files are found by a
+// walk, hashed, stored and checked out.
 func (r *run) syncTrees(ctx context.Context, opt SyncOptions, roots []string, base string, exclude *gate.Patterns) error {
 	copies, _ := r.store.(*pool)
 	if opt.NoCheckout || r.env.DryRun {
@@ -98,8 +98,8 @@ func (r *run) syncTrees(ctx context.Context, opt SyncOptions, roots []string, ba
 	return err
 }
 
-// standing reports whether an earlier sync of the same files has left a folder that nobody has changed. It is then the
-// checkout of this one.
+// standing reports whether an earlier sync of the same files has left a folder that nobody has changed. It is
+// then the checkout of this one.
 func (r *run) standing(ctx context.Context, copies *pool, name string, files []*file) bool {
 	for _, f := range files {
 		if f.digest.err != nil {
@@ -117,8 +117,8 @@ func (r *run) standing(ctx context.Context, copies *pool, name string, files []*
 	return ok
 }
 
-// hashTrees walks roots and hashes every file in them while the walk goes on. Each file goes to the store as soon
-// as its digest is known; with known unset, only one that had to be read.
+// hashTrees walks roots and hashes every file in them while the walk goes on. Each file goes to the store as
+// soon as its digest is known; with known unset, only one that had to be read.
 func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclude *gate.Patterns, known bool) (files []*file, err error) {
 	var adding sync.Mutex
 	working, stop := context.WithCancel(ctx)
@@ -164,8 +164,8 @@ func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclud
 	return files, nil
 }
 
-// admit makes the gate for a tree, which holds back what leads out of it if a file is replaced while the run goes on. A
-// root that is a file was named by a person.
+// admit makes the gate for a tree, which holds back what leads out of it if a file is replaced while the run
+// goes on. A root that is a file was named by a person.
 func (r *run) admit(root string) error {
 	info, err := os.Stat(root)
 	if err != nil {

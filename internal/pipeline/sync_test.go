@@ -102,7 +102,8 @@ func TestSync(t *testing.T) {
 	}
 }
 
-// TestSyncDirect: the storage's path may be that of the folder of checkouts, as the Manager has it, or of the storage.
+// TestSyncDirect: the storage's path may be that of the folder of checkouts, as the Manager has it, or of the
+// storage.
 func TestSyncDirect(t *testing.T) {
 	for _, path := range []string{"", "storage/jobs", "storage"} {
 		t.Run(path, func(t *testing.T) {
@@ -120,8 +121,8 @@ func TestSyncDirect(t *testing.T) {
 	}
 }
 
-// TestSyncCopyAgain syncs a tree by copy. Later syncs have the same folder, without a look at the pool, unless somebody
-// changed the folder or the tree.
+// TestSyncCopyAgain syncs a tree by copy. Later syncs have the same folder, without a look at the pool,
+// unless somebody changed the folder or the tree.
 func TestSyncCopyAgain(t *testing.T) {
 	n := newNight(t)
 	n.withoutShaman()

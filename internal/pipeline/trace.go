@@ -23,10 +23,11 @@ import (
 // factsNamespace is where the cache keeps what blend files refer to.
 const factsNamespace = "deps"
 
-// NewTracer joins the tracer to the hash cache, which remembers what a blend file refers to under its digest. With
-// hash set, a blend file whose digest is not known is hashed for it: right for a run that sends the file anyway, and
-// a waste of time for one that only looks. Paths for which mayTouch is false are not looked at; see
-// [gate.Policy.MayTouch]. properties is [deps.Config].Properties. What the cache could not keep is a warning.
+// NewTracer joins the tracer to the hash cache, which remembers what a blend file refers to under its digest.
+// With hash set, a blend file whose digest is not known is hashed for it: right for a run that sends the file
+// anyway, and a waste of time for one that only looks. Paths for which mayTouch is false are not looked at;
+// see [gate.Policy.MayTouch]. properties is [deps.Config].Properties. What the cache could not keep is a
+// warning.
 func NewTracer(cache *hashcache.Cache, hash, properties bool, mayTouch func(path string) bool, sink report.Sink) (*deps.Tracer, error) {
 	return deps.New(deps.Config{
 		Properties: properties,
@@ -141,8 +142,8 @@ func (s *submission) reportTrace(j *jobRun) {
 	}
 }
 
-// warnOfSameOutput warns of a job that would render over the frames of another blend file. Two jobs of one file may
-// well share the frames among them.
+// warnOfSameOutput warns of a job that would render over the frames of another blend file. Two jobs of one
+// file may well share the frames among them.
 func (s *submission) warnOfSameOutput(j *jobRun) {
 	output, _ := j.values["render_output_path"].(string)
 	if output == "" || j.job.Blend == "" {
@@ -168,8 +169,8 @@ func (s *submission) warnOnce(w report.Warning) (first bool) {
 	return first
 }
 
-// evalFacts converts what deps knows of a blend file and a scene of it, "" for the active one, to the plain value
-// that the evaluator of settings takes.
+// evalFacts converts what deps knows of a blend file and a scene of it, "" for the active one, to the plain
+// value that the evaluator of settings takes.
 func evalFacts(b *deps.Blend, scene string) eval.Facts {
 	facts := eval.Facts{BlendFile: filepath.ToSlash(b.Path), Scene: cmp.Or(scene, b.ActiveScene)}
 	i := slices.IndexFunc(b.Scenes, func(s deps.Scene) bool { return s.Name == facts.Scene })
@@ -188,8 +189,9 @@ func evalFacts(b *deps.Blend, scene string) eval.Facts {
 	return facts
 }
 
-// toPython turns settings of render engines into what Python has for them, and drops those that it cannot know. Files
-// of Blender before 5 hold yes and no, and the choices of a menu, as whole numbers, as they hold numbers.
+// toPython turns settings of render engines into what Python has for them, and drops those that it cannot
+// know. Files of Blender before 5 hold yes and no, and the choices of a menu, as whole numbers, as they hold
+// numbers.
 func toPython(more map[string]any, version string) {
 	for name, value := range more {
 		n, whole := value.(int64)
@@ -207,8 +209,8 @@ func toPython(more map[string]any, version string) {
 			delete(more, name)
 		}
 	}
-	// Blender stores what differs from the defaults. Those of device and seed are the same in all its versions, the
-	// others from 3.4 to 5.2 at least.
+	// Blender stores what differs from the defaults. Those of device and seed are the same in all its versions,
+	// the others from 3.4 to 5.2 at least.
 	defaults := map[string]any{"cycles.device": "CPU", "cycles.seed": int64(0)}
 	if number, _ := strconv.ParseFloat(version, 64); number >= 3.4 {
 		defaults["cycles.samples"], defaults["cycles.use_denoising"] = int64(4096), true
@@ -220,8 +222,8 @@ func toPython(more map[string]any, version string) {
 	}
 }
 
-// custom returns what scene.get() finds. From Blender 5 on what add-ons define is apart, and deps has both together:
-// their values are then not known.
+// custom returns what scene.get() finds. From Blender 5 on what add-ons define is apart, and deps has both
+// together: their values are then not known.
 func custom(version string, properties map[string]any) map[string]any {
 	known := make(map[string]any)
 	major, _, _ := strings.Cut(version, ".")
@@ -234,7 +236,8 @@ func custom(version string, properties map[string]any) map[string]any {
 	return known
 }
 
-// flatten copies nested maps into one with dotted names. It leaves lists out: the evaluator has fields for those.
+// flatten copies nested maps into one with dotted names. It leaves lists out: the evaluator has fields for
+// those.
 func flatten(into map[string]any, prefix string, nested map[string]any) {
 	for name, value := range nested {
 		switch v := value.(type) {

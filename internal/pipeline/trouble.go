@@ -18,8 +18,9 @@ import (
 	"github.com/flsync/flsync/uploader"
 )
 
-// abortsRun reports whether an error is about the run as a whole, and not about one file or job. That the Manager is
-// away is about the run: the request that failed was tried again for minutes, and other jobs would wait as long in vain.
+// abortsRun reports whether an error is about the run as a whole, and not about one file or job. That the
+// Manager is away is about the run: the request that failed was tried again for minutes, and other jobs would
+// wait as long in vain.
 func abortsRun(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || is[*once.LookError](err) || is[*StorageError](err) || is[*uploader.GaveUpError](err) ||
 		errors.Is(err, flamenco.ErrSignIn) || is[*flamenco.UnreachableError](err) && !is[*jobOnlyError](err)
@@ -31,8 +32,8 @@ func is[E error](err error) bool {
 	return ok
 }
 
-// jobOnlyError keeps one job from a Manager that took others meanwhile, such as a job of a million tasks. It is not
-// about the run.
+// jobOnlyError keeps one job from a Manager that took others meanwhile, such as a job of a million tasks. It
+// is not about the run.
 type jobOnlyError struct{ error }
 
 func (e *jobOnlyError) Unwrap() error { return e.error }

@@ -137,8 +137,8 @@ func strangeAnswersEnd(t *testing.T) {
 	}
 }
 
-// TestWaitsAreTold: a Manager that does not answer is waited for in silence only for some seconds, and people are told
-// once a minute.
+// TestWaitsAreTold: a Manager that does not answer is waited for in silence only for some seconds, and people
+// are told once a minute.
 func TestWaitsAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for wait, want := range map[time.Duration]int{2 * time.Second: 0, 30 * time.Second: 1, 150 * time.Second: 3} {

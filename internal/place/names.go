@@ -7,8 +7,8 @@ import (
 	"unicode/utf16"
 )
 
-// maxWindowsPath is how many UTF-16 units a path has at most for programs of Windows that do not ask for more, as Blender
-// does not: MAX_PATH without the NUL.
+// maxWindowsPath is how many UTF-16 units a path has at most for programs of Windows that do not ask for
+// more, as Blender does not: MAX_PATH without the NUL.
 const maxWindowsPath = 259
 
 // ForWindows returns why Windows cannot hold a file at a slash path inside folder, or nil. Folder may be "".

@@ -1,9 +1,11 @@
-// Package place compares paths as the volumes that they lie on do. A path's spelling is not the file: Windows and macOS
-// ignore the case of letters, macOS the form in which Unicode writes an accent too, and a drive may stand for a share.
+// Package place compares paths as the volumes that they lie on do. A path's spelling is not the file: Windows
+// and macOS ignore the case of letters, macOS the form in which Unicode writes an accent too, and a drive may
+// stand for a share.
 //
-// [RulesOf] asks a folder how it compares names; [Rules] and the functions of paths look at text alone, so that the
-// rules of every system are tested on any. A [Speller] finds the spelling that a path has on disk, and [Drives] give
-// one name to what several drives lead to. Paths have slashes, or the system's separators where a comment says so.
+// [RulesOf] asks a folder how it compares names; [Rules] and the functions of paths look at text alone, so
+// that the rules of every system are tested on any. A [Speller] finds the spelling that a path has on disk,
+// and [Drives] give one name to what several drives lead to. Paths have slashes, or the system's separators
+// where a comment says so.
 package place
 
 import (
@@ -39,8 +41,8 @@ func (r Rules) Key(name string) string {
 	return name
 }
 
-// Fold returns a form of name that is equal for names which some file system takes for the same: the canonical caseless
-// form (The Unicode Standard, D145).
+// Fold returns a form of name that is equal for names which some file system takes for the same: the
+// canonical caseless form (The Unicode Standard, D145).
 func Fold(name string) string {
 	if isASCII(name) {
 		return strings.ToLower(name)
@@ -101,9 +103,9 @@ func (r Rules) Below(dir, p string) (rest string, ok bool) {
 	return rest[1:], true
 }
 
-// Inside returns the rest of a path that lies in dir, with slashes, "." for dir itself. Both are clean, and have the
-// system's separators. A drive or mount that stands for a share is that share. Where they are spelled otherwise, the
-// folders must be the same on disk.
+// Inside returns the rest of a path that lies in dir, with slashes, "." for dir itself. Both are clean, and
+// have the system's separators. A drive or mount that stands for a share is that share. Where they are
+// spelled otherwise, the folders must be the same on disk.
 func Inside(dir, p string) (rest string, ok bool) { return inside(dir, p, device, Same) }
 
 func inside(dir, p string, device func(head string) string, same func(a, b string) bool) (rest string, ok bool) {
@@ -137,8 +139,9 @@ func Same(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// RulesOf returns the rules of a folder, whose path has the system's separators. It looks for a few of the folder's names,
-// or for the folder itself, under another spelling; it writes nothing. What these do not show is as usual for the system.
+// RulesOf returns the rules of a folder, whose path has the system's separators. It looks for a few of the
+// folder's names, or for the folder itself, under another spelling; it writes nothing. What these do not show
+// is as usual for the system.
 func RulesOf(folder string) Rules {
 	usual := Rules{Case: runtime.GOOS == "windows" || runtime.GOOS == "darwin", Form: runtime.GOOS == "darwin"}
 	dir, err := os.Open(folder)
@@ -151,7 +154,8 @@ func RulesOf(folder string) Rules {
 	return probe(names, usual, func(name, other string) (same, ok bool) { return sameName(folder, name, other) })
 }
 
-// sameName reports whether other is another spelling of a name in the folder; ok is false where the name is gone.
+// sameName reports whether other is another spelling of a name in the folder; ok is false where the name is
+// gone.
 func sameName(folder, name, other string) (same, ok bool) {
 	info, err := os.Lstat(filepath.Join(folder, name))
 	if err != nil {
@@ -201,8 +205,9 @@ func HasDrive(p string) bool {
 // IsDrive reports whether a path begins as C:/ does.
 func IsDrive(p string) bool { return HasDrive(p) && len(p) >= 3 && p[2] == '/' }
 
-// Plain returns a path of Windows without a prefix that turns off the usual reading of paths, with either separator:
-// C:\proj for \\?\C:\proj and \\.\C:\proj, \\server\share for \\?\UNC\server\share. Other paths stay.
+// Plain returns a path of Windows without a prefix that turns off the usual reading of paths, with either
+// separator: C:\proj for \\?\C:\proj and \\.\C:\proj, \\server\share for \\?\UNC\server\share. Other paths
+// stay.
 func Plain(p string) string {
 	const prefix = len(`\\?\`)
 	if len(p) < prefix || strings.Trim(p[:2]+p[3:prefix], `\/`) != "" || p[2] != '?' && p[2] != '.' {
@@ -232,7 +237,8 @@ func Volume(p string) string {
 	return "//" + server + "/" + share
 }
 
-// Clean is [path.Clean] for paths of any system: no .. climbs above a drive or a share, as Blender on Windows has it.
+// Clean is [path.Clean] for paths of any system: no .. climbs above a drive or a share, as Blender on Windows
+// has it.
 func Clean(p string) string {
 	volume := Volume(p)
 	if volume == "" {
@@ -245,15 +251,15 @@ func Clean(p string) string {
 	return volume + rest
 }
 
-// A Speller gives paths the spelling that they have on disk, so that C:\proj and c:\PROJ are one path. It remembers
-// folders and their names. One goroutine at a time may use it. The zero value is ready.
+// A Speller gives paths the spelling that they have on disk, so that C:\proj and c:\PROJ are one path. It
+// remembers folders and their names. One goroutine at a time may use it. The zero value is ready.
 type Speller struct {
 	spelled map[string]string            // folders
 	names   map[string]map[string]string // of folders, by themselves and folded
 }
 
-// Spell returns an absolute, clean path with the system's separators as it is on disk. Links stay; so does what is not
-// there.
+// Spell returns an absolute, clean path with the system's separators as it is on disk. Links stay; so does
+// what is not there.
 func (s *Speller) Spell(p string) string {
 	if plain := Plain(p); plain != p {
 		p = filepath.Clean(plain)
@@ -313,13 +319,13 @@ func (s *Speller) name(folder, name string) string {
 	return name
 }
 
-// Drives know what the drives of Windows and the volumes of macOS stand for, and look each up once. Goroutines may share
-// them. The zero value is ready.
+// Drives know what the drives of Windows and the volumes of macOS stand for, and look each up once.
+// Goroutines may share them. The zero value is ready.
 type Drives struct{ devices sync.Map }
 
-// Identity returns an absolute path, with the system's separators, in which a drive or volume that stands for a share or
-// for a folder (net use, subst, Finder's Connect to Server) is replaced by that, and the share is in lower case. It is for
-// comparing; opening it may ask a server anew.
+// Identity returns an absolute path, with the system's separators, in which a drive or volume that stands for
+// a share or for a folder (net use, subst, Finder's Connect to Server) is replaced by that, and the share is
+// in lower case. It is for comparing; opening it may ask a server anew.
 func (d *Drives) Identity(p string) string {
 	return identity(p, func(head string) string {
 		known, ok := d.devices.Load(head)

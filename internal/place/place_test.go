@@ -201,8 +201,8 @@ func TestInside(t *testing.T) {
 	}
 }
 
-// caseless returns a folder that ignores case: a temporary one where the system does so, else one in the folder that
-// FLSYNC_TEST_CASELESS names, such as a mount of lowntfs-3g -o ignore_case.
+// caseless returns a folder that ignores case: a temporary one where the system does so, else one in the
+// folder that FLSYNC_TEST_CASELESS names, such as a mount of lowntfs-3g -o ignore_case.
 func caseless(t *testing.T) string {
 	dir := t.TempDir()
 	if mount := os.Getenv("FLSYNC_TEST_CASELESS"); mount != "" {

@@ -2,7 +2,8 @@ package place
 
 import "golang.org/x/sys/windows"
 
-// findName returns the last name of a path as it is on disk, long where the path has the short one (PROGRA~1).
+// findName returns the last name of a path as it is on disk, long where the path has the short one
+// (PROGRA~1).
 func findName(path string) (name string, ok bool) {
 	p, err := windows.UTF16PtrFromString(path)
 	if err != nil {

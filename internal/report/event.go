@@ -55,9 +55,9 @@ func LevelOf(e Event) Level {
 	return Remark
 }
 
-// JSON renders e as one object whose first field is "type", without a newline. A path of a file system need not be valid
-// UTF-8, which JSON text has to be: behind a field path or used_by that is not exact stands path_hex or used_by_hex with
-// its bytes in lower-case hex.
+// JSON renders e as one object whose first field is "type", without a newline. A path of a file system need
+// not be valid UTF-8, which JSON text has to be: behind a field path or used_by that is not exact stands
+// path_hex or used_by_hex with its bytes in lower-case hex.
 func JSON(e Event) ([]byte, error) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
@@ -81,7 +81,8 @@ func JSON(e Event) ([]byte, error) {
 	return out, nil
 }
 
-// textField returns the string field that encoding/json calls name, also of an embedded struct; "" when there is none.
+// textField returns the string field that encoding/json calls name, also of an embedded struct; "" when there
+// is none.
 func textField(v reflect.Value, name string) string {
 	for v.Kind() == reflect.Pointer {
 		v = v.Elem()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Frames is what `flsync frames` found of one job. Missing, Damaged and Due are frame ranges such as 12-14,20, "" for
-// none; Damaged has all that are there and to be rendered again.
+// Frames is what `flsync frames` found of one job. Missing, Damaged and Due are frame ranges such as
+// 12-14,20, "" for none; Damaged has all that are there and to be rendered again.
 type Frames struct {
 	Job      string `json:"job"`
 	Name     string `json:"name"`
@@ -55,7 +55,8 @@ func (f Frame) Text() string {
 	return strings.TrimSuffix(fmt.Sprintf("         %s: %s: %s", cmp.Or(f.Path, "?"), f.State, f.Detail), ": ")
 }
 
-// Forecast says when a job, or all jobs of a run together, will be done, from the time that finished tasks took.
+// Forecast says when a job, or all jobs of a run together, will be done, from the time that finished tasks
+// took.
 type Forecast struct {
 	Job   string    `json:"job,omitempty"` // "": all jobs together
 	At    time.Time `json:"at"`            // when it was made

@@ -14,7 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestLog: a run can be read while it goes on, after its end, and after it was killed in the middle of a line.
+// TestLog: a run can be read while it goes on, after its end, and after it was killed in the middle of a
+// line.
 func TestLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "runs")
 	log, err := CreateLog(dir, "20260301-020000-a")

@@ -7,9 +7,9 @@ import (
 	"unicode"
 )
 
-// Printable makes text of foreign origin, such as the name of a job, fit for a terminal: control characters, which may
-// steer it, and characters that turn the direction of writing become spaces. Line feeds and tabs stay. What is no
-// UTF-8 becomes U+FFFD.
+// Printable makes text of foreign origin, such as the name of a job, fit for a terminal: control characters,
+// which may steer it, and characters that turn the direction of writing become spaces. Line feeds and tabs
+// stay. What is no UTF-8 becomes U+FFFD.
 func Printable(text string) string {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' {
@@ -57,8 +57,8 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
-// Split gives each error of an errors.Join, also of nested ones, so that each can be told with a message of its own. An
-// error that wraps several in one sentence stays one.
+// Split gives each error of an errors.Join, also of nested ones, so that each can be told with a message of
+// its own. An error that wraps several in one sentence stays one.
 func Split(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {

@@ -6,6 +6,6 @@
 //	mayLeave := sample.Is("tex/wood.png")
 //	spoils := sample.Contradicts("tex/wood.png")
 //
-// The two answer different questions: Is wants proof that a file is of a kind that a render reads, Contradicts wants
-// proof that it is not. Formats without a signature may be neither.
+// The two answer different questions: Is wants proof that a file is of a kind that a render reads,
+// Contradicts wants proof that it is not. Formats without a signature may be neither.
 package sniff

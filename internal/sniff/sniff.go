@@ -56,13 +56,15 @@ func Read(f io.ReaderAt, size int64) (Sample, error) {
 	return s, nil
 }
 
-// Known reports whether a name, with slashes, is that of an image, movie, sound, font, cache, volume, shader or blend file.
+// Known reports whether a name, with slashes, is that of an image, movie, sound, font, cache, volume, shader
+// or blend file.
 func Known(name string) bool { return claimedBy(Extension(name)) != 0 || IsBake(name) }
 
 // bakeName is the end of the path of a file that geometry nodes bake: blobs/00012_00000.blob.
 var bakeName = pattern.Lazy(`(^|/)(meta/[0-9]{5,}_[0-9]{5}\.json|blobs/[0-9]{5,}_[0-9]{5}\.blob|bdata/[0-9]{5,}_[0-9]{5}\.bdata)$`)
 
-// IsBake reports whether a name, with slashes, is that of a file that geometry nodes bake. Of these some are empty.
+// IsBake reports whether a name, with slashes, is that of a file that geometry nodes bake. Of these some are
+// empty.
 func IsBake(name string) bool { return bakeName().MatchString(name) }
 
 // bake reports whether a file is what geometry nodes bake: JSON, or numbers, which are no text.
@@ -73,7 +75,8 @@ func (s *Sample) bake(name string) bool {
 	return !utf8.Valid(s.Head) || hasControls(s.Head) || s.Size == 0
 }
 
-// Is reports whether a file is of the class that its name, with slashes, claims. An empty file is nothing, but for a bake's.
+// Is reports whether a file is of the class that its name, with slashes, claims. An empty file is nothing,
+// but for a bake's.
 func (s *Sample) Is(name string) bool {
 	if IsBake(name) {
 		return s.bake(name)
@@ -111,9 +114,10 @@ func (s *Sample) Is(name string) bool {
 	return false
 }
 
-// Contradicts reports whether a file can be no file of the class that its name, with slashes, claims. Readers of
-// Blender and FFmpeg look at contents, not at names, so for formats that may begin in other ways than [Sample.Is]
-// knows only the signature of another class, text in place of a picture or a film, or nothing but zeros count.
+// Contradicts reports whether a file can be no file of the class that its name, with slashes, claims. Readers
+// of Blender and FFmpeg look at contents, not at names, so for formats that may begin in other ways than
+// [Sample.Is] knows only the signature of another class, text in place of a picture or a film, or nothing but
+// zeros count.
 func (s *Sample) Contradicts(name string) bool {
 	ext := Extension(name)
 	claimed := claimedBy(ext)
@@ -311,7 +315,8 @@ func isMPEGAudio(head []byte) bool {
 		head[2]&0xF0 != 0xF0 && head[2]&0x0C != 0x0C // bit rate and sample rate
 }
 
-// isTransportStream reports whether each packet that is wholly in head begins with its sync byte, at least two.
+// isTransportStream reports whether each packet that is wholly in head begins with its sync byte, at least
+// two.
 func isTransportStream(head []byte) bool {
 	for _, lead := range []int{0, 4} { // m2ts has four bytes before each packet
 		packets, at := 0, lead
@@ -390,9 +395,10 @@ func unpackedStart(head []byte) []byte {
 	return start[:n]
 }
 
-// isPlainText reports whether a file is one of the few kinds of text that a render reads. Text has no signature: it
-// has to be without control characters, and to begin with or hold a word of its kind. It has to be UTF-8, except that
-// light profiles and shaders may be in any 8-bit encoding, and end with Ctrl-Z as files of DOS programs do.
+// isPlainText reports whether a file is one of the few kinds of text that a render reads. Text has no
+// signature: it has to be without control characters, and to begin with or hold a word of its kind. It has to
+// be UTF-8, except that light profiles and shaders may be in any 8-bit encoding, and end with Ctrl-Z as files
+// of DOS programs do.
 func isPlainText(ext string, head []byte, size int64) bool {
 	eightBit := ext == "ies" || ext == "osl"
 	if eightBit {

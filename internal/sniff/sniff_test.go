@@ -168,8 +168,8 @@ func FuzzIs(f *testing.F) {
 	})
 }
 
-// TestContradicts holds that files of other kinds and what is left of broken copies are told, and no file that
-// some Blender may read.
+// TestContradicts holds that files of other kinds and what is left of broken copies are told, and no file
+// that some Blender may read.
 func TestContradicts(t *testing.T) {
 	files := sniffed(t)
 	for name, content := range files {

@@ -1,10 +1,12 @@
-// Package walk lists the files of a project's tree: all that a farm may need, and nothing that must not leave the machine.
+// Package walk lists the files of a project's tree: all that a farm may need, and nothing that must not leave
+// the machine.
 //
 // # Basics
 //
-// [Walk] calls a function for each file while it goes: one call at a time, in no order. What it leaves out and may be missed it
-// says through [Options.Warn], and what it could not read makes it return an [IncompleteError] at the end. It keeps
-// no list: its memory is some megabytes, and eight bytes for each name of the folders that it is in.
+// [Walk] calls a function for each file while it goes: one call at a time, in no order. What it leaves out
+// and may be missed it says through [Options.Warn], and what it could not read makes it return an
+// [IncompleteError] at the end. It keeps no list: its memory is some megabytes, and eight bytes for each name
+// of the folders that it is in.
 //
 // # What is left out
 //
@@ -19,13 +21,13 @@
 //
 // # Links
 //
-// A symbolic link to a file inside the tree is listed as a file with the target's contents. One to a folder inside the tree
-// is listed as a folder, with all that is in the target, under the link's path: scenes name files by
-// that path. A link to a folder that is on the way from the root to the link is a loop and is skipped. One whose target lies
-// outside the tree, or does not exist, is skipped with a warning.
+// A symbolic link to a file inside the tree is listed as a file with the target's contents. One to a folder
+// inside the tree is listed as a folder, with all that is in the target, under the link's path: scenes name
+// files by that path. A link to a folder that is on the way from the root to the link is a loop and is
+// skipped. One whose target lies outside the tree, or does not exist, is skipped with a warning.
 //
 // # Caveats
 //
-// The tree may change during the walk. A file is listed with what the system said of it at one moment; who reads it
-// later has to look again. The same holds for links, which may point elsewhere by then.
+// The tree may change during the walk. A file is listed with what the system said of it at one moment; who
+// reads it later has to look again. The same holds for links, which may point elsewhere by then.
 package walk

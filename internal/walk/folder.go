@@ -58,7 +58,8 @@ type batch struct {
 // readAtOnce is how many names of a folder are read at a time: more would keep other workers idle.
 const readAtOnce = 1024
 
-// do reads a part of a folder and lists what it finds. If the folder goes on, another worker may read on meanwhile.
+// do reads a part of a folder and lists what it finds. If the folder goes on, another worker may read on
+// meanwhile.
 func (w *walker) do(t task, b *batch) {
 	d, file := t.dir, t.file
 	first := file == nil
@@ -96,8 +97,8 @@ func (w *walker) do(t task, b *batch) {
 	}
 }
 
-// open opens a folder for reading. It is below an os.Root, so that a folder on the way which somebody has replaced by a link
-// does not lead out of the tree.
+// open opens a folder for reading. It is below an os.Root, so that a folder on the way which somebody has
+// replaced by a link does not lead out of the tree.
 func (w *walker) open(d *dir) (*os.File, error) {
 	flags := os.O_RDONLY
 	if runtime.GOOS != "windows" {
@@ -119,8 +120,8 @@ func (w *walker) below(real string) string {
 	return filepath.FromSlash(rel)
 }
 
-// read fills b with the next entries of a folder and reports whether they are the last. It calls trouble for each entry that
-// cannot be looked at.
+// read fills b with the next entries of a folder and reports whether they are the last. It calls trouble for
+// each entry that cannot be looked at.
 func (b *batch) read(d *dir, file *os.File, trouble func(path string, err error)) (end bool, err error) {
 	b.entries = b.entries[:0]
 	prefix := strings.TrimSuffix(d.path, string(filepath.Separator)) + string(filepath.Separator)
@@ -288,7 +289,8 @@ func kind(mode fs.FileMode) string {
 // hash is equal for names that are one name for a file system which ignores case or Unicode form.
 func (w *walker) hash(name string) uint64 { return maphash.String(w.seed, place.Fold(name)) }
 
-// maxPath is the longest path that the system opens, in bytes: PATH_MAX less the NUL; 0 where the system says so itself.
+// maxPath is the longest path that the system opens, in bytes: PATH_MAX less the NUL; 0 where the system says
+// so itself.
 func maxPath() int {
 	switch runtime.GOOS {
 	case "linux":
@@ -299,7 +301,8 @@ func maxPath() int {
 	return 0
 }
 
-// readRules reads the folder's ignore file, if there is one. Entries are its first names, and all of them if whole is set.
+// readRules reads the folder's ignore file, if there is one. Entries are its first names, and all of them if
+// whole is set.
 func (w *walker) readRules(d *dir, entries []entry, whole bool) (err error) {
 	if whole && !slices.ContainsFunc(entries, func(e entry) bool { return e.name == gate.IgnoreFile }) {
 		return nil
@@ -312,7 +315,8 @@ func (w *walker) readRules(d *dir, entries []entry, whole bool) (err error) {
 	return err
 }
 
-// reportClashes looks for names that some file systems take for the same. The names themselves are read again, since it is rare.
+// reportClashes looks for names that some file systems take for the same. The names themselves are read
+// again, since it is rare.
 func (w *walker) reportClashes(d *dir) {
 	d.mu.Lock()
 	names := d.names

@@ -9,8 +9,8 @@ import (
 
 // The rules for names here look at text only, so they hold and are tested on every system.
 
-// CheckRel returns an error that says why a path must not be sent to a Manager as one inside a checkout: it must
-// be relative, in UTF-8, with slashes, and stay inside on every system that a Manager may run on.
+// CheckRel returns an error that says why a path must not be sent to a Manager as one inside a checkout: it
+// must be relative, in UTF-8, with slashes, and stay inside on every system that a Manager may run on.
 func CheckRel(rel string) error {
 	switch {
 	case rel == "":

@@ -13,9 +13,10 @@ import (
 // lookShare is which part of the time polling may spend on looking.
 const lookShare = 20
 
-// poll is [Watch] on systems where watching a tree holds a handle on each folder (Windows, where nobody can then rename
-// it) or on each file (macOS, which limits them). It looks at sizes and times of all files each time quiet has passed,
-// more rarely in a tree for which a look takes long. It also sees what other computers change on a network mount.
+// poll is [Watch] on systems where watching a tree holds a handle on each folder (Windows, where nobody can
+// then rename it) or on each file (macOS, which limits them). It looks at sizes and times of all files each
+// time quiet has passed, more rarely in a tree for which a look takes long. It also sees what other computers
+// change on a network mount.
 func poll(ctx context.Context, root string, quiet time.Duration, changed func(context.Context) error) error {
 	const longest = 10 // looks
 	seed := maphash.MakeSeed()
@@ -43,8 +44,8 @@ func poll(ctx context.Context, root string, quiet time.Duration, changed func(co
 	}
 }
 
-// fingerprint returns what differs, but for one case in 2^64, when a file or folder below root has appeared, vanished or
-// changed. Folders that cannot be read are left out; a sync tells of them.
+// fingerprint returns what differs, but for one case in 2^64, when a file or folder below root has appeared,
+// vanished or changed. Folders that cannot be read are left out; a sync tells of them.
 func fingerprint(seed maphash.Seed, root string) (uint64, error) {
 	var h maphash.Hash
 	h.SetSeed(seed)

@@ -53,8 +53,9 @@ func TestSpecialFiles(t *testing.T) {
 	}
 }
 
-// deepen makes folders below path until their path is longer than n, and a file in each of them, and returns the
-// paths of the files. Some of them are longer than the system takes at once, so each folder is opened from the last one.
+// deepen makes folders below path until their path is longer than n, and a file in each of them, and returns
+// the paths of the files. Some of them are longer than the system takes at once, so each folder is opened
+// from the last one.
 func deepen(t *testing.T, path string, n int) (files []string) {
 	t.Helper()
 	at, err := os.OpenRoot(path)

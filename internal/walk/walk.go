@@ -23,7 +23,8 @@ type Options struct {
 	// Root is a folder or a single file. A link there is followed.
 	Root string
 
-	// Exclude is what to leave out, and Prefix the path of Root, with slashes, from the folder that it is relative to.
+	// Exclude is what to leave out, and Prefix the path of Root, with slashes, from the folder that it is
+	// relative to.
 	Exclude *gate.Patterns
 	Prefix  string
 
@@ -33,8 +34,9 @@ type Options struct {
 	// Warn is told what is left out and may be missed, one call at a time. Nil: nobody is told.
 	Warn func(Warning)
 
-	// Workers is how many goroutines read folders. Default: twice the cores, at least 4, at most 16: on a local disk two
-	// a core are enough; on a network mount, where each answer takes a round trip, more are, and more than 16 gain little.
+	// Workers is how many goroutines read folders. Default: twice the cores, at least 4, at most 16: on a local
+	// disk two a core are enough; on a network mount, where each answer takes a round trip, more are, and more
+	// than 16 gain little.
 	Workers int
 
 	// MaxLinked bounds the folders that are listed under links to folders, since links that meet each other can
@@ -64,12 +66,13 @@ type File struct {
 	Rel  string // inside the root, with slashes; for a root that is a file, its name
 	// Info is that of the contents, so never of a link.
 	Info fs.FileInfo
-	// Target is where the contents of a link lie, absolute and without further links; "" if Path is no link itself.
+	// Target is where the contents of a link lie, absolute and without further links; "" if Path is no link
+	// itself.
 	Target string
 }
 
-// The codes of warnings. What is marked with * is also counted in the [IncompleteError], since something is missing
-// that belongs to the tree.
+// The codes of warnings. What is marked with * is also counted in the [IncompleteError], since something is
+// missing that belongs to the tree.
 const (
 	CodeLoop         = "loop"          // a link to a folder that it lies in
 	CodeLinkOutside  = "link-outside"  // a link whose target is not in the tree
@@ -131,10 +134,10 @@ func (e *IncompleteError) Unwrap() []error {
 	return list
 }
 
-// Walk calls found for every file below the root that is not left out: one call at a time unless [Options.Parallel] is
-// set, in no order, from other goroutines than the caller's. An error of found ends the walk and is returned; so is that
-// of ctx. If something could not be listed, the walk goes on, and Walk returns an [IncompleteError] at the end. If the
-// root itself cannot be read, it returns an [Error].
+// Walk calls found for every file below the root that is not left out: one call at a time unless
+// [Options.Parallel] is set, in no order, from other goroutines than the caller's. An error of found ends the
+// walk and is returned; so is that of ctx. If something could not be listed, the walk goes on, and Walk
+// returns an [IncompleteError] at the end. If the root itself cannot be read, it returns an [Error].
 func Walk(ctx context.Context, opt Options, found func(File) error) error {
 	if err := opt.Validate(); err != nil {
 		return err

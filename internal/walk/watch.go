@@ -13,11 +13,12 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Watch calls changed, from one goroutine, once the folders below root are watched, so that nothing is missed meanwhile, and
-// then whenever something there has changed and nothing more has for the time quiet, so that a program that saves in
-// several steps causes one call. It also calls changed when changes go on for ten times that long. It returns when ctx
-// ends, with its cause, or with the first error: of changed, or of the system, which limits how many folders can be watched.
-// What the ignore rules leave out by name is not watched. On Windows and macOS it polls.
+// Watch calls changed, from one goroutine, once the folders below root are watched, so that nothing is missed
+// meanwhile, and then whenever something there has changed and nothing more has for the time quiet, so that a
+// program that saves in several steps causes one call. It also calls changed when changes go on for ten times
+// that long. It returns when ctx ends, with its cause, or with the first error: of changed, or of the system,
+// which limits how many folders can be watched. What the ignore rules leave out by name is not watched. On
+// Windows and macOS it polls.
 func Watch(ctx context.Context, root string, quiet time.Duration, changed func(context.Context) error) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -98,7 +99,8 @@ func watchTree(watcher *fsnotify.Watcher, root string) error {
 	})
 }
 
-// unwatched reports whether changes of a name never matter: version control, and what editors write beside a file.
+// unwatched reports whether changes of a name never matter: version control, and what editors write beside a
+// file.
 func unwatched(name string) bool {
 	switch name {
 	case ".git", ".svn", ".hg", ".bzr", "CVS", ".DS_Store":

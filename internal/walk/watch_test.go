@@ -61,7 +61,8 @@ func watchSeesNewFolders(t *testing.T, watch watchFunc) {
 	}
 }
 
-// TestWatchSeesWhatChangesDuringTheFirstCall holds that a file which comes while the first sync runs is not missed.
+// TestWatchSeesWhatChangesDuringTheFirstCall holds that a file which comes while the first sync runs is not
+// missed.
 func TestWatchSeesWhatChangesDuringTheFirstCall(t *testing.T) {
 	eachWatch(t, watchSeesWhatChangesDuringTheFirstCall)
 }

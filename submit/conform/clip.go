@@ -145,8 +145,8 @@ func Read(name string, r io.Reader, opt Options) (*Edit, error) {
 	return edit, nil
 }
 
-// toUTF8 decodes UTF-16, with a byte-order mark or known by its zeros, and takes what is not UTF-8 for Windows-1252,
-// which holds Latin-1's letters.
+// toUTF8 decodes UTF-16, with a byte-order mark or known by its zeros, and takes what is not UTF-8 for
+// Windows-1252, which holds Latin-1's letters.
 func toUTF8(text []byte) string {
 	var from encoding.Encoding = charmap.Windows1252
 	switch utf16 := unicode.UTF16; {
@@ -191,9 +191,9 @@ var (
 	bracketed   = pattern.Lazy(`\[(\d{1,9})-(\d{1,9})\]\.\w+$`)
 )
 
-// numberImages sets FirstNumber where the name of the clip's file, or its own, says which images there are, such as
-// x.[1005-1056].exr. Where the edit does not say at which time the first one is, the clip must lie within the images:
-// its frames are their numbers, or count from 0, or from a full hour of timecode.
+// numberImages sets FirstNumber where the name of the clip's file, or its own, says which images there are,
+// such as x.[1005-1056].exr. Where the edit does not say at which time the first one is, the clip must lie
+// within the images: its frames are their numbers, or count from 0, or from a full hour of timecode.
 func (c *Clip) numberImages() {
 	m := bracketed().FindStringSubmatch(c.File)
 	if m == nil {
@@ -219,7 +219,8 @@ func (c *Clip) numberImages() {
 	}
 }
 
-// ImageNumber returns the frame number in the name of an image of a sequence, such as x.1005.exr; nil if it has none.
+// ImageNumber returns the frame number in the name of an image of a sequence, such as x.1005.exr; nil if it
+// has none.
 func ImageNumber(file string) *int64 {
 	m := lastNumber().FindStringSubmatch(file)
 	if m == nil {

@@ -174,8 +174,8 @@ func (p *edlParser) leaving(c *edlClip) *edlClip {
 
 func (p *edlParser) last() *edlClip { return p.event[len(p.event)-1] }
 
-// speedLine reads what M2 says: a reel, how many frames of the source pass in a second of the edit, and where. Reel
-// and place may lack.
+// speedLine reads what M2 says: a reel, how many frames of the source pass in a second of the edit, and
+// where. Reel and place may lack.
 func (p *edlParser) speedLine(text string) {
 	fields := strings.Fields(strings.ReplaceAll(text, ",", "."))
 	at := ""
@@ -332,9 +332,9 @@ func (p *edlParser) finish() {
 	}
 }
 
-// place works out which frames of the source are seen. Where its length differs from the edit's, it has
-// the speed in it already, unless it is a single frame, as Avids write reversed clips. Editing systems disagree on
-// whether a clip that runs backwards has its timecodes in the order of the source or of the edit.
+// place works out which frames of the source are seen. Where its length differs from the edit's, it has the
+// speed in it already, unless it is a single frame, as Avids write reversed clips. Editing systems disagree
+// on whether a clip that runs backwards has its timecodes in the order of the source or of the edit.
 func (p *edlParser) place(c *edlClip) {
 	if c.out.less(c.in) {
 		switch past := p.length(c.in, c.out); {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// fcpxml reads Final Cut Pro X's format. Times are fractions of seconds. A story element stands at its offset in the time
-// of what it is in, and begins at its start in its own time, which for an asset is the media's.
+// fcpxml reads Final Cut Pro X's format. Times are fractions of seconds. A story element stands at its offset
+// in the time of what it is in, and begins at its start in its own time, which for an asset is the media's.
 type fcpxml struct {
 	opt    Options
 	edit   Edit
@@ -67,8 +67,8 @@ func xmlSeconds(text string) (Rational, bool) {
 	return Frac(a, b), true
 }
 
-// story collects what is seen of the elements in a container within cut, both in the container's time, which is shift
-// seconds before the project's.
+// story collects what is seen of the elements in a container within cut, both in the container's time, which
+// is shift seconds before the project's.
 func (x *fcpxml) story(in *element, where string, cut stretch, shift Rational, depth int) error {
 	var at Rational // where the next element is, if it does not say
 	for i, e := range in.children {

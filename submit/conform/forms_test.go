@@ -13,7 +13,8 @@ import (
 	"github.com/flsync/flsync/internal/pattern"
 )
 
-// otioTrack is a timeline of one track with these children; an X in their ranges is RationalTime at 24 frames a second.
+// otioTrack is a timeline of one track with these children; an X in their ranges is RationalTime at 24 frames
+// a second.
 func otioTrack(children ...string) string {
 	for i, c := range children {
 		children[i] = anyTime().ReplaceAllString(c, `{"OTIO_SCHEMA":"RationalTime.1","value":$1,"rate":24}`)

@@ -18,8 +18,8 @@ type Defaults struct {
 }
 
 // WriteManifest writes a manifest of one job a shot, for people to read and change. The jobs' metadata says
-// where in the edit, a file's path, each shot is shown: "edit", "event" and "record_in". Blend files are relative if the
-// manifest is in folder project, else absolute; both folders are absolute paths.
+// where in the edit, a file's path, each shot is shown: "edit", "event" and "record_in". Blend files are
+// relative if the manifest is in folder project, else absolute; both folders are absolute paths.
 func (c *Conform) WriteManifest(w io.Writer, folder, project, edit string, d Defaults) error {
 	type job struct {
 		Blend    string            `yaml:"blend"`

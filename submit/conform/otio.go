@@ -271,9 +271,9 @@ func (w *otioWalk) show(o *otioObject, where string, at Rational, beyond, cut st
 	own := o.own()
 	length := own.length()
 	if all := o.contents(); len(o.Children) > 0 && (own.end.cmp(all.begin) <= 0 || own.begin.cmp(all.end) >= 0) {
-		// A range beside all that is in a track or stack trims nothing: it notes the timecode where the record begins.
-		// OpenTimelineIO's trimmed_range_of_child has none of the children seen then, and its find_clips lists them all:
-		// a night without any shot is the worse mistake.
+		// A range beside all that is in a track or stack trims nothing: it notes the timecode where the record
+		// begins. OpenTimelineIO's trimmed_range_of_child has none of the children seen then, and its find_clips
+		// lists them all: a night without any shot is the worse mistake.
 		return w.visit(o, where, always(), depth+1)
 	}
 	// From when to when it is seen, counted from its beginning.
@@ -297,7 +297,8 @@ func (w *otioWalk) show(o *otioObject, where string, at Rational, beyond, cut st
 	return w.visit(o, where, seen, depth+1)
 }
 
-// clip adds a clip of which the edit shows what is seen, in the media's own time, from a time of its track on.
+// clip adds a clip of which the edit shows what is seen, in the media's own time, from a time of its track
+// on.
 func (w *otioWalk) clip(o *otioObject, where string, seen stretch, at Rational) {
 	media := o.media()
 	source := o.SourceRange.rate()
@@ -333,8 +334,8 @@ func (w *otioWalk) clip(o *otioObject, where string, seen stretch, at Rational) 
 	w.edit.Clips = append(w.edit.Clips, c)
 }
 
-// isDropped guesses whether a frame is counted in drop-frame timecode: it lies where these have a full hour and
-// others do not have it yet.
+// isDropped guesses whether a frame is counted in drop-frame timecode: it lies where these have a full hour
+// and others do not have it yet.
 func isDropped(rate, at Rational) bool {
 	base := nominal(rate)
 	if rate.Equal(frames(base)) || base != 30 && base != 60 || at.sign() <= 0 {

@@ -12,8 +12,8 @@ import (
 // timeEffect recognises the name of an effect on time among effects of no schema of their own.
 var timeEffect = pattern.Lazy(`(?i)time.?(?:warp|effect|remap|scale)|retime|speed|freeze`)
 
-// warp returns which part of an object's own time is shown from seen.begin to seen.end of its place, both counted
-// from its beginning. The error is that of an effect on time that is not known.
+// warp returns which part of an object's own time is shown from seen.begin to seen.end of its place, both
+// counted from its beginning. The error is that of an effect on time that is not known.
 func (w *otioWalk) warp(o *otioObject, own, seen stretch, where string) (stretch, error) {
 	speed, length := frames(1), own.length()
 	var table []*otioObject
@@ -72,8 +72,8 @@ func (w *otioWalk) follow(e, o *otioObject, own, seen stretch, where string) (st
 			cmp.Or(e.EffectName, e.Name, e.schema()))
 	}
 	slices.SortStableFunc(curve, func(a, b stretch) int { return a.begin.cmp(b.begin) })
-	// Key frames count from the first frame that the media has. Whether the clip's range is in the media's time or in
-	// the retimed clip's is not written down: both are rendered where they differ.
+	// Key frames count from the first frame that the media has. Whether the clip's range is in the media's time
+	// or in the retimed clip's is not written down: both are rendered where they differ.
 	zero := Rational{}
 	if a := o.media().Available; a != nil {
 		zero = a.Start.seconds()
@@ -99,7 +99,8 @@ func (w *otioWalk) follow(e, o *otioObject, own, seen stretch, where string) (st
 	return stretch{zero.add(shown.begin), zero.add(shown.end)}, nil
 }
 
-// followLookup returns what a table of offsets shows: one for each frame of the clip, added to the frame's own number.
+// followLookup returns what a table of offsets shows: one for each frame of the clip, added to the frame's
+// own number.
 func followLookup(lookup []float64, own, seen stretch, rate Rational) stretch {
 	var shown stretch
 	one := frames(1).div(rate)
@@ -124,8 +125,8 @@ func seconds(x float64, rate Rational) Rational {
 	return Float(x).mul(rate).snap(rate.mul(Frac(1, 999))).div(rate)
 }
 
-// along returns the values that a curve of straight pieces takes between two times; beyond its ends it goes on as in
-// its last piece.
+// along returns the values that a curve of straight pieces takes between two times; beyond its ends it goes
+// on as in its last piece.
 func along(curve []stretch, times stretch) stretch {
 	at := func(t Rational) Rational {
 		i := 1

@@ -25,8 +25,8 @@ type Rules struct {
 	// Handles is how many frames before and after each cut are rendered too. Default 0.
 	Handles int
 
-	// FirstFrame is the scene's frame that shows the media's first one. Default nil: the numbers in the names of an
-	// image sequence, else frames of the media and of the scene have the same numbers, less MediaStart.
+	// FirstFrame is the scene's frame that shows the media's first one. Default nil: the numbers in the names of
+	// an image sequence, else frames of the media and of the scene have the same numbers, less MediaStart.
 	FirstFrame *int
 
 	// MediaStart is the media's first frame: a number, or a timecode at each clip's own rate. Default "":
@@ -119,8 +119,9 @@ type planner struct {
 	noted  map[string]bool   // codes of notes that are told once
 }
 
-// Plan works out the shots of an edit. Several uses of one blend file become one shot with the union of
-// their frames. The error is ErrNoPicture, that of Rules.Validate, or that the clips need a mapping and there is none.
+// Plan works out the shots of an edit. Several uses of one blend file become one shot with the union of their
+// frames. The error is ErrNoPicture, that of Rules.Validate, or that the clips need a mapping and there is
+// none.
 func Plan(edit *Edit, r Rules) (*Conform, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -242,7 +243,8 @@ const (
 	maxTime = 1 << 30
 )
 
-// span is the frames of the scene that c shows. Frames below 0 are left out: Flamenco's frame ranges cannot say them.
+// span is the frames of the scene that c shows. Frames below 0 are left out: Flamenco's frame ranges cannot
+// say them.
 func (p *planner) span(blend string, c Clip) (Span, error) {
 	rate := c.Source.Rate
 	if rate.sign() <= 0 || c.Source.Duration.sign() < 0 {

@@ -24,7 +24,8 @@ func Float(x float64) Rational {
 	return Frac(int64(math.Round(x*unit)), unit)
 }
 
-// Rate returns the exact rate behind a nominal one: 23.976, 23.98, 29.97 and 59.94 are 24, 30 and 60 by 1.001.
+// Rate returns the exact rate behind a nominal one: 23.976, 23.98, 29.97 and 59.94 are 24, 30 and 60 by
+// 1.001.
 func Rate(x float64) Rational {
 	if up := math.Ceil(x); x != up && x > 0 && x < 1000 && math.Abs(x-up*1000/1001) < 0.005 {
 		return Frac(int64(up)*1000, 1001)
@@ -102,7 +103,8 @@ func frames(n int64) Rational { return Frac(n, 1) }
 // grain is the part of a frame that does not count: editing systems round their seconds and speeds.
 func grain() Rational { return Frac(1, 10_000) }
 
-// floor returns the frame that begins at or before a; ceil the one that begins at or after it. Both need |a| < 2^62.
+// floor returns the frame that begins at or before a; ceil the one that begins at or after it. Both need |a|
+// < 2^62.
 func (a Rational) floor() int64 {
 	x := a.add(grain()).rat()
 	return new(big.Int).Div(x.Num(), x.Denom()).Int64() // Euclidean: rounds down, since denominators are positive

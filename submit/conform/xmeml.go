@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// xmeml reads Final Cut Pro 7's format, which Premiere and Resolve write too. Files and sequences are there in full
-// once, and by their id elsewhere.
+// xmeml reads Final Cut Pro 7's format, which Premiere and Resolve write too. Files and sequences are there
+// in full once, and by their id elsewhere.
 type xmeml struct {
 	opt    Options
 	edit   Edit
@@ -69,8 +69,8 @@ func xmemlRate(e *element) Rational {
 	return base
 }
 
-// timecodeOf returns at which frame of timecode, at rate frames a second, a file or sequence begins, and whether it is
-// counted with dropped frames.
+// timecodeOf returns at which frame of timecode, at rate frames a second, a file or sequence begins, and
+// whether it is counted with dropped frames.
 func timecodeOf(e *element, rate Rational) (zero Rational, drop bool) {
 	t := e.child("timecode")
 	own := positive(xmemlRate(t), rate)
@@ -85,8 +85,8 @@ func timecodeOf(e *element, rate Rational) (zero Rational, drop bool) {
 
 func isOff(e *element) bool { return strings.EqualFold(e.child("enabled").text, "FALSE") }
 
-// sequence collects what is seen of a sequence within cut, in seconds from its beginning. Within another sequence, event
-// and record are those of the clip there.
+// sequence collects what is seen of a sequence within cut, in seconds from its beginning. Within another
+// sequence, event and record are those of the clip there.
 func (x *xmeml) sequence(s *element, where string, cut stretch, event, record string, depth int) error {
 	s = x.full(s)
 	if depth > maxNesting || x.visits > maxVisits {
@@ -136,8 +136,9 @@ func (x *xmeml) sequence(s *element, where string, cut stretch, event, record st
 	return nil
 }
 
-// place returns where in its sequence a clip is, in seconds: the place that its in and out points mean, and the part of
-// it that counts. Beside a transition the clip says -1, and its points include what the transition shows.
+// place returns where in its sequence a clip is, in seconds: the place that its in and out points mean, and
+// the part of it that counts. Beside a transition the clip says -1, and its points include what the
+// transition shows.
 func (x *xmeml) place(items []*element, i int, rate Rational) (at, counts stretch) {
 	start, _ := items[i].number("start")
 	end, _ := items[i].number("end")
@@ -168,8 +169,8 @@ func (x *xmeml) cut(transition *element, edge Rational) Rational {
 	return start.add(end).div(frames(2))
 }
 
-// source returns what of a clip's media is seen, in seconds from the media's beginning, where the clip is at a place in
-// its sequence of which seen counts.
+// source returns what of a clip's media is seen, in seconds from the media's beginning, where the clip is at
+// a place in its sequence of which seen counts.
 func (x *xmeml) source(item *element, sequence Rational, at, seen stretch) (stretch, error) {
 	rate := positive(xmemlRate(item), sequence)
 	in, ok1 := item.number("in")
@@ -216,7 +217,8 @@ func (x *xmeml) source(item *element, sequence Rational, at, seen stretch) (stre
 	return stretch{from, to}, nil
 }
 
-// timeRemap reads the effect of that name: a constant speed, or a curve from times of the clip to times of the media.
+// timeRemap reads the effect of that name: a constant speed, or a curve from times of the clip to times of
+// the media.
 func timeRemap(effect *element, rate Rational) (speed Rational, reverse bool, curve []stretch) {
 	speed = frames(1)
 	variable := false

@@ -9,12 +9,13 @@
 //
 // The names that the add-on provides: bpy, C, Path, abspath, last_n_dir_parts, settings, jobname; the facts
 // of the scene under bpy.context, bpy.data and C; + - * / // %, comparisons, conditionals, and, or, not, in;
-// f-strings with formats such as 04d and .2f; sets, lists and tuples behind in; str and bool, int and float of numbers;
-// common methods of str and Path; basename and abspath of bpy.path.
+// f-strings with formats such as 04d and .2f; sets, lists and tuples behind in; str and bool, int and float
+// of numbers; common methods of str and Path; basename and abspath of bpy.path.
 //
-// Everything else is [ErrNeedsBlender]: unknown names, items and slices, comprehensions, dicts, powers, arguments with names,
-// integers beyond 64 bits, letter case outside of Latin. A value comes back only where it is the one that
-// Python gives. [Blender] evaluates the rest in a background Blender, after [CheckForBlender].
+// Everything else is [ErrNeedsBlender]: unknown names, items and slices, comprehensions, dicts, powers,
+// arguments with names, integers beyond 64 bits, letter case outside of Latin. A value comes back only where
+// it is the one that Python gives. [Blender] evaluates the rest in a background Blender, after
+// [CheckForBlender].
 //
 // # Caveats
 //

@@ -202,7 +202,8 @@ func TestLimitsAreForAllExpressions(t *testing.T) {
 	}
 }
 
-// TestJobTypeExpressions has what Flamenco's job types and public ones ask for; all of it evaluates without Blender.
+// TestJobTypeExpressions has what Flamenco's job types and public ones ask for; all of it evaluates without
+// Blender.
 func TestJobTypeExpressions(t *testing.T) {
 	data, err := os.ReadFile("testdata/jobtypes.json")
 	if err != nil {

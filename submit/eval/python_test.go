@@ -97,7 +97,8 @@ func value(expr string) (repr string, err error) {
 	return reprOf(evaluator().value(expr)), nil
 }
 
-// TestAsPythonInCombination compares operators, formats and methods over many operands with the python3 of this machine.
+// TestAsPythonInCombination compares operators, formats and methods over many operands with the python3 of
+// this machine.
 func TestAsPythonInCombination(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {

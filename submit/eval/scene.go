@@ -12,8 +12,8 @@ type Facts struct {
 	BlendFile string
 	// Scene is the name of the scene that C.scene is.
 	Scene string
-	// Attributes of the scene by their names in Blender's Python API, for example "render.use_border". Values are
-	// nil, bool, int, int64, float64 or string.
+	// Attributes of the scene by their names in Blender's Python API, for example "render.use_border". Values
+	// are nil, bool, int, int64, float64 or string.
 	Attributes map[string]any
 	// Custom are the custom properties, which scene.get() finds. Nil: they are not known. Values of other types
 	// than Attributes have are ErrNeedsBlender.

@@ -155,8 +155,8 @@ func names(dir string) ([]string, error) {
 // NameTime is the layout of the time, in UTC, that the name of a run begins with.
 const NameTime = "20060102-150405"
 
-// NewestFirst sorts names of runs. Those of a time that is yet to come are the last: the clock was wrong then, and
-// they are not to count as the latest for years.
+// NewestFirst sorts names of runs. Those of a time that is yet to come are the last: the clock was wrong
+// then, and they are not to count as the latest for years.
 func NewestFirst(names []string, now time.Time) {
 	latest := now.UTC().Format(NameTime) + "~" // behind all names of this second
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(yetToCome(a > latest, b > latest), strings.Compare(b, a)) })

@@ -37,11 +37,12 @@ type Job struct {
 	unanswered []string // paths of checkouts that were asked for, before Checkout
 }
 
-// Posted reports whether the run itself brought the job to the Manager. Others it skipped, released or canceled.
+// Posted reports whether the run itself brought the job to the Manager. Others it skipped, released or
+// canceled.
 func (j Job) Posted() bool { return j.posted }
 
-// Orphans are the checkouts that were made, or may have been, and have no job: one whose job never came, and those
-// that were asked for without an answer.
+// Orphans are the checkouts that were made, or may have been, and have no job: one whose job never came, and
+// those that were asked for without an answer.
 func (j Job) Orphans() []string {
 	if j.Checkout == "" || j.ID != "" || j.used || j.Step == Skipped || j.Step == NoCheckout {
 		return j.unanswered
@@ -72,7 +73,8 @@ func List(dir string, limit int) ([]Past, error) {
 			runs = append(runs, past)
 		}
 	}
-	// Names that older versions gave tell runs of one second apart by chance only, and what is open hangs on which came last.
+	// Names that older versions gave tell runs of one second apart by chance only, and what is open hangs on
+	// which came last.
 	now := time.Now()
 	slices.SortStableFunc(runs, func(a, b Past) int {
 		return cmp.Or(yetToCome(a.Began.After(now), b.Began.After(now)), b.Began.Compare(a.Began))

@@ -337,9 +337,9 @@ func (e *expander) checkKeys() {
 	}
 }
 
-// distinguishNames puts folders before the names of jobs that nobody named and whose blend files are called alike,
-// such as shots/sh010/anim.blend and shots/sh020/anim.blend: they would render into one folder. Their keys
-// stay, so that it does not matter which of them are submitted together.
+// distinguishNames puts folders before the names of jobs that nobody named and whose blend files are called
+// alike, such as shots/sh010/anim.blend and shots/sh020/anim.blend: they would render into one folder. Their
+// keys stay, so that it does not matter which of them are submitted together.
 func (e *expander) distinguishNames() {
 	alike := map[string][]*Job{}
 	for _, j := range e.jobs {

@@ -528,8 +528,8 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// TestSpelling holds that one file, spelled otherwise, is one job, and that the keys which the spellings once made are
-// told. FLSYNC_TEST_CASELESS names a folder that ignores case, where the system itself does not.
+// TestSpelling holds that one file, spelled otherwise, is one job, and that the keys which the spellings once
+// made are told. FLSYNC_TEST_CASELESS names a folder that ignores case, where the system itself does not.
 func TestSpelling(t *testing.T) {
 	dir := t.TempDir()
 	if mount := os.Getenv("FLSYNC_TEST_CASELESS"); mount != "" {

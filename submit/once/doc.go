@@ -12,7 +12,7 @@
 //
 // # Caveats
 //
-// The Manager has neither transactions nor unique keys. Two computers that submit the same job within Config.Fresh both
-// find nothing and both submit; on one computer a lock keeps them apart (package journal). [Poster.Earlier] does not see
-// what other computers submitted.
+// The Manager has neither transactions nor unique keys. Two computers that submit the same job within
+// Config.Fresh both find nothing and both submit; on one computer a lock keeps them apart (package journal).
+// [Poster.Earlier] does not see what other computers submitted.
 package once

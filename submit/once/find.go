@@ -21,14 +21,15 @@ func (p *Poster) keyOf(j api.Job) string {
 	return j.Metadata[MetaKey]
 }
 
-// Knows reports whether runs on this computer know of a job of this key, or sent one without hearing an answer.
+// Knows reports whether runs on this computer know of a job of this key, or sent one without hearing an
+// answer.
 func (p *Poster) Knows(key string) bool {
 	return p.config.Earlier[key].ID != "" || p.config.Unsettled[key] != ""
 }
 
-// Earlier returns the job of this key that runs on this computer know of, and when they saw it, if it still stands for
-// its key. It asks the Manager for this one job only: another computer may have submitted a newer one. Once the list of
-// jobs is there, it finds none.
+// Earlier returns the job of this key that runs on this computer know of, and when they saw it, if it still
+// stands for its key. It asks the Manager for this one job only: another computer may have submitted a newer
+// one. Once the list of jobs is there, it finds none.
 func (p *Poster) Earlier(ctx context.Context, key string) (job api.Job, seen time.Time, found bool, err error) {
 	p.mu.Lock()
 	listed := p.known != nil
@@ -50,8 +51,9 @@ func (p *Poster) Look(ctx context.Context) error {
 	return err
 }
 
-// Find returns the newest job of this key that is alive or done: anything but canceled, failed, or about
-// to be deleted. The Manager is asked when its last answer is no longer fresh, and again for keys that are unsettled.
+// Find returns the newest job of this key that is alive or done: anything but canceled, failed, or about to
+// be deleted. The Manager is asked when its last answer is no longer fresh, and again for keys that are
+// unsettled.
 func (p *Poster) Find(ctx context.Context, key string) (api.Job, bool, error) {
 	jobs, asked, err := p.knownJobs(ctx, key)
 	if err != nil {
@@ -131,8 +133,8 @@ func (p *Poster) knownJobs(ctx context.Context, key string) ([]api.Job, time.Tim
 	return p.known[key], p.asked, nil
 }
 
-// awaitKey asks for the jobs of a key until one that an earlier run sent has come in, or cannot any more. That run had
-// ended when this one began; when it sent the job by the clock says nothing, for clocks are set.
+// awaitKey asks for the jobs of a key until one that an earlier run sent has come in, or cannot any more.
+// That run had ended when this one began; when it sent the job by the clock says nothing, for clocks are set.
 func (p *Poster) awaitKey(ctx context.Context, key string, jobs []api.Job, asked time.Time, run string) ([]api.Job, error) {
 	settled := p.began.Add(p.config.Settle)
 	came := func(j api.Job) bool { return j.Metadata[MetaRun] == run }

@@ -43,8 +43,8 @@ type Config struct {
 	// minutes: one that is restarted is back within 2.
 	Patience time.Duration
 
-	// OnWait, when not nil, is called before each repetition with the failure and how long the request will then have
-	// taken. Several goroutines may call it at once.
+	// OnWait, when not nil, is called before each repetition with the failure and how long the request will then
+	// have taken. Several goroutines may call it at once.
 	OnWait func(err error, waited time.Duration)
 
 	// FirstWait is the wait after the first failure; it grows from there to ten seconds. Default 200 ms.
@@ -56,8 +56,8 @@ type Config struct {
 	Settle time.Duration
 
 	// Fresh is how long the list of the Manager's jobs is believed, at least: an upload can take hours, in which
-	// another computer submits the same jobs. A list that took the Manager seconds, as one of 20,000 jobs does, is
-	// believed a hundred times as long. Default 30 seconds.
+	// another computer submits the same jobs. A list that took the Manager seconds, as one of 20,000 jobs does,
+	// is believed a hundred times as long. Default 30 seconds.
 	Fresh time.Duration
 
 	// Renamed are the keys that jobs have now, by those that earlier versions gave them.
@@ -177,8 +177,8 @@ func (p *Poster) Replace(ctx context.Context, job api.Job, replaces []api.Job) e
 	return p.Cancel(ctx, replaces, "replaced by job "+job.ID)
 }
 
-// post sends the job, again if need be, and makes sure of the answer. Each time is recorded: if this run dies, the
-// next has to know since when it may trust what the Manager says.
+// post sends the job, again if need be, and makes sure of the answer. Each time is recorded: if this run
+// dies, the next has to know since when it may trust what the Manager says.
 func (p *Poster) post(ctx context.Context, r Request, entry journal.Entry) (api.Job, error) {
 	var (
 		unclear  bool      // an attempt may have taken effect

@@ -511,7 +511,8 @@ func (k *killing) Record(ctx context.Context, e journal.Entry) error {
 	return k.memory.Record(ctx, e)
 }
 
-// A job that an earlier version submitted under another key is found, by the Manager's list, the journal, and for frames.
+// A job that an earlier version submitted under another key is found, by the Manager's list, the journal, and
+// for frames.
 func TestRenamedKeys(t *testing.T) {
 	m := &fake{jobs: []api.Job{
 		{ID: "before", Status: api.JobStatusCompleted, Metadata: api.JobMetadata{MetaKey: "old"}},

@@ -15,8 +15,8 @@ type held struct {
 	replaces []api.Job
 }
 
-// Adopt has a job of an earlier run released together with those of this one, and what it replaces canceled then,
-// when that run held it and ended before it could. It leaves others alone, and says so.
+// Adopt has a job of an earlier run released together with those of this one, and what it replaces canceled
+// then, when that run held it and ended before it could. It leaves others alone, and says so.
 func (p *Poster) Adopt(j api.Job, replaces []api.Job) bool {
 	if j.Status != api.JobStatusPaused || j.Metadata[MetaHold] == "" || p.config.Released[j.ID] {
 		return false
@@ -34,8 +34,8 @@ func (p *Poster) Held() int {
 	return len(p.held)
 }
 
-// Release lets the held jobs run, in the order in which they came in, and cancels what they replace. The error says
-// which of them still wait.
+// Release lets the held jobs run, in the order in which they came in, and cancels what they replace. The
+// error says which of them still wait.
 func (p *Poster) Release(ctx context.Context) error {
 	p.mu.Lock()
 	waiting := p.held

@@ -38,8 +38,8 @@ func retry[T any](ctx context.Context, c Config, do func() (T, error)) (T, error
 	}))
 }
 
-// passes reports whether the same request may get another answer later. A web page in place of an answer comes from a
-// proxy: the Manager was there when the run began.
+// passes reports whether the same request may get another answer later. A web page in place of an answer
+// comes from a proxy: the Manager was there when the run began.
 func passes(err error) bool {
 	var reply *flamenco.Error
 	apology := errors.As(err, &reply) && reply.Status < 400 && errors.Is(err, flamenco.ErrNotAManager)

@@ -15,10 +15,11 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 )
 
-// Fingerprint identifies what a job renders: the name of its type, its settings, its files with their digests, and
-// which of them is the blend file, by its path in the checkout ("" for none). Two jobs of one fingerprint render the
-// same. Left out are priority, tag, status, metadata and the checkout's path; settings that stand at their default, so
-// that one that a newer Flamenco adds changes nothing; and the type's etag, which differs with every release.
+// Fingerprint identifies what a job renders: the name of its type, its settings, its files with their
+// digests, and which of them is the blend file, by its path in the checkout ("" for none). Two jobs of one
+// fingerprint render the same. Left out are priority, tag, status, metadata and the checkout's path; settings
+// that stand at their default, so that one that a newer Flamenco adds changes nothing; and the type's etag,
+// which differs with every release.
 func Fingerprint(t *api.AvailableJobType, values api.JobSettings, blend string, files []api.ShamanFileSpec) (string, error) {
 	changed := make(api.JobSettings, len(values))
 	for key, value := range values {
@@ -29,7 +30,8 @@ func Fingerprint(t *api.AvailableJobType, values api.JobSettings, blend string, 
 	return fingerprint("2\n%q\n%.0q%q\n%s\n", t, changed, blend, files)
 }
 
-// EarlierFingerprint is Fingerprint as jobs of earlier releases have it: with all settings and the type's etag.
+// EarlierFingerprint is Fingerprint as jobs of earlier releases have it: with all settings and the type's
+// etag.
 func EarlierFingerprint(t *api.AvailableJobType, values api.JobSettings, blend string, files []api.ShamanFileSpec) (string, error) {
 	return fingerprint("1\n%q\n%q\n%q\n%s\n", t, values, blend, files)
 }
@@ -71,8 +73,8 @@ func appendQuoted(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// filledIn reports whether the Manager may have made older of newer: it puts the time in place of {timestamp}, and a
-// two-way variable in place of the beginning of a path.
+// filledIn reports whether the Manager may have made older of newer: it puts the time in place of
+// {timestamp}, and a two-way variable in place of the beginning of a path.
 func filledIn(older, newer string) bool {
 	before, after, stamped := strings.Cut(newer, "{timestamp}")
 	if !stamped {
@@ -92,8 +94,8 @@ func filledIn(older, newer string) bool {
 
 const stampLength = len("2006-01-02_150405")
 
-// Diff returns what differs between the settings of two jobs, such as "chunk_size 3 → 5", sorted by name. It leaves
-// out the blend file, whose path has the checkout in it, and {checkout} in either.
+// Diff returns what differs between the settings of two jobs, such as "chunk_size 3 → 5", sorted by name. It
+// leaves out the blend file, whose path has the checkout in it, and {checkout} in either.
 func Diff(older, newer api.JobSettings) []string {
 	text := func(values api.JobSettings, key string) string {
 		v, ok := values[key]

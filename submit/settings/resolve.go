@@ -23,7 +23,8 @@ type Input struct {
 	Job   *manifest.Job
 	Type  *api.AvailableJobType
 	Facts *eval.Facts // nil for a job without a blend file
-	// Platform is that of who submits: windows, linux or darwin; "" is this machine's. It decides what paths are.
+	// Platform is that of who submits: windows, linux or darwin; "" is this machine's. It decides what paths
+	// are.
 	Platform string
 	// Blender gets the expressions that only Blender can evaluate. Nil: these are errors.
 	Blender Blender
@@ -53,7 +54,8 @@ func shortened(s string) string {
 	return s
 }
 
-// TooMuchError says that the settings of a job type take more than any honest one does. No setting has a value then.
+// TooMuchError says that the settings of a job type take more than any honest one does. No setting has a
+// value then.
 type TooMuchError struct {
 	Job, Type, Setting string // Setting is "" where it is about all of them
 	Reason             string
@@ -73,8 +75,9 @@ const (
 	maxAsking   = 100
 )
 
-// Resolve makes the settings of a job, all but the blend file. The error is a [*TooMuchError], or all that is wrong,
-// joined: an [*EvalError] for each expression without a value, and given values that their type does not allow.
+// Resolve makes the settings of a job, all but the blend file. The error is a [*TooMuchError], or all that is
+// wrong, joined: an [*EvalError] for each expression without a value, and given values that their type does
+// not allow.
 func Resolve(ctx context.Context, in Input) (values api.JobSettings, err error) {
 	r := resolver{Input: in, ctx: ctx, values: make(map[string]any), state: make(map[string]state), byKey: make(map[string]*api.AvailableJobSetting)}
 	if n := len(in.Type.Settings); n > maxSettings {
@@ -160,7 +163,8 @@ func (r *resolver) resolve(s *api.AvailableJobSetting) {
 	r.storeEvaluated(s, value, err)
 }
 
-// storeEvaluated stores the value of an expression. The add-on sends that of a hidden setting whatever its type is.
+// storeEvaluated stores the value of an expression. The add-on sends that of a hidden setting whatever its
+// type is.
 func (r *resolver) storeEvaluated(s *api.AvailableJobSetting, value any, err error) {
 	if err == nil {
 		converted, mismatch := Convert(s, value)

@@ -28,8 +28,9 @@ const (
 	framesKey = "frames"
 )
 
-// CheckJobs finds what is wrong with jobs whatever the Manager has, before anything is asked of it: frame ranges
-// beyond MaxFrame, names that are no folder below the output root, and {checkout} in jobs without files.
+// CheckJobs finds what is wrong with jobs whatever the Manager has, before anything is asked of it: frame
+// ranges beyond MaxFrame, names that are no folder below the output root, and {checkout} in jobs without
+// files.
 func CheckJobs(jobs []*manifest.Job) manifest.Errors { return slices.Concat(Mistakes(jobs, nil)...) }
 
 func checkJob(j *manifest.Job) (errs manifest.Errors) {
@@ -74,8 +75,8 @@ func checkLengths(parts []string) error {
 	return nil
 }
 
-// checkFrames holds a frame range such as "3, 5-10, 47..327" to MaxFrame. What is no frame range is left to the
-// Manager. It expands ranges in memory, without a bound.
+// checkFrames holds a frame range such as "3, 5-10, 47..327" to MaxFrame. What is no frame range is left to
+// the Manager. It expands ranges in memory, without a bound.
 func checkFrames(text string) error {
 	count := int64(0)
 	for part := range strings.SplitSeq(strings.ReplaceAll(text, "..", "-"), ",") {
@@ -107,8 +108,8 @@ func isRoot(s *api.AvailableJobSetting) bool {
 	return s.Key == "render_output_root" || s.Subtype == api.AvailableJobSettingSubtypeDirPath
 }
 
-// checked applies the rules for frames, paths and checkouts to a value, and anchors a relative root of a manifest at
-// the manifest's folder. Given is where a value was given, or the zero Setting.
+// checked applies the rules for frames, paths and checkouts to a value, and anchors a relative root of a
+// manifest at the manifest's folder. Given is where a value was given, or the zero Setting.
 func (r *resolver) checked(s *api.AvailableJobSetting, value any, given manifest.Setting) (any, error) {
 	text, ok := value.(string)
 	if !ok {
@@ -131,8 +132,9 @@ func (r *resolver) checked(s *api.AvailableJobSetting, value any, given manifest
 
 func isSeparator(r rune) bool { return r == '/' || r == '\\' }
 
-// outputRoot returns a root as the Manager gets it: absolute on the platform, relative to the blend file (//), or
-// beginning with a Manager's variable. Relative ones of a manifest are relative to the manifest's folder.
+// outputRoot returns a root as the Manager gets it: absolute on the platform, relative to the blend file
+// (//), or beginning with a Manager's variable. Relative ones of a manifest are relative to the manifest's
+// folder.
 func outputRoot(j *manifest.Job, pos manifest.Pos, root, platform string) (string, error) {
 	windows := platform == "windows"
 	foreign := windows != (runtime.GOOS == "windows")
@@ -163,7 +165,8 @@ func outputRoot(j *manifest.Job, pos manifest.Pos, root, platform string) (strin
 		root, platform, strings.TrimLeft(root, `~/\`))
 }
 
-// FillCheckout replaces {checkout} in values by {jobs}/ and the path of the job's checkout, which the Manager chose.
+// FillCheckout replaces {checkout} in values by {jobs}/ and the path of the job's checkout, which the Manager
+// chose.
 func FillCheckout(values api.JobSettings, checkout string) {
 	for key, value := range values {
 		if text, ok := value.(string); ok && checkout != "" {

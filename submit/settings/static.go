@@ -78,7 +78,8 @@ func checkAgainst(errs *manifest.Errors, j *manifest.Job, farm *Farm, known map[
 	checkNeeded(errs, j, t)
 }
 
-// knownKeys are the settings that any of the jobs' types has; one whose name is misspelled is taken for the nearest.
+// knownKeys are the settings that any of the jobs' types has; one whose name is misspelled is taken for the
+// nearest.
 func knownKeys(jobs []*manifest.Job, farm *Farm) map[string]bool {
 	known := make(map[string]bool)
 	for _, j := range jobs {

@@ -1,5 +1,5 @@
-// Command flsync-bench measures flsync side by side with an upper bound and with other tools, and writes the report of it.
-// See flsync-bench help.
+// Command flsync-bench measures flsync side by side with an upper bound and with other tools, and writes the
+// report of it. See flsync-bench help.
 package main
 
 import (

@@ -15,8 +15,8 @@ import (
 	"github.com/flsync/flsync/internal/lab/long"
 )
 
-// survives opens a copy of a file with some fault, reads all, writes, reads again: no value may be wrong, nothing may
-// panic or fail, and what is written must be there afterwards.
+// survives opens a copy of a file with some fault, reads all, writes, reads again: no value may be wrong,
+// nothing may panic or fail, and what is written must be there afterwards.
 func survives(t *testing.T, path, what string, file []byte, want map[string]string) (found int) {
 	t.Helper()
 	if err := os.WriteFile(path, file, 0o600); err != nil {
@@ -256,8 +256,8 @@ func TestCutOffWhileInUse(t *testing.T) {
 	}
 }
 
-// TestPowerCut replays the writes of a batch and stops after each of them: the file must be what it was before the batch
-// or after it. bbolt writes the pages in order, flushes, and then writes one meta page.
+// TestPowerCut replays the writes of a batch and stops after each of them: the file must be what it was
+// before the batch or after it. bbolt writes the pages in order, flushes, and then writes one meta page.
 func TestPowerCut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.db")
 	old := fill(t, path, 1500)

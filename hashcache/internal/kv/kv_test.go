@@ -237,7 +237,8 @@ func TestCompact(t *testing.T) {
 	}
 }
 
-// A program that holds the file for long costs misses and keeps what is to be written in memory; it is no failure.
+// A program that holds the file for long costs misses and keeps what is to be written in memory; it is no
+// failure.
 func TestBusy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.db")
 	want := fill(t, path, 100)

@@ -53,7 +53,8 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-// If crypto/sha256 came to keep its state in another way, all would still be right, and nothing fast: this says so.
+// If crypto/sha256 came to keep its state in another way, all would still be right, and nothing fast: this
+// says so.
 func TestOpensTheStandardHash(t *testing.T) {
 	var l lane
 	h := sha256.New()

@@ -4,8 +4,9 @@
 //	go run ./integrations/blender/addonzip -o bin/flsync-blender.zip
 //	go run ./integrations/blender/addonzip -repo bin/extensions -programs bin
 //
-// The second makes a static extension repository: a zip for each platform whose program is there, with the program in it,
-// one without a program for all others, and the index. Any web server can hand it out. The same files give the same bytes.
+// The second makes a static extension repository: a zip for each platform whose program is there, with the
+// program in it, one without a program for all others, and the index. Any web server can hand it out. The
+// same files give the same bytes.
 package main
 
 import (

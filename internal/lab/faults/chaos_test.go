@@ -42,8 +42,8 @@ func setting(name string, otherwise uint64) uint64 {
 	return otherwise
 }
 
-// TestMatrix runs the fault matrix: all kinds of faults, a few seeds. FLSYNC_FAULT_SEEDS asks for more of them,
-// FLSYNC_FAULT_SEED for one, with -v for all that happened to it.
+// TestMatrix runs the fault matrix: all kinds of faults, a few seeds. FLSYNC_FAULT_SEEDS asks for more of
+// them, FLSYNC_FAULT_SEED for one, with -v for all that happened to it.
 func TestMatrix(t *testing.T) {
 	first, seeds := uint64(1), uint64(2)
 	if long.Wanted() {
@@ -108,7 +108,8 @@ func TestKillCopies(t *testing.T) {
 	t.Logf("%d kills, %d in sync; the Manager %d times", result.Kills, result.Syncs, result.ManagerKills)
 }
 
-// TestKill kills the program a few times, FLSYNC_KILLS says how often; FLSYNC_KILL_SEED repeats what a run printed.
+// TestKill kills the program a few times, FLSYNC_KILLS says how often; FLSYNC_KILL_SEED repeats what a run
+// printed.
 func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and kills the program")

@@ -49,8 +49,8 @@ func (s *judge) checkFarm(ctx context.Context, step string) {
 	}
 }
 
-// checkKept compares every checkout that was there before with what it was, and remembers the new ones. One may
-// still have been in the making when it was looked at, its request given up for lost: it may grow.
+// checkKept compares every checkout that was there before with what it was, and remembers the new ones. One
+// may still have been in the making when it was looked at, its request given up for lost: it may grow.
 func (s *judge) checkKept() error {
 	now, err := checkoutsIn(s.checkouts())
 	if err != nil {

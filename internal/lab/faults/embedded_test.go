@@ -56,8 +56,8 @@ func (f *farm) start() error {
 	return nil
 }
 
-// stop ends the Manager as a kill would: connections are cut, and nothing of it goes on beside the next one. It is
-// called under the lock.
+// stop ends the Manager as a kill would: connections are cut, and nothing of it goes on beside the next one.
+// It is called under the lock.
 func (f *farm) stop() error {
 	if f.manager == nil {
 		return nil

@@ -126,8 +126,8 @@ func (k *killer) newDay() error {
 // firstLife is the longest life of a run that is to be killed, until it is known what a whole run takes here.
 const firstLife = 1500 * time.Millisecond
 
-// runAndKill starts the program and kills it, unless it is faster. Lives go up to what a whole run takes, so that no stage
-// is spared; short ones are likelier, since much happens at the beginning.
+// runAndKill starts the program and kills it, unless it is faster. Lives go up to what a whole run takes, so
+// that no stage is spared; short ones are likelier, since much happens at the beginning.
 func (k *killer) runAndKill(ctx context.Context, command []string) (killed bool, err error) {
 	cmd := k.program(ctx, command)
 	began := time.Now()
@@ -226,7 +226,8 @@ func (k *killer) program(ctx context.Context, command []string) *exec.Cmd {
 	return cmd
 }
 
-// prune removes what kills left, as if hours had passed, and looks for what is still there without being of use.
+// prune removes what kills left, as if hours had passed, and looks for what is still there without being of
+// use.
 func (k *killer) prune(ctx context.Context) error {
 	if err := k.finish(ctx, k.submit()); err != nil { // the last day may have ended with a sync
 		return err

@@ -124,8 +124,9 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
-// TestTreeInMotion sends a tree in which files grow, shrink, come, go and are replaced all the time. Of what stands still
-// everything arrives; of what moves either a content that the file had, or a word that it did not.
+// TestTreeInMotion sends a tree in which files grow, shrink, come, go and are replaced all the time. Of what
+// stands still everything arrives; of what moves either a content that the file had, or a word that it did
+// not.
 func TestTreeInMotion(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -188,8 +189,8 @@ func TestTreeInMotion(t *testing.T) {
 	moving.Wait()
 }
 
-// TestNames sends names that file systems allow and others do not expect: what arrives arrives whole and under its
-// name, what cannot is told.
+// TestNames sends names that file systems allow and others do not expect: what arrives arrives whole and
+// under its name, what cannot is told.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

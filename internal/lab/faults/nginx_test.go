@@ -41,7 +41,8 @@ var nginxes = []struct {
 	{name: "connections end after three requests", server: "keepalive_requests 3; keepalive_timeout 1s;", location: "proxy_pass {manager};"},
 }
 
-// TestNginx runs the contract suite through nginx. It needs nginx; FLSYNC_REQUIRE_NGINX=1 makes its absence a failure.
+// TestNginx runs the contract suite through nginx. It needs nginx; FLSYNC_REQUIRE_NGINX=1 makes its absence a
+// failure.
 func TestNginx(t *testing.T) {
 	long.Test(t)
 	for _, n := range nginxes {
@@ -91,8 +92,8 @@ func refusesStrangers(t *testing.T, config flamenco.Config, want string) {
 	}
 }
 
-// TestNginxBodyLimit has the program send what is larger than nginx lets through by default: what fits goes, what
-// does not is named, and told why.
+// TestNginxBodyLimit has the program send what is larger than nginx lets through by default: what fits goes,
+// what does not is named, and told why.
 func TestNginxBodyLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
@@ -138,8 +139,8 @@ func embeddedIn(t *testing.T, dir string) string {
 	return url
 }
 
-// startNginx starts nginx in dir and returns its address. Between looking for a free port and taking it, another program may
-// have taken it; nginx then ends, and gets another port.
+// startNginx starts nginx in dir and returns its address. Between looking for a free port and taking it,
+// another program may have taken it; nginx then ends, and gets another port.
 func startNginx(t *testing.T, dir string, tls bool, server, location string) string {
 	program := findNginx(t)
 	var said string
@@ -232,8 +233,8 @@ func TestNginxPortTaken(t *testing.T) {
 	}
 }
 
-// writeCertificates makes an authority and certificates for 127.0.0.1 and for a client that it signed, and returns the
-// authority's file.
+// writeCertificates makes an authority and certificates for 127.0.0.1 and for a client that it signed, and
+// returns the authority's file.
 func writeCertificates(t *testing.T, dir string) (ca string) {
 	authority := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Studio"}, IsCA: true, BasicConstraintsValid: true,
@@ -292,8 +293,9 @@ func writeText(t *testing.T, dir, name, text string) {
 	}
 }
 
-// TestNginxTwoAtOnce has two programs send one tree at once through a proxy that reads each request to its end before
-// the Manager sees it: what the Manager answers in mid-body, that somebody else was faster, is lost on the way.
+// TestNginxTwoAtOnce has two programs send one tree at once through a proxy that reads each request to its
+// end before the Manager sees it: what the Manager answers in mid-body, that somebody else was faster, is
+// lost on the way.
 func TestNginxTwoAtOnce(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")

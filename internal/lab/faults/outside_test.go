@@ -10,8 +10,8 @@ import (
 	"github.com/flsync/flsync/deps/blend/blendtest"
 )
 
-// TestMaliciousBlend submits a blend file that names what is nobody's business: nothing of it reaches the farm, and the
-// exit code and the output say that something was held back.
+// TestMaliciousBlend submits a blend file that names what is nobody's business: nothing of it reaches the
+// farm, and the exit code and the output say that something was held back.
 func TestMaliciousBlend(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")

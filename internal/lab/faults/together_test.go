@@ -53,8 +53,8 @@ func (h *home) run(args ...string) ran {
 	return r
 }
 
-// TestTwoOnOneProject starts two submissions of one manifest at the same moment: one does it, and the other says who
-// holds the project, or finds all done. No job is there twice.
+// TestTwoOnOneProject starts two submissions of one manifest at the same moment: one does it, and the other
+// says who holds the project, or finds all done. No job is there twice.
 func TestTwoOnOneProject(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
@@ -133,8 +133,8 @@ func TestManyOnOneCache(t *testing.T) {
 	}
 }
 
-// TestSecretsStay runs the program with secrets of every kind against Managers that refuse, repeat them or send the client
-// elsewhere, and looks for them in all that it wrote.
+// TestSecretsStay runs the program with secrets of every kind against Managers that refuse, repeat them or
+// send the client elsewhere, and looks for them in all that it wrote.
 func TestSecretsStay(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
@@ -218,8 +218,8 @@ func filesWith(t *testing.T, dir, text string) (found []string) {
 	return found
 }
 
-// TestHostileManagers: what answers in a Manager's place may send what it likes; the program ends in time, and has
-// written nothing elsewhere.
+// TestHostileManagers: what answers in a Manager's place may send what it likes; the program ends in time,
+// and has written nothing elsewhere.
 func TestHostileManagers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")
@@ -274,8 +274,8 @@ func TestHostileManagers(t *testing.T) {
 	}
 }
 
-// TestFullDiskOfOurs submits with a full disk where the program keeps its state: without a journal nothing is submitted,
-// and the next run, with room, does all.
+// TestFullDiskOfOurs submits with a full disk where the program keeps its state: without a journal nothing is
+// submitted, and the next run, with room, does all.
 func TestFullDiskOfOurs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program")

@@ -20,9 +20,9 @@ func Test(t testing.TB) {
 	}
 }
 
-// Blender returns the program that FLSYNC_BLENDER names, or blender of the PATH. A test that starts it takes long: it
-// is skipped unless long tests are wanted, and where there is no Blender. With FLSYNC_REQUIRE_BLENDER it runs in any
-// case, and a missing Blender is a failure.
+// Blender returns the program that FLSYNC_BLENDER names, or blender of the PATH. A test that starts it takes
+// long: it is skipped unless long tests are wanted, and where there is no Blender. With
+// FLSYNC_REQUIRE_BLENDER it runs in any case, and a missing Blender is a failure.
 func Blender(t testing.TB) string {
 	t.Helper()
 	required := os.Getenv("FLSYNC_REQUIRE_BLENDER") != "" && !testing.Short()

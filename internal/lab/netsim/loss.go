@@ -15,9 +15,9 @@ const (
 )
 
 // flight paces one direction of a connection over a line that loses packets, as TCP's congestion control does
-// (RFC 5681, with selective acknowledgements). It starts slowly, halves its window at a loss and then grows by
-// one segment a round trip. What follows a lost segment waits at the far end until that has been sent again:
-// one round trip later, or after a timeout where too little was under way to show the loss.
+// (RFC 5681, with selective acknowledgements). It starts slowly, halves its window at a loss and then grows
+// by one segment a round trip. What follows a lost segment waits at the far end until that has been sent
+// again: one round trip later, or after a timeout where too little was under way to show the loss.
 type flight struct {
 	rtt    time.Duration
 	loss   float64

@@ -14,9 +14,9 @@ import (
 	"github.com/flsync/flsync/internal/place"
 )
 
-// TestMainJob runs the program FLSYNC_EXE on this system; or, where FLSYNC_WINE is the wine program and WINEPREFIX a
-// prefix that is ready, flsync.exe against a Manager of this system, whose checkouts can be looked at: Wine 8 makes no
-// links.
+// TestMainJob runs the program FLSYNC_EXE on this system; or, where FLSYNC_WINE is the wine program and
+// WINEPREFIX a prefix that is ready, flsync.exe against a Manager of this system, whose checkouts can be
+// looked at: Wine 8 makes no links.
 func TestMainJob(t *testing.T) {
 	wine, exe, prefix := os.Getenv("FLSYNC_WINE"), os.Getenv("FLSYNC_EXE"), os.Getenv("WINEPREFIX")
 	if exe == "" {

@@ -18,8 +18,8 @@ import (
 	"github.com/flsync/flsync/internal/lab/long"
 )
 
-// frame holds the page, because a browser's own window has a least width. It has what look found in a text, which the
-// browser's dump then shows.
+// frame holds the page, because a browser's own window has a least width. It has what look found in a text,
+// which the browser's dump then shows.
 const frame = `<!doctype html><pre id="look"></pre><script>onmessage = e => document.getElementById("look").textContent = e.data;</script>
 <iframe src="page.html" style="width:%dpx; height:900px; border:0"></iframe>`
 
@@ -44,7 +44,8 @@ addEventListener("load", () => parent.postMessage(JSON.stringify({
 }), "*"));
 </script>`
 
-// TestInBrowser has a real browser lay out the page of a night with deferrals and retries, on a telephone and on a desk.
+// TestInBrowser has a real browser lay out the page of a night with deferrals and retries, on a telephone and
+// on a desk.
 func TestInBrowser(t *testing.T) {
 	long.Test(t)
 	browser, err := exec.LookPath("chromium")

@@ -106,8 +106,8 @@ func steps(samples []point) []point {
 	return curve
 }
 
-// rate is how fast a growing total grew, as means over slices of the time: between two samples that happen to be close it
-// would shoot up and say nothing.
+// rate is how fast a growing total grew, as means over slices of the time: between two samples that happen to
+// be close it would shoot up and say nothing.
 func rate(total []point, whole float64) (curve []point) {
 	const (
 		slices   = 60

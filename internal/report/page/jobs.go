@@ -20,8 +20,8 @@ var urgency = map[string]int{
 // othersUrgency is that of paused jobs, those under construction, and of states that a newer Manager has.
 const othersUrgency = 4
 
-// ByUrgency is every job of the run, those first that failed, then those that need somebody, and the ones that are
-// done last. Jobs that could not be submitted are among them.
+// ByUrgency is every job of the run, those first that failed, then those that need somebody, and the ones
+// that are done last. Jobs that could not be submitted are among them.
 func (r *Run) ByUrgency() []Job {
 	var jobs []Job
 	at := make(map[string]int)
@@ -76,7 +76,7 @@ func (r *Run) States() string {
 	return strings.Join(states, ", ")
 }
 
-// Pictures tells whether any job has one.
+// Pictures reports whether any job has one.
 func (r *Run) Pictures() bool {
 	return slices.ContainsFunc(r.Jobs, func(j Job) bool { return j.Now != nil && j.Now.Picture != "" })
 }

@@ -1,5 +1,5 @@
-// Package jobname names jobs after their blend files so that no two of them are alike: jobs of one name would render
-// into one folder.
+// Package jobname names jobs after their blend files so that no two of them are alike: jobs of one name would
+// render into one folder.
 package jobname
 
 import (
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Distinct gives each blend file, a path with forward slashes, the name of its file, with as many folders before it as
-// tell it from the others. All get the same number of folders, as far as they have them.
+// Distinct gives each blend file, a path with forward slashes, the name of its file, with as many folders
+// before it as tell it from the others. All get the same number of folders, as far as they have them.
 func Distinct(blends []string) map[string]string {
 	names := make(map[string]string, len(blends))
 	for depth := 1; ; depth++ {
