@@ -79,7 +79,9 @@ func (db *DB) openBolt(readOnly bool) (*boltFile, error) {
 	}
 	err := poll(db.opt.View+100*time.Millisecond, nil, func() (bool, error) {
 		err := guard(func() (err error) {
-			b.DB, err = bbolt.Open(db.path, 0o600, opt)
+			if b.DB, err = bbolt.Open(db.path, 0o600, opt); err == nil {
+				b.AllocSize = 1 << 20 // what the file grows by: 16 MiB where the map is larger than the file
+			}
 			return err
 		})
 		if err != nil && b.file != nil {
