@@ -42,6 +42,9 @@ func TestManager(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the scripts use sh")
 	}
+	if testing.Short() {
+		t.Skip("-short, for the race detector: hundreds of programs that each do one thing after the other")
+	}
 	t.Run("embedded", func(t *testing.T) { runManagerScripts(t, embeddedManager(t)) })
 	t.Run("real", func(t *testing.T) {
 		address := os.Getenv("FLSYNC_TEST_MANAGER")

@@ -187,6 +187,9 @@ func TestCycles(t *testing.T) {
 
 // TestBombs reads small files that unpack to large ones.
 func TestBombs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short, for the race detector: other tests read ahead in the same way")
+	}
 	zeros := make([]byte, 1<<20)
 	start := append([]byte("BLENDER17-01v0502"), blockHeader("TH\x00\x00", 0, 1, 1<<40, 1)...)
 	var zipped bytes.Buffer
@@ -253,6 +256,9 @@ func TestOpen(t *testing.T) {
 // TestPassedOver reads a gzip file with more large blocks than a stream keeps bytes for. Each data-block is
 // read after what belongs to it was passed over, and that is not to mean another pass over the file.
 func TestPassedOver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short, for the race detector: other tests read ahead in the same way")
+	}
 	f := blendtest.New(blendtest.Form{}, testDNA)
 	body := make([]byte, 34<<10)
 	for i := range 150 {
