@@ -73,7 +73,7 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 	}
 
 	if s.getenv("GOGC") == "" {
-		s.sink = report.Tee(s.sink, new(gcSink))
+		s.sink = report.Tee(s.sink, &gcSink{from: s.many})
 	}
 	cache, err := s.openCache(hashcache.Config{Verify: t.verify}, t.dryRun)
 	if err != nil {
