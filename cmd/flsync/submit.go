@@ -210,7 +210,7 @@ func (f *submitFlags) parse(s *session, targets []string) (err error) {
 	f.opt.FailFast = f.opt.FailFast || !f.keepOn
 	f.opt.Journal, f.opt.Rewrites = s.paths.Journal, s.paths.Rewrites
 	if path := cmp.Or(f.blender, s.config.Blender); path != "" {
-		blender, err := eval.NewBlender(eval.BlenderConfig{Path: path})
+		blender, err := eval.NewBlender(path)
 		if err != nil {
 			return usageError(err)
 		}

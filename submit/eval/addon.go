@@ -6,8 +6,40 @@ import (
 	"github.com/flsync/flsync/internal/place"
 )
 
-// addScene adds the names that the add-on provides.
+// addFunctions adds the functions of Python and of the add-on.
+func (e *Evaluator) addFunctions() {
+	for name, call := range map[string]func(*args) any{
+		"str":   func(a *args) any { return str(a.value()) },
+		"bool":  func(a *args) any { return truth(a.value()) },
+		"int":   func(a *args) any { return toInt(a.value()) },
+		"float": func(a *args) any { return toFloat(a.value()) },
+		"Path":  func(a *args) any { return e.newPath(a.all()...) },
+		"last_n_dir_parts": func(a *args) any {
+			count, ok := number(a.value()).(int64)
+			if !ok {
+				panic(unknown("%s() without a whole number", a.function))
+			}
+			file, _ := a.next()
+			return e.lastDirParts(count, file)
+		},
+		"abspath":          func(a *args) any { return e.absolute(e.fromBlend(str(a.value()))) },
+		"bpy.path.abspath": func(a *args) any { return e.fromBlend(a.text()) },
+		"bpy.path.basename": func(a *args) any {
+			path := strings.TrimPrefix(a.text(), "//")
+			return path[strings.LastIndexAny(path, "/"+e.parse("").separator())+1:]
+		},
+	} {
+		e.addFact(name, &function{name, call})
+	}
+}
+
+// addScene adds the facts that the add-on provides.
 func (e *Evaluator) addScene() {
+	e.addFact("True", true)
+	e.addFact("False", false)
+	e.addFact("None", nil)
+	e.addFact("jobname", e.env.JobName)
+	e.addFact("settings", &object{})
 	f := &e.env.Facts
 	file := f.BlendFile
 	if f.Windows {
@@ -25,32 +57,22 @@ func (e *Evaluator) addScene() {
 		e.addFact("C.scene.flamenco_job_name", e.env.JobName)
 	}
 	if f.Custom != nil {
-		e.addFact("C.scene.get", &function{"get", f.get})
+		e.addFact("C.scene.get", &function{"C.scene.get", func(a *args) any {
+			key := a.text()
+			without, _ := a.next()
+			if v, ok := f.Custom[key]; ok {
+				return plain("C.scene."+key, v)
+			}
+			return without
+		}})
 	}
 	if f.ViewLayer != "" {
 		e.addFact("C.view_layer.name", f.ViewLayer)
 	}
-	e.addPathModule()
-	e.names["C"], e.names["bpy"], e.names["settings"] = &object{"C"}, &object{"bpy"}, &object{"settings"}
-	e.names["jobname"] = e.env.JobName
-	e.names["Path"] = &function{"Path", func(a *args) any {
-		parts := a.rest
-		a.rest = nil
-		return e.newPath(parts...)
-	}}
-	e.names["abspath"] = &function{"abspath", func(a *args) any { return e.absolute(e.fromBlend(str(a.value()))) }}
-	e.names["last_n_dir_parts"] = &function{"last_n_dir_parts", func(a *args) any {
-		n := a.int(0)
-		file, _ := a.next()
-		return e.lastDirParts(n, file)
-	}}
 }
 
 // setting is settings.name.
 func (e *Evaluator) setting(name string) any {
-	if e.env.Setting == nil {
-		panic(unknown("settings.%s", name))
-	}
 	v, ok, err := e.env.Setting(name)
 	if err != nil {
 		panic(failure{err})
@@ -92,14 +114,12 @@ func (e *Evaluator) absolute(path string) pyPath {
 		return p.normal()
 	case !p.windows && place.HasDrive(path): // the add-on sets the drive apart, and backslashes are parts of names
 		return parsePath(path[:2]+parsePath(p.String()[2:], false).normal().String(), false)
-	case e.env.Facts.WorkDir == "" || p.anchor() != "":
-		panic(unknown("abspath of the relative path %q", path))
 	}
-	return e.parse(e.env.Facts.WorkDir).join(p).normal()
+	panic(unknown("abspath of the relative path %q", path))
 }
 
 // lastDirParts returns the last n folders of a file, or of the blend file, without drive and root.
-func (e *Evaluator) lastDirParts(n int, file any) pyPath {
+func (e *Evaluator) lastDirParts(n int64, file any) pyPath {
 	out := e.parse("")
 	if n <= 0 {
 		return out
@@ -116,19 +136,6 @@ func (e *Evaluator) lastDirParts(n int, file any) pyPath {
 		}
 	}
 	names := dir.parent().names
-	out.names = names[max(len(names)-n, 0):]
+	out.names = names[max(int64(len(names))-n, 0):]
 	return out
-}
-
-// addPathModule adds functions of bpy.path that only work on text.
-func (e *Evaluator) addPathModule() {
-	for name, call := range map[string]func(string) string{
-		"abspath": e.fromBlend,
-		"basename": func(path string) string {
-			path = strings.TrimPrefix(path, "//")
-			return path[strings.LastIndexAny(path, "/"+e.parse("").separator())+1:]
-		},
-	} {
-		e.addFact("bpy.path."+name, &function{name, func(a *args) any { return call(a.text()) }})
-	}
 }

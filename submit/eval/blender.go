@@ -2,6 +2,7 @@ package eval
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	_ "embed"
@@ -20,20 +21,6 @@ import (
 //go:embed blender_eval.py
 var blenderScript string
 
-// BlenderConfig says how to run Blender.
-type BlenderConfig struct {
-	// Path of the program; a bare name is looked up in PATH.
-	Path string
-	// Args go before the file, for example --factory-startup. The default runs with the user's preferences,
-	// because expressions may use what add-ons define. Scripts inside of blend files never run.
-	Args []string
-	// Timeout ends one run of Blender. Zero means two minutes: large files take tens of seconds to open.
-	Timeout time.Duration
-	// Parallel is how many run side by side. Zero means half of the processors, at most four: each holds a
-	// whole file in memory.
-	Parallel int
-}
-
 // Blender evaluates expressions in a background Blender, one run a file. It is safe for use by several
 // goroutines.
 //
@@ -41,24 +28,22 @@ type BlenderConfig struct {
 // as the add-on does: use it only with a Manager that is trusted like a colleague. [CheckForBlender] refuses
 // what is obviously more than an expression.
 type Blender struct {
-	config BlenderConfig
-	slots  chan struct{}
+	path    string
+	args    []string
+	timeout time.Duration // of one run; large files take tens of seconds to open
+	slots   chan struct{} // one a run: each holds a whole file in memory
 }
 
-// NewBlender returns an error when the program is not found.
-func NewBlender(config BlenderConfig) (*Blender, error) {
-	path, err := exec.LookPath(config.Path)
+// NewBlender returns an error when the program is not found; a bare name is looked up in PATH. The args go
+// before the file, for example --factory-startup: without it Blender runs with the user's preferences, because
+// expressions may use what add-ons define. Scripts inside of blend files never run.
+func NewBlender(program string, args ...string) (*Blender, error) {
+	path, err := exec.LookPath(program)
 	if err != nil {
 		return nil, fmt.Errorf("finding Blender: %w", err)
 	}
-	config.Path = path
-	if config.Timeout == 0 {
-		config.Timeout = 2 * time.Minute
-	}
-	if config.Parallel == 0 {
-		config.Parallel = min(max(runtime.NumCPU()/2, 1), 4)
-	}
-	return &Blender{config: config, slots: make(chan struct{}, config.Parallel)}, nil
+	parallel := min(max(runtime.NumCPU()/2, 1), 4)
+	return &Blender{path, args, 2 * time.Minute, make(chan struct{}, parallel)}, nil
 }
 
 // Request is what is to be evaluated over one file.
@@ -72,7 +57,7 @@ type Request struct {
 	Expressions map[string]string
 }
 
-// Outcome of one expression: a value as Eval gives it, or the *Exception that Blender's Python raised.
+// Outcome of one expression: a value as Eval gives it, a list or dict, or the *Exception of Blender's Python.
 type Outcome struct {
 	Value any
 	Err   error
@@ -92,7 +77,7 @@ func (b *Blender) Eval(ctx context.Context, r Request) (map[string]Outcome, erro
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, b.config.Timeout, fmt.Errorf("Blender took longer than %v", b.config.Timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, b.timeout, fmt.Errorf("Blender took longer than %v", b.timeout))
 	defer cancel()
 
 	// Files can print; only a marker that they cannot know is believed.
@@ -103,10 +88,9 @@ func (b *Blender) Eval(ctx context.Context, r Request) (map[string]Outcome, erro
 	if err != nil {
 		return nil, fmt.Errorf("writing the request for Blender: %w", err)
 	}
-	args := append([]string{"--background", "--disable-autoexec"}, b.config.Args...)
-	args = append(args, r.BlendFile, "--python-exit-code", "3", "--python-expr", blenderScript)
-
-	cmd := exec.CommandContext(ctx, b.config.Path, args...)
+	args := slices.Concat([]string{"--background", "--disable-autoexec"}, b.args,
+		[]string{r.BlendFile, "--python-exit-code", "3", "--python-expr", blenderScript})
+	cmd := exec.CommandContext(ctx, b.path, args...)
 	// In the environment, because other users can read a command line.
 	cmd.Env = append(os.Environ(), "FLSYNC_EVAL="+string(request))
 	cmd.WaitDelay = 5 * time.Second // a child of Blender's may keep the pipe open
@@ -117,11 +101,7 @@ func (b *Blender) Eval(ctx context.Context, r Request) (map[string]Outcome, erro
 	_, rest, _ := bytes.Cut(stdout.data, []byte(marker))
 	answer, _, found := bytes.Cut(rest, []byte(marker))
 	if !found {
-		if ctx.Err() != nil {
-			runErr = context.Cause(ctx)
-		} else if runErr == nil {
-			runErr = errors.New("it ended without an answer")
-		}
+		runErr = cmp.Or(context.Cause(ctx), runErr, errors.New("it ended without an answer"))
 		return nil, fmt.Errorf("running Blender on %s: %w%s", r.BlendFile, runErr, lastLines(stdout.data, stderr.data))
 	}
 	return readAnswer(answer)
@@ -149,34 +129,19 @@ func readAnswer(answer []byte) (map[string]Outcome, error) {
 	return outcomes, nil
 }
 
-// fromJSON keeps Python's difference between 24 and 24.0.
+// fromJSON keeps Python's difference between 24 and 24.0. In a list or dict that already a json.Number does.
 func fromJSON(v any) (any, error) {
-	switch v := v.(type) {
-	case json.Number:
-		if strings.ContainsAny(v.String(), ".eE") {
-			return v.Float64()
-		}
-		n, err := v.Int64()
-		if err != nil {
-			return nil, raise("OverflowError", "the result does not fit into 64 bits").err
-		}
-		return n, nil
-	case []any:
-		for i := range v {
-			var err error
-			if v[i], err = fromJSON(v[i]); err != nil {
-				return nil, err
-			}
-		}
-	case map[string]any:
-		for key := range v {
-			var err error
-			if v[key], err = fromJSON(v[key]); err != nil {
-				return nil, err
-			}
-		}
+	number, ok := v.(json.Number)
+	if !ok {
+		return v, nil
+	} else if strings.ContainsAny(number.String(), ".eE") {
+		return number.Float64()
 	}
-	return v, nil
+	n, err := number.Int64()
+	if err != nil {
+		return nil, raise("OverflowError", "the result does not fit into 64 bits").err
+	}
+	return n, nil
 }
 
 // lastLines are the last lines that Blender printed, for an error message.

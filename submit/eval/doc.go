@@ -19,9 +19,9 @@
 //
 // # Caveats
 //
-// An expression comes from a server. One [Evaluator] bounds the steps and the memory of all its expressions
-// together ([Limits]); they read nothing but what they are given.
+// An expression comes from a server. One [Evaluator] bounds the operations and the memory of all its
+// expressions together; they read nothing but what they are given.
 //
 // Two of the add-on's rules differ on purpose: a path that begins with a variable of the Manager, such as
-// {storage}/renders, is absolute, and a relative path without [Facts.WorkDir] is ErrNeedsBlender.
+// {storage}/renders, is absolute, and the absolute form of a relative path is ErrNeedsBlender.
 package eval

@@ -5,22 +5,12 @@ import (
 	"fmt"
 )
 
-// Limits bound what all expressions of one Evaluator may take together.
-type Limits struct {
-	// Steps is the highest number of parsed and evaluated operations. All expressions of a known job type
-	// together take under 1,000.
-	Steps int
-	// Bytes is the highest sum of the sizes of all expressions and of all values made on the way.
-	Bytes int
-	// Source is the highest length of one expression in bytes.
-	Source int
-}
-
-// DefaultLimits returns limits that no job type of the field reaches, and that end a hostile one within a
-// second.
-func DefaultLimits() Limits {
-	return Limits{Steps: 200_000, Bytes: 4 << 20, Source: 16 << 10}
-}
+// Limits of what all expressions of one Evaluator may take together. No job type of the field reaches them,
+// and they end a hostile one within a second.
+const (
+	maxBytes  = 4 << 20  // of all expressions, their operations, and all values made on the way
+	maxSource = 16 << 10 // bytes of one expression
+)
 
 // Env is what an expression can see.
 type Env struct {
@@ -29,18 +19,14 @@ type Env struct {
 	// JobName is the value of jobname.
 	JobName string
 	// Setting returns the value of settings.NAME: nil, bool, int, int64, float64 or string, and whether the
-	// job type has such a setting. Eval returns its error as it is. It may call the same Evaluator. Nil:
-	// there are no settings.
+	// job type has such a setting. Eval returns its error as it is. It may call the same Evaluator.
 	Setting func(name string) (value any, ok bool, err error)
-	// Limits, when zero, are DefaultLimits.
-	Limits Limits
 }
 
-// ErrNeedsBlender says that an expression uses what only Blender knows: a name, an attribute or a construct
-// outside of what this package evaluates.
+// ErrNeedsBlender says that an expression uses a name, an attribute or a construct that only Blender knows.
 var ErrNeedsBlender = errors.New("only Blender can evaluate it")
 
-// ErrLimit says that the expressions went over the Limits.
+// ErrLimit says that the expressions of one Evaluator take too much memory or time.
 var ErrLimit = errors.New("the expressions take too much")
 
 // UnknownError names what an expression uses and this package does not know. It is ErrNeedsBlender.
@@ -106,51 +92,39 @@ func rescue(err *error) {
 // Evaluator evaluates expressions over one Env, which must not change. It is for one goroutine.
 type Evaluator struct {
 	env   *Env
-	names map[string]any // what an expression begins with
-	facts map[string]any // attributes by their full name, as C.scene.name
-	left  Limits
+	facts map[string]any // by their full name, as jobname or C.scene.name
+	bytes int            // that are left of maxBytes
 }
 
 // New returns an Evaluator with a budget for all expressions of one job.
 func New(env *Env) *Evaluator {
-	e := &Evaluator{env: env, names: map[string]any{}, facts: map[string]any{}, left: env.Limits}
-	if e.left == (Limits{}) {
-		e.left = DefaultLimits()
-	}
-	e.addBuiltins()
+	e := &Evaluator{env: env, facts: map[string]any{}, bytes: maxBytes}
+	e.addFunctions()
 	e.addScene()
 	return e
 }
 
-// Eval evaluates a Python expression and returns nil, bool, int64, float64 or string. A Path comes
-// back as its string. Errors are *SyntaxError, *UnknownError, *Exception, ErrLimit, or
-// what Env.Setting returned.
+// Eval evaluates a Python expression and returns nil, bool, int64, float64 or string. A Path comes back as its
+// string. Errors are *SyntaxError, *UnknownError, *Exception, ErrLimit, or what Env.Setting returned.
 func (e *Evaluator) Eval(expr string) (v any, err error) {
 	defer rescue(&err)
 	return export(e.value(expr)), nil
 }
 
 func (e *Evaluator) value(expr string) any {
-	if len(expr) > e.left.Source {
-		panic(overLimit(fmt.Sprintf("room: %d bytes of text, %d are allowed", len(expr), e.left.Source)))
+	if len(expr) > maxSource {
+		panic(overLimit(fmt.Sprintf("room: %d bytes of text, %d are allowed", len(expr), maxSource)))
 	}
 	e.room(len(expr))
 	return parse(expr, e)(e)
 }
 
-// room takes n bytes for a new value from the budget.
+// room takes n bytes for an operation or a new value from the budget.
 func (e *Evaluator) room(n int) {
-	if n < 0 || n > e.left.Bytes {
+	if n < 0 || n > e.bytes {
 		panic(overLimit("memory"))
 	}
-	e.left.Bytes -= n
-}
-
-// step takes one operation from the budget.
-func (e *Evaluator) step() {
-	if e.left.Steps--; e.left.Steps < 0 {
-		panic(overLimit("steps"))
-	}
+	e.bytes -= n
 }
 
 // export turns a value into a plain one.

@@ -19,7 +19,6 @@ func shot() *Env {
 		JobName: "sq020 sh010",
 		Facts: Facts{
 			BlendFile: "/proj/sq020/sh010/sh010_v003.blend",
-			WorkDir:   "/home/ann",
 			Scene:     "Shot",
 			Attributes: map[string]any{
 				"frame_start": 1, "frame_end": 48, "frame_step": 2, "frame_current": 7, "render.fps": 24, "render.fps_base": 1.0010000467300415,
@@ -51,7 +50,6 @@ func TestEvalOverScene(t *testing.T) {
 		{`bpy.path.basename(bpy.data.filepath)`, "sh010_v003.blend"},
 		{`bpy.path.abspath(C.scene.render.filepath)`, "/proj/sq020/sh010/../renders/####"},
 		{`abspath(C.scene.render.filepath)`, "/proj/sq020/renders/####"},
-		{`abspath('sub/../x')`, "/home/ann/x"},
 		{`abspath('C:/a/../b')`, "C:/b"},
 		{`last_n_dir_parts(0)`, "."},
 		{`last_n_dir_parts(1)`, "sh010"},
@@ -93,6 +91,7 @@ func TestEvalErrors(t *testing.T) {
 		{`__import__('os').getcwd()`, true, "__import__ is not known"},
 		{`Path.home()`, true, "function.home is not known"},
 		{`Path('/a').exists()`, true, "Path.exists is not known"},
+		{`abspath('sub/../x')`, true, "abspath of the relative path"},
 		{`str(C.scene)`, true, "C.scene as text"},
 		{`C.scene`, true, "C.scene as a value"},
 		{`C.scene.get('name')`, true, "C.scene.get is not known"},
@@ -288,10 +287,10 @@ func FuzzEval(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, expr string) {
-		env := shot()
-		env.Limits = Limits{Steps: 20_000, Bytes: 1 << 20, Source: 1 << 12}
+		e := New(shot())
+		e.bytes = 1 << 20
 		_ = CheckForBlender(expr) // must not panic
-		if _, err := New(env).Eval(expr); err != nil && err.Error() == "" {
+		if _, err := e.Eval(expr); err != nil && err.Error() == "" {
 			t.Error("an error without a message")
 		}
 	})

@@ -11,7 +11,7 @@ import (
 type RefusedError struct{ Expression, Reason string }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("it is not given to Blender, which would run it as Python: %s", e.Reason)
+	return "it is not given to Blender, which would run it as Python: " + e.Reason
 }
 
 // Names that lead from a value to code or to files, whatever they are attributes of.

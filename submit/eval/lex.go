@@ -9,19 +9,17 @@ import (
 	"github.com/flsync/flsync/internal/pattern"
 )
 
-type kind int
-
 const (
-	tokEnd kind = iota
+	tokEnd = iota
 	tokName
 	tokNumber
 	tokString
 	tokOp
 )
 
-// token is a token of Python.
+// token is a token of Python. Its kind is one of the above.
 type token struct {
-	kind   kind
+	kind   int
 	text   string // as it is written, but for a string
 	offset int
 	parts  []part // of a string
@@ -76,19 +74,17 @@ func (l *lexer) next() {
 		l.tok = token{kind: tokEnd, offset: start}
 		return
 	}
-	if strings.IndexByte(`'"rRfFbBuUtT`, rest[0]) >= 0 {
-		if m := stringStart().FindStringSubmatch(rest); m != nil {
-			l.tok = l.str(m)
-			return
-		}
+	if m := stringStart().FindStringSubmatch(rest); m != nil {
+		l.tok = l.str(m)
+		return
 	}
-	switch c := rest[0]; {
-	case isNamePart(c) && (c < '0' || c > '9') && name(rest) != "":
+	switch {
+	case name(rest) != "":
 		l.tok = token{kind: tokName, text: name(rest), offset: start}
 		l.pos += len(l.tok.text)
 	case numberLike().MatchString(rest):
 		l.tok = token{kind: tokNumber, text: numberLike().FindString(rest), offset: start}
-		if l.pos += len(l.tok.text); l.pos < len(l.src) && isNamePart(l.src[l.pos]) {
+		if l.pos += len(l.tok.text); name(l.src[l.pos:]) != "" {
 			panic(unsupported(start, "a number with letters"))
 		}
 	default:
@@ -108,8 +104,7 @@ func (l *lexer) next() {
 	}
 }
 
-// skipSpace skips blanks, and the ends of lines where Python allows them: inside of brackets and around the
-// whole.
+// skipSpace skips blanks, and the ends of lines where Python allows them: in brackets and around the whole.
 func (l *lexer) skipSpace() {
 	for ; l.pos < len(l.src); l.pos++ {
 		switch l.src[l.pos] {
@@ -135,10 +130,6 @@ func name(s string) string {
 		}
 	}
 	return s
-}
-
-func isNamePart(c byte) bool {
-	return c == '_' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
 // str reads a string; start holds its prefix and its quote.
@@ -228,8 +219,7 @@ func (l *lexer) replacement(quote string, raw bool) (p part) {
 	return p
 }
 
-// escapes are those of Python that this package knows; badEscape finds the others, but for those that Python
-// leaves.
+// escapes are those of Python that this package knows; badEscape finds the others that Python has.
 var (
 	escapes   = strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\"`, `"`, `\n`, "\n", `\t`, "\t", "\\\n", "")
 	badEscape = pattern.Lazy(`^(?:[^\\]|\\[^abfrvxuUN0-7])*\\[abfrvxuUN0-7]`)

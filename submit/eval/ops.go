@@ -3,6 +3,7 @@ package eval
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -46,16 +47,12 @@ func typeName(v any) string {
 }
 
 func truth(v any) bool {
-	switch v := v.(type) {
-	case nil:
+	switch v {
+	case nil, false, "", int64(0), 0.0:
 		return false
-	case string:
-		return v != ""
-	case *sequence:
-		return len(v.items) > 0
 	}
-	n := number(v)
-	return n != int64(0) && n != 0.0
+	s, ok := v.(*sequence)
+	return !ok || len(s.items) > 0
 }
 
 // number returns an int64 or float64 for a number, and nil for what is none; True is 1.
@@ -109,7 +106,7 @@ func order(x, y any) int {
 
 // equal is ==. Values of other types are not equal.
 func (e *Evaluator) equal(x, y any) bool {
-	e.step()
+	e.room(16)
 	if number(x) != nil && number(y) != nil {
 		return order(x, y) == 0
 	}
@@ -131,22 +128,15 @@ func (e *Evaluator) equal(x, y any) bool {
 
 // contains is "x in of".
 func (e *Evaluator) contains(of, x any) bool {
-	_, nested := x.(*sequence)
 	switch of := of.(type) {
 	case string:
 		if part, ok := x.(string); ok {
 			return strings.Contains(of, part)
 		}
 	case *sequence:
-		if nested {
-			break
+		if _, nested := x.(*sequence); !nested {
+			return slices.ContainsFunc(of.items, func(item any) bool { return e.equal(item, x) })
 		}
-		for _, item := range of.items {
-			if e.equal(item, x) {
-				return true
-			}
-		}
-		return false
 	}
 	panic(unknown("whether a %s is in %s", typeName(x), typeName(of)))
 }
@@ -179,17 +169,15 @@ func (e *Evaluator) operate(op string, x, y any) any {
 func isPath(v any) bool { _, ok := v.(pyPath); return ok }
 
 func signed(sign string, v any) any {
-	switch n := number(v).(type) {
-	case nil:
+	n := number(v)
+	if n == nil {
 		panic(raise("TypeError", "bad operand type for unary %s: '%s'", sign, typeName(v)))
-	case float64:
-		if sign == "-" {
-			return -n
-		}
+	} else if sign == "+" {
 		return n
-	default:
-		return arithmetic(sign, int64(0), n)
+	} else if f, ok := n.(float64); ok {
+		return -f
 	}
+	return arithmetic("-", int64(0), n)
 }
 
 // errBig is for whole numbers that Python has and this package does not.
@@ -204,20 +192,11 @@ func arithmetic(op string, x, y any) any {
 	if !aIsInt || !bIsInt || op == "/" {
 		return floats(op, toFloat(x), toFloat(y))
 	}
-	limit := int64(1) << 62
-	if op == "*" {
-		limit = 1 << 31
-	}
-	if a > limit || a < -limit || b > limit || b < -limit {
+	if a == math.MinInt64 || math.Abs(basic(op, float64(a), float64(b))) > 1<<62 {
 		panic(errBig())
 	}
-	switch op {
-	case "+":
-		return a + b
-	case "-":
-		return a - b
-	case "*":
-		return a * b
+	if op != "//" && op != "%" {
+		return basic(op, a, b)
 	}
 	quotient, rest := a/b, a%b // to zero, where Python rounds down
 	if rest != 0 && (rest < 0) != (b < 0) {
@@ -230,21 +209,25 @@ func arithmetic(op string, x, y any) any {
 	return quotient
 }
 
-func floats(op string, a, b float64) (f float64) {
-	switch op {
-	case "+":
-		f = a + b
-	case "-":
-		f = a - b
-	case "*":
-		f = a * b
-	case "/":
-		f = a / b
-	default:
+func floats(op string, a, b float64) float64 {
+	if op == "//" || op == "%" {
 		panic(unknown("%s of floats", op))
 	}
+	f := basic(op, a, b)
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		panic(unknown("a number beyond all floats"))
 	}
 	return f
+}
+
+func basic[N int64 | float64](op string, a, b N) N {
+	switch op {
+	case "+":
+		return a + b
+	case "-":
+		return a - b
+	case "*":
+		return a * b
+	}
+	return a / b
 }

@@ -2,6 +2,8 @@ package eval
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // node computes the value of a part of an expression. It fails by panic with a failure.
@@ -27,11 +29,10 @@ func parse(expr string, e *Evaluator) node {
 	return n
 }
 
-// made counts a node, each of its evaluations, and the size of its values against the budget.
+// made counts a node and the values of its evaluations against the budget.
 func (p *parser) made(n node) node {
-	p.e.step()
+	p.e.room(64)
 	return func(e *Evaluator) any {
-		e.step()
 		v := n(e)
 		e.room(sizeOf(v))
 		return v
@@ -105,11 +106,11 @@ func each(e *Evaluator, nodes []node) []any {
 func (p *parser) expression() node {
 	p.enter()
 	defer p.leave()
-	then := p.or()
+	then := p.operation(rankOr)
 	if !p.accept("if") {
 		return then
 	}
-	test := p.or()
+	test := p.operation(rankOr)
 	p.expect("else")
 	otherwise := p.expression()
 	return p.made(func(e *Evaluator) any {
@@ -120,50 +121,80 @@ func (p *parser) expression() node {
 	})
 }
 
-// logical reads operands joined by word. The first whose truth is stop is the value, else the last.
-func (p *parser) logical(word string, stop bool, operand func() node) node {
-	nodes := []node{operand()}
-	for p.accept(word) {
-		nodes = append(nodes, operand())
-	}
-	if len(nodes) == 1 {
-		return nodes[0]
-	}
-	return p.made(func(e *Evaluator) (v any) {
-		for _, n := range nodes {
-			if v = n(e); truth(v) == stop {
-				break
-			}
+// Ranks of the operators, from those that bind least on.
+const (
+	rankOr = iota + 1
+	rankAnd
+	rankNot
+	rankCompare
+	rankSum
+	rankProduct
+	rankSign
+)
+
+// ranks are those of the operators between two operands.
+var ranks = map[string]int{
+	"or": rankOr, "and": rankAnd, "+": rankSum, "-": rankSum, "*": rankProduct, "/": rankProduct, "//": rankProduct, "%": rankProduct,
+	"<": rankCompare, ">": rankCompare, "==": rankCompare, ">=": rankCompare, "<=": rankCompare, "!=": rankCompare,
+	"in": rankCompare, "is": rankCompare, "not": rankCompare,
+}
+
+// operation reads operands and the operators between them that have at least the rank.
+func (p *parser) operation(rank int) node {
+	left := p.operand(rank)
+	depth := p.depth
+	for ranks[p.tok.text] >= rank {
+		p.enter() // evaluation nests as deep as the chain is long
+		if ranks[p.tok.text] == rankCompare {
+			left = p.comparison(left)
+			continue
 		}
-		return v
+		op, a := p.tok.text, left
+		p.next()
+		b := p.operation(ranks[op] + 1)
+		left = p.made(func(e *Evaluator) any {
+			x := a(e)
+			if op == "or" || op == "and" {
+				if truth(x) == (op == "or") {
+					return x
+				}
+				return b(e)
+			}
+			return e.operate(op, x, b(e))
+		})
+	}
+	p.depth = depth
+	return left
+}
+
+// operand reads what an operator of the rank works on, with its sign or its not.
+func (p *parser) operand(rank int) node {
+	op := p.tok.text
+	switch {
+	case p.is("+", "-"):
+		rank = rankSign
+	case p.is("not") && rank <= rankNot:
+		rank = rankNot
+	default:
+		return p.primary()
+	}
+	p.enter()
+	defer p.leave()
+	p.next()
+	n := p.operation(rank)
+	return p.made(func(e *Evaluator) any {
+		if op == "not" {
+			return !truth(n(e))
+		}
+		return signed(op, n(e))
 	})
 }
 
-func (p *parser) or() node  { return p.logical("or", true, p.and) }
-func (p *parser) and() node { return p.logical("and", false, p.not) }
-
-func (p *parser) not() node {
-	if !p.is("not") {
-		return p.comparison()
-	}
-	return p.prefixed(p.not, func(_ string, v any) any { return !truth(v) })
-}
-
-// prefixed reads an operator and its operand.
-func (p *parser) prefixed(operand func() node, apply func(op string, v any) any) node {
-	p.enter()
-	defer p.leave()
-	op := p.tok.text
-	p.next()
-	n := operand()
-	return p.made(func(e *Evaluator) any { return apply(op, n(e)) })
-}
-
-// comparison reads a chain such as 0 < a <= b.
-func (p *parser) comparison() node {
-	operands := []node{p.sum()}
+// comparison reads the rest of a chain such as 0 < a <= b.
+func (p *parser) comparison(first node) node {
 	var ops []string
-	for p.is("<", ">", "==", ">=", "<=", "!=", "in", "is", "not") {
+	var operands []node
+	for ranks[p.tok.text] == rankCompare {
 		op := p.tok.text
 		p.next()
 		if op == "not" {
@@ -172,15 +203,12 @@ func (p *parser) comparison() node {
 		} else if op == "is" && p.accept("not") {
 			op = "is not"
 		}
-		ops, operands = append(ops, op), append(operands, p.sum())
-	}
-	if len(ops) == 0 {
-		return operands[0]
+		ops, operands = append(ops, op), append(operands, p.operation(rankCompare+1))
 	}
 	return p.made(func(e *Evaluator) any {
-		left := operands[0](e)
+		left := first(e)
 		for i, op := range ops {
-			right := operands[i+1](e)
+			right := operands[i](e)
 			if !e.compare(op, left, right) {
 				return false
 			}
@@ -188,32 +216,6 @@ func (p *parser) comparison() node {
 		}
 		return true
 	})
-}
-
-func (p *parser) sum() node  { return p.binary(p.term, "+", "-") }
-func (p *parser) term() node { return p.binary(p.factor, "*", "/", "//", "%") }
-
-// binary reads operands joined by operators of one rank, from left to right.
-func (p *parser) binary(operand func() node, ops ...string) node {
-	left := operand()
-	depth := p.depth
-	for p.is(ops...) {
-		p.enter() // evaluation nests as deep as the chain is long
-		op, a := p.tok.text, left
-		p.next()
-		b := operand()
-		left = p.made(func(e *Evaluator) any { return e.operate(op, a(e), b(e)) })
-	}
-	p.depth = depth
-	return left
-}
-
-// factor reads signs.
-func (p *parser) factor() node {
-	if p.is("+", "-") {
-		return p.prefixed(p.factor, signed)
-	}
-	return p.primary()
 }
 
 // primary reads an atom with its attributes and calls.
@@ -300,5 +302,64 @@ func (p *parser) atom() node {
 			}
 		}
 		return &sequence{kind, values}
+	})
+}
+
+// numberOf returns the value of a number. Python has no leading zeros.
+func numberOf(t token) (v any) {
+	var err error
+	if strings.ContainsAny(t.text, ".eE") {
+		v, err = strconv.ParseFloat(t.text, 64)
+	} else {
+		v, err = strconv.ParseInt(t.text, 10, 64)
+	}
+	if err != nil || t.text[0] == '0' && v != int64(0) && !strings.ContainsAny(t.text, ".eE") {
+		panic(unsupported(t.offset, "a number beyond 64 bits or with leading zeros"))
+	}
+	return v
+}
+
+// keywords of Python, none of which is a name.
+var keywords = strings.Fields(`if else and or not in is for lambda await async yield import from as assert break class continue
+	def del elif except finally global nonlocal pass raise return try while with`)
+
+func (p *parser) name() node {
+	t := p.tok
+	if slices.Contains(keywords, t.text) {
+		panic(p.unexpected())
+	}
+	if strings.IndexFunc(t.text, beyondASCII) >= 0 {
+		panic(unsupported(t.offset, "a name beyond ASCII")) // Python normalizes it
+	}
+	p.next()
+	return p.made(func(e *Evaluator) any { return e.fact(t.text) })
+}
+
+func beyondASCII(r rune) bool { return r >= 0x80 }
+
+// text reads strings side by side, which are one.
+func (p *parser) text() node {
+	var parts []part
+	for ; p.tok.kind == tokString; p.next() {
+		for _, piece := range p.tok.parts {
+			if piece.odd {
+				panic(unsupported(p.tok.offset, "such a format"))
+			} else if !piece.raw {
+				piece.literal = unescape(piece.literal, p.tok.offset)
+			}
+			parts = append(parts, piece)
+		}
+	}
+	return p.made(func(e *Evaluator) any {
+		var out strings.Builder
+		for _, piece := range parts {
+			text := piece.literal
+			if piece.expr != nil {
+				text = format(piece.expr(e), piece.format)
+				e.room(len(text))
+			}
+			out.WriteString(text)
+		}
+		return out.String()
 	})
 }

@@ -1,14 +1,14 @@
 package eval
 
 import (
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/flsync/flsync/internal/place"
 )
 
-// pyPath is a path of Python's pathlib, without what looks at the disk: a WindowsPath where windows is set,
-// else a PosixPath.
+// pyPath is Python's PosixPath, or WindowsPath where windows is set, without what looks at the disk.
 type pyPath struct {
 	windows bool
 	drive   string // of Windows: X: or \\server\share
@@ -85,10 +85,7 @@ func (p pyPath) suffix() string {
 	if strings.HasPrefix(name, "..") || strings.HasSuffix(name, ".") {
 		panic(unknown("the extension of %s", name))
 	}
-	if i := strings.LastIndexByte(name, '.'); i > 0 {
-		return name[i:]
-	}
-	return ""
+	return path.Ext(strings.TrimPrefix(name, ".")) // a name is no extension
 }
 
 func (p pyPath) stem() string { return strings.TrimSuffix(p.name(), p.suffix()) }
@@ -153,10 +150,6 @@ var (
 			}
 			return p.withName(p.stem() + suffix)
 		},
-		"joinpath": func(e *Evaluator, p pyPath, a *args) any {
-			parts := append([]any{p}, a.rest...)
-			a.rest = nil
-			return e.newPath(parts...)
-		},
+		"joinpath": func(e *Evaluator, p pyPath, a *args) any { return e.newPath(append([]any{p}, a.all()...)...) },
 	}
 )

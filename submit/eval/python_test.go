@@ -57,7 +57,7 @@ func TestAsPython(t *testing.T) {
 // namesOf has the names that expressions.py has.
 func evaluator() *Evaluator {
 	e := New(&Env{JobName: "sq020 sh010"})
-	e.names["name"], e.names["fps"], e.names["fps_base"], e.names["n"] = "Größe_日本語", int64(24), 1.0010000467300415, int64(7)
+	e.facts["name"], e.facts["fps"], e.facts["fps_base"], e.facts["n"] = "Größe_日本語", int64(24), 1.0010000467300415, int64(7)
 	return e
 }
 

@@ -20,37 +20,30 @@ type Facts struct {
 	Custom map[string]any
 	// ViewLayer is the name of the scene's view layer. Empty: it has several, and Blender's window decides.
 	ViewLayer string
-	// WorkDir makes relative paths absolute, as the working directory of Blender would. Empty: abspath of a
-	// relative path is ErrNeedsBlender.
-	WorkDir string
 	// Windows makes paths those of Python on Windows: with drives, shares and backslashes.
 	Windows bool
 }
 
-// get is the method of the scene that finds custom properties.
-func (f *Facts) get(a *args) any {
-	key := a.text()
-	without, _ := a.next()
-	if v, ok := f.Custom[key]; ok {
-		return plain("C.scene."+key, v)
-	}
-	return without
-}
-
-// object stands for an object of Blender: what it has is in Evaluator.facts.
+// object stands for an object of Blender: what it has is in Evaluator.facts. There it has no path itself.
 type object struct{ path string }
-
-// parent is the fact of a name below which there are others.
-type parent struct{}
 
 // addFact adds an attribute by its full name. A parent that is there already keeps its value, as None.
 func (e *Evaluator) addFact(name string, value any) {
 	e.facts[name] = value
 	for i := strings.LastIndexByte(name, '.'); i > 0; i = strings.LastIndexByte(name[:i], '.') {
 		if _, known := e.facts[name[:i]]; !known {
-			e.facts[name[:i]] = parent{}
+			e.facts[name[:i]] = &object{}
 		}
 	}
+}
+
+// fact returns the value of a full name.
+func (e *Evaluator) fact(name string) any {
+	same := strings.NewReplacer("bpy.context", "C", "bpy.data", "C.blend_data").Replace(name)
+	if fact, ok := e.facts[same]; ok {
+		return plain(name, fact)
+	}
+	panic(unknown("%s", name))
 }
 
 // plain turns a fact into a value.
@@ -64,7 +57,7 @@ func plain(path string, value any) any {
 		if !math.IsInf(v, 0) && !math.IsNaN(v) {
 			return v
 		}
-	case parent:
+	case *object:
 		return &object{path}
 	}
 	panic(unknown("%s", path))
@@ -90,11 +83,7 @@ func (e *Evaluator) attribute(v any, name string) any {
 		if v.path == "settings" {
 			return e.setting(name)
 		}
-		path := v.path + "." + name
-		same := strings.NewReplacer("bpy.context", "C", "bpy.data", "C.blend_data").Replace(path)
-		if fact, ok := e.facts[same]; ok {
-			return plain(path, fact)
-		}
+		return e.fact(v.path + "." + name)
 	case nil:
 		panic(raise("AttributeError", "'NoneType' object has no attribute '%s'", name))
 	}

@@ -1,11 +1,11 @@
 package eval
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/flsync/flsync/internal/pattern"
 )
@@ -29,8 +29,7 @@ func str(v any) string {
 	panic(unknown("%s as text", typeName(v)))
 }
 
-// floatText is repr of a float: the shortest text that reads back, with an exponent below 1e-4 and from 1e16
-// on.
+// floatText is repr: the shortest text that reads back, with an exponent below 1e-4 and from 1e16 on.
 func floatText(f float64) string {
 	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
 		return strconv.FormatFloat(f, 'e', -1, 64)
@@ -42,38 +41,23 @@ func floatText(f float64) string {
 	return s
 }
 
-// formatSpec is the part of Python's format specification that this package knows: 04d, .2f, 08.3f.
-var formatSpec = pattern.Lazy(`^(0?[1-9]\d{0,2})?(?:d|\.(\d{1,2})f)?$`)
+// formatSpec is the part of Python's format specification that this package knows, and that means the same in
+// package fmt: 04d, .2f, 08.3f.
+var formatSpec = pattern.Lazy(`^(?:0?[1-9]\d{0,2})?(?:d|\.\d{1,2}f)?$`)
 
 // format is Python's format(v, spec).
 func format(v any, spec string) string {
 	if spec == "" {
 		return str(v)
 	}
-	m, n := formatSpec().FindStringSubmatch(spec), number(v)
-	_, whole := n.(int64)
-	if m == nil || n == nil || m[2] == "" && !whole {
+	n, asFloat := number(v), strings.HasSuffix(spec, "f")
+	if _, whole := n.(int64); n == nil || !whole && !asFloat || !formatSpec().MatchString(spec) {
 		panic(unknown("the format %q of a %s", spec, typeName(v)))
 	}
-	text := str(n)
-	if m[2] != "" {
-		places, _ := strconv.Atoi(m[2])
-		text = strconv.FormatFloat(toFloat(n), 'f', places, 64)
+	if asFloat {
+		return fmt.Sprintf("%"+spec, toFloat(n))
 	}
-	width, _ := strconv.Atoi(m[1]) // digits, or 0 for none
-	if strings.HasPrefix(m[1], "0") {
-		return zeros(text, width)
-	}
-	return strings.Repeat(" ", max(width-len(text), 0)) + text
-}
-
-// zeros puts zeros after the sign of a text, up to a width in code points.
-func zeros(s string, width int) string {
-	sign := ""
-	if s != "" && (s[0] == '+' || s[0] == '-') {
-		sign = s[:1]
-	}
-	return sign + strings.Repeat("0", max(width-utf8.RuneCountInString(s), 0)) + s[len(sign):]
+	return fmt.Sprintf("%"+strings.TrimSuffix(spec, "d")+"d", n)
 }
 
 // args are the arguments of a call that the function did not take yet.
@@ -89,6 +73,12 @@ func (a *args) next() (v any, ok bool) {
 		return v, true
 	}
 	return nil, false
+}
+
+// all takes all arguments.
+func (a *args) all() (values []any) {
+	values, a.rest = a.rest, nil
+	return values
 }
 
 // value takes an argument that has to be there.
@@ -110,19 +100,6 @@ func textOf(v any, function string) string {
 		panic(unknown("%s() of a %s", function, typeName(v)))
 	}
 	return s
-}
-
-// int takes an int; without stands for a missing one.
-func (a *args) int(without int) int {
-	v, ok := a.next()
-	if !ok {
-		return without
-	}
-	i, ok := number(v).(int64)
-	if !ok || i > 1<<30 || i < -1<<30 {
-		panic(unknown("%s() of %v", a.function, v))
-	}
-	return int(i)
 }
 
 // isSpace is str.isspace of one character.
@@ -149,7 +126,7 @@ var textMethods = map[string]func(*Evaluator, string, *args) any{
 	"removesuffix": func(_ *Evaluator, s string, a *args) any { return strings.TrimSuffix(s, a.text()) },
 	"replace": func(e *Evaluator, s string, a *args) any {
 		old, by := a.text(), a.text()
-		if by != "" && strings.Count(s, old) > e.left.Bytes/len(by) {
+		if by != "" && strings.Count(s, old) > e.bytes/len(by) {
 			panic(overLimit("memory"))
 		}
 		return strings.ReplaceAll(s, old, by)
@@ -163,19 +140,6 @@ func (a *args) dropped() func(rune) bool {
 		return func(r rune) bool { return strings.ContainsRune(chars, r) }
 	}
 	return isSpace
-}
-
-// addBuiltins adds Python's functions that this package has.
-func (e *Evaluator) addBuiltins() {
-	e.names["True"], e.names["False"], e.names["None"] = true, false, nil
-	for name, call := range map[string]func(*args) any{
-		"str":   func(a *args) any { return str(a.value()) },
-		"bool":  func(a *args) any { return truth(a.value()) },
-		"int":   func(a *args) any { return toInt(a.value()) },
-		"float": func(a *args) any { return toFloat(a.value()) },
-	} {
-		e.names[name] = &function{name, call}
-	}
 }
 
 func toInt(v any) any {

@@ -172,7 +172,7 @@ func TestDeepFoldersStayBelowTheRoot(t *testing.T) {
 		"/proj/sq/sh010.blend": "/r/proj/sq/sh010", "C:/proj/sq/sh010.blend": "/r/proj/sq/sh010", "//server/share/sq/sh010.blend": "/r/server/share/sq/sh010",
 	} {
 		facts := shotFacts()
-		facts.BlendFile, facts.WorkDir = blend, ""
+		facts.BlendFile = blend
 		j := job(map[string]any{"render_output_root": "/r", "add_path_components": int64(32)})
 		values, err := Resolve(t.Context(), Input{Job: j, Type: builtInType(t, "simple-blender-render"), Facts: facts, Platform: "linux"})
 		if got := fmt.Sprint(values["render_output_path"]); err != nil || got != want+"/{timestamp}/######" {

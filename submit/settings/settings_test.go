@@ -193,7 +193,7 @@ jobs:
 }
 
 func shotFacts() *eval.Facts {
-	return &eval.Facts{BlendFile: "/proj/sq/sh010.blend", WorkDir: "/", Scene: "Scene", Attributes: map[string]any{
+	return &eval.Facts{BlendFile: "/proj/sq/sh010.blend", Scene: "Scene", Attributes: map[string]any{
 		"frame_start": 1, "frame_end": 48, "render.fps": 24, "render.fps_base": 1.0010000467300415,
 		"render.image_settings.file_format": "PNG", "render.file_extension": ".png", "render.image_settings.use_preview": false,
 	}}
@@ -429,7 +429,7 @@ func TestBuiltInTypesAsBlender(t *testing.T) {
 			}
 		}
 	}
-	blender, err := eval.NewBlender(eval.BlenderConfig{Path: program, Args: []string{"--factory-startup"}})
+	blender, err := eval.NewBlender(program, "--factory-startup")
 	if err != nil {
 		t.Fatal(err)
 	}
