@@ -69,7 +69,9 @@ type farm struct {
 	before json.RawMessage   // its configuration
 	known  map[string]string // operations of the API
 
-	mu     sync.Mutex
+	inProcess // for scripts
+
+	noted  sync.Mutex
 	called map[string]bool // operations, such as "get /api/v3/jobs"
 }
 
@@ -116,7 +118,7 @@ func (f *farm) params(t *testing.T, dir string, more map[string]func(*testscript
 		t.Fatal(err)
 	}
 	commands := map[string]func(*testscript.TestScript, bool, []string){
-		"get": f.get, "keep": keep, "eventually": eventually, "worker": f.worker, "status": status,
+		"get": f.get, "keep": keep, "eventually": f.eventually, "worker": f.worker, "run": f.run, "status": f.status,
 		"jobstatus": f.jobStatus, "action": f.action, "paint": f.paint,
 	}
 	maps.Copy(commands, more)
@@ -157,9 +159,9 @@ func (f *farm) watch(t *testing.T, known map[string]string) {
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if operation := operationOf(known, r); operation != "" {
-			f.mu.Lock()
+			f.noted.Lock()
 			f.called[operation] = true
-			f.mu.Unlock()
+			f.noted.Unlock()
 		}
 		proxy.ServeHTTP(w, r)
 	}))
@@ -260,30 +262,23 @@ func keep(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 }
 
-// eventually REGEXP PROGRAM ARG… runs a program until its standard output matches.
-func eventually(ts *testscript.TestScript, _ bool, args []string) {
+// eventually REGEXP flsync ARG… runs a command line until its standard output matches.
+func (f *farm) eventually(ts *testscript.TestScript, _ bool, args []string) {
 	wanted := regexp.MustCompile(args[0])
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		err := ts.Exec(args[1], args[2:]...)
-		if wanted.MatchString(ts.ReadFile("stdout")) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		code, stdout, stderr := f.flsync(ts, args[1:])
+		if wanted.MatchString(stdout) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("never matched %q: %v\n%s%s", args[0], err, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+			ts.Fatalf("never matched %q: exit code %d\n%s%s", args[0], code, stdout, stderr)
 		}
 	}
 }
 
-// status CODE PROGRAM ARG… runs a program and wants this exit code.
-func status(ts *testscript.TestScript, _ bool, args []string) {
-	code := 0
-	err := ts.Exec(args[1], args[2:]...)
-	if exit, ok := err.(interface{ ExitCode() int }); ok {
-		code = exit.ExitCode()
-	} else if err != nil {
-		ts.Fatalf("%v", err)
-	}
-	if strconv.Itoa(code) != args[0] {
+// status CODE flsync ARG… runs a command line and wants this exit code.
+func (f *farm) status(ts *testscript.TestScript, _ bool, args []string) {
+	if code, _, _ := f.flsync(ts, args[1:]); strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
 }
@@ -383,18 +378,18 @@ func (f *farm) action(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	ts.Check(err)
 	ts.Check(f.client.SetJobStatus(ctx, job.ID, api.JobStatus(args[1]), "a test"))
-	err = ts.Exec("flsync", append([]string{"jobs", args[0], job.ID}, args[3:]...)...)
-	if err != nil {
-		ts.Fatalf("%v: %s", err, ts.ReadFile("stderr"))
+	code, _, stderr := f.flsync(ts, append([]string{"flsync", "jobs", args[0], job.ID}, args[3:]...))
+	if code != 0 {
+		ts.Fatalf("exit code %d: %s", code, stderr)
 	}
 	after, err := f.client.Job(ctx, job.ID)
 	ts.Check(err)
 	if string(after.Status) != args[2] {
 		ts.Fatalf("%v: the job is %s", args, after.Status)
 	}
-	named := strings.Contains(ts.ReadFile("stderr"), "nothing to "+args[0])
+	named := strings.Contains(stderr, "nothing to "+args[0])
 	if skipped := args[1] == args[2]; named != skipped {
-		ts.Fatalf("%v: said %q", args, ts.ReadFile("stderr"))
+		ts.Fatalf("%v: said %q", args, stderr)
 	}
 	ts.Check(f.client.DeleteJob(ctx, job.ID))
 }
