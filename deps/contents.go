@@ -92,6 +92,9 @@ func readContents(f *blend.File, plans *planCache, graph bool, depth int) (*Cont
 		refLib:    map[int]uint64{},
 		version:   f.Version,
 		uses:      useCollector{noScenes: !f.Version.AtLeast(4, 1)},
+		scenes:    sceneCollector{names: map[uint64]string{}, outputs: map[uint64]bool{}},
+		nodes:     nodeCollector{ports: map[port]*portStrings{}},
+		notes:     noteCollector{settings: map[uint64]bool{}, zones: map[uint64]bool{}, groups: map[uint64][]uint64{}},
 	}
 	for d, err := range f.DataBlocks() {
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/flsync/flsync/deps/blend"
 	"github.com/flsync/flsync/internal/place"
+	"github.com/flsync/flsync/internal/ranges"
 )
 
 // A FrameUse says which frames of a sequence a data-block shows.
@@ -297,7 +298,7 @@ func (r *run) counts(v *visit) []bool {
 
 // hole lists missing frames of a sequence or a cache, and tells of them once.
 func (r *run) hole(v *visit, use *Use, folder string, names numbering, numbers []int) {
-	list := ranges(numbers)
+	list := ranges.Format(numbers)
 	d := Dependency{
 		Kind: use.Kind, Missing: true, UsedBy: native(v.path), ID: use.ID, Field: use.Field, Chain: r.chainTo(v, use.ID),
 	}

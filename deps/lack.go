@@ -3,8 +3,6 @@ package deps
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -89,28 +87,6 @@ func newLack(code string, d *Dependency, format string, args ...any) Lack {
 
 // Spoils reports whether the lack makes frames wrong for certain.
 func (l *Lack) Spoils() bool { return l.Severity == SeverityError }
-
-// Ranges writes frame numbers, which need not be in order, as ranges: 1-3,7.
-func ranges(numbers []int) string {
-	slices.Sort(numbers)
-	numbers = slices.Compact(numbers)
-	var b strings.Builder
-	for i := 0; i < len(numbers); {
-		end := i
-		for end+1 < len(numbers) && numbers[end+1] == numbers[end]+1 {
-			end++
-		}
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(strconv.Itoa(numbers[i]))
-		if end > i {
-			b.WriteString("-" + strconv.Itoa(numbers[end]))
-		}
-		i = end + 1
-	}
-	return b.String()
-}
 
 // lacks adds the lacks of what was found.
 func (r *run) lacks() {

@@ -68,9 +68,6 @@ func (r *run) follows(v *visit, by Use, file string, left *int) {
 		if r.followed[file] {
 			continue
 		}
-		if r.followed == nil {
-			r.followed = map[string]bool{}
-		}
 		r.followed[file] = true
 		l := disk.layer(file)
 		d := Dependency{Path: native(file), UsedBy: native(v.path), ID: by.ID, Field: by.Field}

@@ -65,9 +65,6 @@ type foundString struct {
 }
 
 func (n *nodeCollector) port(p port) *portStrings {
-	if n.ports == nil {
-		n.ports = map[port]*portStrings{}
-	}
 	if n.ports[p] == nil {
 		n.ports[p] = &portStrings{}
 	}

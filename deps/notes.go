@@ -108,14 +108,8 @@ func (n *noteCollector) hasZone(c *collector, tree uint64) (has bool, libraries 
 func (n *noteCollector) readNode(tree uint64, node blend.Struct) {
 	switch string(node.Bytes("idname")) {
 	case "GeometryNodeSimulationOutput":
-		if n.zones == nil {
-			n.zones = map[uint64]bool{}
-		}
 		n.zones[tree] = true
 	case "GeometryNodeGroup":
-		if n.groups == nil {
-			n.groups = map[uint64][]uint64{}
-		}
 		n.groups[tree] = append(n.groups[tree], node.Pointer("id"))
 	}
 }
@@ -164,9 +158,6 @@ func readParticles(c *collector, s blend.Struct, _ *row) {
 // as a fluid.
 func readParticleSettings(c *collector, s blend.Struct, _ *row) {
 	const hair, newton, boids, fluid = 2, 1, 3, 4 // ParticleSettings.type, phystype
-	if c.notes.settings == nil {
-		c.notes.settings = map[uint64]bool{}
-	}
 	c.notes.settings[c.d.Old] = s.Int("type") != hair && slices.Contains([]int64{newton, boids, fluid}, s.Int("phystype"))
 }
 

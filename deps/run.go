@@ -56,7 +56,7 @@ type origin struct {
 
 func newRun(t *Tracer, main *tracedFile) *run {
 	v := &visit{path: main.path, file: main, asked: map[string]origin{}, libraries: map[int]*visit{}}
-	r := &run{t: t, main: v, visits: []*visit{v}, bySelf: map[string]*visit{main.self: v}}
+	r := &run{t: t, main: v, visits: []*visit{v}, bySelf: map[string]*visit{main.self: v}, twins: map[twinKey][]twins{}, followed: map[string]bool{}}
 	r.list(t.expand.disk.number([]string{main.path})[0])
 	r.trace.Files = make([]*Dependency, 0, t.usual.Load()) // shots of a sequence are much alike
 	return r
@@ -263,9 +263,6 @@ func (r *run) mayVisit(path string) bool {
 			t.visits++
 			return t.visits <= maxTwins
 		}
-	}
-	if r.twins == nil {
-		r.twins = map[twinKey][]twins{}
 	}
 	r.twins[key] = append(r.twins[key], twins{file, folder, 1})
 	return true

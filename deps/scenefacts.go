@@ -67,9 +67,6 @@ func (sc *sceneCollector) readID(c *collector) {
 	case "SC":
 		sc.found = append(sc.found, readScene(c.d, c.id, c.version))
 	case "WO", "OB": // a scene can look through any object
-		if sc.names == nil {
-			sc.names = map[uint64]string{}
-		}
 		sc.names[c.d.Old] = bareName(c.idName())
 	}
 }
@@ -184,9 +181,6 @@ func samples(s *Scene, version blend.Version) int {
 func (sc *sceneCollector) readNode(c *collector, node blend.Struct) {
 	if code := c.d.Code.String(); code != "SC" && code != "NT" {
 		return
-	}
-	if sc.outputs == nil {
-		sc.outputs = map[uint64]bool{}
 	}
 	switch output := sc.outputs[c.d.Old]; string(node.Bytes("idname")) {
 	case "CompositorNodeComposite", "CompositorNodeOutputFile", "CompositorNodeGroup", "NodeGroupOutput":

@@ -45,7 +45,7 @@ func (a *app) main(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.InitDefaultCompletionCmd()
 	if len(args) > 0 && strings.HasPrefix(args[0], "__complete") { // by a shell; for others it would take its time
-		a.completeFlags(root)
+		a.completeNames(root)
 	}
 	began := false
 	prepare(root, &began)

@@ -23,7 +23,7 @@ func (a *app) checkCommand() *cobra.Command {
 	f := submitFlags{mode: "per-job", keepOn: true}
 	var edit conformFlags
 	var editFile, html string
-	cmd := &cobra.Command{
+	cmd := a.inSession(&cobra.Command{
 		Use:   "check TARGET…",
 		Short: "Find what would go wrong tonight, shot by shot, without sending anything",
 		Long: `Reads blend files or manifests as submit does, and lists for each shot what would make its frames wrong, with
@@ -35,10 +35,9 @@ The exit code is 3 when there is an error, and 0 when there are only warnings. d
 		Example: `  flsync check shots/*.blend --farm-blender 4.5
   flsync check night.yaml --html check.html
   flsync check night.yaml --edit cut_v12.otio --map 'shots/{shot}.blend'`,
-		RunE: a.inSession("check", func(ctx context.Context, s *session, args []string) error {
-			return s.check(ctx, &f, &edit, args, editFile, html)
-		}),
-	}
+	}, func(ctx context.Context, s *session, args []string) error {
+		return s.check(ctx, &f, &edit, args, editFile, html)
+	})
 	flags := cmd.Flags()
 	flags.StringVar(&f.load.Type, "type", "", "job `TYPE` of all jobs")
 	flags.StringVar(&f.load.Project, "project", "", "`DIR` that paths are kept under (default: the manifest's folder, or the blend file's)")

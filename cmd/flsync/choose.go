@@ -83,9 +83,10 @@ func (a *app) chooseOne(word string, c chooser) (named, error) {
 	return chosen[0], nil
 }
 
-// withOne is withManager for a command whose only argument is one thing.
-func (a *app) withOne(c func(context.Context, *link) chooser, body func(ctx context.Context, m *link, chosen named) error) func(*cobra.Command, []string) error {
-	return a.withManager(func(ctx context.Context, m *link, args []string) error {
+// one is managed for a command whose only argument is one thing.
+func (a *app) one(cmd *cobra.Command, c func(context.Context, *link) chooser, body func(ctx context.Context, m *link, chosen named) error) *cobra.Command {
+	cmd.Args = cobra.ExactArgs(1)
+	return a.managed(cmd, func(ctx context.Context, m *link, args []string) error {
 		chosen, err := a.chooseOne(args[0], c(ctx, m))
 		if err != nil {
 			return err
@@ -175,18 +176,12 @@ const atOnce = 8
 // each does something to every target, several at once, and goes on past failures. Each failure is reported
 // when all are done. The error is the failure itself for a single target, else that of [partly].
 func (a *app) each(ctx context.Context, targets []named, do func(context.Context, named) error) error {
-	errs := make([]error, len(targets))
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	for i, t := range targets {
-		group.Go(func() error {
-			if errs[i] = ctx.Err(); errs[i] == nil {
-				errs[i] = do(ctx, t)
-			}
-			return nil
-		})
-	}
-	group.Wait() // the errors are in errs
+	errs, _ := parallel(ctx, targets, func(ctx context.Context, t named) (error, error) {
+		if ctx.Err() != nil {
+			return ctx.Err(), nil
+		}
+		return do(ctx, t), nil
+	})
 	failed := 0
 	var last error
 	for i, err := range errs {
@@ -272,7 +267,7 @@ func (a *app) deleteCommand(cmd *cobra.Command, c func(context.Context, *link) c
 	cost func(context.Context, *link, []named) error, del func(*flamenco.Client, context.Context, string) error) *cobra.Command {
 	var yes bool
 	cmd.Args = cobra.MinimumNArgs(1)
-	cmd.RunE = a.withManager(func(ctx context.Context, m *link, args []string) error {
+	a.managed(cmd, func(ctx context.Context, m *link, args []string) error {
 		chooser := c(ctx, m)
 		chosen, err := a.choose(args, chooser)
 		if err != nil || len(chosen) == 0 {

@@ -54,18 +54,29 @@ func offers(all []named, begun string) []string {
 	return lines
 }
 
-// thenTags completes the first word by first, and those after it by tags.
-func (a *app) thenTags(first completion) completion {
-	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if len(args) == 0 {
-			return first(cmd, args, begun)
-		}
-		return a.complete(tagKind.chooser)(cmd, args, begun)
+// completeArgs offers what the command's usage line names: the first word by the first of its kinds, those
+// after it by the second where there is one.
+func (a *app) completeArgs(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	kinds := map[string]func(context.Context, *link) chooser{
+		"JOB": jobKind.chooser, "WORKER": workerKind.chooser, "TAG": tagKind.chooser,
 	}
+	var named []func(context.Context, *link) chooser
+	for _, word := range strings.Fields(cmd.Use)[1:] {
+		if kind := kinds[strings.Trim(word, "[]…")]; kind != nil {
+			named = append(named, kind)
+		}
+	}
+	if len(named) == 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return a.complete(named[min(len(args), len(named)-1)])(cmd, args, begun)
 }
 
-// completeFlags has the values of flags completed that mean the same at every command.
-func (a *app) completeFlags(cmd *cobra.Command) {
+// completeNames has words completed, and the values of flags that mean the same at every command.
+func (a *app) completeNames(cmd *cobra.Command) {
+	if cmd.RunE != nil && cmd.ValidArgsFunction == nil {
+		cmd.ValidArgsFunction = a.completeArgs
+	}
 	words := func(words ...string) completion {
 		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 	}
@@ -84,7 +95,7 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 		f.Usage = strings.ReplaceAll(f.Usage, "`", "")
 	}
 	for _, c := range cmd.Commands() {
-		a.completeFlags(c)
+		a.completeNames(c)
 	}
 }
 

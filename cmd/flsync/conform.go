@@ -33,7 +33,7 @@ type conformFlags struct {
 
 func (a *app) conformCommand() *cobra.Command {
 	f := conformFlags{}
-	cmd := &cobra.Command{
+	cmd := a.inSession(&cobra.Command{
 		Use:   "conform EDIT",
 		Short: "Make a manifest of the shots and frames that an edit uses",
 		Long: `Reads an edit (.otio, .edl, .csv, Final Cut's .xml and .fcpxml, or a .blend file's video sequencer), finds the blend
@@ -51,11 +51,10 @@ is then 3.`,
   flsync conform cut.edl --match 'name=(?P<shot>sh\d+)' --map 'shots/{shot}.blend' --rate 25 --media-start 01:00:00:00 --first-frame 1001
   flsync conform cut_v13.otio --since cut_v12.otio --map 'shots/{shot}.blend' | flsync submit - --set render_output_root=/render`,
 		Args: cobra.ExactArgs(1),
-		RunE: a.inSession("conform", func(ctx context.Context, s *session, args []string) error {
-			s.list()
-			return s.conform(ctx, &f, args[0])
-		}),
-	}
+	}, func(ctx context.Context, s *session, args []string) error {
+		s.list()
+		return s.conform(ctx, &f, args[0])
+	})
 	flags := cmd.Flags()
 	flags.StringVar(&f.rules.Map, "map", "", "`TEMPLATE` of the blend file's path, such as 'shots/{sequence}/{shot}.blend'")
 	flags.StringArrayVar(&f.rules.Patterns, "match", nil, "`FIELD=REGEXP` with named groups; the field is name, reel, file or a metadata key; may be repeated")

@@ -37,50 +37,49 @@ func (problem) Text() string { return "" }
 
 func (a *app) depsCommand() *cobra.Command {
 	var missing, tree, properties bool
-	cmd := &cobra.Command{
+	cmd := a.inSession(&cobra.Command{
 		Use: "deps FILE.blend…", Short: "List every file that blend files need",
 		Long: `Reads the blend files, and the libraries that they link, without Blender, and tells what would keep
 frames from being right (lacks): missing files and frames, libraries that cannot be read, files that are
 not what their names say. With --missing only files that are not there are listed, each with the chain of
 data-blocks that want it, and the exit code is 3 when there is any lack that makes frames wrong.`,
 		Example: "  flsync deps shots/sh010.blend\n  flsync deps --tree shots/*.blend\n  flsync deps --missing shots/*.blend",
-		RunE: a.inSession("deps", func(ctx context.Context, s *session, args []string) error {
-			if len(args) == 0 {
-				return usagef("name blend files")
+	}, func(ctx context.Context, s *session, args []string) error {
+		if len(args) == 0 {
+			return usagef("name blend files")
+		}
+		s.list()
+		s.config.Properties = s.config.Properties || properties
+		lost := 0
+		err := inOrder(ctx, s, args, (*deps.Tracer).Trace, func(t *deps.Trace) {
+			for _, p := range t.Problems {
+				s.sink.Emit(problem{p})
 			}
-			s.list()
-			s.config.Properties = s.config.Properties || properties
-			lost := 0
-			err := inOrder(ctx, s, args, (*deps.Tracer).Trace, func(t *deps.Trace) {
-				for _, p := range t.Problems {
-					s.sink.Emit(problem{p})
-				}
-				if tree && !s.json {
-					fmt.Fprint(s.stdout, treeText(t))
-				}
-				for i := range t.Lacks {
-					l := pipeline.LackEvent(&t.Lacks[i], "")
-					l.Listed = true
-					s.summary.Lacks.Count(l)
-					s.sink.Emit(l)
-				}
-				for _, d := range t.Files {
-					s.summary.Files.Total++
-					if d.Missing {
-						lost++
-					}
-					if (!tree || s.json) && (d.Missing || !missing) {
-						s.sink.Emit(dependency{d})
-					}
-				}
-			})
-			s.summary.Files.Missing = int64(lost)
-			if spoiled := s.summary.Lacks.Errors; err == nil && missing && spoiled > 0 {
-				err = fmt.Errorf("%w: frames would be wrong, lacks of severity error: %d, files that are not there: %d", pipeline.ErrPartial, spoiled, lost)
+			if tree && !s.json {
+				fmt.Fprint(s.stdout, treeText(t))
 			}
-			return err
-		}),
-	}
+			for i := range t.Lacks {
+				l := pipeline.LackEvent(&t.Lacks[i], "")
+				l.Listed = true
+				s.summary.Lacks.Count(l)
+				s.sink.Emit(l)
+			}
+			for _, d := range t.Files {
+				s.summary.Files.Total++
+				if d.Missing {
+					lost++
+				}
+				if (!tree || s.json) && (d.Missing || !missing) {
+					s.sink.Emit(dependency{d})
+				}
+			}
+		})
+		s.summary.Files.Missing = int64(lost)
+		if spoiled := s.summary.Lacks.Errors; err == nil && missing && spoiled > 0 {
+			err = fmt.Errorf("%w: frames would be wrong, lacks of severity error: %d, files that are not there: %d", pipeline.ErrPartial, spoiled, lost)
+		}
+		return err
+	})
 	cmd.Flags().BoolVar(&missing, "missing", false, "only what is not there; exit code 3 if anything makes frames wrong")
 	cmd.Flags().BoolVar(&properties, "properties", false, "follow paths in custom properties, where add-ons keep their caches")
 	cmd.Flags().BoolVar(&tree, "tree", false, "show which file wants which")
@@ -220,18 +219,17 @@ func (e blendEvent) Text() string {
 }
 
 func (a *app) inspectCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.inSession(&cobra.Command{
 		Use: "inspect FILE.blend…", Short: "Show what a render needs to know of blend files: scenes and their settings",
 		Example: "  flsync inspect --json shots/*.blend | jq '.scenes[].frame_end'",
-		RunE: a.inSession("inspect", func(ctx context.Context, s *session, args []string) error {
-			if len(args) == 0 {
-				return usagef("name blend files")
-			}
-			s.list()
-			return inOrder(ctx, s, slices.Clone(args), (*deps.Tracer).Inspect, func(b *deps.Blend) {
-				s.summary.Files.Total++
-				s.sink.Emit(blendEvent{b})
-			})
-		}),
-	}
+	}, func(ctx context.Context, s *session, args []string) error {
+		if len(args) == 0 {
+			return usagef("name blend files")
+		}
+		s.list()
+		return inOrder(ctx, s, slices.Clone(args), (*deps.Tracer).Inspect, func(b *deps.Blend) {
+			s.summary.Files.Total++
+			s.sink.Emit(blendEvent{b})
+		})
+	})
 }

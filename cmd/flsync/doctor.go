@@ -263,7 +263,7 @@ var usualTaskTypes = map[string][]string{
 }
 
 func (d *doctor) workers(ctx context.Context) finding {
-	workers, err := fetchWorkers(ctx, d.link)
+	workers, err := workerKind.fetch(ctx, d.link)
 	if err != nil {
 		return failure("", "%v", err)
 	}

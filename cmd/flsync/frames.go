@@ -18,6 +18,7 @@ import (
 	"github.com/flsync/flsync/internal/frames"
 	"github.com/flsync/flsync/internal/openfile"
 	"github.com/flsync/flsync/internal/pipeline"
+	"github.com/flsync/flsync/internal/ranges"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/report/page"
 )
@@ -38,7 +39,7 @@ type framesFlags struct {
 
 func (a *app) framesCommand() *cobra.Command {
 	var f framesFlags
-	cmd := &cobra.Command{
+	cmd := a.managed(&cobra.Command{
 		Use: "frames JOB…", Short: "Look at the frames of jobs: which are missing, cut off, or older than the job",
 		Long: `Looks at the files that jobs were to render, where the farm's storage is mounted on this machine; also
 for jobs of Flamenco's own add-on. Header and end of each file are read (PNG, JPEG, OpenEXR, TIFF, movies).
@@ -49,15 +50,13 @@ their tasks run again.`,
   flsync frames sh010 --storage-map /mnt/farm=/Volumes/farm
   flsync frames --run 2026 --html frames.html
   flsync frames sh010 --retry`,
-		ValidArgsFunction: a.complete(jobKind.chooser),
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.framesJobs(ctx, m, f.run, args)
-			if err != nil {
-				return err
-			}
-			return a.showFrames(ctx, m, chosen, f)
-		}),
-	}
+	}, func(ctx context.Context, m *link, args []string) error {
+		chosen, err := a.framesJobs(ctx, m, f.run, args)
+		if err != nil {
+			return err
+		}
+		return a.showFrames(ctx, m, chosen, f)
+	})
 	flags := cmd.Flags()
 	flags.StringVar(&f.run, "run", "", "the jobs of this `RUN` of flsync, by the beginning of its name")
 	flags.StringArrayVar(&f.maps, "storage-map", nil, storageMapHelp)
@@ -191,7 +190,7 @@ func (j jobFrames) numbers(fits func(frames.State) bool) string {
 			n = append(n, f.Number)
 		}
 	}
-	return frames.List(n)
+	return ranges.Format(n)
 }
 
 // found returns the events for a job's frames: a summary, and what is to be made again.

@@ -16,6 +16,7 @@ import (
 	"github.com/flsync/flsync/flamenco/api"
 	"github.com/flsync/flsync/internal/frames"
 	"github.com/flsync/flsync/internal/place"
+	"github.com/flsync/flsync/internal/ranges"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/settings"
 )
@@ -221,7 +222,7 @@ func (p places) lookAtVideo(ctx context.Context, m *link, j jobFrames) (*frames.
 func coverage(ctx context.Context, m *link, j jobFrames) (map[string][]int, error) {
 	rendered, err := parallel(ctx, j.tasks, func(ctx context.Context, t api.TaskSummary) (numbers []int, err error) {
 		if chunk, ok := strings.CutPrefix(t.Name, "render-"); ok && j.job.Type == simpleRender {
-			if numbers, err := frames.Parse(chunk); err == nil {
+			if numbers, err := ranges.Parse(chunk); err == nil {
 				return numbers, nil
 			}
 		}
@@ -230,7 +231,7 @@ func coverage(ctx context.Context, m *link, j jobFrames) (map[string][]int, erro
 			args, _ := c.Parameters["args"].([]any)
 			for k := 1; k < len(args); k++ {
 				if args[k-1] == "--render-frame" || args[k-1] == "-f" {
-					more, _ := frames.Parse(fmt.Sprint(args[k]))
+					more, _ := ranges.Parse(fmt.Sprint(args[k]))
 					numbers = append(numbers, more...)
 				}
 			}
@@ -322,7 +323,7 @@ func (a *app) retryFrames(ctx context.Context, m *link, j jobFrames) error {
 	}
 	slices.Sort(lost)
 	if len(lost) > 0 && !j.output.Movie() {
-		a.remark("%s: no task renders the frames %s", of, frames.List(lost))
+		a.remark("%s: no task renders the frames %s", of, ranges.Format(lost))
 	}
 	if len(again) == 0 {
 		return errors.New("no task of the job renders what is missing or damaged")

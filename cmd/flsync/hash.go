@@ -20,31 +20,30 @@ import (
 func (a *app) hashCommand() *cobra.Command {
 	var verify bool
 	var exclude []string
-	cmd := &cobra.Command{
+	cmd := a.inSession(&cobra.Command{
 		Use: "hash PATH…", Short: "Print SHA-256 digests of files, from the cache where they have not changed",
 		Long:    "Prints lines that sha256sum -c accepts. Folders are walked as sync walks them.",
 		Example: "  flsync hash textures > textures.sha256\n  sha256sum -c textures.sha256",
-		RunE: a.inSession("hash", func(ctx context.Context, s *session, args []string) error {
-			if len(args) == 0 {
-				return usagef("name files or folders to hash")
-			}
-			s.out.buffer()
-			s.list()
-			cache, err := s.openCache(hashcache.Config{Verify: verify, BLAKE3: true}, false)
-			if err != nil {
+	}, func(ctx context.Context, s *session, args []string) error {
+		if len(args) == 0 {
+			return usagef("name files or folders to hash")
+		}
+		s.out.buffer()
+		s.list()
+		cache, err := s.openCache(hashcache.Config{Verify: verify, BLAKE3: true}, false)
+		if err != nil {
+			return err
+		}
+		for _, root := range args {
+			if err := s.hashTree(ctx, cache, root, exclude); err != nil {
 				return err
 			}
-			for _, root := range args {
-				if err := s.hashTree(ctx, cache, root, exclude); err != nil {
-					return err
-				}
-			}
-			if s.summary.Files.Failed > 0 {
-				return fmt.Errorf("%w: %d files could not be read", pipeline.ErrPartial, s.summary.Files.Failed)
-			}
-			return nil
-		}),
-	}
+		}
+		if s.summary.Files.Failed > 0 {
+			return fmt.Errorf("%w: %d files could not be read", pipeline.ErrPartial, s.summary.Files.Failed)
+		}
+		return nil
+	})
 	cmd.Flags().BoolVar(&verify, "verify", false, "trust no time stamp: read every file")
 	cmd.Flags().StringArrayVar(&exclude, "exclude", nil, "leave out what matches this `GLOB`; may be repeated")
 	return cmd

@@ -27,13 +27,11 @@ take several also take globs on names, and "-" for a list on standard input.`,
   flsync jobs watch sh010`,
 	}
 	jobs.AddCommand(
-		&cobra.Command{
-			Use: "show JOB", Short: "Show all that is known of a job", Args: cobra.ExactArgs(1),
-			ValidArgsFunction: a.complete(jobKind.chooser),
-			RunE: a.withOne(jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
-				return show(ctx, a, m, func(j api.Job) []field { return jobFields(m, j) }, "jobs", chosen.id)
-			}),
-		},
+		a.one(&cobra.Command{
+			Use: "show JOB", Short: "Show all that is known of a job",
+		}, jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+			return show(ctx, a, m, func(j api.Job) []field { return jobFields(m, j) }, "jobs", chosen.id)
+		}),
 		typeKind.listCommand(a, &cobra.Command{Use: "types", Short: "List the job types that the Manager has"}),
 		a.jobsListCommand(), a.jobsTasksCommand(), a.jobsBlocklistCommand(), a.jobsTypeCommand(), a.jobsWatchCommand(), a.jobsLastRenderedCommand(),
 		a.jobsPriorityCommand(), a.jobsTagCommand(), a.jobsDeleteCommand(),
@@ -44,8 +42,18 @@ take several also take globs on names, and "-" for a list on standard input.`,
 
 // jobKind is the kind of jobs.
 var jobKind = kind[api.Job]{
-	noun: "job", fetch: fetchJobs, columns: jobColumns,
+	noun: "job", fetch: fetchJobs,
 	name: func(j api.Job) named { return named{j.ID, j.Name} },
+	columns: []column[api.Job]{
+		{title: "id", cell: func(j api.Job) string { return short(j.ID) }},
+		{title: "name", cell: func(j api.Job) string { return j.Name }, gives: true},
+		{title: "status", cell: func(j api.Job) string { return string(j.Status) }},
+		{title: "done", cell: func(j api.Job) string { return percent(j.StepsCompleted, j.StepsTotal) }, right: true},
+		{title: "prio", cell: func(j api.Job) string { return fmt.Sprint(j.Priority) }, right: true},
+		{title: "type", cell: func(j api.Job) string { return j.Type }, gives: true, early: true},
+		{title: "updated", cell: func(j api.Job) string { return ago(j.Updated) }, right: true},
+		{title: "activity", cell: func(j api.Job) string { return j.Activity }, gives: true, early: true},
+	},
 }
 
 func jobLabel(j api.Job) string { return label(jobKind.name(j)) }
@@ -70,19 +78,6 @@ func eachJob(ctx context.Context, m *link, take func(object[api.Job]) error) err
 	})
 }
 
-func jobColumns() []column[api.Job] {
-	return []column[api.Job]{
-		{title: "id", cell: func(j api.Job) string { return short(j.ID) }},
-		{title: "name", cell: func(j api.Job) string { return j.Name }, gives: true},
-		{title: "status", cell: func(j api.Job) string { return string(j.Status) }},
-		{title: "done", cell: func(j api.Job) string { return percent(j.StepsCompleted, j.StepsTotal) }, right: true},
-		{title: "prio", cell: func(j api.Job) string { return fmt.Sprint(j.Priority) }, right: true},
-		{title: "type", cell: func(j api.Job) string { return j.Type }, gives: true, early: true},
-		{title: "updated", cell: func(j api.Job) string { return ago(j.Updated) }, right: true},
-		{title: "activity", cell: func(j api.Job) string { return j.Activity }, gives: true, early: true},
-	}
-}
-
 // jobFilter is what `jobs list` can be asked for.
 type jobFilter struct {
 	statuses, types, metadata []string
@@ -96,30 +91,29 @@ type jobFilter struct {
 
 func (a *app) jobsListCommand() *cobra.Command {
 	var f jobFilter
-	cmd := &cobra.Command{
+	cmd := a.managed(&cobra.Command{
 		Use:   "list",
 		Short: "List jobs",
 		Example: `  flsync jobs list --status active,queued --sort priority
   flsync jobs list --metadata project=sprite --age 12h --limit 20`,
 		Args: cobra.NoArgs,
-		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
-			if f.tag != "" {
-				tag, err := a.chooseOne(f.tag, tagKind.chooser(ctx, m))
-				if err != nil {
-					return err
-				}
-				f.tag = tag.id
-			}
-			if f.sortBy == "none" && (a.json || a.quiet) { // a table has to know all widths
-				f.print = func(job object[api.Job]) error { return jobKind.print(a, []object[api.Job]{job}) }
-			}
-			jobs, err := f.list(ctx, m, a.json)
-			if err != nil || f.print != nil {
+	}, func(ctx context.Context, m *link, _ []string) error {
+		if f.tag != "" {
+			tag, err := a.chooseOne(f.tag, tagKind.chooser(ctx, m))
+			if err != nil {
 				return err
 			}
-			return jobKind.print(a, jobs)
-		}),
-	}
+			f.tag = tag.id
+		}
+		if f.sortBy == "none" && (a.json || a.quiet) { // a table has to know all widths
+			f.print = func(job object[api.Job]) error { return jobKind.print(a, []object[api.Job]{job}) }
+		}
+		jobs, err := f.list(ctx, m, a.json)
+		if err != nil || f.print != nil {
+			return err
+		}
+		return jobKind.print(a, jobs)
+	})
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.statuses, "status", nil, "only jobs of these statuses")
 	flags.StringSliceVar(&f.types, "type", nil, "only jobs of these types")
@@ -300,29 +294,27 @@ func sortedKeys[M ~map[string]V, V any](m M) []string {
 
 func (a *app) jobsTasksCommand() *cobra.Command {
 	var statuses []string
-	cmd := &cobra.Command{
-		Use: "tasks JOB", Short: "List the tasks of a job", Args: cobra.ExactArgs(1),
-		ValidArgsFunction: a.complete(jobKind.chooser),
-		RunE: a.withOne(jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
-			tasks, err := fetchTasks(ctx, m, chosen.id)
-			if err == nil && len(tasks) == 0 {
-				err = jobExists(ctx, m, chosen.id)
-			}
-			if err == nil {
-				tasks, err = ofStatus(tasks, statuses, func(t api.TaskSummary) api.TaskStatus { return t.Status })
-			}
-			if err != nil {
-				return err
-			}
-			return printList(a, tasks, func(t api.TaskSummary) string { return t.ID }, taskColumns())
-		}),
-	}
+	cmd := a.one(&cobra.Command{
+		Use: "tasks JOB", Short: "List the tasks of a job",
+	}, jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+		tasks, err := fetchTasks(ctx, m, chosen.id)
+		if err == nil && len(tasks) == 0 {
+			err = jobExists(ctx, m, chosen.id)
+		}
+		if err == nil {
+			tasks, err = ofStatus(tasks, statuses, func(t api.TaskSummary) api.TaskStatus { return t.Status })
+		}
+		if err != nil {
+			return err
+		}
+		return printList(a, tasks, func(t api.TaskSummary) string { return t.ID }, taskColumns)
+	})
 	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only tasks of these statuses")
 	return cmd
 }
 
 func fetchTasks(ctx context.Context, m *link, job string) ([]object[api.TaskSummary], error) {
-	return fetchList[api.TaskSummary](ctx, m, "tasks", "jobs", job, "tasks")
+	return listAt[api.TaskSummary]("tasks", "jobs", job, "tasks")(ctx, m)
 }
 
 func taskName(t api.TaskSummary) named { return named{t.ID, t.Name} }
@@ -334,20 +326,13 @@ func jobExists(ctx context.Context, m *link, id string) error {
 	return err
 }
 
-func taskColumns() []column[api.TaskSummary] {
-	return []column[api.TaskSummary]{
-		{title: "no", cell: func(t api.TaskSummary) string { return fmt.Sprint(t.IndexInJob) }, right: true},
-		{title: "id", cell: func(t api.TaskSummary) string { return short(t.ID) }},
-		{title: "name", cell: func(t api.TaskSummary) string { return t.Name }, gives: true},
-		{title: "type", cell: func(t api.TaskSummary) string { return t.TaskType }},
-		{title: "status", cell: func(t api.TaskSummary) string { return string(t.Status) }},
-		{title: "done", cell: func(t api.TaskSummary) string { return percent(t.StepsCompleted, t.StepsTotal) }, right: true},
-		{title: "worker", cell: func(t api.TaskSummary) string {
-			if t.Worker == nil {
-				return ""
-			}
-			return t.Worker.Name
-		}, gives: true},
-		{title: "updated", cell: func(t api.TaskSummary) string { return ago(t.Updated) }, right: true},
-	}
+var taskColumns = []column[api.TaskSummary]{
+	{title: "no", cell: func(t api.TaskSummary) string { return fmt.Sprint(t.IndexInJob) }, right: true},
+	{title: "id", cell: func(t api.TaskSummary) string { return short(t.ID) }},
+	{title: "name", cell: func(t api.TaskSummary) string { return t.Name }, gives: true},
+	{title: "type", cell: func(t api.TaskSummary) string { return t.TaskType }},
+	{title: "status", cell: func(t api.TaskSummary) string { return string(t.Status) }},
+	{title: "done", cell: func(t api.TaskSummary) string { return percent(t.StepsCompleted, t.StepsTotal) }, right: true},
+	{title: "worker", cell: func(t api.TaskSummary) string { return orZero(t.Worker).Name }, gives: true},
+	{title: "updated", cell: func(t api.TaskSummary) string { return ago(t.Updated) }, right: true},
 }

@@ -81,33 +81,31 @@ completed. ` + leftAlone,
 func (a *app) jobActionCommand(act jobAction) *cobra.Command {
 	var reason string
 	var evenEnded bool
-	cmd := &cobra.Command{
+	cmd := a.managed(&cobra.Command{
 		Use: act.verb + " JOB…", Short: act.short, Long: act.long, Args: cobra.MinimumNArgs(1),
-		Example:           fmt.Sprintf("  flsync jobs %s sh010 'sq020*'", act.verb),
-		ValidArgsFunction: a.complete(jobKind.chooser),
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			return a.changeJobs(ctx, m, args, func(ctx context.Context, n named) error {
-				job, err := m.Job(ctx, n.id)
-				if err != nil {
-					return err
-				}
-				switch {
-				case slices.Contains(act.skipsEnded, job.Status) && !evenEnded:
-					a.remark("%s is %s: nothing to %s (--even-ended does it all the same)", label(n), job.Status, act.verb)
-					return nil
-				case slices.Contains(act.skips, job.Status):
-					a.remark("%s is %s: nothing to %s", label(n), job.Status, act.verb)
-					return nil
-				case act.asks == api.JobStatusRequeueing && (ended(job.Status) || job.Status == api.JobStatusPaused):
-					err = a.sayRequeued(ctx, m, job)
-				}
-				if err != nil {
-					return err
-				}
-				return m.SetJobStatus(ctx, n.id, act.asks, reason)
-			})
-		}),
-	}
+		Example: fmt.Sprintf("  flsync jobs %s sh010 'sq020*'", act.verb),
+	}, func(ctx context.Context, m *link, args []string) error {
+		return a.changeJobs(ctx, m, args, func(ctx context.Context, n named) error {
+			job, err := m.Job(ctx, n.id)
+			if err != nil {
+				return err
+			}
+			switch {
+			case slices.Contains(act.skipsEnded, job.Status) && !evenEnded:
+				a.remark("%s is %s: nothing to %s (--even-ended does it all the same)", label(n), job.Status, act.verb)
+				return nil
+			case slices.Contains(act.skips, job.Status):
+				a.remark("%s is %s: nothing to %s", label(n), job.Status, act.verb)
+				return nil
+			case act.asks == api.JobStatusRequeueing && (ended(job.Status) || job.Status == api.JobStatusPaused):
+				err = a.sayRequeued(ctx, m, job)
+			}
+			if err != nil {
+				return err
+			}
+			return m.SetJobStatus(ctx, n.id, act.asks, reason)
+		})
+	})
 	cmd.Flags().StringVar(&reason, "reason", act.verb+" with flsync", "`TEXT` that the Manager keeps as the job's activity")
 	if act.skipsEnded != nil {
 		cmd.Flags().BoolVar(&evenEnded, "even-ended", false, act.verb+" also jobs that have ended")

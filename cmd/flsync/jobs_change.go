@@ -43,75 +43,69 @@ func (a *app) showJob(ctx context.Context, m *link, id string) error {
 }
 
 func (a *app) jobsPriorityCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.managed(&cobra.Command{
 		Use: "priority JOB… N", Short: "Set the priority of jobs: 0 to 100, more is sooner", Args: cobra.MinimumNArgs(2),
-		Example:           "  flsync jobs priority 'sq020*' 80",
-		ValidArgsFunction: a.complete(jobKind.chooser),
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			last := len(args) - 1
-			priority, err := strconv.Atoi(args[last])
-			if err != nil || priority < 0 || priority > 100 {
-				return usagef("priority %q: a number from 0 to 100 is wanted", args[last])
-			}
-			return a.changeJobs(ctx, m, args[:last], func(ctx context.Context, n named) error {
-				return m.SetJobPriority(ctx, n.id, priority)
-			})
-		}),
-	}
+		Example: "  flsync jobs priority 'sq020*' 80",
+	}, func(ctx context.Context, m *link, args []string) error {
+		last := len(args) - 1
+		priority, err := strconv.Atoi(args[last])
+		if err != nil || priority < 0 || priority > 100 {
+			return usagef("priority %q: a number from 0 to 100 is wanted", args[last])
+		}
+		return a.changeJobs(ctx, m, args[:last], func(ctx context.Context, n named) error {
+			return m.SetJobPriority(ctx, n.id, priority)
+		})
+	})
 }
 
 func (a *app) jobsTagCommand() *cobra.Command {
 	var none bool
-	cmd := &cobra.Command{
+	cmd := a.managed(&cobra.Command{
 		Use: "tag JOB… TAG", Short: "Let only workers of a tag run jobs, or all with --none", Args: cobra.MinimumNArgs(1),
-		Example:           "  flsync jobs tag sh010 sh020 GPU\n  flsync jobs tag sh010 --none",
-		ValidArgsFunction: a.thenTags(a.complete(jobKind.chooser)),
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			var change api.JobTagChange
-			if !none {
-				if len(args) < 2 {
-					return usagef("name a tag after the jobs, or give --none")
-				}
-				last := len(args) - 1
-				tag, err := a.chooseOne(args[last], tagKind.chooser(ctx, m))
-				if err != nil {
-					return err
-				}
-				args, change.ID = args[:last], tag.id
+		Example: "  flsync jobs tag sh010 sh020 GPU\n  flsync jobs tag sh010 --none",
+	}, func(ctx context.Context, m *link, args []string) error {
+		var change api.JobTagChange
+		if !none {
+			if len(args) < 2 {
+				return usagef("name a tag after the jobs, or give --none")
 			}
-			return a.changeJobs(ctx, m, args, func(ctx context.Context, n named) error {
-				return m.SetJobTag(ctx, n.id, change)
-			})
-		}),
-	}
+			last := len(args) - 1
+			tag, err := a.chooseOne(args[last], tagKind.chooser(ctx, m))
+			if err != nil {
+				return err
+			}
+			args, change.ID = args[:last], tag.id
+		}
+		return a.changeJobs(ctx, m, args, func(ctx context.Context, n named) error {
+			return m.SetJobTag(ctx, n.id, change)
+		})
+	})
 	cmd.Flags().BoolVar(&none, "none", false, "take the tag away")
 	return cmd
 }
 
 func (a *app) jobsBlocklistCommand() *cobra.Command {
 	var remove []string
-	cmd := &cobra.Command{
-		Use: "blocklist JOB", Short: "Show which workers may not run which tasks of a job, or allow them again", Args: cobra.ExactArgs(1),
-		Example:           "  flsync jobs blocklist sh010\n  flsync jobs blocklist sh010 --remove node07:blender",
-		ValidArgsFunction: a.complete(jobKind.chooser),
-		RunE: a.withOne(jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
-			if err := a.unblock(ctx, m, chosen.id, remove); err != nil {
-				return err
-			}
-			list, err := fetch[[]object[api.JobBlocklistEntry]](ctx, m, "jobs", chosen.id, "blocklist")
-			if err == nil && len(list.v) == 0 {
-				err = jobExists(ctx, m, chosen.id)
-			}
-			if err != nil {
-				return err
-			}
-			return printList(a, list.v, func(e api.JobBlocklistEntry) string { return e.WorkerID + ":" + e.TaskType }, []column[api.JobBlocklistEntry]{
-				{title: "worker", cell: func(e api.JobBlocklistEntry) string { return e.WorkerName }, gives: true},
-				{title: "id", cell: func(e api.JobBlocklistEntry) string { return e.WorkerID }},
-				{title: "task type", cell: func(e api.JobBlocklistEntry) string { return e.TaskType }},
-			})
-		}),
-	}
+	cmd := a.one(&cobra.Command{
+		Use: "blocklist JOB", Short: "Show which workers may not run which tasks of a job, or allow them again",
+		Example: "  flsync jobs blocklist sh010\n  flsync jobs blocklist sh010 --remove node07:blender",
+	}, jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+		if err := a.unblock(ctx, m, chosen.id, remove); err != nil {
+			return err
+		}
+		list, err := listAt[api.JobBlocklistEntry]("", "jobs", chosen.id, "blocklist")(ctx, m)
+		if err == nil && len(list) == 0 {
+			err = jobExists(ctx, m, chosen.id)
+		}
+		if err != nil {
+			return err
+		}
+		return printList(a, list, func(e api.JobBlocklistEntry) string { return e.WorkerID + ":" + e.TaskType }, []column[api.JobBlocklistEntry]{
+			{title: "worker", cell: func(e api.JobBlocklistEntry) string { return e.WorkerName }, gives: true},
+			{title: "id", cell: func(e api.JobBlocklistEntry) string { return e.WorkerID }},
+			{title: "task type", cell: func(e api.JobBlocklistEntry) string { return e.TaskType }},
+		})
+	})
 	cmd.Flags().StringArrayVar(&remove, "remove", nil, "allow this `WORKER:TASKTYPE` again; may be repeated")
 	return cmd
 }
@@ -148,75 +142,73 @@ func (a *app) unblock(ctx context.Context, m *link, job string, pairs []string) 
 func (a *app) jobsDeleteCommand() *cobra.Command {
 	var yes, force bool
 	var olderThan string
-	cmd := &cobra.Command{
+	cmd := a.managed(&cobra.Command{
 		Use: "delete [JOB…]", Short: "Delete jobs, with their tasks, logs and checkouts",
 		Long: `Says first what would go, and what each job's status is; with --yes it goes. A job that renders
 is deleted only with --force. The Manager deletes in the background.
 --older-than deletes all jobs that were last updated longer ago, in one request.`,
-		Example:           "  flsync jobs delete 'test *' --yes\n  flsync jobs delete --older-than 30d --yes",
-		ValidArgsFunction: a.complete(jobKind.chooser),
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			if olderThan != "" {
-				if len(args) > 0 {
-					return usagef("name jobs or give --older-than, not both")
-				}
-				return a.deleteOld(ctx, m, olderThan, yes, force)
+		Example: "  flsync jobs delete 'test *' --yes\n  flsync jobs delete --older-than 30d --yes",
+	}, func(ctx context.Context, m *link, args []string) error {
+		if olderThan != "" {
+			if len(args) > 0 {
+				return usagef("name jobs or give --older-than, not both")
 			}
-			chosen, err := a.choose(args, jobKind.chooser(ctx, m))
+			return a.deleteOld(ctx, m, olderThan, yes, force)
+		}
+		chosen, err := a.choose(args, jobKind.chooser(ctx, m))
+		if err != nil {
+			return err
+		}
+		var mu sync.Mutex
+		var going []named
+		asked := a.each(ctx, chosen, func(ctx context.Context, n named) error {
+			job, err := m.Job(ctx, n.id)
 			if err != nil {
 				return err
 			}
-			var mu sync.Mutex
-			var going []named
-			asked := a.each(ctx, chosen, func(ctx context.Context, n named) error {
-				job, err := m.Job(ctx, n.id)
-				if err != nil {
-					return err
-				}
-				if renders(job.Status) && !force {
-					return errRenders(job)
-				}
-				info, err := m.JobDeletionInfo(ctx, n.id)
-				if err != nil {
-					return err
-				}
-				checkout := "; no checkout"
-				if info.ShamanCheckout {
-					checkout = ", and its checkout"
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				going = append(going, named{job.ID, job.Name})
-				a.remark("would delete %s, which is %s: its tasks and logs%s", jobLabel(job), job.Status, checkout)
-				return nil
-			})
-			if len(going) == 0 {
-				return asked
+			if renders(job.Status) && !force {
+				return errRenders(job)
 			}
-			if err := a.confirm(yes, "delete "+report.Count(len(going), "job")); err != nil {
+			info, err := m.JobDeletionInfo(ctx, n.id)
+			if err != nil {
 				return err
 			}
-			err = a.each(ctx, going, func(ctx context.Context, n named) error {
-				if err := m.DeleteJob(ctx, n.id); err != nil {
+			checkout := "; no checkout"
+			if info.ShamanCheckout {
+				checkout = ", and its checkout"
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			going = append(going, named{job.ID, job.Name})
+			a.remark("would delete %s, which is %s: its tasks and logs%s", jobLabel(job), job.Status, checkout)
+			return nil
+		})
+		if len(going) == 0 {
+			return asked
+		}
+		if err := a.confirm(yes, "delete "+report.Count(len(going), "job")); err != nil {
+			return err
+		}
+		err = a.each(ctx, going, func(ctx context.Context, n named) error {
+			if err := m.DeleteJob(ctx, n.id); err != nil {
+				return err
+			}
+			if a.json {
+				switch job, err := fetch[api.Job](ctx, m, "jobs", n.id); {
+				case err == nil:
+					return a.printJSON(job.raw)
+				case !flamenco.IsNotFound(err): // the Manager may be done with it already
 					return err
 				}
-				if a.json {
-					switch job, err := fetch[api.Job](ctx, m, "jobs", n.id); {
-					case err == nil:
-						return a.printJSON(job.raw)
-					case !flamenco.IsNotFound(err): // the Manager may be done with it already
-						return err
-					}
-				}
-				return a.result(map[string]string{"id": n.id}, "%s  deletion requested  %s", short(n.id), n.name)
-			})
-			if asked != nil {
-				a.tell(err)
-				return asked
 			}
-			return err
-		}),
-	}
+			return a.result(map[string]string{"id": n.id}, "%s  deletion requested  %s", short(n.id), n.name)
+		})
+		if asked != nil {
+			a.tell(err)
+			return asked
+		}
+		return err
+	})
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVar(&force, "force", false, "delete jobs that render, too")
 	cmd.Flags().StringVar(&olderThan, "older-than", "", "delete all jobs not updated for this `TIME`, such as 30d")

@@ -20,48 +20,47 @@ import (
 func (a *app) jobsLastRenderedCommand() *cobra.Command {
 	var out string
 	var noSave bool
-	cmd := &cobra.Command{
+	cmd := a.managed(&cobra.Command{
 		Use: "last-rendered [JOB]", Short: "Save the last picture that was rendered, of a job or of all",
-		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.complete(jobKind.chooser),
+		Args:    cobra.MaximumNArgs(1),
 		Example: "  flsync jobs last-rendered sh010 -o sh010.jpg",
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			segments := []string{"jobs", "last-rendered"}
-			name := "last-rendered"
-			if len(args) == 1 {
-				chosen, err := a.chooseOne(args[0], jobKind.chooser(ctx, m))
-				if err != nil {
-					return err
-				}
-				segments = []string{"jobs", chosen.id, "last-rendered"}
-				name = short(chosen.id) + "-" + name
-			}
-			info, err := fetch[api.JobLastRenderedImageInfo](ctx, m, segments...)
+	}, func(ctx context.Context, m *link, args []string) error {
+		segments := []string{"jobs", "last-rendered"}
+		name := "last-rendered"
+		if len(args) == 1 {
+			chosen, err := a.chooseOne(args[0], jobKind.chooser(ctx, m))
 			if err != nil {
 				return err
 			}
-			if info.raw == nil || len(info.v.Suffixes) == 0 {
-				return errors.New("nothing was rendered yet")
-			}
-			// The first suffix is the largest picture.
-			address := strings.TrimSuffix(info.v.Base, "/") + "/" + info.v.Suffixes[0]
-			if a.json {
-				if err := a.printJSON(info.raw); err != nil {
-					return err
-				}
-			} else {
-				fmt.Fprintln(a.stdout, oneLine(strings.TrimSuffix(m.URL(), "/")+"/"+strings.TrimPrefix(address, "/")))
-			}
-			if noSave {
-				return nil
-			}
-			saved, err := download(ctx, m, address, out, name)
-			if err != nil {
+			segments = []string{"jobs", chosen.id, "last-rendered"}
+			name = short(chosen.id) + "-" + name
+		}
+		info, err := fetch[api.JobLastRenderedImageInfo](ctx, m, segments...)
+		if err != nil {
+			return err
+		}
+		if info.raw == nil || len(info.v.Suffixes) == 0 {
+			return errors.New("nothing was rendered yet")
+		}
+		// The first suffix is the largest picture.
+		address := strings.TrimSuffix(info.v.Base, "/") + "/" + info.v.Suffixes[0]
+		if a.json {
+			if err := a.printJSON(info.raw); err != nil {
 				return err
 			}
-			a.remark("saved as %s", saved)
+		} else {
+			fmt.Fprintln(a.stdout, oneLine(strings.TrimSuffix(m.URL(), "/")+"/"+strings.TrimPrefix(address, "/")))
+		}
+		if noSave {
 			return nil
-		}),
-	}
+		}
+		saved, err := download(ctx, m, address, out, name)
+		if err != nil {
+			return err
+		}
+		a.remark("saved as %s", saved)
+		return nil
+	})
 	cmd.Flags().StringVarP(&out, "output", "o", "", "`FILE` to save it as")
 	cmd.Flags().BoolVar(&noSave, "no-save", false, "only print the URL")
 	return cmd

@@ -17,59 +17,50 @@ import (
 
 // typeKind is the kind of job types.
 var typeKind = kind[api.AvailableJobType]{
-	noun: "job type",
+	noun: "job type", fetch: listAt[api.AvailableJobType]("job_types", "jobs", "types"),
 	name: func(t api.AvailableJobType) named { return named{t.Name, t.Name} },
-	fetch: func(ctx context.Context, m *link) ([]object[api.AvailableJobType], error) {
-		return fetchList[api.AvailableJobType](ctx, m, "job_types", "jobs", "types")
-	},
-	columns: func() []column[api.AvailableJobType] {
-		return []column[api.AvailableJobType]{
-			{title: "name", cell: func(t api.AvailableJobType) string { return t.Name }},
-			{title: "label", cell: func(t api.AvailableJobType) string { return t.Label }, gives: true},
-			{title: "settings", cell: func(t api.AvailableJobType) string { return fmt.Sprint(len(t.Settings)) }, right: true},
-			{title: "description", cell: func(t api.AvailableJobType) string { return t.Description }, gives: true},
-		}
+	columns: []column[api.AvailableJobType]{
+		{title: "name", cell: func(t api.AvailableJobType) string { return t.Name }},
+		{title: "label", cell: func(t api.AvailableJobType) string { return t.Label }, gives: true},
+		{title: "settings", cell: func(t api.AvailableJobType) string { return fmt.Sprint(len(t.Settings)) }, right: true},
+		{title: "description", cell: func(t api.AvailableJobType) string { return t.Description }, gives: true},
 	},
 }
 
 func (a *app) jobsTypeCommand() *cobra.Command {
 	var skeleton bool
-	cmd := &cobra.Command{
-		Use: "type NAME", Short: "Show the settings of a job type, and a manifest to start from", Args: cobra.ExactArgs(1),
-		Example:           "  flsync jobs type simple-blender-render\n  flsync jobs type simple-blender-render --manifest > night.yaml",
-		ValidArgsFunction: a.complete(typeKind.chooser),
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			t, err := fetch[api.AvailableJobType](ctx, m, "jobs", "type", args[0])
-			if err != nil {
-				return err
-			}
-			switch {
-			case a.json:
-				return a.printJSON(t.raw)
-			case skeleton:
-				return writeSkeleton(a.stdout, t.v)
-			}
-			fmt.Fprintf(a.stdout, "%s\n\n", report.Printable(t.v.Name+": "+t.v.Label+"\n"+t.v.Description))
-			if err := printTable(a, t.v.Settings, settingColumns()); err != nil {
-				return err
-			}
-			fmt.Fprintf(a.stdout, "\nA manifest to start from (also: --manifest):\n\n")
+	cmd := a.managed(&cobra.Command{
+		Use: "type NAME", Short: "Show the settings of a job type, and a manifest to start from", Args: cobra.ExactArgs(1), ValidArgsFunction: a.complete(typeKind.chooser),
+		Example: "  flsync jobs type simple-blender-render\n  flsync jobs type simple-blender-render --manifest > night.yaml",
+	}, func(ctx context.Context, m *link, args []string) error {
+		t, err := fetch[api.AvailableJobType](ctx, m, "jobs", "type", args[0])
+		if err != nil {
+			return err
+		}
+		switch {
+		case a.json:
+			return a.printJSON(t.raw)
+		case skeleton:
 			return writeSkeleton(a.stdout, t.v)
-		}),
-	}
+		}
+		fmt.Fprintf(a.stdout, "%s\n\n", report.Printable(t.v.Name+": "+t.v.Label+"\n"+t.v.Description))
+		if err := printTable(a, t.v.Settings, settingColumns); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "\nA manifest to start from (also: --manifest):\n\n")
+		return writeSkeleton(a.stdout, t.v)
+	})
 	cmd.Flags().BoolVar(&skeleton, "manifest", false, "only a manifest to start from")
 	return cmd
 }
 
-func settingColumns() []column[api.AvailableJobSetting] {
-	return []column[api.AvailableJobSetting]{
-		{title: "setting", cell: func(s api.AvailableJobSetting) string { return s.Key }},
-		{title: "type", cell: func(s api.AvailableJobSetting) string { return string(s.Type) }},
-		{title: "needed", cell: needed},
-		{title: "default", cell: func(s api.AvailableJobSetting) string { return compact(s.Default) }, gives: true},
-		{title: "choices", cell: func(s api.AvailableJobSetting) string { return strings.Join(s.Choices, " ") }, gives: true},
-		{title: "description", cell: func(s api.AvailableJobSetting) string { return s.Description }, gives: true},
-	}
+var settingColumns = []column[api.AvailableJobSetting]{
+	{title: "setting", cell: func(s api.AvailableJobSetting) string { return s.Key }},
+	{title: "type", cell: func(s api.AvailableJobSetting) string { return string(s.Type) }},
+	{title: "needed", cell: needed},
+	{title: "default", cell: func(s api.AvailableJobSetting) string { return compact(s.Default) }, gives: true},
+	{title: "choices", cell: func(s api.AvailableJobSetting) string { return strings.Join(s.Choices, " ") }, gives: true},
+	{title: "description", cell: func(s api.AvailableJobSetting) string { return s.Description }, gives: true},
 }
 
 // needed says where a setting comes from.

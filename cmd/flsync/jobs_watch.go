@@ -15,21 +15,19 @@ import (
 
 func (a *app) jobsWatchCommand() *cobra.Command {
 	var interval time.Duration
-	cmd := &cobra.Command{
+	cmd := a.managed(&cobra.Command{
 		Use: "watch JOB…", Short: "Follow jobs until they end",
 		Long: `Shows a live table on a terminal, else a line at each change. Jobs that render have a forecast of their end,
 and several jobs one of the end of all, from the time that finished tasks took. Exit code: 0 when every job was
 completed, 3 when some were, 1 when none was.`,
-		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: a.complete(jobKind.chooser),
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.choose(args, jobKind.chooser(ctx, m))
-			if err != nil {
-				return err
-			}
-			return a.watchJobs(ctx, m, ids(chosen), interval, underWay)
-		}),
-	}
+		Args: cobra.MinimumNArgs(1),
+	}, func(ctx context.Context, m *link, args []string) error {
+		chosen, err := a.choose(args, jobKind.chooser(ctx, m))
+		if err != nil {
+			return err
+		}
+		return a.watchJobs(ctx, m, ids(chosen), interval, underWay)
+	})
 	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "time between two looks")
 	return cmd
 }
@@ -43,22 +41,34 @@ func (a *app) poll(ctx context.Context, interval time.Duration, look func(contex
 	if interval < 100*time.Millisecond {
 		return usagef("--interval %v is too short: at least 100ms", interval)
 	}
-	ticker := time.NewTicker(interval)
+	return outlast(ctx, a.sink(), outage{every: interval, patience: patience, message: "the Manager does not answer, watching goes on: "}, look)
+}
+
+// outage says how long a Manager that is away is waited for.
+type outage struct {
+	every    time.Duration // between two looks
+	patience time.Duration // since it last answered
+	answered time.Time     // when it last did; zero: a first failure ends everything
+	message  string        // begins the warning, of which an outage has one
+}
+
+// outlast calls look until it reports that it is done, fails for good, or has failed for longer than an
+// outage may take.
+func outlast(ctx context.Context, sink report.Sink, o outage, look func(context.Context) (done bool, err error)) error {
+	ticker := time.NewTicker(o.every)
 	defer ticker.Stop()
-	var answered time.Time // when the Manager last did
-	away := false
-	for {
+	for away := false; ; {
 		done, err := look(ctx)
 		switch {
 		case done:
 			return err
 		case err == nil:
-			answered, away = time.Now(), false
-		case answered.IsZero() || !flamenco.IsTemporary(err) || time.Since(answered) > patience:
+			o.answered, away = time.Now(), false
+		case o.answered.IsZero() || !flamenco.IsTemporary(err) || time.Since(o.answered) >= o.patience:
 			return err
 		case !away:
 			away = true
-			a.sink().Emit(report.Warning{Code: "unreachable", Message: "the Manager does not answer, watching goes on: " + err.Error()})
+			sink.Emit(report.Warning{Code: "unreachable", Message: o.message + err.Error()})
 		}
 		select {
 		case <-ctx.Done():
@@ -73,7 +83,7 @@ func (a *app) watchJobs(ctx context.Context, m *link, ids []string, interval tim
 	var soon forecasts
 	view := liveTable[api.Job]{
 		app: a, id: func(j api.Job) string { return j.ID }, rank: rank,
-		columns: append(jobColumns(), column[api.Job]{title: "forecast", cell: func(j api.Job) string { return soon.text(j.ID) }, gives: true, early: true}),
+		columns: append(slices.Clone(jobKind.columns), column[api.Job]{title: "forecast", cell: func(j api.Job) string { return soon.text(j.ID) }, gives: true, early: true}),
 		state:   func(j api.Job) string { return fmt.Sprintf("%s %d/%d", j.Status, j.StepsCompleted, j.StepsTotal) },
 		line: func(j api.Job) string {
 			line := fmt.Sprintf("%s  %-16s %4s  %s", short(j.ID), j.Status, percent(j.StepsCompleted, j.StepsTotal), j.Name)

@@ -78,20 +78,19 @@ func (v *liveTable[T]) show(list []object[T], whole bool) error {
 // watchCommand shows what fetch gets until it is interrupted, or for as long as --for says.
 func watchCommand[T any](short string, view *liveTable[T], fetch func(context.Context, *link) ([]object[T], error)) *cobra.Command {
 	var interval, length time.Duration
-	cmd := &cobra.Command{
+	cmd := view.managed(&cobra.Command{
 		Use: "watch", Short: short, Long: "Shows a live table on a terminal, else a line at each change.", Args: cobra.NoArgs,
-		RunE: view.withManager(func(ctx context.Context, m *link, _ []string) error {
-			begun := time.Now()
-			return view.poll(ctx, interval, func(ctx context.Context) (bool, error) {
-				list, err := fetch(ctx, m)
-				if err != nil {
-					view.lines = 0
-					return false, err
-				}
-				return length > 0 && time.Since(begun) >= length, view.show(list, false)
-			})
-		}),
-	}
+	}, func(ctx context.Context, m *link, _ []string) error {
+		begun := time.Now()
+		return view.poll(ctx, interval, func(ctx context.Context) (bool, error) {
+			list, err := fetch(ctx, m)
+			if err != nil {
+				view.lines = 0
+				return false, err
+			}
+			return length > 0 && time.Since(begun) >= length, view.show(list, false)
+		})
+	})
 	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "time between two looks")
 	cmd.Flags().DurationVar(&length, "for", 0, "end after this `TIME`, such as 10m; without it, watch until interrupted")
 	return cmd
@@ -123,7 +122,7 @@ func (a *app) workersWatchCommand() *cobra.Command {
 
 // fetchWholeWorkers gets all workers with their tasks, which the list lacks.
 func fetchWholeWorkers(ctx context.Context, m *link) ([]object[api.Worker], error) {
-	list, err := fetchWorkers(ctx, m)
+	list, err := workerKind.fetch(ctx, m)
 	if err != nil {
 		return nil, err
 	}

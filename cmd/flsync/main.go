@@ -16,6 +16,8 @@ import (
 	"golang.org/x/term"
 )
 
+//go:generate go test -count=1 -run "TestDocs|TestSkillReference" . -update-docs
+
 // version is set by the linker for released programs.
 var version string
 

@@ -88,9 +88,9 @@ func (a *app) embed(ctx context.Context, c *config.Config, l *link) (string, err
 	return "http://" + listener.Addr().String(), nil
 }
 
-// withManager turns the body of a command that only talks to the Manager into cobra's form.
-func (a *app) withManager(body func(ctx context.Context, m *link, args []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
+// managed makes cmd a command that only talks to the Manager.
+func (a *app) managed(cmd *cobra.Command, body func(ctx context.Context, m *link, args []string) error) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := a.loadConfig()
 		if err != nil {
 			return err
@@ -101,6 +101,7 @@ func (a *app) withManager(body func(ctx context.Context, m *link, args []string)
 		}
 		return errors.Join(body(cmd.Context(), l, args), l.Close())
 	}
+	return cmd
 }
 
 // checkoutFolder returns where a checkout lies on this machine: known for the embedded Manager.

@@ -32,6 +32,7 @@ import (
 	"github.com/flsync/flsync/internal/frames"
 	"github.com/flsync/flsync/internal/lab/managertest"
 	"github.com/flsync/flsync/internal/lab/simworker"
+	"github.com/flsync/flsync/internal/ranges"
 )
 
 // TestManager runs the scripts of testdata/manager against the embedded Manager, and against a real one when
@@ -346,7 +347,7 @@ func (f *farm) paint(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	numbers := output.Frames
 	if len(args) > 1 {
-		numbers, err = frames.Parse(args[1])
+		numbers, err = ranges.Parse(args[1])
 		ts.Check(err)
 	}
 	width := 64
@@ -363,7 +364,7 @@ func (f *farm) paint(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if len(args) == 1 {
 		const video = "\x00\x00\x00\x0cmdatdata\x00\x00\x00\x08moov"
-		ts.Check(os.WriteFile(filepath.Join(dir, args[0]+"-"+frames.List(numbers)+".mp4"), []byte(video), 0o600))
+		ts.Check(os.WriteFile(filepath.Join(dir, args[0]+"-"+ranges.Format(numbers)+".mp4"), []byte(video), 0o600))
 	}
 }
 

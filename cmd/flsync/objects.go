@@ -42,16 +42,22 @@ func ask[T any](ctx context.Context, m *link, method string, question any, path 
 	return o, nil
 }
 
-// fetchList gets the objects that a reply has under key.
-func fetchList[T any](ctx context.Context, m *link, key string, path ...string) (list []object[T], err error) {
-	reply, err := fetch[map[string]json.RawMessage](ctx, m, path...)
-	if err != nil || reply.v[key] == nil {
-		return nil, err
+// listAt returns a function that gets the objects which the reply of path has under key, or with "" is.
+func listAt[T any](key string, path ...string) func(context.Context, *link) ([]object[T], error) {
+	return func(ctx context.Context, m *link) (list []object[T], err error) {
+		if key == "" {
+			all, err := fetch[[]object[T]](ctx, m, path...)
+			return all.v, err
+		}
+		reply, err := fetch[map[string]json.RawMessage](ctx, m, path...)
+		if err != nil || reply.v[key] == nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(reply.v[key], &list); err != nil {
+			return nil, fmt.Errorf("the Manager's reply to %s cannot be read: %w", strings.Join(path, "/"), err)
+		}
+		return list, nil
 	}
-	if err := json.Unmarshal(reply.v[key], &list); err != nil {
-		return nil, fmt.Errorf("the Manager's reply to %s cannot be read: %w", strings.Join(path, "/"), err)
-	}
-	return list, nil
 }
 
 // printJSON writes a value of ours, or an object of the Manager's as it came, as one line.
@@ -92,7 +98,7 @@ type kind[T any] struct {
 	noun    string // "job"
 	fetch   func(context.Context, *link) ([]object[T], error)
 	name    func(T) named
-	columns func() []column[T]
+	columns []column[T]
 }
 
 // chooser finds objects of the kind by what people call them.
@@ -106,19 +112,18 @@ func (k kind[T]) chooser(ctx context.Context, m *link) chooser {
 // listCommand makes of cmd a command that lists all there are.
 func (k kind[T]) listCommand(a *app, cmd *cobra.Command) *cobra.Command {
 	cmd.Args = cobra.NoArgs
-	cmd.RunE = a.withManager(func(ctx context.Context, m *link, _ []string) error {
+	return a.managed(cmd, func(ctx context.Context, m *link, _ []string) error {
 		list, err := k.fetch(ctx, m)
 		if err != nil {
 			return err
 		}
 		return k.print(a, list)
 	})
-	return cmd
 }
 
 // print writes objects one a line with --json, else only their ids with --quiet, else as a table.
 func (k kind[T]) print(a *app, list []object[T]) error {
-	return printList(a, list, func(v T) string { return k.name(v).id }, k.columns())
+	return printList(a, list, func(v T) string { return k.name(v).id }, k.columns)
 }
 
 // printList is print for objects that nobody chooses by a name.

@@ -17,8 +17,8 @@ import (
 
 func (a *app) workersScheduleCommand() *cobra.Command {
 	var set []string
-	cmd := &cobra.Command{
-		Use: "schedule WORKER", Short: "Show or set when a worker sleeps", Args: cobra.ExactArgs(1), ValidArgsFunction: a.complete(workerKind.chooser),
+	cmd := a.one(&cobra.Command{
+		Use: "schedule WORKER", Short: "Show or set when a worker sleeps",
 		Long: `A worker with an active schedule sleeps from start to end, on the named days or on all.
 Times are those of the Manager's clock, in its time zone. Days are mo tu we th fr sa su, also as
 ranges (mo-fr) and as the words weekdays, weekend and daily. No start is the day's beginning, no
@@ -27,39 +27,38 @@ end the day's end. What --set does not name stays as it is.
 The Manager has one window within a day. It cannot hold one over midnight, such as 22:00 to 06:00:
 put flsync workers sleep and flsync workers wake into cron for that.`,
 		Example: "  flsync workers schedule node07 --set active=true --set days=mo-fr --set start=09:00 --set end=18:00",
-		RunE: a.withOne(workerKind.chooser, func(ctx context.Context, m *link, worker named) error {
-			if len(set) > 0 {
-				schedule, _, err := m.SleepSchedule(ctx, worker.id)
-				if err != nil {
-					return err
-				}
-				if err := setSchedule(&schedule, set); err != nil {
-					return err
-				}
-				if err := m.SetSleepSchedule(ctx, worker.id, schedule); err != nil {
-					return err
-				}
-			}
-			s, err := fetch[api.WorkerSleepSchedule](ctx, m, "worker-mgt", "workers", worker.id, "sleep-schedule")
-			switch {
-			case err != nil:
+	}, workerKind.chooser, func(ctx context.Context, m *link, worker named) error {
+		if len(set) > 0 {
+			schedule, _, err := m.SleepSchedule(ctx, worker.id)
+			if err != nil {
 				return err
-			case s.raw == nil:
-				// Of a worker that does not exist, the Manager says the same.
-				if _, err := m.Worker(ctx, worker.id); err != nil {
-					return err
-				}
-				a.remark("no schedule")
-				return nil
 			}
-			return printObject(a, s, func(s api.WorkerSleepSchedule) []field {
-				return []field{
-					{"active", strconv.FormatBool(s.IsActive)}, {"days", s.DaysOfWeek}, {"start", s.StartTime}, {"end", s.EndTime},
-					{"clock", "the Manager's"},
-				}
-			})
-		}),
-	}
+			if err := setSchedule(&schedule, set); err != nil {
+				return err
+			}
+			if err := m.SetSleepSchedule(ctx, worker.id, schedule); err != nil {
+				return err
+			}
+		}
+		s, err := fetch[api.WorkerSleepSchedule](ctx, m, "worker-mgt", "workers", worker.id, "sleep-schedule")
+		switch {
+		case err != nil:
+			return err
+		case s.raw == nil:
+			// Of a worker that does not exist, the Manager says the same.
+			if _, err := m.Worker(ctx, worker.id); err != nil {
+				return err
+			}
+			a.remark("no schedule")
+			return nil
+		}
+		return printObject(a, s, func(s api.WorkerSleepSchedule) []field {
+			return []field{
+				{"active", strconv.FormatBool(s.IsActive)}, {"days", s.DaysOfWeek}, {"start", s.StartTime}, {"end", s.EndTime},
+				{"clock", "the Manager's"},
+			}
+		})
+	})
 	cmd.Flags().StringArrayVar(&set, "set", nil, "`KEY=VALUE` with the key active, days, start or end; may be repeated")
 	return cmd
 }

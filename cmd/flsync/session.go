@@ -42,12 +42,12 @@ type session struct {
 	stop    context.CancelCauseFunc      // ends the body
 }
 
-// inSession turns a command's body into cobra's form. A body that sends something calls environment, one
+// inSession makes cmd a command whose run is a session. A body that sends something calls environment, one
 // whose results are lines calls list.
-func (a *app) inSession(command string, run func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
+func (a *app) inSession(cmd *cobra.Command, run func(ctx context.Context, s *session, args []string) error) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
-		s := a.newSession(command)
+		s := a.newSession(cmd.Name())
 		s.keeps = keepsLog(cmd)
 		var bars *report.Bars
 		if a.terminal && !a.json && !a.quiet {
@@ -69,6 +69,7 @@ func (a *app) inSession(command string, run func(ctx context.Context, s *session
 		}
 		return s.close(ctx, err)
 	}
+	return cmd
 }
 
 func (a *app) newSession(command string) *session {

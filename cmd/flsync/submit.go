@@ -44,7 +44,7 @@ type submitFlags struct {
 
 func (a *app) submitCommand() *cobra.Command {
 	var f submitFlags
-	cmd := &cobra.Command{
+	cmd := a.inSession(&cobra.Command{
 		Use:   "submit TARGET…",
 		Short: "Send what blend files need and submit their jobs: a shot, or a whole night",
 		Long: `A TARGET is a blend file, a glob for some, or a manifest (.yaml, .json, .jsonl, .csv, or - for standard
@@ -57,10 +57,9 @@ It is safe to run again: a job that is there already and has not changed is skip
   flsync submit night.yaml --dry-run
   flsync submit night.yaml --hold --wait
   flsync conform cut.otio --map 'shots/{shot}.blend' | flsync submit -`,
-		RunE: a.inSession("submit", func(ctx context.Context, s *session, args []string) error {
-			return s.submit(ctx, &f, args)
-		}),
-	}
+	}, func(ctx context.Context, s *session, args []string) error {
+		return s.submit(ctx, &f, args)
+	})
 	f.transfer.flags(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.settings, "set", nil, "`KEY=VALUE`: a setting of all jobs; may be repeated")

@@ -12,7 +12,6 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
-	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/config"
 	"github.com/flsync/flsync/internal/pipeline"
@@ -91,24 +90,12 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 // that is away for minutes; a wrong address at its begin should not take minutes to be told, but one that is
 // just being restarted gets its few seconds. It returns what [pipeline.Greet] does.
 func (s *session) greet(ctx context.Context, m pipeline.Greeted) (configuration string, err error) {
-	const (
-		patience = 8 * time.Second
-		wait     = time.Second
-	)
-	for began, attempt := time.Now(), 1; ; attempt++ {
+	o := outage{every: time.Second, patience: 8 * time.Second, answered: time.Now(), message: "the Manager does not answer, trying again: "}
+	err = outlast(ctx, s.sink, o, func(ctx context.Context) (bool, error) {
 		configuration, err = pipeline.Greet(ctx, m)
-		if err == nil || time.Since(began) >= patience || !flamenco.IsTemporary(err) {
-			return configuration, err
-		}
-		if attempt == 1 {
-			s.sink.Emit(report.Warning{Code: "unreachable", Message: fmt.Sprintf("the Manager does not answer, trying again: %v", err)})
-		}
-		select {
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		case <-time.After(wait):
-		}
-	}
+		return err == nil, err
+	})
+	return configuration, err
 }
 
 // openCache opens the hash cache, whose warnings become the run's.
@@ -127,7 +114,7 @@ func (a *app) syncCommand() *cobra.Command {
 	var t transfer
 	var opt pipeline.SyncOptions
 	var watch bool
-	cmd := &cobra.Command{
+	cmd := a.inSession(&cobra.Command{
 		Use:   "sync PATH…",
 		Short: "Send folders and files to the Manager's store and make one checkout of them",
 		Long: `Walks the paths, hashes what has changed, sends what the Manager lacks, and has it make one
@@ -143,8 +130,7 @@ checkout are relative to.`,
   flsync sync shots lib --dry-run
   flsync sync ~/projects/sprite --watch`,
 		Args: cobra.ArbitraryArgs,
-	}
-	cmd.RunE = a.inSession("sync", func(ctx context.Context, s *session, args []string) error {
+	}, func(ctx context.Context, s *session, args []string) error {
 		if len(args) == 0 {
 			return usagef("name a folder or files to sync; see flsync sync --help")
 		}

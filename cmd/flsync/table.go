@@ -182,6 +182,14 @@ func agoPtr(t *time.Time) string {
 	return ago(*t)
 }
 
+// orZero returns what p points to, or nothing.
+func orZero[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
 // percent is how far something has come.
 func percent(done, total int) string {
 	if total <= 0 {

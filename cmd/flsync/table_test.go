@@ -27,8 +27,8 @@ func tableLines(width int, colours bool) map[string][]string {
 	}
 	lines := func(table string) []string { return strings.Split(table, "\n") }
 	return map[string][]string{
-		"jobs": lines(renderTable(jobs, jobColumns(), width, colours)), "workers": lines(renderTable(workers, workerColumns(), width, colours)),
-		"tasks": lines(renderTable(tasks, taskColumns(), width, colours)), "settings": lines(renderTable(types, settingColumns(), width, colours)),
+		"jobs": lines(renderTable(jobs, jobKind.columns, width, colours)), "workers": lines(renderTable(workers, workerKind.columns, width, colours)),
+		"tasks": lines(renderTable(tasks, taskColumns, width, colours)), "settings": lines(renderTable(types, settingColumns, width, colours)),
 	}
 }
 
@@ -76,7 +76,7 @@ func TestTables(t *testing.T) {
 // TestTableKeepsNames: at 80 columns, what a job is called says more than its type and activity.
 func TestTableKeepsNames(t *testing.T) {
 	jobs := []api.Job{{ID: someID, Name: "sq010_sh010_v012", Type: "simple-blender-render", Status: api.JobStatusCompleted, StepsTotal: 1, StepsCompleted: 1, Updated: time.Now(), Activity: "Changed to status \"completed\": all tasks completed"}}
-	if table := renderTable(jobs, jobColumns(), 80, false); !strings.Contains(table, "sq010_sh010_v012 ") {
+	if table := renderTable(jobs, jobKind.columns, 80, false); !strings.Contains(table, "sq010_sh010_v012 ") {
 		t.Error("\n" + table)
 	}
 }

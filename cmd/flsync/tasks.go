@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flsync/flsync/flamenco/api"
-	"github.com/flsync/flsync/internal/frames"
+	"github.com/flsync/flsync/internal/ranges"
 )
 
 func (a *app) tasksCommand() *cobra.Command {
@@ -61,12 +61,11 @@ func (a *app) jobsToSearch(ctx context.Context, m *link, job string) ([]named, e
 
 func (a *app) tasksShowCommand() *cobra.Command {
 	var job string
-	cmd := &cobra.Command{
-		Use: "show TASK", Short: "Show all that is known of a task", Args: cobra.ExactArgs(1),
-		RunE: a.withOne(a.taskChooser(&job), func(ctx context.Context, m *link, chosen named) error {
-			return show(ctx, a, m, taskFields, "tasks", chosen.id)
-		}),
-	}
+	cmd := a.one(&cobra.Command{
+		Use: "show TASK", Short: "Show all that is known of a task",
+	}, a.taskChooser(&job), func(ctx context.Context, m *link, chosen named) error {
+		return show(ctx, a, m, taskFields, "tasks", chosen.id)
+	})
 	cmd.Flags().StringVar(&job, "job", "", "the `JOB` that the task belongs to")
 	return cmd
 }
@@ -96,37 +95,36 @@ func taskFields(t api.Task) []field {
 func (a *app) tasksLogCommand() *cobra.Command {
 	var full, follow bool
 	var job string
-	cmd := &cobra.Command{
-		Use: "log TASK", Short: "Print a task's log: its last lines, all of it, or as it grows", Args: cobra.ExactArgs(1),
+	cmd := a.one(&cobra.Command{
+		Use: "log TASK", Short: "Print a task's log: its last lines, all of it, or as it grows",
 		Example: "  flsync tasks log 3f2a91c0 --follow",
-		RunE: a.withOne(a.taskChooser(&job), func(ctx context.Context, m *link, chosen named) error {
-			switch {
-			case a.json:
-				info, err := fetch[api.TaskLogInfo](ctx, m, "tasks", chosen.id, "log")
-				if err != nil {
-					return err
-				}
-				if info.raw == nil {
-					return errNoLog
-				}
-				return a.printJSON(info.raw)
-			case follow:
-				return a.followLog(ctx, m, chosen.id)
-			case full:
-				_, err := copyLog(ctx, m, chosen.id, 0, a.stdout)
-				return err
-			}
-			tail, err := m.TaskLogTail(ctx, chosen.id)
+	}, a.taskChooser(&job), func(ctx context.Context, m *link, chosen named) error {
+		switch {
+		case a.json:
+			info, err := fetch[api.TaskLogInfo](ctx, m, "tasks", chosen.id, "log")
 			if err != nil {
 				return err
 			}
-			if tail == "" {
+			if info.raw == nil {
 				return errNoLog
 			}
-			_, err = io.WriteString(a.stdout, strings.TrimSuffix(tail, "\n")+"\n")
+			return a.printJSON(info.raw)
+		case follow:
+			return a.followLog(ctx, m, chosen.id)
+		case full:
+			_, err := copyLog(ctx, m, chosen.id, 0, a.stdout)
 			return err
-		}),
-	}
+		}
+		tail, err := m.TaskLogTail(ctx, chosen.id)
+		if err != nil {
+			return err
+		}
+		if tail == "" {
+			return errNoLog
+		}
+		_, err = io.WriteString(a.stdout, strings.TrimSuffix(tail, "\n")+"\n")
+		return err
+	})
 	cmd.Flags().BoolVar(&full, "full", false, "all of the log")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "all of the log, and what comes until the task ends")
 	cmd.Flags().StringVar(&job, "job", "", "the `JOB` that the task belongs to")
@@ -174,27 +172,26 @@ func (a *app) followLog(ctx context.Context, m *link, task string) error {
 
 func (a *app) tasksSetStatusCommand() *cobra.Command {
 	var reason, job string
-	cmd := &cobra.Command{
+	cmd := a.managed(&cobra.Command{
 		Use: "setstatus TASK… STATUS", Short: "Set the status of tasks", Args: cobra.MinimumNArgs(2),
 		Long: `Statuses are those of the Manager: queued, canceled, completed, failed, paused, soft-failed, active.
 The Manager gives out no task of a failed or canceled job: to queue one requeues the job.`,
 		Example: "  flsync tasks setstatus 3f2a91c0 queued --reason 'texture was fixed'",
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			last := len(args) - 1
-			status := api.TaskStatus(args[last])
-			if !status.Valid() {
-				return usagef("%q is no status of a task; see --help", args[last])
-			}
-			chosen, err := a.choose(args[:last], a.taskChooser(&job)(ctx, m))
-			if err != nil {
-				return err
-			}
-			if status != api.TaskStatusQueued {
-				return a.setTasks(ctx, m, chosen, status, reason)
-			}
-			return a.requeueByJob(ctx, m, chosen, reason)
-		}),
-	}
+	}, func(ctx context.Context, m *link, args []string) error {
+		last := len(args) - 1
+		status := api.TaskStatus(args[last])
+		if !status.Valid() {
+			return usagef("%q is no status of a task; see --help", args[last])
+		}
+		chosen, err := a.choose(args[:last], a.taskChooser(&job)(ctx, m))
+		if err != nil {
+			return err
+		}
+		if status != api.TaskStatusQueued {
+			return a.setTasks(ctx, m, chosen, status, reason)
+		}
+		return a.requeueByJob(ctx, m, chosen, reason)
+	})
 	cmd.Flags().StringVar(&reason, "reason", "set with flsync", "`TEXT` that the Manager keeps as the task's activity")
 	cmd.Flags().StringVar(&job, "job", "", "the `JOB` that the tasks belong to")
 	return cmd
@@ -215,24 +212,23 @@ func (a *app) setTasks(ctx context.Context, m *link, tasks []named, status api.T
 
 func (a *app) tasksRetryCommand() *cobra.Command {
 	var failed, reason string
-	cmd := &cobra.Command{
+	cmd := a.managed(&cobra.Command{
 		Use: "retry --failed JOB", Short: "Queue all failed tasks of a job again", Args: cobra.NoArgs,
 		Long: `Queues the tasks that have failed. A job that has failed or was canceled is requeued as a whole,
 with the tasks that the Manager canceled: of such a job it gives out none.`,
 		Example: "  flsync tasks retry --failed sh010",
-		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
-			if failed == "" {
-				return usagef("name the job: --failed JOB")
-			}
-			chosen, err := a.chooseOne(failed, jobKind.chooser(ctx, m))
-			if err != nil {
-				return err
-			}
-			return a.changeTasks(ctx, m, chosen.id, api.TaskStatusQueued, reason, "has failed", func(t api.TaskSummary) bool {
-				return t.Status == api.TaskStatusFailed || t.Status == api.TaskStatusSoftFailed
-			})
-		}),
-	}
+	}, func(ctx context.Context, m *link, _ []string) error {
+		if failed == "" {
+			return usagef("name the job: --failed JOB")
+		}
+		chosen, err := a.chooseOne(failed, jobKind.chooser(ctx, m))
+		if err != nil {
+			return err
+		}
+		return a.changeTasks(ctx, m, chosen.id, api.TaskStatusQueued, reason, "has failed", func(t api.TaskSummary) bool {
+			return t.Status == api.TaskStatusFailed || t.Status == api.TaskStatusSoftFailed
+		})
+	})
 	cmd.Flags().StringVar(&failed, "failed", "", "the `JOB` whose failed tasks are to run again")
 	cmd.Flags().StringVar(&reason, "reason", "retried with flsync", "`TEXT` that the Manager keeps as the tasks' activity")
 	return cmd
@@ -284,35 +280,34 @@ func (a *app) requeueByJob(ctx context.Context, m *link, tasks []named, reason s
 func (a *app) tasksActionCommand(verb, short string, status api.TaskStatus) *cobra.Command {
 	var reason, numbers, name string
 	var statuses []string
-	cmd := &cobra.Command{
-		Use: verb + " JOB", Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: a.complete(jobKind.chooser),
+	cmd := a.one(&cobra.Command{
+		Use: verb + " JOB", Short: short,
 		Long: `Takes the tasks that fit all of --status, --numbers and --name; give one at least. Numbers and names
 are those of flsync jobs tasks JOB.`,
 		Example: fmt.Sprintf("  flsync tasks %s sh010 --status failed,canceled\n  flsync tasks %s sh010 --numbers 3-7,12 --name 'render-*'", verb, verb),
-		RunE: a.withOne(jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
-			if len(statuses) == 0 && numbers == "" && name == "" {
-				return usagef("choose tasks with --status, --numbers or --name")
+	}, jobKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+		if len(statuses) == 0 && numbers == "" && name == "" {
+			return usagef("choose tasks with --status, --numbers or --name")
+		}
+		if err := checkStatuses[api.TaskStatus](statuses, nil); err != nil {
+			return err
+		}
+		var chosenNumbers []int
+		if numbers != "" {
+			var err error
+			if chosenNumbers, err = ranges.Parse(numbers); err != nil {
+				return usagef("--numbers %q is no list of numbers such as 3-7,12", numbers)
 			}
-			if err := checkStatuses[api.TaskStatus](statuses, nil); err != nil {
-				return err
-			}
-			var chosenNumbers []int
-			if numbers != "" {
-				var err error
-				if chosenNumbers, err = frames.Parse(numbers); err != nil {
-					return usagef("--numbers %q is no list of numbers such as 3-7,12", numbers)
-				}
-			}
-			if _, err := matchName(name, ""); err != nil {
-				return usagef("--name %q: %w", name, err)
-			}
-			return a.changeTasks(ctx, m, chosen.id, status, reason, "fits: nothing to do", func(t api.TaskSummary) bool {
-				fits, _ := matchName(name, t.Name)
-				return (name == "" || fits) && (len(statuses) == 0 || slices.Contains(statuses, string(t.Status))) &&
-					(numbers == "" || slices.Contains(chosenNumbers, t.IndexInJob))
-			})
-		}),
-	}
+		}
+		if _, err := matchName(name, ""); err != nil {
+			return usagef("--name %q: %w", name, err)
+		}
+		return a.changeTasks(ctx, m, chosen.id, status, reason, "fits: nothing to do", func(t api.TaskSummary) bool {
+			fits, _ := matchName(name, t.Name)
+			return (name == "" || fits) && (len(statuses) == 0 || slices.Contains(statuses, string(t.Status))) &&
+				(numbers == "" || slices.Contains(chosenNumbers, t.IndexInJob))
+		})
+	})
 	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only tasks of these statuses")
 	cmd.Flags().StringVar(&numbers, "numbers", "", "only tasks with these numbers in the job: a `LIST` such as 3-7,12")
 	cmd.Flags().StringVar(&name, "name", "", "only tasks whose name matches this `GLOB`")

@@ -26,19 +26,18 @@ func (a *app) workersCommand() *cobra.Command {
 	}
 	workers.AddCommand(
 		a.workersListCommand(),
-		&cobra.Command{
-			Use: "show WORKER", Short: "Show all that is known of a worker", Args: cobra.ExactArgs(1), ValidArgsFunction: a.complete(workerKind.chooser),
-			RunE: a.withOne(workerKind.chooser, func(ctx context.Context, m *link, chosen named) error {
-				return a.showWorker(ctx, m, chosen.id)
-			}),
-		},
+		a.one(&cobra.Command{
+			Use: "show WORKER", Short: "Show all that is known of a worker",
+		}, workerKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+			return a.showWorker(ctx, m, chosen.id)
+		}),
 		a.workerStatusCommand("wake", "Wake workers up", api.WorkerStatusAwake),
 		a.workerStatusCommand("sleep", "Send workers to sleep", api.WorkerStatusAsleep),
 		a.workerStatusCommand("restart", "Restart workers", api.WorkerStatusRestart),
 		a.workerStatusCommand("shutdown", "Shut workers down", api.WorkerStatusOffline),
 		a.workersTagsCommand(), a.workersScheduleCommand(), a.workersWatchCommand(),
 		a.deleteCommand(&cobra.Command{
-			Use: "delete WORKER…", Short: "Remove workers from the Manager's list", ValidArgsFunction: a.complete(workerKind.chooser),
+			Use: "delete WORKER…", Short: "Remove workers from the Manager's list",
 			Long: "Best for workers that are offline. Tasks that they hold go back to the queue.",
 		}, workerKind.chooser, nil, (*flamenco.Client).DeleteWorker),
 	)
@@ -47,23 +46,16 @@ func (a *app) workersCommand() *cobra.Command {
 
 // workerKind is the kind of workers.
 var workerKind = kind[api.WorkerSummary]{
-	noun: "worker", fetch: fetchWorkers, columns: workerColumns,
+	noun: "worker", fetch: listAt[api.WorkerSummary]("workers", "worker-mgt", "workers"),
 	name: func(w api.WorkerSummary) named { return named{w.ID, w.Name} },
-}
-
-func fetchWorkers(ctx context.Context, m *link) ([]object[api.WorkerSummary], error) {
-	return fetchList[api.WorkerSummary](ctx, m, "workers", "worker-mgt", "workers")
-}
-
-func workerColumns() []column[api.WorkerSummary] {
-	return []column[api.WorkerSummary]{
+	columns: []column[api.WorkerSummary]{
 		{title: "id", cell: func(w api.WorkerSummary) string { return short(w.ID) }},
 		{title: "name", cell: func(w api.WorkerSummary) string { return w.Name }, gives: true},
 		{title: "status", cell: func(w api.WorkerSummary) string { return string(w.Status) }},
 		{title: "asked to", cell: func(w api.WorkerSummary) string { return asked(w.StatusChange) }},
 		{title: "seen", cell: func(w api.WorkerSummary) string { return agoPtr(w.LastSeen) }, right: true},
 		{title: "version", cell: func(w api.WorkerSummary) string { return w.Version }, gives: true, early: true},
-	}
+	},
 }
 
 func asked(change *api.WorkerStatusChangeRequest) string {
@@ -78,19 +70,16 @@ func asked(change *api.WorkerStatusChangeRequest) string {
 
 func (a *app) workersListCommand() *cobra.Command {
 	var statuses []string
-	cmd := &cobra.Command{
-		Use: "list", Short: "List workers", Args: cobra.NoArgs,
-		RunE: a.withManager(func(ctx context.Context, m *link, _ []string) error {
-			workers, err := fetchWorkers(ctx, m)
-			if err == nil {
-				workers, err = ofStatus(workers, statuses, func(w api.WorkerSummary) api.WorkerStatus { return w.Status })
-			}
-			if err != nil {
-				return err
-			}
-			return workerKind.print(a, workers)
-		}),
-	}
+	cmd := a.managed(&cobra.Command{Use: "list", Short: "List workers", Args: cobra.NoArgs}, func(ctx context.Context, m *link, _ []string) error {
+		workers, err := workerKind.fetch(ctx, m)
+		if err == nil {
+			workers, err = ofStatus(workers, statuses, func(w api.WorkerSummary) api.WorkerStatus { return w.Status })
+		}
+		if err != nil {
+			return err
+		}
+		return workerKind.print(a, workers)
+	})
 	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only workers of these statuses")
 	return cmd
 }
@@ -128,25 +117,22 @@ func (a *app) showWorker(ctx context.Context, m *link, id string) error {
 func (a *app) workerStatusCommand(verb, what string, status api.WorkerStatus) *cobra.Command {
 	var lazy, all bool
 	var tag string
-	cmd := &cobra.Command{
-		Use: verb + " WORKER…", Short: what, ValidArgsFunction: a.complete(workerKind.chooser),
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			chosen, err := a.chooseWorkers(ctx, m, args, tag, all)
-			if err != nil {
+	cmd := a.managed(&cobra.Command{Use: verb + " WORKER…", Short: what}, func(ctx context.Context, m *link, args []string) error {
+		chosen, err := a.chooseWorkers(ctx, m, args, tag, all)
+		if err != nil {
+			return err
+		}
+		return a.each(ctx, chosen, func(ctx context.Context, n named) error {
+			if err := m.RequestWorkerStatus(ctx, n.id, status, lazy); err != nil {
 				return err
 			}
-			return a.each(ctx, chosen, func(ctx context.Context, n named) error {
-				if err := m.RequestWorkerStatus(ctx, n.id, status, lazy); err != nil {
-					return err
-				}
-				if a.json {
-					return a.showWorker(ctx, m, n.id)
-				}
-				a.did("%s  asked to be %s  %s", short(n.id), asked(&api.WorkerStatusChangeRequest{Status: status, IsLazy: lazy}), n.name)
-				return nil
-			})
-		}),
-	}
+			if a.json {
+				return a.showWorker(ctx, m, n.id)
+			}
+			a.did("%s  asked to be %s  %s", short(n.id), asked(&api.WorkerStatusChangeRequest{Status: status, IsLazy: lazy}), n.name)
+			return nil
+		})
+	})
 	cmd.Flags().BoolVar(&lazy, "lazy", false, "only after the task that it is at")
 	cmd.Flags().BoolVar(&all, "all", false, "all workers")
 	cmd.Flags().StringVar(&tag, "tag", "", "all workers of this `TAG`")
@@ -186,39 +172,38 @@ func (a *app) chooseWorkers(ctx context.Context, m *link, words []string, tag st
 
 func (a *app) workersTagsCommand() *cobra.Command {
 	var none bool
-	cmd := &cobra.Command{
-		Use: "tags WORKER [TAG…]", Short: "Set which tags a worker has, or show them", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.thenTags(a.complete(workerKind.chooser)),
+	cmd := a.managed(&cobra.Command{
+		Use: "tags WORKER [TAG…]", Short: "Set which tags a worker has, or show them", Args: cobra.MinimumNArgs(1),
 		Example: "  flsync workers tags node07 GPU Eevee\n  flsync workers tags node07 --none",
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			worker, err := a.chooseOne(args[0], workerKind.chooser(ctx, m))
+	}, func(ctx context.Context, m *link, args []string) error {
+		worker, err := a.chooseOne(args[0], workerKind.chooser(ctx, m))
+		if err != nil {
+			return err
+		}
+		var tags []string
+		if len(args) > 1 {
+			chosen, err := a.choose(args[1:], tagKind.chooser(ctx, m))
 			if err != nil {
 				return err
 			}
-			var tags []string
-			if len(args) > 1 {
-				chosen, err := a.choose(args[1:], tagKind.chooser(ctx, m))
-				if err != nil {
-					return err
-				}
-				tags = ids(chosen)
-			}
-			if none && len(tags) > 0 {
-				return usagef("name tags or give --none, not both")
-			}
-			if none || len(tags) > 0 {
-				if err := m.SetWorkerTags(ctx, worker.id, tags...); err != nil {
-					return err
-				}
-			}
-			w, err := fetch[struct {
-				Tags []object[api.WorkerTag] `json:"tags"`
-			}](ctx, m, "worker-mgt", "workers", worker.id)
-			if err != nil {
+			tags = ids(chosen)
+		}
+		if none && len(tags) > 0 {
+			return usagef("name tags or give --none, not both")
+		}
+		if none || len(tags) > 0 {
+			if err := m.SetWorkerTags(ctx, worker.id, tags...); err != nil {
 				return err
 			}
-			return tagKind.print(a, w.v.Tags)
-		}),
-	}
+		}
+		w, err := fetch[struct {
+			Tags []object[api.WorkerTag] `json:"tags"`
+		}](ctx, m, "worker-mgt", "workers", worker.id)
+		if err != nil {
+			return err
+		}
+		return tagKind.print(a, w.v.Tags)
+	})
 	cmd.Flags().BoolVar(&none, "none", false, "take all tags away")
 	return cmd
 }
@@ -228,14 +213,11 @@ func (a *app) tagsCommand() *cobra.Command {
 	tags.AddCommand(
 		tagKind.listCommand(a, &cobra.Command{Use: "list", Short: "List tags"}),
 		a.tagsCreateCommand(), a.tagsUpdateCommand(),
-		&cobra.Command{
-			Use: "show TAG", Short: "Show a tag", Args: cobra.ExactArgs(1), ValidArgsFunction: a.complete(tagKind.chooser),
-			RunE: a.withOne(tagKind.chooser, func(ctx context.Context, m *link, chosen named) error {
-				return a.showTag(ctx, m, chosen.id)
-			}),
-		},
+		a.one(&cobra.Command{Use: "show TAG", Short: "Show a tag"}, tagKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+			return a.showTag(ctx, m, chosen.id)
+		}),
 		a.deleteCommand(&cobra.Command{
-			Use: "delete TAG…", Short: "Delete tags, and take them from their workers and jobs", ValidArgsFunction: a.complete(tagKind.chooser),
+			Use: "delete TAG…", Short: "Delete tags, and take them from their workers and jobs",
 			Long: "Names the jobs that lose their tag: every worker may run them from then on.",
 		}, tagKind.chooser, a.nameTagged, (*flamenco.Client).DeleteTag),
 	)
@@ -259,25 +241,13 @@ func (a *app) nameTagged(ctx context.Context, m *link, tags []named) error {
 
 // tagKind is the kind of worker tags.
 var tagKind = kind[api.WorkerTag]{
-	noun: "tag", fetch: fetchTags, columns: tagColumns,
+	noun: "tag", fetch: listAt[api.WorkerTag]("tags", "worker-mgt", "tags"),
 	name: func(t api.WorkerTag) named { return named{t.ID, t.Name} },
-}
-
-func fetchTags(ctx context.Context, m *link) ([]object[api.WorkerTag], error) {
-	return fetchList[api.WorkerTag](ctx, m, "tags", "worker-mgt", "tags")
-}
-
-func tagColumns() []column[api.WorkerTag] {
-	return []column[api.WorkerTag]{
+	columns: []column[api.WorkerTag]{
 		{title: "id", cell: func(t api.WorkerTag) string { return t.ID }},
 		{title: "name", cell: func(t api.WorkerTag) string { return t.Name }, gives: true},
-		{title: "description", cell: func(t api.WorkerTag) string {
-			if t.Description == nil {
-				return ""
-			}
-			return *t.Description
-		}, gives: true},
-	}
+		{title: "description", cell: func(t api.WorkerTag) string { return orZero(t.Description) }, gives: true},
+	},
 }
 
 func (a *app) showTag(ctx context.Context, m *link, id string) error {
@@ -292,31 +262,30 @@ var errNameless = usagef("a tag without a name cannot be told from others")
 
 func (a *app) tagsCreateCommand() *cobra.Command {
 	var description string
-	cmd := &cobra.Command{
+	cmd := a.managed(&cobra.Command{
 		Use: "create NAME", Short: "Create a tag", Args: cobra.ExactArgs(1),
 		Example: "  flsync tags create GPU --description 'nodes with a GPU'",
-		RunE: a.withManager(func(ctx context.Context, m *link, args []string) error {
-			if strings.TrimSpace(args[0]) == "" {
-				return errNameless
-			}
-			tags, err := fetchTags(ctx, m)
-			if err != nil {
-				return err
-			}
-			if slices.ContainsFunc(tags, func(t object[api.WorkerTag]) bool { return t.v.Name == args[0] }) {
-				return fmt.Errorf("there is a tag %q already", args[0]) // of which the Manager says only 500
-			}
-			tag := api.WorkerTag{Name: args[0]}
-			if description != "" {
-				tag.Description = &description
-			}
-			made, err := m.CreateTag(ctx, tag)
-			if err != nil {
-				return err
-			}
-			return a.showTag(ctx, m, made.ID)
-		}),
-	}
+	}, func(ctx context.Context, m *link, args []string) error {
+		if strings.TrimSpace(args[0]) == "" {
+			return errNameless
+		}
+		tags, err := tagKind.fetch(ctx, m)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(tags, func(t object[api.WorkerTag]) bool { return t.v.Name == args[0] }) {
+			return fmt.Errorf("there is a tag %q already", args[0]) // of which the Manager says only 500
+		}
+		tag := api.WorkerTag{Name: args[0]}
+		if description != "" {
+			tag.Description = &description
+		}
+		made, err := m.CreateTag(ctx, tag)
+		if err != nil {
+			return err
+		}
+		return a.showTag(ctx, m, made.ID)
+	})
 	cmd.Flags().StringVar(&description, "description", "", "`TEXT` for people")
 	return cmd
 }
@@ -324,10 +293,10 @@ func (a *app) tagsCreateCommand() *cobra.Command {
 func (a *app) tagsUpdateCommand() *cobra.Command {
 	var name, description string
 	cmd := &cobra.Command{
-		Use: "update TAG", Short: "Change a tag's name or description", Args: cobra.ExactArgs(1), ValidArgsFunction: a.complete(tagKind.chooser),
+		Use: "update TAG", Short: "Change a tag's name or description",
 		Example: "  flsync tags update GPU --name GPU-Cycles",
 	}
-	cmd.RunE = a.withOne(tagKind.chooser, func(ctx context.Context, m *link, chosen named) error {
+	a.one(cmd, tagKind.chooser, func(ctx context.Context, m *link, chosen named) error {
 		tag, err := m.Tag(ctx, chosen.id) // with fields that flsync does not know, which go back as they came
 		if err != nil {
 			return err

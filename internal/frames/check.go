@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	_ "image/jpeg" // for --decode
-	_ "image/png"  // for --decode
+	_ "image/png" // for --decode
 	"io"
 	"io/fs"
 	"os"

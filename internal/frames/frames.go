@@ -8,14 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-)
 
-// maxFrames bounds what a frame range such as 1-999999999 can make of memory: the last frame of Blender.
-const maxFrames = 1_048_574
+	"github.com/flsync/flsync/internal/ranges"
+)
 
 // ErrNoOutput marks a job whose settings do not say where its frames are.
 var ErrNoOutput = errors.New("the job's settings do not say where its frames are")
@@ -33,16 +31,14 @@ type Output struct {
 // Errors wrap [ErrNoOutput], or are about a frame range that cannot be read.
 func FromSettings(settings map[string]any, created time.Time) (Output, error) {
 	text := func(key string) string {
-		if s, ok := settings[key].(string); ok {
-			return s
-		}
-		return ""
+		s, _ := settings[key].(string)
+		return s
 	}
 	o := Output{Path: text("render_output_path"), Ext: text("image_file_extension"), Format: text("format"), Since: created}
 	switch frames := settings["frames"].(type) {
 	case string:
 		var err error
-		if o.Frames, err = Parse(frames); err != nil {
+		if o.Frames, err = ranges.Parse(frames); err != nil {
 			return o, err
 		}
 	case float64:
@@ -110,49 +106,4 @@ func pad(n, digits int) string {
 	}
 	s := strconv.Itoa(n)
 	return strings.Repeat("0", max(0, digits-len(s))) + s
-}
-
-// Parse lists the frames of a range such as "1-10, 20..25,40", in order and each once.
-func Parse(text string) ([]int, error) {
-	var all []int
-	for part := range strings.SplitSeq(strings.ReplaceAll(text, "..", "-"), ",") {
-		part = strings.TrimSpace(part)
-		first, last, isRange := strings.Cut(part, "-")
-		if !isRange || first == "" { // "-5" is one frame
-			first, last = part, part
-		}
-		from, err1 := strconv.Atoi(strings.TrimSpace(first))
-		to, err2 := strconv.Atoi(strings.TrimSpace(last))
-		if err1 != nil || err2 != nil || from < -maxFrames || to > maxFrames {
-			return nil, fmt.Errorf("%.60q is no frame range such as 1-10,20", text)
-		}
-		if to-from >= maxFrames-len(all) {
-			return nil, fmt.Errorf("the frame range %.60q has more than %d frames", text, maxFrames)
-		}
-		for n := from; n <= to; n++ {
-			all = append(all, n)
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all), nil
-}
-
-// List writes frames, which are in order, as a range that Flamenco reads: 1-3,7.
-func List(frames []int) string {
-	var b strings.Builder
-	for i := 0; i < len(frames); {
-		j := i
-		for j+1 < len(frames) && frames[j+1] == frames[j]+1 {
-			j++
-		}
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(strconv.Itoa(frames[i]))
-		if j > i {
-			b.WriteString("-" + strconv.Itoa(frames[j]))
-		}
-		i = j + 1
-	}
-	return b.String()
 }

@@ -48,21 +48,6 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestRanges(t *testing.T) {
-	for text, want := range map[string]string{
-		"1-3, 7": "1-3,7", "20..22,1": "1,20-22", "5,5,4": "4-5", "-5": "-5", "10-1": "", "1-": "bad", "a": "bad", "1-999999999": "bad",
-	} {
-		all, err := Parse(text)
-		got := List(all)
-		if err != nil {
-			got = "bad"
-		}
-		if got != want {
-			t.Errorf("%q: %q (%v), want %q", text, got, err, want)
-		}
-	}
-}
-
 func picture(w, h int) image.Image {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for i := range w * h {

@@ -2,6 +2,9 @@ package frames
 
 import (
 	"encoding/binary"
+	"errors"
+	stdjpeg "image/jpeg"
+	"io"
 	"slices"
 )
 
@@ -22,38 +25,18 @@ func png(c contents) (s shape, err error) {
 	return s, err
 }
 
-// jpeg checks SOI, finds the frame header and checks EOI (ITU-T T.81).
+// jpeg reads the frame header and checks EOI (ITU-T T.81).
 func jpeg(c contents) (s shape, err error) {
-	head, err := c.at(0, 2)
-	if err != nil {
-		return s, err
-	}
-	if string(head) != "\xff\xd8" {
+	config, err := stdjpeg.DecodeConfig(io.NewSectionReader(c, 0, c.size))
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return s, errNoEnd
+	case errors.As(err, new(stdjpeg.FormatError)):
 		return s, errHeader
-	}
-	for at := int64(2); ; {
-		m, err := c.at(at, 4)
-		if err != nil {
-			return s, err
-		}
-		if m[0] != 0xff {
-			return s, errHeader
-		}
-		if m[1] == 0xff { // filling
-			at++
-			continue
-		}
-		if kind := m[1]; kind >= 0xc0 && kind <= 0xcf && kind != 0xc4 && kind != 0xc8 && kind != 0xcc {
-			frame, err := c.at(at+5, 4)
-			if err != nil {
-				return s, err
-			}
-			s = shape{int(binary.BigEndian.Uint16(frame[2:])), int(binary.BigEndian.Uint16(frame)), true}
-			break
-		} else if kind == 0xda {
-			return s, errHeader
-		}
-		at += 2 + int64(max(2, binary.BigEndian.Uint16(m[2:])))
+	case err == nil:
+		s = shape{config.Width, config.Height, true}
+	case !errors.As(err, new(stdjpeg.UnsupportedError)):
+		return s, err
 	}
 	end, err := c.at(c.size-2, 2)
 	if err == nil && string(end) != "\xff\xd9" {

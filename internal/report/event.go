@@ -55,6 +55,24 @@ func LevelOf(e Event) Level {
 	return Remark
 }
 
+// The types of events on the wire: a contract with programs.
+
+func (Start) Type() string     { return "start" }
+func (Progress) Type() string  { return "progress" }
+func (Warning) Type() string   { return "warning" }
+func (Lack) Type() string      { return "lack" }
+func (Error) Type() string     { return "error" }
+func (Checkout) Type() string  { return "checkout" }
+func (Job) Type() string       { return "job" }
+func (Settings) Type() string  { return "settings" }
+func (Listening) Type() string { return "listening" }
+func (Hash) Type() string      { return "hash" }
+func (Note) Type() string      { return "note" }
+func (Frames) Type() string    { return "frames" }
+func (Frame) Type() string     { return "frame" }
+func (Forecast) Type() string  { return "forecast" }
+func (Summary) Type() string   { return "summary" }
+
 // JSON renders e as one object whose first field is "type", without a newline. A path of a file system need
 // not be valid UTF-8, which JSON text has to be: behind a field path or used_by that is not exact stands
 // path_hex or used_by_hex with its bytes in lower-case hex.

@@ -18,9 +18,6 @@ type Start struct {
 	Time    time.Time `json:"time"`
 }
 
-// Type implements [Event].
-func (Start) Type() string { return "start" }
-
 // Text implements [Event].
 func (s Start) Text() string {
 	return fmt.Sprintf("run %s: flsync %s %s, Manager %s", s.Run, s.Version, s.Command, cmp.Or(s.Manager, "none"))
@@ -55,9 +52,6 @@ type Progress struct {
 	Elapsed float64 `json:"elapsed_s"` // seconds since the run began
 }
 
-// Type implements [Event].
-func (Progress) Type() string { return "progress" }
-
 // Text is empty: progress is drawn by [Bars] or not at all.
 func (Progress) Text() string { return "" }
 
@@ -71,9 +65,6 @@ type Warning struct {
 
 	HasLack bool `json:"-"` // a Lack says the same to people, and what to do
 }
-
-// Type implements [Event].
-func (Warning) Type() string { return "warning" }
 
 // Text implements [Event]. It is empty where a Lack says the same.
 func (w Warning) Text() string {
@@ -108,9 +99,6 @@ type Link struct {
 	ID    string `json:"id"`
 }
 
-// Type implements [Event].
-func (Lack) Type() string { return "lack" }
-
 // Text implements [Event].
 func (l Lack) Text() string {
 	text := fmt.Sprintf("lack: %s (%s, %s)", place(l.Job, l.Path, l.Message), l.Code, l.Severity)
@@ -133,9 +121,6 @@ type Error struct {
 	From *Origin `json:"from,omitempty"` // of the job; nil for one that is from no edit
 }
 
-// Type implements [Event].
-func (Error) Type() string { return "error" }
-
 // Text implements [Event].
 func (e Error) Text() string {
 	text := "error: " + place(e.Job, e.Path, e.Message)
@@ -152,9 +137,6 @@ type Checkout struct {
 	Files     int    `json:"files"`
 	Folder    string `json:"folder,omitempty"` // where it lies on disk, when this process knows
 }
-
-// Type implements [Event].
-func (Checkout) Type() string { return "checkout" }
 
 // Text implements [Event].
 func (c Checkout) Text() string {
@@ -184,9 +166,6 @@ type Job struct {
 
 	From *Origin `json:"from,omitempty"` // nil for a job that is from no edit
 }
-
-// Type implements [Event].
-func (Job) Type() string { return "job" }
 
 // Text implements [Event].
 func (j Job) Text() string {
@@ -220,9 +199,6 @@ type Settings struct {
 	Values map[string]any `json:"settings"`
 }
 
-// Type implements [Event].
-func (Settings) Type() string { return "settings" }
-
 // Text implements [Event].
 func (s Settings) Text() string {
 	lines := []string{"settings of " + s.Job}
@@ -238,9 +214,6 @@ type Listening struct {
 	Storage string `json:"storage"`
 }
 
-// Type implements [Event].
-func (Listening) Type() string { return "listening" }
-
 // Text implements [Event].
 func (l Listening) Text() string {
 	return fmt.Sprintf("Manager at %s, storage in %s", l.URL, l.Storage)
@@ -254,9 +227,6 @@ type Hash struct {
 	BLAKE3 string `json:"blake3"` // lower-case hex
 	Cached bool   `json:"cached"`
 }
-
-// Type implements [Event].
-func (Hash) Type() string { return "hash" }
 
 // Text is a line that `sha256sum -c` accepts: names with a backslash, a newline or a carriage return
 // are escaped, and such a line begins with a backslash (GNU coreutils manual, "cksum output modes").
@@ -274,9 +244,6 @@ type Note struct {
 	Message string `json:"message"`
 	Detail  bool   `json:"-"` // for people who want to know more
 }
-
-// Type implements [Event].
-func (Note) Type() string { return "note" }
 
 // Text implements [Event].
 func (n Note) Text() string { return n.Message }

@@ -21,9 +21,6 @@ type Frames struct {
 	Due      string `json:"due,omitempty"` // not there yet, and their tasks are still to run
 }
 
-// Type implements [Event].
-func (Frames) Type() string { return "frames" }
-
 // Text implements [Event].
 func (f Frames) Text() string {
 	text := fmt.Sprintf("frames   %-24s %d of %d are good", f.Name, f.OK, f.Expected)
@@ -44,9 +41,6 @@ type Frame struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Type implements [Event].
-func (Frame) Type() string { return "frame" }
-
 // Text implements [Event]. A frame that is not there is in the line of its job already.
 func (f Frame) Text() string {
 	if f.State == "missing" && f.Frame != nil {
@@ -64,9 +58,6 @@ type Forecast struct {
 	Early time.Time `json:"early"`         // if they take as long as the lower quartile
 	Late  time.Time `json:"late"`          // if they take as long as the upper one
 }
-
-// Type implements [Event].
-func (Forecast) Type() string { return "forecast" }
 
 // Text implements [Event], such as "done about 02:40 (02:25–03:10)".
 func (f Forecast) Text() string {

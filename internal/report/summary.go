@@ -92,9 +92,6 @@ type StageTimes struct {
 	End   float64 `json:"end_s"`
 }
 
-// Type implements [Event].
-func (Summary) Type() string { return "summary" }
-
 // Text implements [Event].
 func (s Summary) Text() string {
 	if s.Checked > 0 {

@@ -291,18 +291,11 @@ func isTarga(head, tail []byte) bool {
 	if len(head) < 18 || head[1] > 1 {
 		return false
 	}
-	switch head[2] { // kind of picture
-	case 1, 9:
-		if head[1] != 1 {
-			return false
-		}
-	case 2, 3, 10, 11:
-	default:
-		return false
+	kinds := "\x02\x03\x0a\x0b" // of picture
+	if head[1] == 1 {
+		kinds += "\x01\x09" // with a palette
 	}
-	switch head[16] { // bits of a pixel
-	case 8, 15, 16, 24, 32:
-	default:
+	if !strings.Contains(kinds, string(head[2:3])) || !slices.Contains([]byte{8, 15, 16, 24, 32}, head[16]) { // bits of a pixel
 		return false
 	}
 	return binary.LittleEndian.Uint16(head[12:]) > 0 && binary.LittleEndian.Uint16(head[14:]) > 0 && head[17]&0xC0 == 0
@@ -356,12 +349,7 @@ func isMantaflow(name string, head []byte) bool {
 		const most = 1 << 14 // cells on a side
 		return number(0) < 1<<16 && number(1)-1 < most && number(2)-1 < most && number(3)-1 < most
 	}
-	for _, magic := range []string{"MNT", "M4T", "PB0", "DDF"} {
-		if bytes.HasPrefix(start, []byte(magic)) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains([]string{"MNT", "M4T", "PB0", "DDF"}, string(start[:3]))
 }
 
 // isPackedBlend tells a compressed blend file.
@@ -443,29 +431,17 @@ func hasControls(text []byte) bool {
 }
 
 func containsWord(text string, words ...string) bool {
-	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
-		for _, w := range words {
-			if field == w {
-				return true
-			}
-		}
-	}
-	return false
+	fields := strings.FieldsFunc(text, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
+	return slices.ContainsFunc(fields, func(field string) bool { return slices.Contains(words, field) })
 }
 
 // firstWordIn looks at the first line that is no comment.
 func firstWordIn(text string, words ...string) bool {
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
-			continue
+		if len(fields) > 0 && !strings.HasPrefix(fields[0], "#") {
+			return slices.Contains(words, fields[0])
 		}
-		for _, w := range words {
-			if fields[0] == w {
-				return true
-			}
-		}
-		return false
 	}
 	return false
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"os/exec"
 )
 
@@ -11,3 +12,6 @@ import (
 func shell(ctx context.Context, command string) *exec.Cmd {
 	return exec.CommandContext(ctx, "/bin/sh", "-c", command)
 }
+
+// useANSI does nothing: terminals know ANSI sequences.
+func useANSI(...*os.File) (restore func()) { return func() {} }

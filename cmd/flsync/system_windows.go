@@ -1,10 +1,20 @@
 package main
 
 import (
+	"context"
 	"os"
+	"os/exec"
+	"syscall"
 
 	"golang.org/x/sys/windows"
 )
+
+// shell is a command as people write it into a Command Prompt.
+func shell(ctx context.Context, command string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "cmd")
+	cmd.SysProcAttr = &syscall.SysProcAttr{CmdLine: windowsShell(command)}
+	return cmd
+}
 
 // useANSI has the consoles behind files act on ANSI sequences, with which bars and live tables are drawn; a
 // console of Windows prints them otherwise. Files that are no consoles stay as they are. restore gives
