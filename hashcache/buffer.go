@@ -26,12 +26,7 @@ func (c *Content) Bytes() []byte {
 
 // Room returns how many bytes of memory the contents take, which is more than they have. It is 0 for a nil
 // Content.
-func (c *Content) Room() int64 {
-	if c == nil || c.buf == nil {
-		return 0
-	}
-	return int64(len(*c.buf))
-}
+func (c *Content) Room() int64 { return int64(cap(c.Bytes())) }
 
 // Release gives the memory back. A nil Content and a second call are fine.
 func (c *Content) Release() {
@@ -44,22 +39,17 @@ func (c *Content) Release() {
 	c.buf = nil
 }
 
-const (
-	minBufferBits = 12 // 4 KiB
-	maxBufferBits = 22 // 4 MiB; larger ones are made anew each time
-)
-
-// buffers keeps the memory for contents, by powers of two, and the hashers.
+// buffers keeps the memory for contents of up to 4 MiB, by powers of two, and the hashers.
 type buffers struct {
-	contents [maxBufferBits + 1]sync.Pool
+	contents [23]sync.Pool
 	hashers  sync.Pool
 	pairing  pairing
 }
 
 // content returns room for size bytes and at least one more.
 func (b *buffers) content(size int64) *Content {
-	class := max(bits.Len64(uint64(size)), minBufferBits)
-	if class > maxBufferBits {
+	class := bits.Len64(uint64(size))
+	if class >= len(b.contents) {
 		buf := make([]byte, size+1)
 		return &Content{buf: &buf}
 	}

@@ -1,12 +1,13 @@
 package hashcache
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/flsync/flsync/hashcache/internal/kv"
@@ -38,22 +39,8 @@ type Sum struct {
 	Stamp          Stamp // that the file had when its contents were as the digests say
 }
 
-// ErrChanging is in the chain of the error for a file that changed each time it was read; see
-// [ChangingError].
-var ErrChanging = errors.New("the file keeps changing while it is read")
-
-// ChangingError names such a file.
-type ChangingError struct {
-	Path  string
-	Tries int
-}
-
-func (e *ChangingError) Error() string {
-	return fmt.Sprintf("%s: it changed each of the %d times it was read; wait until the program that writes it is done, and run again", e.Path, e.Tries)
-}
-
-// Is makes errors.Is(err, ErrChanging) true.
-func (e *ChangingError) Is(target error) bool { return target == ErrChanging }
+// ErrChanging says that a file changed each time it was read.
+var ErrChanging = fmt.Errorf("it changed each of the %d times it was read; wait until the program that writes it is done, and run again", maxTries)
 
 // Errors of opening a file; they are in the chain of a [*fs.PathError].
 var (
@@ -71,24 +58,22 @@ type Cache struct {
 	cfg   Config
 	store *kv.DB
 	pool  buffers
-	facts factsState
+	facts atomic.Bool  // this run has put some
 	place place.Drives // one entry for a file on a mapped drive and on its share
 }
 
 // Open opens the cache in the file at path, or begins one. A file that cannot be read or written, is damaged,
-// or comes from a newer version, costs a warning and not an error. Errors: a bad configuration, a path that
-// is not a file, and [ErrForeign], which leaves the file as it is.
+// or comes from a newer version, costs a warning and not an error. Errors: a path that is not a file, and
+// [ErrForeign], which leaves the file as it is.
 func Open(path string, cfg Config) (*Cache, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
-	cfg = cfg.withDefaults()
+	cfg.factsBytes = cmp.Or(cfg.factsBytes, factsBytes)
+	cfg.changeWait = cmp.Or(cfg.changeWait, changeWait)
 	store, err := kv.Open(path, kv.Options{
-		Format:   format,
-		Tables:   []kv.Table{filesTable, dirsTable, factsTable},
-		BatchAge: cfg.BatchAge,
-		ReadOnly: cfg.ReadOnly,
-		Warn:     func(code, message string) { cfg.Warn(Warning{code, message}) },
+		Format: format, Tables: []kv.Table{filesTable, dirsTable, factsTable},
+		BatchAge: cfg.batchAge, ReadOnly: cfg.ReadOnly, Warn: cfg.Warn,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("hash cache: %w", err)
@@ -113,14 +98,10 @@ func (c *Cache) Close() error {
 // Lookup returns the digests of path if its entry can be trusted; info is of the contents, that is of the
 // target if path is a link. It does not read the file.
 func (c *Cache) Lookup(path string, info fs.FileInfo) (Sum, bool) {
-	if c.cfg.Verify {
+	e, _, ok := c.lookup(path, info)
+	if !ok {
 		return Sum{}, false
 	}
-	e, ok := c.entry(path)
-	if !ok || e.Size != info.Size() || !c.trusts(path, &e, info) {
-		return Sum{}, false
-	}
-	c.refresh(path, &e)
 	return e.sum(Cached), true
 }
 
@@ -128,7 +109,7 @@ func (c *Cache) Lookup(path string, info fs.FileInfo) (Sum, bool) {
 // answer, and only the file that info describes, as a walk or os.Stat gave it; with info nil it reads
 // whichever file path leads to. The file may change meanwhile: the Sum is that of one state, whose size and
 // stamp it carries. Errors: those of opening and reading, [ErrNotRegular], [ErrReplaced], [ErrChanging], and
-// that of ctx.
+// that of ctx. Other programs can rename, replace and remove the file while it is read.
 func (c *Cache) Sum(ctx context.Context, path string, info fs.FileInfo) (Sum, error) {
 	sum, content, err := c.SumKeep(ctx, path, info, 0)
 	content.Release()
@@ -148,16 +129,15 @@ func (c *Cache) SumKeep(ctx context.Context, path string, info fs.FileInfo, limi
 			return Sum{}, nil, err
 		}
 	}
-	old, known := c.entry(path)
-	if !known {
-		old.Size = -1 // agrees with no file
-	} else if !c.cfg.Verify && c.trusts(path, &old, info) {
-		c.refresh(path, &old)
+	old, known, trusted := c.lookup(path, info)
+	if trusted {
 		return old.sum(Cached), nil, nil
+	} else if !known {
+		old.Size = -1 // agrees with no file
 	}
 	r := reading{path: path, want: want, old: old, limit: limit, now: c.cfg.Now, pool: &c.pool}
 	r.blake3 = c.cfg.BLAKE3 || blake3IsFaster || r.old.hasBLAKE3()
-	sum, content, err := r.hashStable(ctx, c.cfg.ChangeWait)
+	sum, content, err := r.hashStable(ctx, c.cfg.changeWait)
 	if err == nil {
 		c.learn(path, &r.found, known)
 	}
@@ -168,19 +148,33 @@ func (c *Cache) SumKeep(ctx context.Context, path string, info fs.FileInfo, limi
 // as for Sum.
 func HashFile(ctx context.Context, path string) (Sum, error) {
 	r := reading{path: path, old: entry{Stamp: Stamp{Size: -1}}, blake3: true, now: time.Now, pool: new(buffers)}
-	sum, content, err := r.hashStable(ctx, Config{}.withDefaults().ChangeWait)
+	sum, content, err := r.hashStable(ctx, changeWait)
 	content.Release()
 	return sum, err
 }
 
-// trusts reports whether the digests of e stand for the file at path, of which a walk got info, and are all
-// that are wanted.
-func (c *Cache) trusts(path string, e *entry, info fs.FileInfo) bool {
-	if c.cfg.BLAKE3 && !e.hasBLAKE3() {
-		return false
+// refreshAge is the age at which a lookup renews an entry, so that pruning by age finds what is not in use. A
+// month makes that a rare write.
+const refreshAge = 30 * 24 * time.Hour
+
+// lookup returns what is known of path. It is trusted if its digests are all that are wanted, and stand for the
+// file of which a walk got info.
+func (c *Cache) lookup(path string, info fs.FileInfo) (e entry, known, trusted bool) {
+	e, known = c.entry(path)
+	if !known || c.cfg.Verify || e.Size != info.Size() || c.cfg.BLAKE3 && !e.hasBLAKE3() {
+		return e, known, false
 	}
 	stamp, err := stampAt(path, info)
-	return err == nil && e.trusts(stamp, c.cfg.Now())
+	now := c.cfg.Now().UnixNano()
+	if err != nil || stamp != e.Stamp || !e.changeShows(e.written) || e.written > now {
+		return e, known, false
+	}
+	if now-e.written > int64(refreshAge) {
+		renewed := e
+		renewed.written = now
+		c.learn(path, &renewed, true)
+	}
+	return e, known, true
 }
 
 func (c *Cache) entry(path string) (e entry, ok bool) {
@@ -192,28 +186,13 @@ func (c *Cache) entry(path string) (e entry, ok bool) {
 
 // learn stores an entry and, for a path that was not known, the name of its folder.
 func (c *Cache) learn(path string, e *entry, known bool) {
-	var (
-		keyBuf [folderIDSize + 64]byte
-		buf    [entrySize]byte
-	)
+	var keyBuf [folderIDSize + 64]byte
+	var buf [entrySize]byte
 	path = c.place.Identity(path)
 	key := fileKey(keyBuf[:0], path)
 	c.store.Put(filesTable, key, e.encode(buf[:0]))
 	if !known {
-		dir, _ := splitPath(path)
+		dir, _ := filepath.Split(path)
 		c.store.Put(dirsTable, key[:folderIDSize], []byte(dir))
-	}
-}
-
-// refreshAge is the age at which a lookup renews an entry, so that pruning by age finds what is not in use. A
-// month makes that a rare write.
-const refreshAge = 30 * 24 * time.Hour
-
-// refresh renews an old entry, which the caller has found to be trusted.
-func (c *Cache) refresh(path string, e *entry) {
-	if now := c.cfg.Now(); now.UnixNano()-e.written > int64(refreshAge) {
-		renewed := *e
-		renewed.written = now.UnixNano()
-		c.learn(path, &renewed, true)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,8 +45,8 @@ func open(t testing.TB, path string, cfg Config) *Cache {
 	if cfg.Now == nil {
 		cfg.Now = later
 	}
-	if cfg.ChangeWait == 0 {
-		cfg.ChangeWait = time.Millisecond
+	if cfg.changeWait == 0 {
+		cfg.changeWait = time.Millisecond
 	}
 	c, err := Open(path, cfg)
 	if err != nil {
@@ -192,7 +193,7 @@ func TestBLAKE3(t *testing.T) {
 		cache := open(t, db, Config{})
 		sum(t, cache, path, Hashed)
 		sum(t, cache, path, Cached)
-		if count, err := cache.Verify(t.Context(), true, nil); err != nil || count[Good] != 1 {
+		if count, err := cache.Verify(t.Context(), true, func(string, Verdict) {}); err != nil || count[Good] != 1 {
 			t.Errorf("%s: %v, %v", byteCount(size), count, err)
 		}
 		_ = cache.Close()
@@ -293,11 +294,9 @@ func TestChangeShows(t *testing.T) {
 			t.Errorf("%+v read at %d: settled %v", c.stamp, c.read, got)
 		}
 	}
-	if changeTime {
-		restored := Stamp{Mtime: 500 * second, Ctime: 100*second + 5} // a time in the future, from an archive
-		if !restored.changeShows(101 * second) {
-			t.Error("a modification time that somebody set must not matter where there is a change time")
-		}
+	restored := Stamp{Mtime: 500 * second, Ctime: 100*second + 5} // a time in the future, from an archive
+	if !restored.changeShows(101 * second) {
+		t.Error("a modification time that somebody set must not matter where there is a change time")
 	}
 }
 
@@ -366,8 +365,7 @@ func TestFileThatChangesWhileItIsRead(t *testing.T) {
 				write(t, path, bytes.Repeat([]byte{byte(n)}, size+n))
 			}}
 			_, content, err := cache.SumKeep(ctx, path, stat(t, path), 4<<20)
-			var changing *ChangingError
-			if !errors.Is(err, ErrChanging) || !errors.As(err, &changing) || changing.Path != path || changing.Tries != 3 {
+			if !errors.Is(err, ErrChanging) || !strings.HasPrefix(err.Error(), path+": it changed each of the 3 times it was read;") {
 				t.Errorf("got %v", err)
 			}
 			if content != nil {
@@ -417,11 +415,6 @@ func TestSumErrors(t *testing.T) {
 	}
 	if _, err := cache.Sum(t.Context(), path, info); !errors.Is(err, ErrNotRegular) {
 		t.Errorf("a folder in the place of the file: %v", err)
-	}
-	for name, cfg := range map[string]Config{"FactsBytes": {FactsBytes: -1}, "BatchAge": {BatchAge: -1}, "ChangeWait": {ChangeWait: -1}} {
-		if _, err := Open(filepath.Join(dir, "c.db"), cfg); err == nil {
-			t.Errorf("a negative %s was accepted", name)
-		}
 	}
 }
 

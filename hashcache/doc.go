@@ -14,12 +14,6 @@
 // tick; and when the clock shows an earlier time than the entry does, it has been set back and times prove
 // nothing. Then, and when only the size agrees, the contents are read and compared ([Rehashed]).
 //
-// # Which file is read
-//
-// Sum gets the file's info from a walk and reads only the file that info describes: if another one has taken
-// its place meanwhile, Sum returns [ErrReplaced]. While it reads, other programs can rename, replace and
-// remove the file.
-//
 // # Caveats
 //
 // A program that changes a file and makes the clock of the file system say otherwise is not noticed;

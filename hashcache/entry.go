@@ -3,7 +3,6 @@ package hashcache
 import (
 	"encoding/binary"
 	"path/filepath"
-	"time"
 
 	"github.com/zeebo/blake3"
 
@@ -45,9 +44,7 @@ func (e *entry) hasBLAKE3() bool { return e.blake3 != [32]byte{} }
 
 func (e *entry) encode(dst []byte) []byte {
 	dst = append(dst, entryVersion)
-	for _, n := range [...]uint64{
-		uint64(e.Size), uint64(e.Mtime), uint64(e.Ctime), e.Inode, e.Device, uint64(e.written),
-	} {
+	for _, n := range [...]uint64{uint64(e.Size), uint64(e.Mtime), uint64(e.Ctime), e.Inode, e.Device, uint64(e.written)} {
 		dst = binary.LittleEndian.AppendUint64(dst, n)
 	}
 	dst = append(dst, make([]byte, reservedSize)...)
@@ -70,33 +67,14 @@ func (e *entry) decode(b []byte) bool {
 	return true
 }
 
-// trusts reports whether the digests stand, at the time now, for a file with the stamp s.
-func (e *entry) trusts(s Stamp, now time.Time) bool {
-	return e.Stamp == s && e.changeShows(e.written) && e.written <= now.UnixNano()
-}
-
 func (e *entry) sum(source Source) Sum {
 	return Sum{SHA256: e.sha256, BLAKE3: e.blake3, Size: e.Size, Source: source, Stamp: e.Stamp}
 }
 
-// fileKey appends the key of an absolute, clean path to dst.
+// fileKey appends the key of an absolute, clean path to dst. The folder keeps its trailing separator, so that it
+// and the name joined are the path.
 func fileKey(dst []byte, path string) []byte {
-	dir, name := splitPath(path)
-	id := folderID(dir)
-	return append(append(dst, id[:]...), name...)
-}
-
-func folderID(dir string) [folderIDSize]byte {
+	dir, name := filepath.Split(path)
 	sum := blake3.Sum256([]byte(dir))
-	return [folderIDSize]byte(sum[:])
-}
-
-// splitPath cuts path before its last name. The folder keeps its trailing separator, so that the two joined
-// are the path.
-func splitPath(path string) (dir, name string) {
-	i := len(path) - 1
-	for i >= 0 && path[i] != filepath.Separator {
-		i--
-	}
-	return path[:i+1], path[i+1:]
+	return append(append(dst, sum[:folderIDSize]...), name...)
 }

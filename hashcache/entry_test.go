@@ -2,7 +2,6 @@ package hashcache
 
 import (
 	"bytes"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,17 +32,4 @@ func FuzzEntry(f *testing.F) {
 			t.Errorf("%x is not what it decodes to", b)
 		}
 	})
-}
-
-func TestSplitPath(t *testing.T) {
-	sep := string(filepath.Separator)
-	for path, want := range map[string][2]string{
-		sep + "a":             {sep, "a"},
-		sep + "a" + sep + "b": {sep + "a" + sep, "b"},
-		"b":                   {"", "b"},
-	} {
-		if dir, name := splitPath(path); dir != want[0] || name != want[1] {
-			t.Errorf("splitPath(%q) = %q, %q", path, dir, name)
-		}
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-	"sync/atomic"
 
 	"github.com/flsync/flsync/hashcache/internal/kv"
 )
@@ -17,13 +16,11 @@ const (
 
 // Facts keeps small values beside the digests, such as what a blend file with a certain digest refers to.
 // Like them, they may be gone at any time: after damage, or when newer ones need the room
-// ([Config.FactsBytes]). What Get returns is what Put got.
+// (256 MiB). What Get returns is what Put got.
 type Facts struct {
 	cache  *Cache
 	prefix []byte
 }
-
-type factsState struct{ added atomic.Bool }
 
 // Facts returns the facts of a namespace, which must not hold a NUL. A good one carries the version of what
 // it keeps.
@@ -45,46 +42,43 @@ func (f *Facts) Put(key, value []byte) {
 	if len(f.prefix)+len(key) > MaxFactKey || len(value) > MaxFactValue {
 		return
 	}
-	f.cache.facts.added.Store(true)
+	f.cache.facts.Store(true)
 	stamped := binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(value)), uint64(f.cache.cfg.Now().UnixNano()))
 	f.cache.store.Put(factsTable, f.key(key), append(stamped, value...))
 }
 
 func (f *Facts) key(key []byte) []byte { return append(f.prefix[:len(f.prefix):len(f.prefix)], key...) }
 
-// trimFacts deletes the oldest facts down to three quarters of FactsBytes, if this run added some and there
+// trimFacts deletes the oldest facts down to three quarters of factsBytes, if this run added some and there
 // are more.
 func (c *Cache) trimFacts() {
-	if !c.facts.added.Load() {
+	if !c.facts.Load() {
 		return
 	}
-	type fact struct {
-		key     []byte
-		written int64
-		size    int64
-	}
-	var (
-		all   []fact
-		total int64
-	)
+	var all []kv.Item
+	var total int64
 	// An error means that there is no time or no file for this; the next run trims.
 	_ = c.store.Each(factsTable, 8, func(it kv.Item) error {
-		f := fact{it.Key, 0, int64(it.Size)}
-		if len(it.Value) == 8 {
-			f.written = int64(binary.LittleEndian.Uint64(it.Value))
-		}
-		all, total = append(all, f), total+f.size
+		all, total = append(all, it), total+int64(it.Size)
 		return nil
 	})
-	if total <= c.cfg.FactsBytes {
+	if total <= c.cfg.factsBytes {
 		return
 	}
-	slices.SortFunc(all, func(a, b fact) int { return cmp.Compare(a.written, b.written) })
-	for _, f := range all {
-		if total <= c.cfg.FactsBytes*3/4 {
+	slices.SortFunc(all, func(a, b kv.Item) int { return cmp.Compare(factWritten(a), factWritten(b)) })
+	for _, it := range all {
+		if total <= c.cfg.factsBytes*3/4 {
 			return
 		}
-		c.store.Delete(factsTable, f.key)
-		total -= f.size
+		c.store.Delete(factsTable, it.Key)
+		total -= int64(it.Size)
 	}
+}
+
+// factWritten returns when a fact was written, of which the head of its value is known; 0 for a damaged one.
+func factWritten(it kv.Item) int64 {
+	if len(it.Value) < 8 {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint64(it.Value))
 }

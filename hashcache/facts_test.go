@@ -52,7 +52,7 @@ func TestFacts(t *testing.T) {
 func TestFactsAreBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.db")
 	now := later()
-	cfg := Config{FactsBytes: 100_000, Now: func() time.Time { return now }}
+	cfg := Config{factsBytes: 100_000, Now: func() time.Time { return now }}
 	for run := range 5 {
 		cache := open(t, path, cfg)
 		for i := range 10 {
@@ -66,7 +66,7 @@ func TestFactsAreBounded(t *testing.T) {
 	}
 	cache := open(t, path, cfg)
 	s, err := cache.Stats(t.Context())
-	if err != nil || s.FactsBytes > cfg.FactsBytes || s.FactsBytes < cfg.FactsBytes/2 {
+	if err != nil || s.FactsBytes > cfg.factsBytes || s.FactsBytes < cfg.factsBytes/2 {
 		t.Errorf("%d bytes of facts, %v", s.FactsBytes, err)
 	}
 	if _, ok := cache.Facts("n").Get([]byte("4-9")); !ok {

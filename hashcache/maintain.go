@@ -2,7 +2,6 @@ package hashcache
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -49,17 +48,14 @@ func (c *Cache) Stats(ctx context.Context) (s Stats, err error) {
 		}
 		return ctx.Err()
 	})
-	count := func(n *int, bytes *int64) func(kv.Item) error {
-		return func(it kv.Item) error {
+	count := func(table kv.Table, n *int, bytes *int64) error {
+		return c.store.Each(table, 0, func(it kv.Item) error {
 			*n++
 			*bytes += int64(it.Size)
 			return ctx.Err()
-		}
+		})
 	}
-	var ignored int64
-	return s, errors.Join(err,
-		c.store.Each(dirsTable, 0, count(&s.Folders, &ignored)),
-		c.store.Each(factsTable, 0, count(&s.Facts, &s.FactsBytes)))
+	return s, errors.Join(err, count(dirsTable, &s.Folders, new(int64)), count(factsTable, &s.Facts, &s.FactsBytes))
 }
 
 // Verdict is what Verify found out about one entry.
@@ -75,8 +71,7 @@ const (
 	Damaged    Verdict = "damaged"    // the entry does not agree with its checksum. It is deleted.
 )
 
-// Verify judges every entry, with contents set by reading the files themselves, and calls report, which may
-// be nil, for each. It returns how many there are of each verdict. Errors: a cache file that is damaged or
+// Verify judges every entry, with contents set by reading the files themselves, and calls report for each. It returns how many there are of each verdict. Errors: a cache file that is damaged or
 // held by another program, and that of ctx.
 func (c *Cache) Verify(ctx context.Context, contents bool, report func(path string, v Verdict)) (map[Verdict]int, error) {
 	count := make(map[Verdict]int)
@@ -85,10 +80,9 @@ func (c *Cache) Verify(ctx context.Context, contents bool, report func(path stri
 	}
 	folders := folderNames{cache: c}
 	err := c.store.Each(filesTable, -1, func(it kv.Item) error {
-		path, known := folders.path(it.Key)
+		path, e, ok := folders.entry(it)
 		verdict := Damaged
-		var e entry
-		if known && it.Sound && e.decode(it.Value) {
+		if ok {
 			verdict = e.verify(ctx, path, contents)
 		}
 		if ctx.Err() != nil {
@@ -98,9 +92,7 @@ func (c *Cache) Verify(ctx context.Context, contents bool, report func(path stri
 			c.store.Delete(filesTable, it.Key)
 		}
 		count[verdict]++
-		if report != nil {
-			report(path, verdict)
-		}
+		report(path, verdict)
 		return nil
 	})
 	return count, errors.Join(err, c.store.Flush(ctx))
@@ -154,10 +146,6 @@ type Pruned struct {
 
 // Prune removes entries, and writes the cache file anew if more than half of it is free then.
 func (c *Cache) Prune(ctx context.Context, opt PruneOptions) (done Pruned, err error) {
-	p := pruning{
-		Cache: c, ctx: ctx, opt: opt, now: c.cfg.Now().UnixNano(), done: &done,
-		folders: make(map[[folderIDSize]byte]bool),
-	}
 	if err := c.store.Flush(ctx); err != nil {
 		return done, err
 	}
@@ -165,7 +153,38 @@ func (c *Cache) Prune(ctx context.Context, opt PruneOptions) (done Pruned, err e
 	if err != nil {
 		return done, err
 	}
-	err = errors.Join(p.files(), p.dirs(), p.facts(), c.store.Flush(ctx))
+	now := c.cfg.Now().UnixNano()
+	tooOld := func(written int64) bool { return opt.OlderThan > 0 && now-written > int64(opt.OlderThan) }
+	// prune deletes what is not to be kept. It writes the deletions now and then, so that they stay few in memory.
+	prune := func(table kv.Table, head int, count *int, keep func(kv.Item) bool) error {
+		return c.store.Each(table, head, func(it kv.Item) error {
+			if keep(it) {
+				return ctx.Err()
+			}
+			c.store.Delete(table, it.Key)
+			if *count++; *count%10_000 == 0 {
+				return c.store.Flush(ctx)
+			}
+			return ctx.Err()
+		})
+	}
+	folders := folderNames{cache: c}
+	used := make(map[string]bool) // folders that still have entries
+	err = errors.Join(
+		prune(filesTable, -1, &done.Files, func(it kv.Item) bool {
+			path, e, ok := folders.entry(it)
+			if !ok || tooOld(e.written) {
+				return false
+			}
+			if _, err := os.Lstat(path); opt.Vanished && vanished(err) {
+				return false
+			}
+			used[string(it.Key[:folderIDSize])] = true
+			return true
+		}),
+		prune(dirsTable, 0, &done.Folders, func(it kv.Item) bool { return used[string(it.Key)] }),
+		prune(factsTable, 8, &done.Facts, func(it kv.Item) bool { return !tooOld(factWritten(it)) }),
+		c.store.Flush(ctx))
 	if err != nil {
 		return done, err
 	}
@@ -179,70 +198,7 @@ func (c *Cache) Prune(ctx context.Context, opt PruneOptions) (done Pruned, err e
 	return done, err
 }
 
-type pruning struct {
-	*Cache
-	ctx     context.Context
-	opt     PruneOptions
-	now     int64
-	done    *Pruned
-	deleted int
-	folders map[[folderIDSize]byte]bool // that still have entries
-}
-
-func (p *pruning) files() error {
-	folders := folderNames{cache: p.Cache}
-	return p.store.Each(filesTable, -1, func(it kv.Item) error {
-		path, known := folders.path(it.Key)
-		var e entry
-		if known && it.Sound && e.decode(it.Value) && !p.tooOld(e.written) && !p.gone(path) {
-			p.folders[[folderIDSize]byte(it.Key)] = true
-			return p.ctx.Err()
-		}
-		return p.drop(filesTable, it.Key, &p.done.Files)
-	})
-}
-
-func (p *pruning) dirs() error {
-	return p.store.Each(dirsTable, 0, func(it kv.Item) error {
-		if len(it.Key) == folderIDSize && p.folders[[folderIDSize]byte(it.Key)] {
-			return p.ctx.Err()
-		}
-		return p.drop(dirsTable, it.Key, &p.done.Folders)
-	})
-}
-
-func (p *pruning) facts() error {
-	return p.store.Each(factsTable, 8, func(it kv.Item) error {
-		if len(it.Value) == 8 && !p.tooOld(int64(binary.LittleEndian.Uint64(it.Value))) {
-			return p.ctx.Err()
-		}
-		return p.drop(factsTable, it.Key, &p.done.Facts)
-	})
-}
-
-func (p *pruning) tooOld(written int64) bool {
-	return p.opt.OlderThan > 0 && p.now-written > int64(p.opt.OlderThan)
-}
-
-func (p *pruning) gone(path string) bool {
-	if !p.opt.Vanished {
-		return false
-	}
-	_, err := os.Lstat(path)
-	return vanished(err)
-}
-
-// drop deletes a key, and now and then writes the deletions, so that they stay few in memory.
-func (p *pruning) drop(table kv.Table, key []byte, count *int) error {
-	p.store.Delete(table, key)
-	*count++
-	if p.deleted++; p.deleted%10_000 == 0 {
-		return p.store.Flush(p.ctx)
-	}
-	return p.ctx.Err()
-}
-
-// folderNames turns keys of files into paths. It remembers one folder, since those of one lie side by side.
+// folderNames finds the paths of files. It remembers one folder, since the files of one lie side by side.
 type folderNames struct {
 	cache *Cache
 	id    [folderIDSize]byte
@@ -250,13 +206,16 @@ type folderNames struct {
 	known bool
 }
 
-func (f *folderNames) path(key []byte) (path string, known bool) {
-	if len(key) <= folderIDSize {
-		return "", false
+// entry returns the path and the entry of an item of the table of files. It reports false for a damaged one,
+// and for one whose folder is not known.
+func (f *folderNames) entry(it kv.Item) (path string, e entry, ok bool) {
+	if len(it.Key) <= folderIDSize {
+		return "", e, false
 	}
-	if id := [folderIDSize]byte(key); id != f.id || !f.known {
+	if id := [folderIDSize]byte(it.Key); id != f.id || !f.known {
 		dir, ok := f.cache.store.Get(dirsTable, id[:], nil)
 		f.id, f.dir, f.known = id, string(dir), ok
 	}
-	return f.dir + string(key[folderIDSize:]), f.known
+	ok = f.known && it.Sound && e.decode(it.Value)
+	return f.dir + string(it.Key[folderIDSize:]), e, ok
 }

@@ -66,7 +66,7 @@ func TestStatsVerifyPrune(t *testing.T) {
 	if seen[file("touched")] != Outdated || seen[file("sub/gone")] != Vanished {
 		t.Error(seen)
 	}
-	counts, err = cache.Verify(t.Context(), true, nil)
+	counts, err = cache.Verify(t.Context(), true, func(string, Verdict) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package hashcache
 
 import (
-	"crypto/sha256"
-	"hash"
 	"runtime"
 	"sync/atomic"
 
@@ -30,29 +28,18 @@ const minPair = 16 << 10
 // and come with a block too; the second one hashes both. If none comes, the core is not the bottleneck, and
 // the first hashes its block alone.
 type pairing struct {
-	waiting atomic.Pointer[sha256Hasher]
+	waiting atomic.Pointer[hasher]
 	pairs   atomic.Int64 // blocks that were hashed beside another, for the test
 }
 
-// sha256Hasher takes the SHA-256 of one file.
-type sha256Hasher struct {
-	hash.Hash
-	block []byte        // what is to be hashed, while it waits
-	done  chan struct{} // room for one: another goroutine has hashed it
-}
-
-func newSHA256Hasher() *sha256Hasher {
-	return &sha256Hasher{Hash: sha256.New(), done: make(chan struct{}, 1)}
-}
-
 // write adds p to h, together with another file's block if there is one.
-func (w *pairing) write(h *sha256Hasher, p []byte) {
+func (w *pairing) write(h *hasher, p []byte) {
 	if !sha256x2.Available || len(p) < minPair {
-		h.Write(p)
+		h.sha256.Write(p)
 		return
 	}
 	if other := w.waiting.Swap(nil); other != nil {
-		if sha256x2.Write(h.Hash, other.Hash, p, other.block) {
+		if sha256x2.Write(h.sha256, other.sha256, p, other.block) {
 			w.pairs.Add(1)
 		}
 		other.done <- struct{}{}
@@ -60,12 +47,12 @@ func (w *pairing) write(h *sha256Hasher, p []byte) {
 	}
 	h.block = p
 	if !w.waiting.CompareAndSwap(nil, h) { // another came between the two lines: the next one takes it
-		h.Write(p)
+		h.sha256.Write(p)
 		return
 	}
 	runtime.Gosched()
 	if w.waiting.CompareAndSwap(h, nil) {
-		h.Write(p)
+		h.sha256.Write(p)
 		return
 	}
 	<-h.done

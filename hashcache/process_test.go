@@ -62,7 +62,7 @@ func play(ctx context.Context, role string, args []string) error {
 		w   warnings
 		out = outcome{Sources: make(map[string]int)}
 	)
-	cfg := Config{Warn: w.add, Now: later, BatchAge: 20 * time.Millisecond}
+	cfg := Config{Warn: w.add, Now: later, batchAge: 20 * time.Millisecond}
 	db, tree := args[0], args[1]
 	if role == "small disk" {
 		limit, _ := strconv.ParseUint(args[2], 10, 64)

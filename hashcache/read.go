@@ -2,7 +2,10 @@ package hashcache
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -13,13 +16,8 @@ import (
 	"github.com/flsync/flsync/internal/openfile"
 )
 
-const (
-	// maxTries is how often a file is read that changes meanwhile.
-	maxTries = 3
-
-	// wholeSize is the size up to which a file is read in one go, so that both digests are taken from memory.
-	wholeSize = readSize
-)
+// maxTries is how often a file is read that changes meanwhile.
+const maxTries = 3
 
 // errMoved says that the file is not what it was when the reading of it began.
 var errMoved = errors.New("the file changed while it was read")
@@ -53,7 +51,7 @@ func (r *reading) hashStable(ctx context.Context, wait time.Duration) (Sum, *Con
 		case !errors.Is(err, errMoved):
 			return Sum{}, nil, err
 		case try == maxTries:
-			return Sum{}, nil, &ChangingError{Path: r.path, Tries: try}
+			return Sum{}, nil, fmt.Errorf("%s: %w", r.path, ErrChanging)
 		}
 		select {
 		case <-ctx.Done():
@@ -91,7 +89,7 @@ func (r *reading) once(ctx context.Context) error {
 	r.found = entry{Stamp: stamp, written: began.UnixNano()}
 	h := r.pool.hasher()
 	defer r.pool.hashers.Put(h)
-	if stamp.Size <= max(wholeSize, r.limit) {
+	if stamp.Size <= max(readSize, r.limit) {
 		err = r.whole(ctx, file, h)
 	} else {
 		err = r.stream(ctx, file, h)
@@ -129,19 +127,39 @@ func (r *reading) whole(ctx context.Context, file *os.File, h *hasher) error {
 	return r.digest(h, func(add func([]byte)) error { add(content.Bytes()); return nil })
 }
 
-// stream takes the digests of a large file block by block.
+// stream takes the digests of a large file block by block. It reads no more than the file had when it was
+// opened, since one that somebody appends to may have no end.
 func (r *reading) stream(ctx context.Context, file *os.File, h *hasher) error {
 	advise(file)
-	buf := r.pool.content(readSize - 1)
-	defer buf.Release()
-	return r.digest(h, func(add func([]byte)) error { return r.pass(ctx, file, *buf.buf, add) })
+	content := r.pool.content(readSize - 1)
+	defer content.Release()
+	buf := *content.buf
+	return r.digest(h, func(add func([]byte)) error {
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		for done := int64(0); done < r.found.Size; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			n, err := io.ReadFull(file, buf)
+			if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+				return err
+			}
+			if done += int64(n); n == 0 || done > r.found.Size {
+				return errMoved
+			}
+			add(buf[:n])
+		}
+		return nil
+	})
 }
 
 // digest takes the digests; pass goes over the contents, each time from their beginning. Contents of the
 // known size may be the known ones, with other times: then BLAKE3 comes first, and SHA-256 only if BLAKE3 is
 // another.
 func (r *reading) digest(h *hasher, pass func(add func([]byte)) error) error {
-	sha256 := func(p []byte) { r.pool.pairing.write(h.sha256, p) }
+	addSHA256 := func(p []byte) { r.pool.pairing.write(h, p) }
 	addBLAKE3 := func(p []byte) { _, _ = h.blake3.Write(p) }
 	r.source = Hashed
 	var err error
@@ -155,12 +173,12 @@ func (r *reading) digest(h *hasher, pass func(add func([]byte)) error) error {
 			r.found.sha256, r.source = r.old.sha256, Rehashed
 			return nil
 		}
-		err = pass(sha256)
+		err = pass(addSHA256)
 	case r.blake3:
-		err = pass(func(p []byte) { addBLAKE3(p); sha256(p) })
+		err = pass(func(p []byte) { addBLAKE3(p); addSHA256(p) })
 		h.blake3.Sum(r.found.blake3[:0])
 	default:
-		err = pass(sha256)
+		err = pass(addSHA256)
 	}
 	if err != nil {
 		return err
@@ -172,38 +190,18 @@ func (r *reading) digest(h *hasher, pass func(add func([]byte)) error) error {
 	return nil
 }
 
-// pass gives add the contents of the file from their beginning. It reads no more than the file had when it
-// was opened, since one that somebody appends to may have no end.
-func (r *reading) pass(ctx context.Context, file *os.File, buf []byte, add func([]byte)) error {
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	for done := int64(0); done < r.found.Size; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := io.ReadFull(file, buf)
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			return err
-		}
-		if done += int64(n); n == 0 || done > r.found.Size {
-			return errMoved
-		}
-		add(buf[:n])
-	}
-	return nil
-}
-
-// hasher holds the states of both digests.
+// hasher takes the digests of one file.
 type hasher struct {
-	sha256 *sha256Hasher
+	sha256 hash.Hash
 	blake3 *blake3.Hasher
+	block  []byte        // what is to be added to sha256, while it waits; see pairing
+	done   chan struct{} // room for one: another goroutine has added it
 }
 
 func (b *buffers) hasher() *hasher {
 	h, _ := b.hashers.Get().(*hasher)
 	if h == nil {
-		h = &hasher{newSHA256Hasher(), blake3.New()}
+		h = &hasher{sha256: sha256.New(), blake3: blake3.New(), done: make(chan struct{}, 1)}
 	}
 	h.sha256.Reset()
 	h.blake3.Reset()

@@ -1,6 +1,7 @@
 package hashcache
 
 import (
+	"cmp"
 	"io/fs"
 	"os"
 	"time"
@@ -11,7 +12,7 @@ import (
 type Stamp struct {
 	Size int64 // bytes
 	// Mtime and Ctime are nanoseconds since 1970: when the contents changed, and when contents or inode did.
-	// No program sets the Ctime (on Windows: no ordinary one). 0: the file system has none.
+	// No program sets the Ctime (on Windows: no ordinary one). 0: it is not known.
 	Mtime, Ctime int64
 	// Inode and Device name the file; on Windows these are the file id and the volume's serial number.
 	Inode, Device uint64
@@ -36,12 +37,7 @@ func StampAt(path string) (Stamp, error) {
 }
 
 // changed returns the time of the last change, in nanoseconds since 1970, as far as the file system knows it.
-func (s Stamp) changed() int64 {
-	if changeTime && s.Ctime != 0 {
-		return s.Ctime
-	}
-	return s.Mtime
-}
+func (s Stamp) changed() int64 { return cmp.Or(s.Ctime, s.Mtime) }
 
 const (
 	// fineGrain is longer than one tick of any system's clock for time stamps, where fractions of a second

@@ -6,8 +6,6 @@ import (
 	"syscall"
 )
 
-const changeTime = true // Ctime is when the inode changed
-
 func (s *Stamp) addSys(info fs.FileInfo) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.Ctime, s.Inode, s.Device = st.Ctimespec.Nano(), st.Ino, uint64(st.Dev)

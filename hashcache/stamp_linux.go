@@ -10,8 +10,6 @@ import (
 	"github.com/flsync/flsync/internal/openfile"
 )
 
-const changeTime = true // Ctime is when the inode changed
-
 func (s *Stamp) addSys(info fs.FileInfo) {
 	if i, ok := info.(*openfile.Info); ok {
 		s.Ctime, s.Inode, s.Device = i.Ctime, i.Inode, i.Device

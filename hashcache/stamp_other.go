@@ -8,8 +8,7 @@ import (
 	"syscall"
 )
 
-const changeTime = false // each of these systems has its own name for it
-
+// addSys leaves out Ctime, for which each of these systems has its own name.
 func (s *Stamp) addSys(info fs.FileInfo) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.Inode, s.Device = uint64(st.Ino), uint64(st.Dev)

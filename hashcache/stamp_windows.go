@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-const changeTime = true // Ctime is when attributes or contents changed; 0 on FAT
-
 // addSys adds nothing: os.Stat and folder listings of Go leave out what an open handle knows.
 func (*Stamp) addSys(fs.FileInfo) {}
 

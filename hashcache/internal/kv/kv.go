@@ -39,14 +39,16 @@ type Options struct {
 	// ReadOnly leaves the disk as it is: what Put stores serves this DB only, and is forgotten.
 	ReadOnly bool
 
-	// Warn hears, once for each code, of what costs speed but not correctness. It is called from any
-	// goroutine.
-	Warn func(code, message string)
+	// Warn hears of each code once. It is called from any goroutine.
+	Warn func(Warning)
 
 	noSync bool // for tests that make thousands of files
 }
 
-// The codes that Options.Warn is called with.
+// Warning is what costs speed but not correctness.
+type Warning struct{ Code, Message string }
+
+// The codes of warnings.
 const (
 	WarnDamaged = "cache-damaged" // the file was damaged and has been set aside, or single values are being ignored
 	WarnNewer   = "cache-newer"   // the file was written by a newer version and has been set aside
@@ -201,7 +203,7 @@ func (db *DB) warn(code, message string) {
 	db.warned[code] = true
 	db.mu.Unlock()
 	if first && db.opt.Warn != nil {
-		db.opt.Warn(code, message)
+		db.opt.Warn(Warning{code, message})
 	}
 }
 

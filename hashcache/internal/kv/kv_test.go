@@ -31,10 +31,10 @@ type warnings struct {
 	list []string
 }
 
-func (w *warnings) add(code, message string) {
+func (w *warnings) add(x Warning) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.list = append(w.list, code+": "+message)
+	w.list = append(w.list, x.Code+": "+x.Message)
 }
 
 func (w *warnings) codes() []string {

@@ -56,10 +56,8 @@ func (l *lane) open(h hash.Hash) bool {
 		return false
 	}
 	state, err := from.AppendBinary(l.state[:0])
-	if err != nil || len(state) != stateSize || string(state[:wordsAt]) != "sha\x03" {
-		return false
-	}
-	if binary.BigEndian.Uint64(state[lengthAt:])%blockSize != 0 {
+	if err != nil || len(state) != stateSize || string(state[:wordsAt]) != "sha\x03" ||
+		binary.BigEndian.Uint64(state[lengthAt:])%blockSize != 0 {
 		return false
 	}
 	for i := range l.words {
