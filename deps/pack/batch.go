@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/internal/gate"
@@ -114,7 +115,8 @@ func (s listSet) isNew(files []string) bool {
 
 // A Planner plans the shots of one project. Goroutines may share it.
 type Planner struct {
-	cfg Config
+	cfg   Config
+	where *layout // of nothing: for its root
 
 	mu    sync.Mutex
 	known sections // of libraries, see standing
@@ -125,7 +127,7 @@ func NewPlanner(cfg Config) (*Planner, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Planner{cfg: cfg, known: sections{}}, nil
+	return &Planner{cfg: cfg, where: newLayout(cfg.Gate), known: sections{}}, nil
 }
 
 func (p *Planner) newBatch() *Batch {
@@ -182,18 +184,57 @@ func (p *Planner) standing(file string, uses []deps.Use, isLibrary bool) *sectio
 			return known
 		}
 	}
-	b := p.newBatch()
-	s := b.section(file, uses)
-	b.shots = [][]*section{{s}}
-	b.placeAll()
-	b.edit()
-	plan, err := b.Plan(0)
-	s.alone = err == nil && len(plan.Changed) == 0 && b.where.selfContained
-	s.uses, s.bases = nil, nil
+	s := p.plain(file, uses)
+	if s == nil {
+		b := p.newBatch()
+		s = b.section(file, uses)
+		b.shots = [][]*section{{s}}
+		b.placeAll()
+		b.edit()
+		plan, err := b.Plan(0)
+		s.alone = err == nil && len(plan.Changed) == 0 && b.where.selfContained
+		s.uses, s.bases = nil, nil
+	}
 	if isLibrary {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.known.add(s)
+	}
+	return s
+}
+
+// plain is standing for a blend file all of whose paths plainly lead to one file each that may be sent, see
+// layout.stays; nil for others. Nothing is to be compared or edited then: each file has the path in the
+// checkout that it has in the project, so no two have the same.
+func (p *Planner) plain(file string, uses []deps.Use) *section {
+	at, ok := below(p.where.root, file)
+	if !ok || !utf8.ValidString(file) {
+		return nil
+	}
+	s := &section{blend: file, place: at, of: uses, files: make([]File, 0, len(uses)), alone: true}
+	fields := make([]int64, 0, len(uses))
+	for i := range uses {
+		u := &uses[i]
+		if len(u.Files) == 0 && u.Kind != deps.KindLibrary {
+			continue
+		}
+		part := partOf(u)
+		if len(u.Files) != 1 || part == nil || !p.where.stays(file, sentUse{u, u.Files}, part) {
+			return nil
+		}
+		path := filepath.FromSlash(u.Files[0])
+		if _, err := p.cfg.Gate.Decide(path); err != nil {
+			return nil
+		}
+		at, _ := below(p.where.root, u.Files[0])
+		s.files, fields = append(s.files, File{path, at}), append(fields, part.Offset)
+		if u.Kind == deps.KindLibrary {
+			s.libraries = append(s.libraries, u.Files[0])
+		}
+	}
+	slices.Sort(fields)
+	if n := len(fields); len(slices.Compact(fields)) < n {
+		return nil // two uses of one field may not agree
 	}
 	return s
 }

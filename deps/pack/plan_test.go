@@ -611,6 +611,8 @@ func TestAlone(t *testing.T) {
 		absolute, alone  bool
 	}{
 		{"in the project", "//tex/a.png", "proj/tex/a.png", false, true},
+		{"in the project, by a path with ..", "//tex/../tex/a.png", "proj/tex/a.png", false, true},
+		{"in the project, by a path beside the blend file", "tex/a.png", "proj/tex/a.png", false, false},
 		{"in the project, by an absolute path", "proj/tex/a.png", "proj/tex/a.png", true, false},
 		{"outside", "//../tex/a.png", "tex/a.png", false, false},
 		{"held back", "//../tex/key.pem", "tex/key.pem", false, true},
@@ -621,6 +623,9 @@ func TestAlone(t *testing.T) {
 				test.path = w.at(test.path)
 			}
 			w.uses("proj/a.blend", test.path, test.file)
+			w.uses("proj/a.blend", test.path, test.file)
+			w.uses("proj/a.blend", "//lib/b.blend", "proj/lib/b.blend")
+			w.uses("proj/lib/b.blend", "//../tex/b.png", "proj/tex/b.png")
 			planner, err := pack.NewPlanner(pack.Config{Gate: newGate(t, w.at("proj"), gate.Policy{})})
 			if err != nil {
 				t.Fatal(err)

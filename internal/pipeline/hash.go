@@ -90,18 +90,18 @@ func (j *jobRun) findFingerprint() (err error) {
 	if j.fingerprint != "" {
 		return nil
 	}
-	specs := specsOf(j.files)
-	if j.earlierFingerprint, err = settings.EarlierFingerprint(j.jobType, j.values, j.blendAt, specs); err != nil {
-		return err
-	}
-	j.fingerprint, err = settings.Fingerprint(j.jobType, j.values, j.blendAt, specs)
+	j.fingerprint, err = settings.Fingerprint(j.jobType, j.values, j.blendAt, specsOf(j.files))
 	return err
 }
 
-// hasFingerprint reports whether stored, of a job at the Manager, is the job's fingerprint, also as earlier
-// releases made it.
-func (j *jobRun) hasFingerprint(stored string) bool {
-	return stored == j.fingerprint || stored != "" && stored == j.earlierFingerprint
+// hasFingerprint computes the fingerprint of a job whose files' digests are known, and reports whether stored,
+// of a job at the Manager, is the same, also as earlier releases made it.
+func (j *jobRun) hasFingerprint(stored string) (bool, error) {
+	if err := j.findFingerprint(); err != nil || stored == "" || stored == j.fingerprint {
+		return stored == j.fingerprint, err
+	}
+	earlier, err := settings.EarlierFingerprint(j.jobType, j.values, j.blendAt, specsOf(j.files))
+	return stored == earlier, err
 }
 
 // storeJob hands what is not yet sent to the store, and waits until the store has all files of a job. A dry

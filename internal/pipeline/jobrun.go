@@ -56,8 +56,6 @@ type jobRun struct {
 	lacks  map[string]bool // that were reported
 	found  []report.Lack   // of [Check]: those lacks
 	spoils []string        // messages of lacks that make frames wrong
-
-	earlierFingerprint string // as jobs of earlier releases have it
 }
 
 // advance is the main flow: it takes a job from the state that it is in to the last, step by step. A step

@@ -176,10 +176,11 @@ func (s *submission) skipIfThere(ctx context.Context, j *jobRun) error {
 	if err != nil || !found {
 		return err
 	}
-	if err := j.findFingerprint(); err != nil {
+	same, err := j.hasFingerprint(before.Metadata[once.MetaFingerprint])
+	if err != nil {
 		return err
 	}
-	if !j.hasFingerprint(before.Metadata[once.MetaFingerprint]) {
+	if !same {
 		s.reportChanged(ctx, j, before)
 		return nil
 	}
@@ -223,10 +224,9 @@ func (s *submission) earlierJob(ctx context.Context, j *jobRun) (api.Job, bool, 
 	if err != nil || !found {
 		return before, false, err
 	}
-	err = j.findFingerprint()
+	same, err := j.hasFingerprint(before.Metadata[once.MetaFingerprint])
 	written := func(f *file) bool { return f.digest.now().written().After(seen) }
-	same := j.hasFingerprint(before.Metadata[once.MetaFingerprint]) && !slices.ContainsFunc(j.files, written)
-	return before, same, err
+	return before, same && !slices.ContainsFunc(j.files, written), err
 }
 
 // whySkipped says why a job of the same fingerprint need not be submitted again.
