@@ -130,7 +130,7 @@ func (f *tracedFile) reach(x *expander, roots []int32) *reach {
 
 // everything gives what a file needs that is rendered: all its data-blocks.
 func (f *tracedFile) everything(x *expander) *reach {
-	r := &reach{}
+	r := &reach{uses: make([]Use, 0, len(f.Refs))}
 	for id := range f.IDs {
 		if f.IDs[id].Library >= 0 {
 			r.links = append(r.links, int32(id))

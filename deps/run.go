@@ -28,6 +28,7 @@ type run struct {
 	tooMany   []string        // libraries that were not followed
 	followed  map[string]bool // files of which the files that they name are on the trace
 	listed    []bool          // of the numbers of paths: they are in trace.Files
+	spare     []Dependency    // for those of trace.Files that are only this trace's
 }
 
 // A visit is a blend file in a run: the one that is traced, or a library.
@@ -302,16 +303,24 @@ func (r *run) add(v *visit, use *Use, chain []Link) {
 			r.trace.Files = append(r.trace.Files, &use.needed[i])
 			continue
 		}
-		d := use.dependency(v.path, i)
+		if len(r.spare) == 0 {
+			r.spare = make([]Dependency, spareFiles)
+		}
+		d := &r.spare[0]
+		r.spare = r.spare[1:]
+		*d = use.dependency(v.path, i)
 		if d.Missing {
 			if chain == nil {
 				chain = r.chainTo(v, use.ID)
 			}
 			d.Chain = chain
 		}
-		r.trace.Files = append(r.trace.Files, &d)
+		r.trace.Files = append(r.trace.Files, d)
 	}
 }
+
+// spareFiles is how many dependencies are allocated at once.
+const spareFiles = 64
 
 // dependency returns the file with index i of Files and then Missing, as the blend file at path names it.
 func (u *Use) dependency(path string, i int) Dependency {

@@ -133,7 +133,7 @@ func (s *submission) addMore(ctx context.Context, j *jobRun) error {
 	if j.files = slices.DeleteFunc(j.files, isOut); len(j.files) < needed {
 		s.warnOnce(report.Warning{Code: "left-excluded", Path: j.job.Blend, Job: j.job.Name, Message: fmt.Sprintf("%d files that it needs are not sent, because they are excluded", needed-len(j.files))})
 	}
-	taken := make(map[string]bool, len(j.files))
+	taken := make(map[string]bool)
 	if s.opt.All || len(j.job.Files) > 0 {
 		for _, f := range j.files {
 			taken[f.checkoutPath] = true

@@ -37,9 +37,12 @@ func (e *Evaluator) addFact(name string, value any) {
 	}
 }
 
+// contextNames has the short name for what has two.
+var contextNames = strings.NewReplacer("bpy.context", "C", "bpy.data", "C.blend_data")
+
 // fact returns the value of a full name.
 func (e *Evaluator) fact(name string) any {
-	same := strings.NewReplacer("bpy.context", "C", "bpy.data", "C.blend_data").Replace(name)
+	same := contextNames.Replace(name)
 	if fact, ok := e.facts[same]; ok {
 		return plain(name, fact)
 	}

@@ -43,24 +43,30 @@ func fingerprint(format string, t *api.AvailableJobType, values api.JobSettings,
 		return "", fmt.Errorf("fingerprint: %w", err)
 	}
 	fmt.Fprintf(h, format, t.Name, t.Etag, blend, text)
-	room := 0
-	for _, f := range files {
-		room += len(f.Sha) + len(f.Path) + 32
+	var line, other []byte
+	order := make([]int32, len(files)) // by their lines
+	for i := range order {
+		order[i] = int32(i)
 	}
-	all := make([]byte, 0, room)
-	lines := make([][2]int, len(files)) // where each is in all
-	for i, f := range files {
-		begin := len(all)
-		all = append(append(all, f.Sha...), ' ')
-		all = append(strconv.AppendInt(all, f.Size, 10), ' ')
-		all = append(appendQuoted(all, f.Path), '\n')
-		lines[i] = [2]int{begin, len(all)}
-	}
-	slices.SortFunc(lines, func(a, b [2]int) int { return bytes.Compare(all[a[0]:a[1]], all[b[0]:b[1]]) })
-	for _, line := range lines {
-		h.Write(all[line[0]:line[1]])
+	slices.SortFunc(order, func(a, b int32) int {
+		if c := strings.Compare(files[a].Sha, files[b].Sha); c != 0 {
+			return c
+		}
+		line, other = appendLine(line[:0], &files[a]), appendLine(other[:0], &files[b])
+		return bytes.Compare(line, other)
+	})
+	for _, i := range order {
+		line = appendLine(line[:0], &files[i])
+		h.Write(line)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// appendLine appends what a fingerprint has of a file.
+func appendLine(b []byte, f *api.ShamanFileSpec) []byte {
+	b = append(append(b, f.Sha...), ' ')
+	b = append(strconv.AppendInt(b, f.Size, 10), ' ')
+	return append(appendQuoted(b, f.Path), '\n')
 }
 
 // appendQuoted is strconv.AppendQuote, and quicker for what most paths are.
