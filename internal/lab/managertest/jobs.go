@@ -105,54 +105,21 @@ func render(name string) api.SubmittedJob {
 
 // testCompile: what a job's frames and settings become as tasks, or the words of the refusal.
 func (s *suite) testCompile(t *testing.T) {
-	const chunker = " at projects.blender.org/studio/flamenco/internal/manager/job_compilers.jsFrameChunker (native)"
-	for _, test := range []struct {
-		change api.JobSettings
-		tasks  string // names
-		refuse string
-	}{
-		{nil, "render-1,2 render-3,4 preview-video", ""},
-		{api.JobSettings{"chunk_size": 3}, "render-1-3 render-4 preview-video", ""},
-		{api.JobSettings{"frames": "3, 5..7, 12, 5", "chunk_size": 2}, "render-3,5 render-6,7 render-12 preview-video", ""},
-		{api.JobSettings{"frames": 47}, "render-47 preview-video", ""},
-		{api.JobSettings{"frames": " 1-3 ", "chunk_size": 10}, "render-1-3 preview-video", ""},
-		{api.JobSettings{"chunk_size": "4"}, "render-1-4 preview-video", ""},
-		{api.JobSettings{"chunk_size": 2.9}, "render-1,2 render-3,4 preview-video", ""},
-		{api.JobSettings{"fps": 0}, "render-1,2 render-3,4", ""},
-		{api.JobSettings{"fps": nil}, "render-1,2 render-3,4", ""},
-		{api.JobSettings{"format": "OPEN_EXR"}, "render-1,2 render-3,4", ""},
-		{api.JobSettings{"format": "OPEN_EXR_MULTILAYER", "has_previews": true}, "render-1,2 render-3,4 preview-video", ""},
-
-		{api.JobSettings{"frames": ""}, "", `GoError: invalid range "": empty range` + chunker},
-		{api.JobSettings{"frames": nil}, "", `GoError: invalid range "": empty range` + chunker},
-		{api.JobSettings{"frames": "4-1"}, "", `GoError: invalid range "4-1": empty range` + chunker},
-		{api.JobSettings{"frames": "x"}, "", `GoError: invalid range "x":  x (strconv.ParseInt: parsing "x": invalid syntax)` + chunker},
-		{api.JobSettings{"frames": "1-"}, "", `GoError: invalid range "1-":  1- (strconv.ParseInt: parsing "": invalid syntax)` + chunker},
-		{api.JobSettings{"frames": "1,,2"}, "", `GoError: invalid range "1,,2":   (strconv.ParseInt: parsing "": invalid syntax)` + chunker},
-		{api.JobSettings{"frames": "1-2-3"}, "", `GoError: invalid range "1-2-3": 1-2-3` + chunker},
-		{api.JobSettings{"chunk_size": 0}, "", "GoError: invalid chunk size, must be positive number: 0" + chunker},
-		{api.JobSettings{"chunk_size": nil}, "", "GoError: invalid chunk size, must be positive number: 0" + chunker},
-		{api.JobSettings{"chunk_size": "many"}, "", "GoError: invalid chunk size, must be positive number: 0" + chunker},
-		{api.JobSettings{"format": "FFMPEG"}, "", `This job type only renders images, and not "FFMPEG" at compileJob (simple_blender_render.js:70:9(27))`},
-		{api.JobSettings{"render_output_path": ""}, "", "no render_output_path setting! at renderOutputPath (simple_blender_render.js:99:9(9))"},
-		{api.JobSettings{"render_output_path": 5}, "", "TypeError: Object has no member 'replace' at renderOutputPath (simple_blender_render.js:101:24(14))"},
-	} {
-		t.Run(fmt.Sprint(test.change), func(t *testing.T) {
+	for _, v := range vectors(t, "compile") {
+		t.Run(v.head, func(t *testing.T) {
 			job := render(s.name("compile"))
-			for key, value := range test.change {
-				job.Settings[key] = value
-			}
-			if test.refuse != "" {
-				s.wantStatus(t, s.client.CheckJob(t.Context(), job), http.StatusBadRequest, test.refuse)
-				s.wantStatus(t, failure(s.client.SubmitJob(t.Context(), job)), http.StatusBadRequest, test.refuse)
+			must(t, json.Unmarshal([]byte(v.head), &job.Settings))
+			if refused, ok := strings.CutPrefix(v.lines[0], "error "); ok {
+				s.wantStatus(t, s.client.CheckJob(t.Context(), job), http.StatusBadRequest, refused)
+				s.wantStatus(t, failure(s.client.SubmitJob(t.Context(), job)), http.StatusBadRequest, refused)
 				return
 			}
 			must(t, s.client.CheckJob(t.Context(), job))
-			var names []string
+			names := "tasks"
 			for _, task := range s.tasks(t, s.submit(t, job).ID) {
-				names = append(names, task.Name)
+				names += " " + task.Name
 			}
-			wantDiff(t, test.tasks, strings.Join(names, " "))
+			wantDiff(t, v.lines[0], names)
 		})
 	}
 }

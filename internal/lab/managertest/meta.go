@@ -2,7 +2,6 @@ package managertest
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -176,14 +175,10 @@ func (s *suite) testConfigurationFile(t *testing.T) {
 	wantDiff(t, string(before), string(after))
 }
 
-// jobTypes are as a Manager 3.9 publishes them.
-//
-//go:embed testdata/jobtypes.json
-var jobTypes []byte
-
+// testJobTypes compares with what a Manager 3.9 publishes.
 func (s *suite) testJobTypes(t *testing.T) {
 	var want map[string]any
-	must(t, json.Unmarshal(jobTypes, &want))
+	must(t, json.Unmarshal(get(testdata.ReadFile("testdata/jobtypes.json"))(t), &want))
 	status, reply := s.raw(t, http.MethodGet, "/api/v3/jobs/types", "", "")
 	var got map[string]any
 	must(t, json.Unmarshal([]byte(reply), &got))

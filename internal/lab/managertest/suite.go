@@ -24,6 +24,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -314,6 +315,30 @@ func (s *suite) statuses(t *testing.T, id string) string {
 		list = append(list, string(task.Status))
 	}
 	return strings.Join(list, " ")
+}
+
+//go:embed testdata
+var testdata embed.FS
+
+// vector is one line of a file of vectors, with the indented lines below it.
+type vector struct {
+	head  string
+	lines []string
+}
+
+// vectors reads a file of vectors. Lines that begin with # are comments.
+func vectors(t *testing.T, name string) (list []vector) {
+	t.Helper()
+	for line := range strings.Lines(string(get(testdata.ReadFile("testdata/" + name + ".txt"))(t))) {
+		line = strings.TrimSuffix(line, "\n")
+		if text, indented := strings.CutPrefix(line, "\t"); indented {
+			last := &list[len(list)-1]
+			last.lines = append(last.lines, text)
+		} else if !strings.HasPrefix(line, "#") {
+			list = append(list, vector{head: line})
+		}
+	}
+	return list
 }
 
 // must fails the test when a step of its preparation does.

@@ -27,10 +27,6 @@ type FaultConfig struct {
 	Plan  Plan
 	Rules []Rule
 
-	// Spare, if set, names requests that always pass and are not counted, for example those by which a test
-	// looks at the Manager.
-	Spare func(r *http.Request) bool
-
 	// RestartManager is called for Restart. It returns when the Manager answers again, and is never called
 	// twice at once.
 	RestartManager func(ctx context.Context) error
@@ -63,7 +59,7 @@ type FaultyProxy struct {
 
 // FaultStats is what a faulty proxy has done so far.
 type FaultStats struct {
-	Requests    int          // seen, without spared ones
+	Requests    int          // seen
 	Faults      map[Kind]int // done, by kind
 	Unreachable int          // requests for which the Manager gave no reply, on its own account
 	HookErrors  []error      // of hooks that failed
@@ -172,10 +168,6 @@ func identity(r *http.Request, body []byte) string {
 func (p *FaultyProxy) serve(w http.ResponseWriter, r *http.Request) {
 	p.running.Add(1)
 	defer p.running.Done()
-	if p.cfg.Spare != nil && p.cfg.Spare(r) {
-		p.pass(w, r)
-		return
-	}
 	var body []byte
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		var err error
@@ -199,8 +191,7 @@ func (p *FaultyProxy) decide(r *http.Request, body []byte) Fault {
 	p.attempts[id]++
 	if fault.Kind == Pass {
 		fault = p.cfg.Plan.Decide(id, p.attempts[id])
-		spent := p.cfg.Plan.MaxFaults > 0 && p.stats.Total() >= p.cfg.Plan.MaxFaults
-		if fault.Kind == Pass || spent || p.streaks[path] >= p.cfg.Plan.MaxInARow {
+		if fault.Kind == Pass || p.streaks[path] >= p.cfg.Plan.MaxInARow {
 			delete(p.streaks, path)
 			return Fault{}
 		}

@@ -264,31 +264,6 @@ func TestStreaksOnOnePathAreBounded(t *testing.T) {
 	}
 }
 
-func TestSparedRequestsAndSpentPlans(t *testing.T) {
-	manager := newBackend(t)
-	plan := oneKind(ResetBefore)
-	plan.MaxFaults = 3
-	p := faulty(t, FaultConfig{
-		Target: func() string { return manager.URL },
-		Plan:   plan,
-		Spare:  func(r *http.Request) bool { return r.URL.Path == "/version" },
-	})
-	client := &http.Client{Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	failed := 0
-	for i := range 10 {
-		if _, _, err := post(client, p.URL()+"/version", nil, "text/plain"); err != nil {
-			t.Errorf("spared request: %v", err)
-		}
-		if _, _, err := post(client, fmt.Sprint(p.URL(), "/", i), nil, "text/plain"); err != nil {
-			failed++
-		}
-	}
-	if s := p.Stats(); failed != 3 || s.Total() != 3 || s.Requests != 10 {
-		t.Errorf("%d requests failed; %+v", failed, s)
-	}
-}
-
 func TestAManagerThatIsAway(t *testing.T) {
 	manager := newBackend(t)
 	manager.Close()

@@ -91,9 +91,6 @@ type Plan struct {
 	// more always comes through.
 	MaxInARow int `json:"max_in_a_row"`
 
-	// MaxFaults bounds the faults of a whole run. 0 is no bound.
-	MaxFaults int `json:"max_faults,omitempty"`
-
 	// MaxWait bounds a delay, and the time after which an idle connection is closed. Short: what matters is
 	// that the order of events changes.
 	MaxWait time.Duration `json:"max_wait"`
@@ -135,7 +132,7 @@ func (p Plan) Validate() error {
 		return errors.New("netsim: plan: no kinds to choose from")
 	case p.Share > 0 && p.MaxInARow < 1:
 		return errors.New("netsim: plan: MaxInARow is less than 1")
-	case p.MaxFaults < 0 || p.MaxWait < 0 || p.StallFor < 0:
+	case p.MaxWait < 0 || p.StallFor < 0:
 		return errors.New("netsim: plan: a limit is negative")
 	}
 	for _, k := range p.Kinds {

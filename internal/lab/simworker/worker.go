@@ -32,7 +32,6 @@ type Config struct {
 	Client *flamenco.Client
 
 	Name      string   // default "simulated"; Run adds a number
-	Platform  string   // default this system's, as Go names it
 	TaskTypes []string // default those of a Flamenco worker
 
 	// StepTime is how long a step of a task takes, such as a frame. Default none.
@@ -57,7 +56,6 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Name = cmp.Or(c.Name, "simulated")
-	c.Platform = cmp.Or(c.Platform, runtime.GOOS)
 	c.Poll = cmp.Or(c.Poll, time.Second)
 	if len(c.TaskTypes) == 0 {
 		c.TaskTypes = []string{"blender", "ffmpeg", "file-management", "misc"}
@@ -133,7 +131,7 @@ func Start(ctx context.Context, cfg Config) (*Worker, error) {
 	cfg = cfg.withDefaults()
 	secret := rand.Text()
 	registered, err := cfg.Client.RegisterWorker(ctx, api.WorkerRegistration{
-		Name: cfg.Name, Platform: cfg.Platform, Secret: secret, SupportedTaskTypes: cfg.TaskTypes,
+		Name: cfg.Name, Platform: runtime.GOOS, Secret: secret, SupportedTaskTypes: cfg.TaskTypes,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("registering worker %s: %w", cfg.Name, err)
