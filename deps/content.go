@@ -149,9 +149,7 @@ func (r *run) contents() {
 			continue
 		}
 		if c := disk.contentLack(file, d.Kind, as == sound); c.wrong != "" {
-			lack := newLack(LackContent, d, "%s %s", d.Path, c.wrong)
-			lack.Remedy = c.remedy
-			r.trace.Lacks = append(r.trace.Lacks, lack)
+			r.lack(LackContent, *d, "%s %s", d.Path, c.wrong).Remedy = c.remedy
 		} else if disk.size(file) != 0 { // whether an empty file is sound depends on its kind
 			known[i], learnt = as, true
 		}

@@ -310,7 +310,5 @@ func (r *run) hole(v *visit, use *Use, folder string, names numbering, numbers [
 		}
 	}
 	d.Path = native(below(folder, names.name(numbers[0])))
-	lack := newLack(LackHole, &d, "%s does not exist; missing frames of %s that the shot uses: %s", d.Path, names.pattern(), list)
-	lack.Frames = list
-	r.trace.Lacks = append(r.trace.Lacks, lack)
+	r.lack(LackHole, d, "%s does not exist; missing frames of %s that the shot uses: %s", d.Path, names.pattern(), list).Frames = list
 }

@@ -1,6 +1,7 @@
 package deps
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -76,13 +77,14 @@ type Lack struct {
 	Remedy string `json:"remedy"`
 }
 
-// newLack returns a lack with the severity and the remedy of its code.
-func newLack(code string, d *Dependency, format string, args ...any) Lack {
+// lack adds a lack with the severity and the remedy of its code, and returns it for what differs.
+func (r *run) lack(code string, d Dependency, format string, args ...any) *Lack {
 	about := lackCodes()[code]
-	return Lack{
+	r.trace.Lacks = append(r.trace.Lacks, Lack{
 		Code: code, Severity: about.Severity, Path: d.Path, UsedBy: d.UsedBy, ID: d.ID, Field: d.Field, Chain: d.Chain,
 		Message: fmt.Sprintf(format, args...), Remedy: about.Remedy,
-	}
+	})
+	return &r.trace.Lacks[len(r.trace.Lacks)-1]
 }
 
 // Spoils reports whether the lack makes frames wrong for certain.
@@ -93,10 +95,10 @@ func (r *run) lacks() {
 	r.layers()
 	for _, d := range r.trace.Files {
 		if d.Missing && d.Wrong == WrongUntouched {
-			r.trace.Lacks = append(r.trace.Lacks, newLack(LackNotLooked, d, "%s", d.Message()))
+			r.lack(LackNotLooked, *d, "%s", d.Message())
 		} else if d.Missing {
 			d.Hint = r.hint(filepath.ToSlash(d.Path))
-			r.trace.Lacks = append(r.trace.Lacks, newLack(LackMissing, d, "%s", d.Message()))
+			r.lack(LackMissing, *d, "%s", d.Message())
 		}
 	}
 	for _, p := range r.trace.Problems {
@@ -104,24 +106,19 @@ func (r *run) lacks() {
 		if p.Code == ProblemNoData {
 			code = LackDataBlock
 		}
-		d := Dependency{Path: p.Path, UsedBy: p.UsedBy, ID: p.ID}
-		lack := newLack(code, &d, "%s", p.Message)
-		if p.remedy != "" {
-			lack.Remedy = p.remedy
-		}
-		r.trace.Lacks = append(r.trace.Lacks, lack)
+		lack := r.lack(code, Dependency{Path: p.Path, UsedBy: p.UsedBy, ID: p.ID}, "%s", p.Message)
+		lack.Remedy = cmp.Or(p.remedy, lack.Remedy)
 	}
+	main := native(r.main.path)
 	if len(r.tooMany) > 0 {
-		d := Dependency{Path: native(r.tooMany[0]), UsedBy: native(r.main.path)}
-		r.trace.Lacks = append(r.trace.Lacks, newLack(LackTooMany, &d,
-			"%d paths of libraries were not followed, such as %s: links to folders lead to the same files again and again", len(r.tooMany), d.Path))
+		d := Dependency{Path: native(r.tooMany[0]), UsedBy: main}
+		r.lack(LackTooMany, d, "%d paths of libraries were not followed, such as %s: links to folders lead to the same files again and again", len(r.tooMany), d.Path)
 	}
 	r.madeUp()
 	r.propertyPaths()
 	r.contents()
 	if r.trace.Blend.Old {
-		d := Dependency{Path: native(r.main.path), UsedBy: native(r.main.path)}
-		r.trace.Lacks = append(r.trace.Lacks, newLack(LackOldVersion, &d, "%s was saved by Blender %s: files may have been overlooked", d.Path, r.trace.Blend.Version))
+		r.lack(LackOldVersion, Dependency{Path: main, UsedBy: main}, "%s was saved by Blender %s: files may have been overlooked", main, r.trace.Blend.Version)
 	}
 	if s := r.trace.Blend.Active(); s != nil {
 		r.holes(s.FrameStart, s.FrameEnd, max(s.FrameStep, 1))
@@ -152,8 +149,7 @@ func (r *run) madeUp() {
 				files = others
 			}
 			d := Dependency{Path: native(v.path), UsedBy: native(v.path), ID: use.ID, Field: use.Field}
-			r.trace.Lacks = append(r.trace.Lacks, newLack(LackMadeUp, &d,
-				"nodes of %s in %s put together the path of a file: %d files fit what is known of it", use.ID, d.Path, files))
+			r.lack(LackMadeUp, d, "nodes of %s in %s put together the path of a file: %d files fit what is known of it", use.ID, d.Path, files)
 		}
 	}
 }

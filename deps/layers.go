@@ -72,13 +72,12 @@ func (r *run) follows(v *visit, by Use, file string, left *int) {
 		l := disk.layer(file)
 		d := Dependency{Path: native(file), UsedBy: native(v.path), ID: by.ID, Field: by.Field}
 		if l.err != nil {
-			r.trace.Lacks = append(r.trace.Lacks, newLack(LackAlone, &d, "%s is sent without the files that it names: %v", d.Path, l.err))
+			r.lack(LackAlone, d, "%s is sent without the files that it names: %v", d.Path, l.err)
 		}
 		for _, p := range l.paths {
 			*left--
 			if strings.HasPrefix(p, "/") || place.IsDrive(strings.ReplaceAll(p, `\`, "/")) || isShare(p) {
-				r.trace.Lacks = append(r.trace.Lacks, newLack(LackAlone, &d,
-					"%s names %s by an absolute path, which leads to nothing in a checkout: make it relative to the layer", d.Path, p))
+				r.lack(LackAlone, d, "%s names %s by an absolute path, which leads to nothing in a checkout: make it relative to the layer", d.Path, p)
 				continue
 			}
 			use := Use{

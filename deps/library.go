@@ -106,13 +106,7 @@ func (f *tracedFile) reach(x *expander, roots []int32) *reach {
 	}
 	r := &reach{}
 	for _, id := range f.walk(roots, nil) {
-		if f.IDs[id].Library >= 0 {
-			r.links = append(r.links, id)
-		}
-		first := f.IDs[id].FirstRef
-		for i := range f.refs(int(id)) {
-			f.addUse(r, x, first+i)
-		}
+		f.addID(r, x, id)
 	}
 	for i := range r.uses {
 		if use := &r.uses[i]; len(use.Files) <= maxShared {
@@ -132,14 +126,19 @@ func (f *tracedFile) reach(x *expander, roots []int32) *reach {
 func (f *tracedFile) everything(x *expander) *reach {
 	r := &reach{uses: make([]Use, 0, len(f.Refs))}
 	for id := range f.IDs {
-		if f.IDs[id].Library >= 0 {
-			r.links = append(r.links, int32(id))
-		}
-		for i := range f.refs(id) {
-			f.addUse(r, x, f.IDs[id].FirstRef+i)
-		}
+		f.addID(r, x, int32(id))
 	}
 	return r
+}
+
+// addID adds what one data-block itself needs.
+func (f *tracedFile) addID(r *reach, x *expander, id int32) {
+	if f.IDs[id].Library >= 0 {
+		r.links = append(r.links, id)
+	}
+	for i := range f.refs(int(id)) {
+		f.addUse(r, x, f.IDs[id].FirstRef+i)
+	}
 }
 
 func (f *tracedFile) addUse(r *reach, x *expander, ref int) {

@@ -262,7 +262,7 @@ func (r *run) simulations(s *Scene) {
 			if n.Baked {
 				how = fmt.Sprintf("baked up to frame %d, and the scene ends at %d", n.Last, s.FrameEnd)
 			}
-			r.trace.Lacks = append(r.trace.Lacks, newLack(LackUnbaked, &d, "%s of %s: %s", n.What, id.Name, how))
+			r.lack(LackUnbaked, d, "%s of %s: %s", n.What, id.Name, how)
 		}
 	}
 }

@@ -169,8 +169,7 @@ func (r *run) propertyPaths() {
 				continue
 			}
 			name := strings.TrimPrefix(use.Field, "IDProperty ")
-			r.trace.Lacks = append(r.trace.Lacks, newLack(LackProperty, &d,
-				"the property %q of %s in %s is %q and leads to %s, which is not sent", name, use.ID, d.UsedBy, use.Path, what))
+			r.lack(LackProperty, d, "the property %q of %s in %s is %q and leads to %s, which is not sent", name, use.ID, d.UsedBy, use.Path, what)
 		}
 	}
 }
