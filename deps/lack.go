@@ -145,9 +145,7 @@ func (r *run) madeUp() {
 					others += len(other.Files)
 				}
 			}
-			if files == 0 {
-				files = others
-			}
+			files = cmp.Or(files, others)
 			d := Dependency{Path: native(v.path), UsedBy: native(v.path), ID: use.ID, Field: use.Field}
 			r.lack(LackMadeUp, d, "nodes of %s in %s put together the path of a file: %d files fit what is known of it", use.ID, d.Path, files)
 		}

@@ -1,6 +1,7 @@
 package deps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,9 +85,7 @@ func New(config Config) (*Tracer, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	if config.Workers == 0 {
-		config.Workers = runtime.GOMAXPROCS(0)
-	}
+	config.Workers = cmp.Or(config.Workers, runtime.GOMAXPROCS(0))
 	return &Tracer{
 		config: config,
 		slots:  make(chan struct{}, config.Workers),

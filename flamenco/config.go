@@ -1,14 +1,17 @@
 package flamenco
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -69,24 +72,12 @@ const (
 
 // withDefaults returns the configuration with nothing left at zero that has a default.
 func (c Config) withDefaults() Config {
-	if c.IdleConns == 0 {
-		c.IdleConns = defaultIdleConns
-	}
-	if c.DialTimeout == 0 {
-		c.DialTimeout = defaultDialTimeout
-	}
-	if c.Silence == 0 {
-		c.Silence = defaultSilence
-	}
-	if c.CheckoutSilence == 0 {
-		c.CheckoutSilence = max(defaultCheckoutSilence, c.Silence)
-	}
-	if c.ExpectTimeout == 0 {
-		c.ExpectTimeout = defaultExpectTimeout
-	}
-	if c.Version == "" {
-		c.Version = "dev"
-	}
+	c.IdleConns = cmp.Or(c.IdleConns, defaultIdleConns)
+	c.DialTimeout = cmp.Or(c.DialTimeout, defaultDialTimeout)
+	c.Silence = cmp.Or(c.Silence, defaultSilence)
+	c.CheckoutSilence = cmp.Or(c.CheckoutSilence, max(defaultCheckoutSilence, c.Silence))
+	c.ExpectTimeout = cmp.Or(c.ExpectTimeout, defaultExpectTimeout)
+	c.Version = cmp.Or(c.Version, "dev")
 	return c
 }
 
@@ -154,8 +145,7 @@ func (c Config) baseURL() (*url.URL, error) {
 	case err != nil && strings.Contains(c.URL, "@"):
 		return nil, errors.New("the Manager's URL cannot be read; in its user and password, characters other than letters and digits must be written as %XX")
 	case err != nil:
-		var parse *url.Error
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[*url.Error](err); ok {
 			err = parse.Err
 		}
 		return nil, fmt.Errorf("the Manager's URL cannot be read: %w; it has to be one %s", err, example)
@@ -175,12 +165,8 @@ func (c Config) hasSecrets(base *url.URL) bool {
 	if base.User != nil {
 		return true
 	}
-	for name := range c.Header {
-		if http.CanonicalHeaderKey(name) != "Host" {
-			return true
-		}
-	}
-	return false
+	names := slices.Collect(maps.Keys(c.Header))
+	return slices.ContainsFunc(names, func(name string) bool { return http.CanonicalHeaderKey(name) != "Host" })
 }
 
 // isLoopback reports whether a host is this machine. A name other than localhost is not trusted to stay what

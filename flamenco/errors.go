@@ -172,14 +172,13 @@ func IsNotFound(err error) bool { return HasStatus(err, http.StatusNotFound) }
 
 // HasStatus reports whether err is the Manager itself answering with that HTTP status.
 func HasStatus(err error, status int) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Status == status && e.FromManager && !errors.Is(err, ErrNotAManager)
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status == status && e.FromManager && !errors.Is(err, ErrNotAManager)
 }
 
 // RetryAfter returns how long the other side asks to wait before the next attempt, 0 when it does not say.
 func RetryAfter(err error) time.Duration {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.RetryAfter
 	}
 	return 0

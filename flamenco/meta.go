@@ -17,8 +17,7 @@ func (c *Client) Version(ctx context.Context) (api.FlamencoVersion, error) {
 	if err == nil && version.Version == "" {
 		err = c.incomplete(http.MethodGet, "version", "version")
 	}
-	var failure *Error
-	if errors.As(err, &failure) && (failure.Status == http.StatusNotFound || errors.Is(err, ErrBadReply)) {
+	if failure, ok := errors.AsType[*Error](err); ok && (failure.Status == http.StatusNotFound || errors.Is(err, ErrBadReply)) {
 		failure.Err = ErrNotAManager // every Manager has this one
 	}
 	return version, err

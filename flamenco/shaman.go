@@ -1,6 +1,7 @@
 package flamenco
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -48,15 +49,8 @@ const (
 )
 
 func (o UploadOutcome) String() string {
-	switch o {
-	case Stored:
-		return "stored"
-	case AlreadyStored:
-		return "already stored"
-	case Deferred:
-		return "deferred"
-	}
-	return "unknown"
+	text := map[UploadOutcome]string{Stored: "stored", AlreadyStored: "already stored", Deferred: "deferred"}[o]
+	return cmp.Or(text, "unknown")
 }
 
 // uploadRest: a Manager 3.9 crashes ("close of closed channel") when an upload begins while another of the

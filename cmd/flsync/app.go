@@ -87,8 +87,7 @@ func prepare(cmd *cobra.Command, began *bool) {
 
 // tell prints an error, if there is one that was not printed yet.
 func (a *app) tell(err error) bool {
-	var reported *reportedError
-	if err == nil || errors.As(err, &reported) {
+	if err == nil || errors.As(err, new(*reportedError)) {
 		return false
 	}
 	a.sink().Emit(report.Error{Code: codeName(err), Message: err.Error()})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -116,9 +117,7 @@ func (a *app) askNow(ctx context.Context, c *config.Config, run *page.Run, withF
 	if len(run.Jobs) == 0 {
 		return nil
 	}
-	if c.Manager == "" {
-		c.Manager = run.Start.Manager
-	}
+	c.Manager = cmp.Or(c.Manager, run.Start.Manager)
 	m, err := a.connect(ctx, c)
 	if err != nil {
 		return err

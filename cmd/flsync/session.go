@@ -151,8 +151,7 @@ func (s *session) close(ctx context.Context, err error) error {
 	if err != nil && s.keeps && !s.started && s.paths.Runs != "" {
 		s.start("", false)
 	}
-	var reported *reportedError
-	if err != nil && !errors.As(err, &reported) {
+	if err != nil && !errors.As(err, new(*reportedError)) {
 		for _, e := range report.Split(err) {
 			s.sink.Emit(report.Error{Code: codeName(e), Message: e.Error()})
 		}

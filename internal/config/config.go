@@ -134,9 +134,7 @@ type Source struct {
 // error that wraps ErrUsage; the default one may be missing.
 func Load(s Source) (*Config, error) {
 	path, named := s.File, true
-	if path == "" {
-		path = s.Getenv(EnvConfig)
-	}
+	path = cmp.Or(path, s.Getenv(EnvConfig))
 	if path == "" {
 		dir, err := s.UserConfigDir()
 		if err == nil {

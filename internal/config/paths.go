@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,9 +41,7 @@ func (c *Config) Paths(userCacheDir func() (string, error)) (Paths, error) {
 	}
 	beside := filepath.Dir(cache)
 	state := expandHome(c.State)
-	if state == "" {
-		state = beside // without a home folder no other place is known
-	}
+	state = cmp.Or(state, beside) // without a home folder no other place is known
 	if state, err = filepath.Abs(state); err != nil {
 		return Paths{}, fmt.Errorf("%w: state: %w", ErrUsage, err)
 	}
@@ -134,7 +133,5 @@ func userStateDir(getenv func(string) string, system string) string {
 
 func (c *Config) findState(getenv func(string) string) {
 	override(&c.State, getenv(EnvState))
-	if c.State == "" {
-		c.State = userStateDir(getenv, runtime.GOOS)
-	}
+	c.State = cmp.Or(c.State, userStateDir(getenv, runtime.GOOS))
 }

@@ -143,9 +143,8 @@ func (o Output) look(f *Frame, opt Options) {
 	}
 	s, err := inspect(file, info.Size(), filepath.Ext(f.Path))
 	f.State, f.Width, f.Height = OK, s.width, s.height
-	var system *fs.PathError
 	switch {
-	case errors.As(err, &system):
+	case errors.As(err, new(*fs.PathError)):
 		fail(Unreadable, err)
 	case err != nil:
 		fail(Truncated, err)

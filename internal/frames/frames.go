@@ -5,6 +5,7 @@
 package frames
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -50,9 +51,7 @@ func FromSettings(settings map[string]any, created time.Time) (Output, error) {
 	case len(o.Frames) == 0:
 		return o, fmt.Errorf("%w: it has no frames", ErrNoOutput)
 	}
-	if o.Ext == "" {
-		o.Ext = extensions[o.Format]
-	}
+	o.Ext = cmp.Or(o.Ext, extensions[o.Format])
 	return o, nil
 }
 

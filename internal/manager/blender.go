@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,9 +31,7 @@ func (m *Manager) findBlender(q *request) error {
 
 func (m *Manager) checkBlender(q *request, sent api.PathCheckInput) error {
 	command := sent.Path
-	if command == "" {
-		command = "blender"
-	}
+	command = cmp.Or(command, "blender")
 	result := blenderAt(q.r.Context(), command)
 	result.Input = sent.Path
 	return q.reply(result)

@@ -2,6 +2,7 @@ package conform
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -137,9 +138,7 @@ func Read(name string, r io.Reader, opt Options) (*Edit, error) {
 	}
 	for i := range edit.Clips {
 		c := &edit.Clips[i]
-		if c.Name == "" {
-			c.Name = mediaStem(c.File)
-		}
+		c.Name = cmp.Or(c.Name, mediaStem(c.File))
 		c.Generated = c.Generated || c.File == "" && c.Blend == "" && generated().MatchString(c.Name)
 	}
 	return edit, nil

@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -143,9 +144,7 @@ func csvClip(get func(string) string, opt Options) (Clip, error) {
 		return c, fmt.Errorf("a rate of %g makes no sense", rate)
 	}
 	c.ByFrame = rate == 0
-	if rate == 0 {
-		rate = 24
-	}
+	rate = cmp.Or(rate, 24)
 	c.Source.Rate = Rate(rate)
 	first, last, length := csvFrame(get("in")), csvFrame(get("out")), csvFrame(get("duration"))
 	if m := csvRange().FindStringSubmatch(length); m != nil && first == "" {

@@ -1,6 +1,7 @@
 package once
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,18 +90,10 @@ type Poster struct {
 
 // New returns a Poster. Nothing is sent yet.
 func New(m Manager, j Journal, c Config) *Poster {
-	if c.Patience == 0 {
-		c.Patience = 3 * time.Minute
-	}
-	if c.FirstWait == 0 {
-		c.FirstWait = 200 * time.Millisecond
-	}
-	if c.Fresh == 0 {
-		c.Fresh = 30 * time.Second
-	}
-	if c.Settle == 0 {
-		c.Settle = 10 * time.Second
-	}
+	c.Patience = cmp.Or(c.Patience, 3*time.Minute)
+	c.FirstWait = cmp.Or(c.FirstWait, 200*time.Millisecond)
+	c.Fresh = cmp.Or(c.Fresh, 30*time.Second)
+	c.Settle = cmp.Or(c.Settle, 10*time.Second)
 	for old, key := range c.Renamed {
 		if job, known := c.Earlier[old]; known && c.Earlier[key].ID == "" {
 			c.Earlier[key] = job
@@ -151,9 +144,8 @@ func (p *Poster) Post(ctx context.Context, r Request) (api.Job, error) {
 	}
 	entry := journal.Entry{Step: journal.Posting, Key: r.Key, Name: r.Job.Name, Fingerprint: r.Fingerprint, Checkout: r.Checkout}
 	job, err := p.post(ctx, r, entry)
-	var refused *RefusedError
 	switch {
-	case errors.As(err, &refused):
+	case errors.As(err, new(*RefusedError)):
 		entry.Step, entry.Error = journal.Refused, err.Error()
 		return job, errors.Join(err, p.journal.Record(ctx, entry))
 	case err != nil:
@@ -255,12 +247,11 @@ func (p *Poster) arrived(ctx context.Context, key string) (api.Job, bool, error)
 // aftermath reports whether a request that failed can have taken effect all the same, and whether the Manager
 // may still be working on it. After an answer of its own it is not.
 func aftermath(err error) (mayHaveActed, mayBeActing bool) {
-	var away *flamenco.UnreachableError
-	if errors.As(err, &away) {
+	if away, ok := errors.AsType[*flamenco.UnreachableError](err); ok {
 		return away.Sent, away.Sent
 	}
-	var reply *flamenco.Error
-	if !errors.As(err, &reply) {
+	reply, ok := errors.AsType[*flamenco.Error](err)
+	if !ok {
 		return true, true
 	}
 	if errors.Is(err, flamenco.ErrBadReply) {

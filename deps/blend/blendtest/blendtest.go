@@ -4,6 +4,7 @@ package blendtest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -56,9 +57,7 @@ var sizes = map[string]int{
 //
 // The first one is what blocks of raw bytes name; it may be empty.
 func New(form Form, dna string) *File {
-	if form.Version == 0 {
-		form.Version = 304
-	}
+	form.Version = cmp.Or(form.Version, 304)
 	f := &File{form: form, order: binary.LittleEndian, sizes: map[string]int{}}
 	if form.BigEndian {
 		f.order = binary.BigEndian
