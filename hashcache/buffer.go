@@ -14,7 +14,13 @@ type Content struct {
 	buf  *[]byte
 	size int
 	pool *sync.Pool
+
+	hashed bool
 }
+
+// Hashed reports whether SHA-256 was taken of these very bytes. Else it is that of an earlier reading, whose
+// BLAKE3 they have. It is false for a nil Content.
+func (c *Content) Hashed() bool { return c != nil && c.hashed }
 
 // Bytes returns the contents; they are valid until Release. It returns nil for a nil Content.
 func (c *Content) Bytes() []byte {

@@ -435,8 +435,8 @@ func TestSumKeep(t *testing.T) {
 			}
 			continue
 		}
-		if kept == nil || !bytes.Equal(kept.Bytes(), content) {
-			t.Errorf("%d bytes: not kept, or other ones", size)
+		if kept == nil || !bytes.Equal(kept.Bytes(), content) || !kept.Hashed() {
+			t.Errorf("%d bytes: not kept, other ones, or not those of which SHA-256 was taken", size)
 		}
 		kept.Release()
 		kept.Release()
@@ -447,6 +447,23 @@ func TestSumKeep(t *testing.T) {
 			t.Errorf("from the cache: %v, contents %v", err, kept != nil)
 		}
 	}
+}
+
+// TestKeptByBLAKE3: contents that were recognised are not those of which SHA-256 was taken.
+func TestKeptByBLAKE3(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	write(t, path, []byte("abc"))
+	cache := open(t, filepath.Join(dir, "c.db"), Config{BLAKE3: true})
+	sum(t, cache, path, Hashed)
+	if err := os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	got, kept, err := cache.SumKeep(t.Context(), path, nil, 1<<20)
+	if err != nil || got.Source != Rehashed || kept == nil || kept.Hashed() {
+		t.Errorf("%+v, hashed %v, %v", got, kept.Hashed(), err)
+	}
+	kept.Release()
 }
 
 func TestHashFile(t *testing.T) {

@@ -124,7 +124,9 @@ func (r *reading) whole(ctx context.Context, file *os.File, h *hasher) error {
 	} else if err != nil {
 		return err
 	}
-	return r.digest(h, func(add func([]byte)) error { add(content.Bytes()); return nil })
+	err = r.digest(h, func(add func([]byte)) error { add(content.Bytes()); return nil })
+	content.hashed = r.source == Hashed
+	return err
 }
 
 // stream takes the digests of a large file block by block. It reads no more than the file had when it was

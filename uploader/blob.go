@@ -19,6 +19,10 @@ type Blob struct {
 	// attempt, from any goroutine, never after Release. Not needed with Config.CheckOnly.
 	Open func() (io.ReadCloser, error)
 
+	// Content is what Open returns, where it is in memory and SHA256 was taken of this very memory, which
+	// stays as it is until Release: [Direct] then takes no second digest. Else nil.
+	Content []byte
+
 	// Verify returns an error if the source is, after an attempt to upload, no longer the one that was
 	// hashed, by its size and times. Without it, only the Manager's own comparison of digests notices a
 	// change.

@@ -47,6 +47,7 @@ func (p *progress) end() {
 type body struct {
 	ctx     context.Context // ends waits for the limiter
 	limiter *rate.Limiter   // nil: no limit
+	content []byte          // see Blob.Content
 	read    atomic.Int64
 
 	mu     sync.Mutex // held while the source is read

@@ -28,10 +28,11 @@ import (
 // folder is the store of this Manager and that both can use what the other writes; otherwise, and after a
 // write that failed, blobs go to the Manager as ever.
 //
-// A blob gets its name when it is whole and has the right digest. No file of that name is ever overwritten,
-// so that other clients, the Manager's own uploads and a kill at any moment do no harm. What a kill leaves
-// has a name in a folder of its own, and is removed after a day. Like the Manager, Direct leaves it to the
-// operating system when data reaches the disk.
+// A blob gets its name when it is whole and has the right digest, which is taken of what is written unless it
+// was taken of the same memory before. No file of that name is ever overwritten, so that other clients, the
+// Manager's own uploads and a kill at any moment do no harm. What a kill leaves has a name in a folder of
+// flsync's own, and is removed after a day. Like the Manager, Direct leaves it to the operating system when
+// data reaches the disk.
 type Direct struct {
 	Shaman
 	storage string
@@ -50,10 +51,10 @@ type Direct struct {
 // Folders of Shaman's store below the farm's shared storage, and names that flsync adds. The Manager looks
 // for single files in "uploading", by digest, and never lists that folder.
 const (
-	storedFolder  = "file-store/stored" // <2 hex digits>/<62 hex digits>/<size>.blob
-	writingFolder = "file-store/uploading/.flsync"
-	jobsFolder    = "jobs"
-	probeCheckout = "flsync-probe-"
+	storedFolder   = "file-store/stored"             // <2 hex digits>/<62 hex digits>/<size>.blob
+	writingFolders = "file-store/uploading/.flsync-" // and a hex digit
+	jobsFolder     = "jobs"
+	probeCheckout  = "flsync-probe-"
 
 	abandonedAfter = 24 * time.Hour // since the last write to a file
 )
@@ -139,27 +140,24 @@ func (d *Direct) write(ctx context.Context, up flamenco.Upload) (outcome flamenc
 		return 0, &flamenco.BodyError{Name: up.Name, Err: err}
 	}
 	defer source.Close()
-	temp, err := d.create()
-	if err != nil {
-		return 0, &storeError{err}
-	}
+	temp := d.temporary(up.SHA256)
 	moved := false
 	defer func() {
 		if moved {
 			return
 		}
-		if rerr := os.Remove(temp.Name()); err == nil && rerr != nil {
+		if rerr := os.Remove(temp); err == nil && rerr != nil {
 			err = &storeError{rerr}
 		}
 	}()
-	err = d.fill(ctx, temp, source, up)
-	if cerr := temp.Close(); err == nil && cerr != nil { // network file systems write here
-		err = &storeError{cerr}
-	}
-	if err != nil {
+	if content := hashedContent(source, up); content != nil && !d.chmod {
+		if err := d.inFolder(temp, func() error { return openfile.Write(temp, cmp.Or(d.fileMode, 0o666), content) }); err != nil {
+			return 0, &storeError{err}
+		}
+	} else if err := d.writeFile(ctx, temp, source, up); err != nil {
 		return 0, err
 	}
-	if moved, err = d.name(temp.Name(), final); errors.Is(err, fs.ErrExist) {
+	if moved, err = d.name(temp, final); errors.Is(err, fs.ErrExist) {
 		return flamenco.AlreadyStored, nil
 	} else if err != nil {
 		return 0, &storeError{err}
@@ -167,25 +165,56 @@ func (d *Direct) write(ctx context.Context, up flamenco.Upload) (outcome flamenc
 	return flamenco.Stored, nil
 }
 
+// hashedContent returns the contents of a source where its digest was taken of this very memory, else nil.
+func hashedContent(source io.Reader, up flamenco.Upload) []byte {
+	if b, ok := source.(*body); ok && b.limiter == nil && int64(len(b.content)) == up.Size {
+		return b.content
+	}
+	return nil
+}
+
+// temporary returns a name for a blob on its way. The folder is one of sixteen, because a folder takes new
+// names from one writer at a time.
+func (d *Direct) temporary(sha string) string {
+	return filepath.Join(d.path(writingFolders+sha[:1]), rand.Text())
+}
+
+// writeFile makes a file of a source, and checks its digest on the way.
+func (d *Direct) writeFile(ctx context.Context, name string, source io.Reader, up flamenco.Upload) error {
+	file, err := d.create(name)
+	if err != nil {
+		return &storeError{err}
+	}
+	err = d.fill(ctx, file, source, up)
+	if cerr := file.Close(); err == nil && cerr != nil { // network file systems write here
+		err = &storeError{cerr}
+	}
+	return err
+}
+
 // create makes a file for a blob on its way.
-func (d *Direct) create() (*os.File, error) {
-	name := filepath.Join(d.path(writingFolder), rand.Text())
-	open := func() (*os.File, error) {
-		return openfile.Create(name, cmp.Or(d.fileMode, 0o666))
-	}
-	temp, err := open()
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := d.makeFolder(filepath.Dir(name)); err != nil {
-			return nil, err
-		}
-		temp, err = open()
-	}
+func (d *Direct) create(name string) (file *os.File, err error) {
+	err = d.inFolder(name, func() error {
+		file, err = openfile.Create(name, cmp.Or(d.fileMode, 0o666))
+		return err
+	})
 	if err == nil && d.chmod {
-		if err = temp.Chmod(d.fileMode); err != nil {
-			err = errors.Join(err, temp.Close(), os.Remove(name))
+		if err = file.Chmod(d.fileMode); err != nil {
+			err = errors.Join(err, file.Close(), os.Remove(name))
 		}
 	}
-	return temp, err
+	return file, err
+}
+
+// inFolder calls do, which makes a file, once more if the file's folder had to be made first.
+func (d *Direct) inFolder(name string, do func() error) error {
+	err := do()
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = d.makeFolder(filepath.Dir(name)); err == nil {
+			err = do()
+		}
+	}
+	return err
 }
 
 // fill copies a blob into a file and checks its digest on the way.

@@ -32,7 +32,10 @@ func (d *Direct) Prove(ctx context.Context) (err error) {
 		err = errors.Join(err, d.remove(theirs), d.remove(ours))
 		if err != nil { // the Manager must not meet folders that it cannot write in
 			_ = os.Remove(filepath.Dir(filepath.Dir(d.blobPath(ours.sha, ours.size()))))
-			_ = os.Remove(d.path(writingFolder))
+			folders, _ := filepath.Glob(d.path(writingFolders + "*"))
+			for _, folder := range folders {
+				_ = os.Remove(folder) // one that another run uses is not empty, or made again
+			}
 		}
 	}()
 
@@ -133,8 +136,8 @@ func (d *Direct) adopt(theirs fs.FileInfo) error {
 		return fmt.Errorf("files written here belong to another user than the Manager's own, whose mode %v lets only its user change them: "+
 			"run flsync and the Manager as one user, or in one group with umask 002", mode)
 	}
-	before := ours.ModTime().Add(-abandonedAfter) // by the clock of the file system
-	stale, _ := filepath.Glob(filepath.Join(d.path(writingFolder), "*"))
+	before := ours.ModTime().Add(-abandonedAfter)                                      // by the clock of the file system
+	stale, _ := filepath.Glob(d.path(strings.TrimSuffix(writingFolders, "-") + "*/*")) // earlier releases had one folder
 	checkouts, _ := filepath.Glob(filepath.Join(d.path(jobsFolder), probeCheckout+"*"))
 	for _, path := range append(stale, checkouts...) {
 		if info, err := os.Lstat(path); err == nil && info.ModTime().Before(before) {
@@ -146,7 +149,7 @@ func (d *Direct) adopt(theirs fs.FileInfo) error {
 
 // newFile returns what a file of ours is like.
 func (d *Direct) newFile() (fs.FileInfo, error) {
-	temp, err := d.create()
+	temp, err := d.create(d.temporary("0"))
 	if err != nil {
 		return nil, err
 	}

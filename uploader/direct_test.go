@@ -70,7 +70,7 @@ func (s *store) path(b uploader.Blob) string {
 // leftovers lists what a run must not leave: temporary files, probes and their checkouts.
 func (s *store) leftovers() (found []string) {
 	s.t.Helper()
-	for _, pattern := range []string{"file-store/uploading/.flsync/*", "jobs/flsync-probe-*", "file-store/stored/*/*/39.blob"} {
+	for _, pattern := range []string{"file-store/uploading/.flsync*/*", "jobs/flsync-probe-*", "file-store/stored/*/*/39.blob"} {
 		names, err := filepath.Glob(filepath.Join(s.storage, pattern))
 		if err != nil {
 			s.t.Fatal(err)
@@ -145,6 +145,9 @@ func TestDirect(t *testing.T) {
 		for i, size := range []int{0, 1, 5000, 1 << 20, 3<<20 + 1} {
 			b, data := random(t, size)
 			name := "f" + strconv.Itoa(i)
+			if size <= 5000 { // as small files are sent, of which the digest was just taken
+				b.Content = data
+			}
 			blobs, contents[name] = append(blobs, b), data
 			specs = append(specs, api.ShamanFileSpec{Sha: b.SHA256, Size: b.Size, Path: name})
 		}
@@ -235,6 +238,9 @@ func TestDirectChanged(t *testing.T) {
 			for name, data := range map[string][]byte{"shorter": data[:1<<20], "longer": append(data[:len(data):len(data)], 1), "other": append([]byte{data[0] ^ 1}, data[1:]...)} {
 				other := blobOf(t, data, onDisk)
 				other.SHA256, other.Size = b.SHA256, b.Size
+				if name != "other" { // which only a digest can find
+					other.Content = data
+				}
 				if err := send(t, uploader.NewDirect(s.client, s.storage, nil), uploader.Config{}, other)[0]; !errors.Is(err, uploader.ErrChanged) {
 					t.Errorf("%s: %v, want ErrChanged", name, err)
 				}
@@ -406,7 +412,7 @@ func TestDirectLater(t *testing.T) {
 		if err := send(t, direct, uploader.Config{}, first)[0]; err != nil {
 			t.Fatal(err)
 		}
-		writing := filepath.Join(s.storage, "file-store", "uploading", ".flsync")
+		writing := filepath.Join(s.storage, "file-store", "uploading", ".flsync-"+second.SHA256[:1])
 		if err := errors.Join(os.RemoveAll(writing), os.WriteFile(writing, nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
@@ -423,13 +429,15 @@ func TestDirectLater(t *testing.T) {
 // TestDirectStale: what killed runs left goes after a day, what others are writing does not.
 func TestDirectStale(t *testing.T) {
 	stores(t, func(t *testing.T, s *store) {
-		writing := filepath.Join(s.storage, "file-store", "uploading", ".flsync")
-		recent, old := filepath.Join(writing, "RECENT"), filepath.Join(writing, "OLD")
+		uploading := filepath.Join(s.storage, "file-store", "uploading")
+		writing, earlier := filepath.Join(uploading, ".flsync-c"), filepath.Join(uploading, ".flsync")
+		recent, old, older := filepath.Join(writing, "RECENT"), filepath.Join(writing, "OLD"), filepath.Join(earlier, "OLD")
 		checkout := filepath.Join(s.storage, "jobs", "flsync-probe-old")
-		if err := errors.Join(os.MkdirAll(writing, 0o777), os.WriteFile(recent, nil, 0o600), os.WriteFile(old, nil, 0o600), os.Mkdir(checkout, 0o777)); err != nil {
+		if err := errors.Join(os.MkdirAll(writing, 0o777), os.MkdirAll(earlier, 0o777), os.WriteFile(recent, nil, 0o600), os.WriteFile(old, nil, 0o600),
+			os.WriteFile(older, nil, 0o600), os.Mkdir(checkout, 0o777)); err != nil {
 			t.Fatal(err)
 		}
-		for path, age := range map[string]time.Duration{recent: 23 * time.Hour, old: 25 * time.Hour, checkout: 25 * time.Hour} {
+		for path, age := range map[string]time.Duration{recent: 23 * time.Hour, old: 25 * time.Hour, older: 25 * time.Hour, checkout: 25 * time.Hour} {
 			at := time.Now().Add(-age)
 			if err := os.Chtimes(path, at, at); err != nil {
 				t.Fatal(err)

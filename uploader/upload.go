@@ -141,7 +141,7 @@ func (u *Uploader) open(up *upload) (io.ReadCloser, error) {
 		up.sent.file.Store(file)
 		return file, nil // as it is, so that the kernel copies it
 	}
-	b := &body{ctx: u.ctx, limiter: u.limiter, source: source}
+	b := &body{ctx: u.ctx, limiter: u.limiter, source: source, content: up.blob.Content}
 	up.sent.body.Store(b)
 	return b, nil
 }

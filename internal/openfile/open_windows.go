@@ -47,6 +47,15 @@ func create(path string, perm fs.FileMode) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
 }
 
+func write(path string, perm fs.FileMode, contents []byte) error {
+	file, err := create(path, perm)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(contents)
+	return errors.Join(err, file.Close())
+}
+
 func rename(from, to string) error { return os.Rename(from, to) }
 
 // lockWait is how long open waits for a file that another program keeps to itself: scanners for viruses,

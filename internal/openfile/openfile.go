@@ -59,6 +59,10 @@ func OpenInfo(path string, want fs.FileInfo) (*os.File, fs.FileInfo, error) {
 // umask. It needs fewer system calls than os.OpenFile.
 func Create(path string, perm fs.FileMode) (*os.File, error) { return create(path, perm) }
 
+// Write makes a file, which must not exist, of the contents, with permissions perm but for the umask. After an
+// error other than [fs.ErrExist] a part of it may be there.
+func Write(path string, perm fs.FileMode, contents []byte) error { return write(path, perm, contents) }
+
 // Rename renames a file, and replaces what is there. Unlike os.Rename it does not look at that first, for a
 // better error.
 func Rename(from, to string) error { return rename(from, to) }

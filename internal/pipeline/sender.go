@@ -159,6 +159,9 @@ func (s *sender) blob(source string, sum [32]byte, stamp hashcache.Stamp, conten
 		return b
 	}
 	b.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil }
+	if content.Hashed() {
+		b.Content = content.Bytes()
+	}
 	b.Release = func() { s.drop(content) }
 	return b
 }
