@@ -103,12 +103,23 @@ func (p *Pending) Wait(ctx context.Context) error {
 
 // Failed reports whether Wait would return an error at once.
 func (p *Pending) Failed() bool {
+	ended, err := p.now()
+	return ended && err != nil
+}
+
+// Stored reports whether Wait would return nil at once.
+func (p *Pending) Stored() bool {
+	ended, err := p.now()
+	return ended && err == nil
+}
+
+func (p *Pending) now() (ended bool, err error) {
 	if p.u == nil {
-		return p.err != nil
+		return true, p.err
 	}
 	p.u.mu.Lock()
 	defer p.u.mu.Unlock()
-	return p.ended && p.err != nil
+	return p.ended, p.err
 }
 
 // end is called once, under the uploader's lock.

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync/atomic"
 	"time"
 
@@ -38,8 +40,8 @@ type session struct {
 	closers []func() error
 	jobs    report.Collected[report.Job] // of the run's events
 	notify  string                       // command that gets the summary
-	many    int64                        // files from which on memory counts more than time, see gcSink
-	stop    context.CancelCauseFunc      // ends the body
+	gc      gcPace
+	stop    context.CancelCauseFunc // ends the body
 }
 
 // inSession makes cmd a command whose run is a session. A body that sends something calls environment, one
@@ -74,7 +76,10 @@ func (a *app) inSession(cmd *cobra.Command, run func(ctx context.Context, s *ses
 
 func (a *app) newSession(command string) *session {
 	now := time.Now()
-	s := &session{app: a, id: newRunID(now), command: command, began: now, sink: a.sink(), many: manyFiles}
+	s := &session{app: a, id: newRunID(now), command: command, began: now, sink: a.sink()}
+	if s.gc.percent.Store(100); s.getenv("GOGC") == "" {
+		s.gc.begin()
+	}
 	s.summary.Checkouts = []report.Checkout{}
 	return s
 }
@@ -193,32 +198,31 @@ func newRunID(now time.Time) string {
 // a tenth less of the processor and 20 MB more memory, one large file a tenth less time. GOGC overrules it.
 func (s *session) raiseGOGC() {
 	if s.getenv("GOGC") == "" {
+		s.gc.percent.Store(200)
 		debug.SetGCPercent(200)
-		s.many = manyRaised
 	}
 }
 
-// manyFiles is from how many files on a run collects garbage more often than Go does by itself: what it keeps
-// of each file is then most of its memory, and new garbage would come on top in proportion. manyRaised is
-// the same where GOGC was raised: with manyFiles, submit --all of 60,000 new files takes 190 to 207 MB, not
-// 141 to 161.
+// gcPace lowers the memory of runs that keep much: the more of heapRoom is in use after a collection, the less
+// garbage comes on top of it before the next one.
+type gcPace struct{ percent atomic.Int64 } // GOGC while little is in use
+
 const (
-	manyFiles   = 30_000
-	manyRaised  = 5_000
-	manyPercent = 25
+	heapRoom     = 88 << 20 // bytes
+	leastPercent = 25       // below it the collector takes more of the processor than it is worth
 )
 
-// gcSink lowers the memory of runs that turn out to have many files. GOGC overrules it.
-type gcSink struct {
-	from int64 // files
-	done atomic.Bool
-}
-
-// Emit implements [report.Sink].
-func (g *gcSink) Emit(e report.Event) {
-	if p, ok := e.(report.Progress); ok && p.Stage == report.StageHash && p.Total >= g.from && !g.done.Swap(true) {
-		debug.SetGCPercent(manyPercent)
+// begin sets the pace after each collection from now on.
+func (p *gcPace) begin() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	var afterNext func(*gcPace)
+	afterNext = func(p *gcPace) {
+		metrics.Read(live)
+		used := max(1, int64(live[0].Value.Uint64()))
+		debug.SetGCPercent(int(min(p.percent.Load(), max(leastPercent, (heapRoom-used)*100/used))))
+		runtime.AddCleanup(&struct{ *gcPace }{p}, afterNext, p) // which nothing refers to
 	}
+	runtime.AddCleanup(&struct{ *gcPace }{p}, afterNext, p)
 }
 
 // notifyTime is how long a notification may take: mail and chat answer within seconds.

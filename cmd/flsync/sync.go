@@ -71,9 +71,6 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 		return pipeline.Env{}, err
 	}
 
-	if s.getenv("GOGC") == "" {
-		s.sink = report.Tee(s.sink, &gcSink{from: s.many})
-	}
 	cache, err := s.openCache(hashcache.Config{Verify: t.verify}, t.dryRun)
 	if err != nil {
 		return pipeline.Env{}, err

@@ -168,6 +168,15 @@ func (g *Gate) Decide(path string) (File, error) {
 	return g.Renew(path)
 }
 
+// Look is Decide for a file that is asked about once: what it decides, it does not remember.
+func (g *Gate) Look(path string) (File, error) {
+	if known, ok := g.decisions.Load(path); ok {
+		d := known.(decision)
+		return d.file, d.err
+	}
+	return g.decide(path)
+}
+
 // Renew decides anew, for a file of which it was found that another has taken its place.
 func (g *Gate) Renew(path string) (File, error) {
 	f, err := g.decide(path)

@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"path"
 	"path/filepath"
 	"slices"
 	"sync"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/flsync/flsync/flamenco"
 	"github.com/flsync/flsync/internal/check"
@@ -89,7 +88,7 @@ func (s *submission) recordedCheckout(ctx context.Context, key, name string, fil
 	record := func(step journal.Step, path, problem string) error {
 		return s.journal.Record(ctx, journal.Entry{Step: step, Key: key, Name: name, Checkout: path, Error: problem})
 	}
-	path, err := s.run.checkOut(ctx, uploader.CheckoutName(name), files, func(path string) error {
+	path, err := s.run.checkOut(ctx, uploader.CheckoutName(name), specsOf(files), pathsOf(files), func(path string) error {
 		return record(journal.CheckingOut, path, "")
 	})
 	if err != nil {
@@ -111,17 +110,17 @@ type oddNames struct {
 
 // An oddName is a file that Windows cannot hold, and why.
 type oddName struct {
-	*file
-	why error
+	source, checkoutPath string
+	why                  error
 }
 
-// find returns those of the files of a checkout.
-func (o *oddNames) find(ctx context.Context, r *run, checkout string, files []*file) (odd []oddName) {
+// find returns those of the files of a checkout, of which paths are source and path in the checkout.
+func (o *oddNames) find(ctx context.Context, r *run, checkout string, paths iter.Seq2[string, string]) (odd []oddName) {
 	storage := filepath.ToSlash(r.farm.StorageLocation)
 	folder := path.Join(storage, checkout)
-	for _, f := range files {
-		if err := place.ForWindows(folder, f.checkoutPath); err != nil {
-			odd = append(odd, oddName{f, err})
+	for source, at := range paths {
+		if err := place.ForWindows(folder, at); err != nil {
+			odd = append(odd, oddName{source, at, err})
 		}
 	}
 	if len(odd) == 0 || !o.onWindows(ctx, r, storage) {
@@ -144,8 +143,8 @@ func (o *oddNames) onWindows(ctx context.Context, r *run, storage string) bool {
 }
 
 // warn warns of the files of a checkout that find returns, of each once a run.
-func (o *oddNames) warn(ctx context.Context, r *run, checkout string, files []*file) {
-	for _, f := range o.find(ctx, r, checkout, files) {
+func (o *oddNames) warn(ctx context.Context, r *run, checkout string, paths iter.Seq2[string, string]) {
+	for _, f := range o.find(ctx, r, checkout, paths) {
 		if r.first("odd\x00" + f.checkoutPath) {
 			r.env.Sink.Emit(report.Warning{Code: check.NameWindows, Path: f.source, Message: f.why.Error()})
 		}
@@ -155,28 +154,6 @@ func (o *oddNames) warn(ctx context.Context, r *run, checkout string, files []*f
 // warnOdd warns of the files of a job that is not checked out in this run.
 func (s *submission) warnOdd(ctx context.Context, j *jobRun) {
 	if s.run.env.Manager != nil && !j.inPlace {
-		s.run.odd.warn(ctx, s.run, uploader.CheckoutName(j.job.Name), j.files)
-	}
-}
-
-// composed gives files the NFC form of their paths in the checkout, if their disk ignores the form of
-// Unicode: it may list names in NFD that blend files and the farm have in NFC. Of files that would have one
-// path then, it warns, and their paths stay.
-func composed(names place.Rules, files []*file, sink report.Sink) {
-	if !names.Form {
-		return
-	}
-	count := make(map[string]int)
-	for _, f := range files {
-		count[norm.NFC.String(f.checkoutPath)]++
-	}
-	for _, f := range files {
-		switch form := norm.NFC.String(f.checkoutPath); {
-		case count[form] == 1:
-			f.checkoutPath = form
-		case form != f.checkoutPath:
-			sink.Emit(report.Warning{Code: "name-clash", Path: f.source,
-				Message: "the name is sent as the disk lists it, because another file has it in Unicode's form NFC, which farms have"})
-		}
+		s.run.odd.warn(ctx, s.run, uploader.CheckoutName(j.job.Name), pathsOf(j.files))
 	}
 }

@@ -122,6 +122,17 @@ func (d *digests) begin(ctx context.Context, path string, f *digestFuture) error
 	return d.pool.add(ctx, func() { _ = d.sender.hash(ctx, path, info, f) }) // f has the error
 }
 
+// sent yields the paths whose digests are known by these.
+func (d *digests) sent(yield func(digest [32]byte, source string) bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for path, f := range d.paths {
+		if now := f.now(); now.known && now.err == nil && !yield(now.sum, path) {
+			return
+		}
+	}
+}
+
 // dropUnsent releases what was read and never sent, at the end of a run.
 func (d *digests) dropUnsent() {
 	d.mu.Lock()

@@ -46,7 +46,7 @@ func (g *gates) close() error {
 func (g *gates) vouch(path string) { g.own.Store(path, nil) }
 
 // look returns the file that was decided on at path. The error is a [*gate.HeldError] if it may not leave.
-func (g *gates) look(path string) (fs.FileInfo, error) { return g.ask(path, (*gate.Gate).Decide) }
+func (g *gates) look(path string) (fs.FileInfo, error) { return g.ask(path, (*gate.Gate).Look) }
 
 // renew decides anew, about a file that has changed.
 func (g *gates) renew(path string) (fs.FileInfo, error) { return g.ask(path, (*gate.Gate).Renew) }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/hashcache"
 	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/manifest"
@@ -47,7 +48,7 @@ func TestOddNames(t *testing.T) {
 			sink := &lackSink{}
 			r := &run{env: Env{Manager: managerOf(t, "", nil, tt.workers), Sink: sink}, farm: api.ManagerConfiguration{StorageLocation: tt.storage}}
 			for range 2 {
-				r.odd.warn(t.Context(), r, "job", filesAt("tex/wood.png", "tex/aux.png", "a:b.exr"))
+				r.odd.warn(t.Context(), r, "job", pathsOf(filesAt("tex/wood.png", "tex/aux.png", "a:b.exr")))
 			}
 			if got := sink.warned("name-windows"); !slices.Equal(got, tt.want) {
 				t.Errorf("warned of %q, want %q", got, tt.want)
@@ -108,12 +109,17 @@ func TestComposed(t *testing.T) {
 		{false, []string{nfd}, []string{nfd}, 0},
 	} {
 		sink := &lackSink{}
-		files := filesAt(tt.paths...)
-		composed(place.Rules{Form: tt.ignoresForm}, files, sink)
-		for i, f := range files {
-			if f.checkoutPath != tt.want[i] {
-				t.Errorf("%q: got %q, want %q", tt.paths, f.checkoutPath, tt.want[i])
-			}
+		files := &trees{run: &run{env: Env{Sink: sink}, store: &pool{}}, late: true, folders: make(map[string]*treeFolder)}
+		for _, p := range tt.paths {
+			files.add(t.Context(), filepath.Join("/src", p), p, hashcache.Sum{Source: hashcache.Cached}, nil)
+		}
+		files.composed(place.Rules{Form: tt.ignoresForm})
+		var got []string
+		for _, at := range files.paths {
+			got = append(got, at)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%q: got %q, want %q", tt.paths, got, tt.want)
 		}
 		if got := len(sink.warned("name-clash")); got != tt.clash {
 			t.Errorf("%q: %d warnings, want %d", tt.paths, got, tt.clash)

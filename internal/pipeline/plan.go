@@ -95,7 +95,7 @@ func (s *submission) assignFiles(ctx context.Context, j *jobRun, plan *pack.Plan
 		return err
 	}
 	if s.checking && s.run.env.Manager != nil {
-		for _, odd := range s.run.odd.find(ctx, s.run, uploader.CheckoutName(j.job.Name), j.files) {
+		for _, odd := range s.run.odd.find(ctx, s.run, uploader.CheckoutName(j.job.Name), pathsOf(j.files)) {
 			s.reportLacks(j, check.New(check.NameWindows, odd.source, "%v", odd.why))
 		}
 	}

@@ -96,10 +96,13 @@ func (p *pooled) Wait(ctx context.Context) error {
 	}
 }
 
-func (p *pooled) Failed() bool {
+func (p *pooled) Failed() bool { return p.ended() && p.err != nil }
+func (p *pooled) Stored() bool { return p.ended() && p.err == nil }
+
+func (p *pooled) ended() bool {
 	select {
 	case <-p.done:
-		return p.err != nil
+		return true
 	default:
 		return false
 	}

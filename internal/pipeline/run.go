@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"iter"
 	"strings"
 	"sync"
 	"time"
@@ -54,7 +55,7 @@ func openRun(ctx context.Context, env Env, checksOut, hasFiles bool) (*run, erro
 	if r.farm, err = askOnce(ctx, env, "configuration", env.Manager.Configuration); err != nil {
 		return nil, err
 	}
-	r.sender = &sender{cache: env.Cache, meter: &r.meter, gates: &r.gates, sources: make(map[[32]byte]string)}
+	r.sender = &sender{cache: env.Cache, meter: &r.meter, gates: &r.gates}
 	r.mode = StorageShaman // which a job without files does not ask
 	if hasFiles {
 		if r.mode, r.here, err = chooseStorage(ctx, env, r.farm); err != nil {
@@ -96,41 +97,65 @@ func (r *run) close(err error) (report.Summary, error) {
 	return summary, err
 }
 
-// checkOut makes a checkout of files and reports it. record gets each path before it is asked for.
-func (r *run) checkOut(ctx context.Context, requested string, files []*file, record func(path string) error) (string, error) {
+// checkOut makes a checkout of files and reports it. paths are source and path in the checkout of each. record
+// gets each path before it is asked for.
+func (r *run) checkOut(ctx context.Context, requested string, files []api.ShamanFileSpec, paths iter.Seq2[string, string], record func(path string) error) (string, error) {
 	r.meter.toCheckout.Add(1)
-	path, err := r.store.checkOut(ctx, requested, specsOf(files), record)
+	path, err := r.store.checkOut(ctx, requested, files, record)
 	if err == nil {
-		r.checkedOut(ctx, requested, path, files)
+		r.checkedOut(ctx, requested, path, len(files), paths)
 	}
 	return path, err
 }
 
-// checkedOut reports a checkout that has files.
-func (r *run) checkedOut(ctx context.Context, requested, path string, files []*file) {
+// checkedOut reports a checkout of n files.
+func (r *run) checkedOut(ctx context.Context, requested, path string, n int, paths iter.Seq2[string, string]) {
 	r.meter.checkouts.Add(1)
-	c := report.Checkout{Requested: requested, Path: path, Files: len(files)}
+	c := report.Checkout{Requested: requested, Path: path, Files: n}
 	if r.env.Folder != nil {
 		c.Folder = r.env.Folder(path)
 	}
 	r.checkouts.Emit(c)
 	r.env.Sink.Emit(c)
-	r.odd.warn(ctx, r, path, files)
+	r.odd.warn(ctx, r, path, paths)
 }
 
 // specsOf describes files, whose digests must be known, as the Manager wants them described.
 func specsOf(files []*file) []api.ShamanFileSpec {
 	specs := make([]api.ShamanFileSpec, len(files))
-	var digest [2 * sha256.Size]byte
-	var all strings.Builder // one piece of memory for all digests
-	all.Grow(len(digest) * len(files))
+	digests := newHexDigests(len(files))
 	for i, f := range files {
 		d := f.digest.now()
-		hex.Encode(digest[:], d.sum[:])
-		all.Write(digest[:])
-		specs[i] = api.ShamanFileSpec{Path: f.checkoutPath, Size: d.stamp.Size, Sha: all.String()[len(digest)*i:]}
+		specs[i] = api.ShamanFileSpec{Path: f.checkoutPath, Size: d.stamp.Size, Sha: digests.add(d.sum)}
 	}
 	return specs
+}
+
+// pathsOf yields where each file lies, and its path in the checkout.
+func pathsOf(files []*file) iter.Seq2[string, string] {
+	return func(yield func(source, checkoutPath string) bool) {
+		for _, f := range files {
+			if !yield(f.source, f.checkoutPath) {
+				return
+			}
+		}
+	}
+}
+
+// hexDigests is one piece of memory for the hex digits of all digests of a checkout.
+type hexDigests struct{ all strings.Builder }
+
+func newHexDigests(n int) *hexDigests {
+	h := new(hexDigests)
+	h.all.Grow(hex.EncodedLen(sha256.Size) * n)
+	return h
+}
+
+func (h *hexDigests) add(sum [sha256.Size]byte) string {
+	var digits [2 * sha256.Size]byte
+	hex.Encode(digits[:], sum[:])
+	h.all.Write(digits[:])
+	return h.all.String()[h.all.Len()-len(digits):]
 }
 
 // ErrPartial reports that some jobs or files failed and the others were done. The Sink got one event for each

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
+	"maps"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -37,8 +39,10 @@ type sender struct {
 	kept  atomic.Int64 // bytes of memory of the contents that wait for their upload
 	freed atomic.Int64 // when kept last shrank, or first grew, in nanoseconds since 1970
 
+	sent iter.Seq2[[32]byte, string] // files by their SHA-256, for what the Manager loses again
+
 	mu      sync.Mutex
-	sources map[[32]byte]string // by SHA-256 a file that had it: for what the Manager loses again
+	sources map[[32]byte]string // the same as a map, once somebody needs it
 }
 
 // Small files stay in memory between hashing and sending, so that they are read once; the budget bounds
@@ -56,8 +60,8 @@ const changeTries = 3
 
 // hash takes the digest of a file, from the cache where that can be trusted, and resolves d with it.
 func (s *sender) hash(ctx context.Context, source string, info fs.FileInfo, d *digestFuture) error {
-	if info.Size() <= keepFile && d.now().wanted {
-		s.awaitRoom(ctx)
+	if d.now().wanted {
+		s.awaitRoom(ctx, info.Size())
 	}
 	sum, content, err := s.readDigest(ctx, source, info)
 	s.resolve(ctx, source, d, sum, content, err)
@@ -105,11 +109,11 @@ func (s *sender) readDigest(ctx context.Context, source string, info fs.FileInfo
 	return sum, content, nil
 }
 
-// awaitRoom delays the hashing of a small file while too many contents are kept: the file would have to be
-// read twice. Nothing is lost, because what is kept is enough to send. If none of it is sent for
+// awaitRoom delays the hashing of a small file, of size bytes, while too many contents are kept: the file would
+// have to be read twice. Nothing is lost, because what is kept is enough to send. If none of it is sent for
 // roomPatience, awaitRoom returns all the same, since hashing more files may help.
-func (s *sender) awaitRoom(ctx context.Context) {
-	for s.kept.Load() > keepBudget && time.Since(time.Unix(0, s.freed.Load())) < roomPatience {
+func (s *sender) awaitRoom(ctx context.Context, size int64) {
+	for size <= keepFile && s.kept.Load() > keepBudget && time.Since(time.Unix(0, s.freed.Load())) < roomPatience {
 		select {
 		case <-ctx.Done():
 			return
@@ -140,11 +144,6 @@ func (s *sender) send(ctx context.Context, source string, d *digestFuture) {
 
 // put hands a file whose digest is known to the store. The caller holds d.mu.
 func (s *sender) put(ctx context.Context, source string, d *digestFuture) {
-	s.mu.Lock()
-	if _, known := s.sources[d.sum]; !known {
-		s.sources[d.sum] = source
-	}
-	s.mu.Unlock()
 	content := d.content
 	d.content = nil // the store owns it
 	d.pending = s.store.put(ctx, s.blob(source, d.sum, d.stamp, content))
@@ -172,10 +171,8 @@ func (s *sender) reopen(ctx context.Context, spec api.ShamanFileSpec) (uploader.
 	if _, err := hex.Decode(digest[:], []byte(spec.Sha)); err != nil {
 		return uploader.Blob{}, err
 	}
-	s.mu.Lock()
-	source, known := s.sources[digest]
-	s.mu.Unlock()
-	if !known {
+	source := s.sourceOf(digest)
+	if source == "" {
 		return uploader.Blob{}, fmt.Errorf("%s: nothing was sent for it in this run", spec.Path)
 	}
 	info, err := s.gates.renew(source)
@@ -190,6 +187,17 @@ func (s *sender) reopen(ctx context.Context, spec api.ShamanFileSpec) (uploader.
 		return uploader.Blob{}, fmt.Errorf("%s: %w", source, uploader.ErrChanged)
 	}
 	return s.blob(source, digest, sum.Stamp, nil), nil
+}
+
+// sourceOf returns a file that had a content in this run, "" for none. The map of all is made for the first of
+// them, and again if it lacks one.
+func (s *sender) sourceOf(digest [32]byte) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sources[digest] == "" {
+		s.sources = maps.Collect(s.sent)
+	}
+	return s.sources[digest]
 }
 
 // waitStored waits until the store has a file that was handed to it. A file that changed while it was sent is
@@ -214,17 +222,22 @@ func (s *sender) sendAgain(ctx context.Context, source string, d *digestFuture, 
 	if d.pending != before {
 		return nil
 	}
-	info, err := s.gates.renew(source)
-	if err != nil {
-		return err
-	}
-	sum, content, err := s.readDigest(ctx, source, info)
+	sum, content, err := s.hashAgain(ctx, source)
 	if err != nil {
 		return err
 	}
 	d.sum, d.stamp, d.content, d.changed = sum.SHA256, sum.Stamp, content, true
 	s.put(ctx, source, d)
 	return nil
+}
+
+// hashAgain decides about a changed file anew and takes its digest.
+func (s *sender) hashAgain(ctx context.Context, source string) (hashcache.Sum, *hashcache.Content, error) {
+	info, err := s.gates.renew(source)
+	if err != nil {
+		return hashcache.Sum{}, nil, err
+	}
+	return s.readDigest(ctx, source, info)
 }
 
 // openStamped opens the file that was hashed. If another one is in its place, or the same one with other

@@ -43,8 +43,9 @@ type pending interface {
 	// file is no longer what was put.
 	Wait(ctx context.Context) error
 
-	// Failed reports whether Wait would return an error at once.
+	// Failed reports whether Wait would return an error at once, and Stored whether it would return nil.
 	Failed() bool
+	Stored() bool
 }
 
 // shaman is the store of a Manager whose Shaman is enabled.

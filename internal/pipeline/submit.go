@@ -104,9 +104,12 @@ type submission struct {
 
 func newSubmission(r *run, opt SubmitOptions) *submission {
 	pool := newHashPool(r.env.hashWorkers())
+	all := &digests{sender: r.sender, pool: pool, paths: make(map[string]*digestFuture)}
+	if r.sender != nil { // in a check
+		r.sender.sent = all.sent
+	}
 	return &submission{
-		run: r, opt: opt, pool: pool,
-		digests: &digests{sender: r.sender, pool: pool, paths: make(map[string]*digestFuture)},
+		run: r, opt: opt, pool: pool, digests: all,
 		tracing: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), // the tracer itself reads one file a core
 		posting: make(chan struct{}, postsAtOnce),
 		outputs: make(map[string]string), trees: make(map[string]func() ([]walk.File, error)),

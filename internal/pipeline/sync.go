@@ -6,17 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/flsync/flsync/internal/gate"
 	"github.com/flsync/flsync/internal/place"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/internal/walk"
-	"github.com/flsync/flsync/uploader"
 )
 
 // SyncOptions say what Sync sends.
@@ -64,104 +61,37 @@ func (r *run) syncTrees(ctx context.Context, opt SyncOptions, roots []string, ba
 	if opt.NoCheckout || r.env.DryRun {
 		copies = nil
 	}
-	files, err := r.hashTrees(ctx, roots, base, exclude, copies == nil)
-	if err != nil {
+	t := &trees{run: r, late: copies != nil, folders: make(map[string]*treeFolder)}
+	if err := t.hash(ctx, roots, base, exclude); err != nil {
 		return err
 	}
+	r.sender.sent = t.sent
 	r.reportUnused(exclude)
-	composed(place.RulesOf(base), files, r.env.Sink)
+	t.composed(place.RulesOf(base))
 	name := cmp.Or(opt.Checkout, filepath.Base(base))
 	if copies != nil {
-		if r.standing(ctx, copies, name, files) {
+		if t.isStanding(ctx, copies, name) {
 			return nil
 		}
-		for _, f := range files {
-			r.sender.send(ctx, f.source, f.digest)
-		}
+		t.sendLate(ctx)
 	}
-	if files, err = r.storeFiles(ctx, files); err != nil {
+	if err := t.store(ctx); err != nil {
 		return err
 	}
-	if failed := r.meter.failed.Load(); len(files) == 0 && failed > 0 {
+	if failed := r.meter.failed.Load(); len(t.files) == 0 && failed > 0 {
 		return fmt.Errorf("%w: none of %d files could be sent", ErrNoneDone, failed)
 	}
-	if len(files) == 0 {
+	if len(t.files) == 0 {
 		return fmt.Errorf("%w to send in %s", ErrNothing, strings.Join(opt.Paths, ", "))
 	}
 	if r.env.DryRun {
-		r.odd.warn(ctx, r, name, files)
+		r.odd.warn(ctx, r, name, t.paths)
 	}
 	if opt.NoCheckout || r.env.DryRun {
 		return nil
 	}
-	_, err = r.checkOut(ctx, name, files, func(string) error { return nil })
+	_, err := r.checkOut(ctx, name, t.specs(), t.paths, func(string) error { return nil })
 	return err
-}
-
-// standing reports whether an earlier sync of the same files has left a folder that nobody has changed. It is
-// then the checkout of this one.
-func (r *run) standing(ctx context.Context, copies *pool, name string, files []*file) bool {
-	for _, f := range files {
-		if f.digest.err != nil {
-			return false
-		}
-	}
-	inOrder(files)
-	specs := specsOf(files)
-	folder, ok := copies.standing(name, specs)
-	if ok {
-		copies.countStored(specs)
-		r.meter.toCheckout.Add(1)
-		r.checkedOut(ctx, name, folder, files)
-	}
-	return ok
-}
-
-// hashTrees walks roots and hashes every file in them while the walk goes on. Each file goes to the store as
-// soon as its digest is known; with known unset, only one that had to be read.
-func (r *run) hashTrees(ctx context.Context, roots []string, base string, exclude *gate.Patterns, known bool) (files []*file, err error) {
-	var adding sync.Mutex
-	working, stop := context.WithCancel(ctx)
-	defer stop()
-	pool := newHashPool(r.env.hashWorkers())
-	defer pool.close()
-	for _, root := range roots {
-		prefix := below(base, root)
-		if err := r.admit(root); err != nil {
-			return nil, err
-		}
-		err := walk.Walk(working, walk.Options{Root: root, Exclude: exclude, Prefix: prefix, Warn: r.walkWarning, Parallel: true}, func(w walk.File) error {
-			r.meter.foundFile(w.Info.Size())
-			f := &file{source: w.Path, checkoutPath: path.Join(prefix, w.Rel)}
-			if w.Path == root { // a single file
-				f.checkoutPath = prefix
-			}
-			if err := uploader.CheckPath(f.checkoutPath); err != nil { // one odd name is no reason to send nothing
-				r.fileFailed(f, err)
-				return nil
-			}
-			sum, cached := r.env.Cache.Lookup(f.source, w.Info)
-			f.digest = &digestFuture{digestState: digestState{wanted: known || !cached}}
-			adding.Lock()
-			files = append(files, f)
-			adding.Unlock()
-			if cached {
-				r.meter.hashedFile(sum)
-				r.sender.resolve(working, f.source, f.digest, sum, nil, nil)
-				return nil
-			}
-			return pool.add(working, func() {
-				if err := r.sender.hash(working, f.source, w.Info, f.digest); err != nil && working.Err() == nil {
-					r.fileFailed(f, err)
-				}
-			})
-		})
-		if err = r.incomplete(err); err != nil {
-			stop()
-			return nil, err
-		}
-	}
-	return files, nil
 }
 
 // admit makes the gate for a tree, which holds back what leads out of it if a file is replaced while the run
@@ -179,38 +109,6 @@ func (r *run) admit(root string) error {
 	return err
 }
 
-// storeFiles waits until the store has the files, and returns those that it has, sorted by their path in the
-// checkout. The error is about the run as a whole.
-func (r *run) storeFiles(ctx context.Context, files []*file) ([]*file, error) {
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	if err := r.store.flush(ctx); err != nil {
-		return nil, err
-	}
-	stored := files[:0]
-	for _, f := range files {
-		if f.digest.now().pending == nil {
-			continue // it could not be hashed, which is reported
-		}
-		switch err := r.sender.waitStored(ctx, f); {
-		case err == nil:
-			stored = append(stored, f)
-		case abortsRun(ctx, err):
-			return nil, err
-		default:
-			r.fileFailed(f, err)
-		}
-	}
-	inOrder(stored)
-	return stored, nil
-}
-
-// inOrder sorts files by their path in the checkout.
-func inOrder(files []*file) {
-	slices.SortFunc(files, func(a, b *file) int { return strings.Compare(a.checkoutPath, b.checkoutPath) })
-}
-
 // incomplete reports what a walk could not list, and returns nil then. Another error it returns as it is.
 func (r *run) incomplete(err error) error {
 	some, ok := errors.AsType[*walk.IncompleteError](err)
@@ -225,9 +123,9 @@ func (r *run) incomplete(err error) error {
 }
 
 // fileFailed reports a file that could not be read or sent.
-func (r *run) fileFailed(f *file, err error) {
+func (r *run) fileFailed(source string, err error) {
 	r.meter.failed.Add(1)
-	r.env.Sink.Emit(report.Error{Code: fileCode(err), Path: f.source, Message: err.Error()})
+	r.env.Sink.Emit(report.Error{Code: fileCode(err), Path: source, Message: err.Error()})
 }
 
 // rootsOf makes paths absolute and finds the folder that paths in the checkout are relative to.

@@ -317,6 +317,7 @@ func TestReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := &file{source: source, checkoutPath: "a", digest: &digestFuture{digestState: digestState{wanted: true}}}
+	r.sender.sent = (&digests{paths: map[string]*digestFuture{source: f.digest}}).sent
 	if err := r.sender.hash(t.Context(), source, info, f.digest); err != nil {
 		t.Fatal(err)
 	}
