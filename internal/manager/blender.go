@@ -30,9 +30,7 @@ func (m *Manager) findBlender(q *request) error {
 }
 
 func (m *Manager) checkBlender(q *request, sent api.PathCheckInput) error {
-	command := sent.Path
-	command = cmp.Or(command, "blender")
-	result := blenderAt(q.r.Context(), command)
+	result := blenderAt(q.r.Context(), cmp.Or(sent.Path, "blender"))
 	result.Input = sent.Path
 	return q.reply(result)
 }

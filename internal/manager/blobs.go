@@ -35,8 +35,7 @@ type blobStore struct {
 
 	mu       sync.Mutex
 	transfer map[blobKey]*transfer
-	shards   map[string]map[blobKey]int // transfers by the first two digits
-	raced    map[blobKey]bool           // failed once for the shard race
+	raced    map[blobKey]bool // failed once for the shard race
 }
 
 type blobKey struct {
@@ -62,8 +61,7 @@ const (
 // openBlobStore opens the store in dir. What a killed Manager left in uploading is of no use and removed.
 func openBlobStore(dir string, fault func() *Faults) (*blobStore, error) {
 	b := &blobStore{
-		dir: dir, fault: fault, transfer: make(map[blobKey]*transfer),
-		shards: make(map[string]map[blobKey]int), raced: make(map[blobKey]bool),
+		dir: dir, fault: fault, transfer: make(map[blobKey]*transfer), raced: make(map[blobKey]bool),
 	}
 	if err := os.RemoveAll(filepath.Join(dir, uploadingDir)); err != nil {
 		return nil, err
@@ -77,8 +75,6 @@ func openBlobStore(dir string, fault func() *Faults) (*blobStore, error) {
 	b.jobs, err = os.OpenRoot(filepath.Join(dir, "jobs"))
 	return b, err
 }
-
-func (b *blobStore) close() error { return b.jobs.Close() }
 
 // valid reports whether k has a SHA-256 digest in lower case; nothing else can be stored.
 func (k blobKey) valid() bool {
@@ -143,18 +139,11 @@ func (b *blobStore) begin(k blobKey, canDefer bool) (*transfer, error) {
 	if canDefer && b.uploading(k) {
 		return nil, errDefer
 	}
-	shard := b.shards[k.shard()]
-	if shard == nil {
-		shard = make(map[blobKey]int)
-		b.shards[k.shard()] = shard
-	}
-	overlap := len(shard) > 1 || len(shard) == 1 && shard[k] == 0
-	if overlap && b.fault().ShardRace && !b.raced[k] {
+	if b.fault().ShardRace && !b.raced[k] && b.beside(k) {
 		b.raced[k] = true
 		dir := filepath.Join(b.dir, uploadingDir, k.shard(), k.sha[2:])
 		return nil, fmt.Errorf("opening file for writing uploaded data: %w", &fs.PathError{Op: "mkdir", Path: dir, Err: errNoSuchDir})
 	}
-	shard[k]++
 	t := b.transfer[k]
 	if t == nil {
 		t = new(transfer)
@@ -175,15 +164,19 @@ func (b *blobStore) end(k blobKey, t *transfer, stored bool) {
 		t.over.Store(true)
 	}
 	t.running--
-	if t.over.Load() || t.running == 0 {
-		if b.transfer[k] == t {
-			delete(b.transfer, k)
+	if (t.over.Load() || t.running == 0) && b.transfer[k] == t {
+		delete(b.transfer, k)
+	}
+}
+
+// beside reports whether another digest with the first two digits of k is on its way.
+func (b *blobStore) beside(k blobKey) bool {
+	for other := range b.transfer {
+		if other != k && other.shard() == k.shard() {
+			return true
 		}
 	}
-	shard := b.shards[k.shard()]
-	if shard[k]--; shard[k] == 0 {
-		delete(shard, k)
-	}
+	return false
 }
 
 // create makes a temporary file for an upload.

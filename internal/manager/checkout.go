@@ -1,14 +1,16 @@
 package manager
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/flsync/flsync/flamenco/api"
@@ -46,15 +48,7 @@ func safeFilePath(p string) bool {
 	if p == "" || strings.ContainsRune(p, 0) || strings.HasPrefix(toSlash(p), "/") {
 		return p == "" // fails later, as at the real Manager
 	}
-	if place.HasDrive(p) {
-		return false
-	}
-	for part := range strings.SplitSeq(toSlash(p), "/") {
-		if part == ".." {
-			return false
-		}
-	}
-	return filepath.IsLocal(filepath.FromSlash(p))
+	return !place.HasDrive(p) && !slices.Contains(strings.Split(toSlash(p), "/"), "..") && filepath.IsLocal(filepath.FromSlash(p))
 }
 
 var (
@@ -95,22 +89,13 @@ func (b *blobStore) reserve(wanted string) (string, error) {
 		case err != nil:
 			return "", err
 		}
-		try = wanted + "-" + randomToken()
+		try = wanted + "-" + strings.ToLower(rand.Text()[:4])
 	}
 	return "", errCheckoutExists
 }
 
 func (b *blobStore) checkoutDir(used string) string {
 	return filepath.Join(b.dir, "jobs", filepath.FromSlash(used))
-}
-
-func randomToken() string {
-	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-	token := make([]byte, 4)
-	for i := range token {
-		token[i] = letters[rand.IntN(len(letters))]
-	}
-	return string(token)
 }
 
 // link fills a checkout.
@@ -144,6 +129,16 @@ func depth(p string) int {
 		return 0
 	}
 	return strings.Count(p, "/") + 1
+}
+
+// makeLink makes a link to a stored file. Windows lets only some users make symbolic links; there a second name
+// for the same file does as well, because stored files never change.
+func makeLink(target, name string) error {
+	err := os.Symlink(target, name)
+	if err == nil || os.IsExist(err) || runtime.GOOS != "windows" {
+		return err
+	}
+	return os.Link(filepath.Join(filepath.Dir(name), target), name)
 }
 
 // linker makes the links of one checkout. They are relative, so that the storage can be mounted elsewhere.

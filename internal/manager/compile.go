@@ -2,8 +2,7 @@ package manager
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
+	"net/http"
 	"path"
 	"strings"
 	"time"
@@ -33,13 +32,10 @@ type compiledTask struct {
 	commands       []api.Command
 }
 
-// compileError is a job that its type cannot make tasks of.
-type compileError struct{ message string }
-
-func (e *compileError) Error() string { return e.message }
-
-// errStaleEtag is a job for settings that the job type no longer has.
-var errStaleEtag = errors.New("job type etag does not match")
+// uncompiled is the refusal of a job that its type cannot make tasks of.
+func uncompiled(format string, args ...any) error {
+	return refuse(http.StatusBadRequest, format, args...)
+}
 
 // where the job type's script fails, which is a part of the real Manager's messages
 const (
@@ -55,12 +51,12 @@ func compileJob(types []jobType, sent api.SubmittedJob, settings api.JobSettings
 			continue
 		}
 		if sent.TypeEtag != "" && sent.TypeEtag != t.etag {
-			return nil, errStaleEtag
+			return nil, refuse(http.StatusPreconditionFailed, "rejecting job because its settings are outdated, refresh the job type")
 		}
 		c := &compiledJob{created: time.Now().UTC(), settings: settings}
 		return c, t.compile(c)
 	}
-	return nil, &compileError{"job type unknown"}
+	return nil, uncompiled("job type unknown")
 }
 
 // tasksInto gives e its tasks and returns what they are to do.
@@ -98,7 +94,7 @@ func compileRender(c *compiledJob) error {
 	s := c.settings
 	switch format := s["format"]; format {
 	case "FFMPEG", "AVI_RAW", "AVI_JPEG":
-		return &compileError{fmt.Sprintf("This job type only renders images, and not %q", format) + atFormat}
+		return uncompiled("This job type only renders images, and not %q"+atFormat, format)
 	}
 	output, err := c.renderOutput()
 	if err != nil {
@@ -108,7 +104,7 @@ func compileRender(c *compiledJob) error {
 
 	chunks, err := frameChunks(jsArgument(s["frames"]), jsInt(s["chunk_size"]))
 	if err != nil {
-		return &compileError{"GoError: " + err.Error() + atChunker}
+		return uncompiled("GoError: %v"+atChunker, err)
 	}
 	for _, chunk := range chunks {
 		c.tasks = append(c.tasks, c.renderTask(chunk, output))
@@ -124,11 +120,11 @@ func compileRender(c *compiledJob) error {
 func (c *compiledJob) renderOutput() (string, error) {
 	value := c.settings["render_output_path"]
 	if !jsTruthy(value) {
-		return "", &compileError{"no render_output_path setting!" + atOutput}
+		return "", uncompiled("no render_output_path setting!" + atOutput)
 	}
 	output, ok := value.(string)
 	if !ok {
-		return "", &compileError{"TypeError: Object has no member 'replace'" + atReplace}
+		return "", uncompiled("TypeError: Object has no member 'replace'" + atReplace)
 	}
 	return strings.ReplaceAll(output, "{timestamp}", c.created.Local().Format("2006-01-02_150405")), nil
 }
@@ -175,7 +171,8 @@ func (c *compiledJob) videoTask(dir string) (compiledTask, bool) {
 		single, _ := frameChunks(frames, 1) // the chunks of the job came from it
 		frames = single[0] + "-" + single[len(single)-1]
 	}
-	stem := strings.Replace(slashStem(jsArgument(s["blendfile"])), ".flamenco", "", 1)
+	base := slashBase(jsArgument(s["blendfile"]))
+	stem := strings.Replace(strings.TrimSuffix(base, path.Ext(base)), ".flamenco", "", 1)
 	return compiledTask{name: "preview-video", taskType: "ffmpeg", commands: []api.Command{{
 		Name: "frames-to-video",
 		Parameters: map[string]any{

@@ -44,13 +44,18 @@ func defaultConf(name, storage string) *conf {
 	c := &conf{
 		Meta: confMeta{Version: 3}, ManagerName: name, SharedStoragePath: storage,
 		TaskTimeout: "10m0s", WorkerTimeout: "1m0s", BlocklistThreshold: 3, TaskFailAfterSoftFailCount: 3,
-		Variables: map[string]variable{
-			"blender":     {Values: []variableValue{{Platform: "linux", Value: "blender"}, {Platform: "windows", Value: "blender"}, {Platform: "darwin", Value: "blender"}}},
-			"blenderArgs": {Values: []variableValue{{Platform: "all", Value: "-b -y"}}},
-		},
+		Variables: blenderVariables("blender"),
 	}
 	c.normalize()
 	return c
+}
+
+// blenderVariables are the variables that start a Blender.
+func blenderVariables(executable string) map[string]variable {
+	return map[string]variable{
+		"blender":     {Values: []variableValue{{Platform: "linux", Value: executable}, {Platform: "windows", Value: executable}, {Platform: "darwin", Value: executable}}},
+		"blenderArgs": {Values: []variableValue{{Platform: "all", Value: "-b -y"}}},
+	}
 }
 
 // normalize gives each value of a variable an audience, and removes variables that the Manager itself
@@ -124,10 +129,10 @@ func (f *confFile) replace(c *conf) error {
 		return err
 	}
 	temp := f.path + "~"
-	if err := os.WriteFile(temp, data, 0o600); err != nil {
-		return errors.Join(err, os.Remove(temp))
+	if err = os.WriteFile(temp, data, 0o600); err == nil {
+		err = os.Rename(temp, f.path)
 	}
-	if err := os.Rename(temp, f.path); err != nil {
+	if err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
 	f.now = c

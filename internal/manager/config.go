@@ -49,21 +49,13 @@ const (
 	defaultBlobMaxAge = 31 * 24 * time.Hour
 )
 
-// Validate returns what is wrong with c.
-func (c Config) Validate() error {
+// withDefaults returns c with every default filled in and Dir absolute. The error says what is wrong with c.
+func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Dir == "":
-		return errors.New("manager: Config.Dir is empty: name the folder to keep everything in")
+		return c, errors.New("manager: Config.Dir is empty: name the folder to keep everything in")
 	case c.MaxBody < 0:
-		return errors.New("manager: Config.MaxBody is negative")
-	}
-	return nil
-}
-
-// withDefaults returns c with every default filled in and Dir absolute.
-func (c Config) withDefaults() (Config, error) {
-	if err := c.Validate(); err != nil {
-		return c, err
+		return c, errors.New("manager: Config.MaxBody is negative")
 	}
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {

@@ -30,5 +30,5 @@ func (q *request) check(data []byte) ([]byte, error) {
 		return io.ReadAll(r.Body)
 	}
 	words, _, _ := strings.Cut(err.Error(), "\nSchema:\n") // what follows repeats the whole schema
-	return nil, &apiError{status: http.StatusBadRequest, message: words, bare: true}
+	return nil, refuseBare(http.StatusBadRequest, "%s", words)
 }

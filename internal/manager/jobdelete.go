@@ -63,11 +63,11 @@ const deletionRetry = 5 * time.Second
 func (m *Manager) deleteRequested(ctx context.Context) {
 	for {
 		var retry <-chan time.Time
-		for _, id := range m.marked() {
+		for id, checkout := range m.marked() {
 			if ctx.Err() != nil {
 				return
 			}
-			if err := m.removeJob(id); err != nil {
+			if err := m.removeJob(id, checkout); err != nil {
 				m.log.Error("job could not be deleted; it is tried again", "job", id, "after", deletionRetry, "error", err)
 				retry = time.After(deletionRetry)
 			}
@@ -81,24 +81,20 @@ func (m *Manager) deleteRequested(ctx context.Context) {
 	}
 }
 
-func (m *Manager) marked() (ids []string) {
+// marked returns the checkouts of the jobs that are to be deleted, "" for none, by their IDs.
+func (m *Manager) marked() map[string]string {
+	marked := make(map[string]string)
 	m.store.read(func(s *store) {
 		for _, e := range s.ordered {
 			if e.DeleteRequested != nil {
-				ids = append(ids, e.ID)
+				marked[e.ID] = e.Checkout
 			}
 		}
 	})
-	return ids
+	return marked
 }
 
-func (m *Manager) removeJob(id string) error {
-	var checkout string
-	m.store.read(func(s *store) {
-		if e := s.entries[id]; e != nil {
-			checkout = e.Checkout
-		}
-	})
+func (m *Manager) removeJob(id, checkout string) error {
 	if checkout != "" && validCheckoutPath(checkout) {
 		if err := m.blobs.eraseCheckout(checkout); err != nil {
 			return err

@@ -1,7 +1,7 @@
 package manager
 
 import (
-	"errors"
+	"cmp"
 	"maps"
 	"net/http"
 	"runtime"
@@ -54,13 +54,7 @@ func (m *Manager) compile(sent api.SubmittedJob) (*compiledJob, error) {
 	}
 
 	compiled, err := compileJob(m.types, sent, settings)
-	var problem *compileError
-	switch {
-	case errors.Is(err, errStaleEtag):
-		return nil, refuse(http.StatusPreconditionFailed, "rejecting job because its settings are outdated, refresh the job type")
-	case errors.As(err, &problem):
-		return nil, refuse(http.StatusBadRequest, "%s", problem.Error())
-	case err != nil:
+	if err != nil {
 		return nil, err
 	}
 	compiled.metadata = metadata
@@ -72,12 +66,8 @@ func (x *tx) newJob(sent api.SubmittedJob, compiled *compiledJob) (*entry, error
 	if sent.WorkerTag != "" && x.s.tags[sent.WorkerTag] == nil {
 		return nil, refuse(http.StatusInternalServerError, "error persisting job in database")
 	}
-	status := sent.InitialStatus
-	if status == "" {
-		status = api.JobStatusQueued
-	}
 	e := &entry{job: job{
-		ID: uuid.NewString(), Name: sent.Name, Type: sent.Type, Priority: sent.Priority, Status: status,
+		ID: uuid.NewString(), Name: sent.Name, Type: sent.Type, Priority: sent.Priority, Status: cmp.Or(sent.InitialStatus, api.JobStatusQueued),
 		Created: compiled.created, Updated: compiled.created,
 		Settings: compiled.settings, Metadata: compiled.metadata, Tag: sent.WorkerTag,
 	}}

@@ -26,14 +26,6 @@ type jobType struct {
 	compile   compiler
 }
 
-// compilers by job type.
-func compilers() map[string]compiler {
-	return map[string]compiler{
-		"echo-sleep-test":       compileEcho,
-		"simple-blender-render": compileRender,
-	}
-}
-
 // loadJobTypes reads the job types. The etag is the SHA-1 of the published form with an empty etag, which
 // gives the same etags as the real Manager has for the same settings.
 func loadJobTypes() ([]jobType, error) {
@@ -41,7 +33,7 @@ func loadJobTypes() ([]jobType, error) {
 	if err := json.Unmarshal(jobTypesJSON, &published); err != nil {
 		return nil, fmt.Errorf("manager: job types: %w", err)
 	}
-	known := compilers()
+	compilers := map[string]compiler{"echo-sleep-test": compileEcho, "simple-blender-render": compileRender}
 	types := make([]jobType, 0, len(published))
 	for _, raw := range published {
 		t := jobType{}
@@ -50,7 +42,7 @@ func loadJobTypes() ([]jobType, error) {
 		if err := errors.Join(json.Unmarshal(raw, &described), json.Compact(&compact, raw)); err != nil {
 			return nil, fmt.Errorf("manager: job types: %w", err)
 		}
-		if t.name, t.compile = described.Name, known[described.Name]; t.compile == nil {
+		if t.name, t.compile = described.Name, compilers[described.Name]; t.compile == nil {
 			return nil, fmt.Errorf("manager: nothing compiles job type %q", t.name)
 		}
 		sum := sha1.Sum(compact.Bytes())
@@ -62,13 +54,11 @@ func loadJobTypes() ([]jobType, error) {
 }
 
 func (m *Manager) getJobTypes(q *request) error {
-	reply := struct {
-		JobTypes []json.RawMessage `json:"job_types"`
-	}{}
+	var published []json.RawMessage
 	for _, t := range m.types {
-		reply.JobTypes = append(reply.JobTypes, t.published)
+		published = append(published, t.published)
 	}
-	return q.reply(reply)
+	return q.reply(map[string]any{"job_types": published})
 }
 
 func (m *Manager) getJobType(q *request) error {

@@ -71,11 +71,6 @@ func toSlash(p string) string { return strings.ReplaceAll(p, `\`, "/") }
 
 func slashBase(p string) string { return path.Base(toSlash(p)) }
 
-func slashStem(p string) string {
-	base := slashBase(p)
-	return strings.TrimSuffix(base, path.Ext(base))
-}
-
 // slashDir keeps a leading double slash, which network paths have.
 func slashDir(p string) string {
 	dir, _ := path.Split(toSlash(p))

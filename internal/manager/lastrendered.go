@@ -84,10 +84,9 @@ func (q *request) image() ([]byte, error) {
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "error reading request body: %v", err)
 	case len(data) == 0:
-		return nil, &apiError{status: http.StatusBadRequest, bare: true, message: "request body has an error: value is required but missing"}
+		return nil, refuseBare(http.StatusBadRequest, "request body has an error: value is required but missing")
 	case kind != "image/png" && kind != "image/jpeg":
-		return nil, &apiError{status: http.StatusBadRequest, bare: true,
-			message: fmt.Sprintf("request body has an error: header Content-Type has unexpected value %q", kind)}
+		return nil, refuseBare(http.StatusBadRequest, "request body has an error: header Content-Type has unexpected value %q", kind)
 	}
 	return data, nil
 }
@@ -118,27 +117,22 @@ func (m *Manager) makeThumbnail(rendered renderedImage) error {
 	if err != nil {
 		return err
 	}
-	return m.writeJobFiles(rendered.job, func() error { return m.writeThumbnails(rendered.job, picture) })
-}
-
-func (m *Manager) writeThumbnails(job string, picture image.Image) error {
-	dir := jobDir(job)
-	if err := m.local.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	for _, t := range thumbnails() {
-		picture = t.fit(picture)
-		var encoded bytes.Buffer
-		if err := jpeg.Encode(&encoded, picture, &jpeg.Options{Quality: jpegQual}); err != nil {
+	return m.writeJobFiles(rendered.job, func() error {
+		dir := jobDir(rendered.job)
+		if err := m.local.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
-		if err := m.local.WriteFile(filepath.Join(dir, t.name), encoded.Bytes(), 0o600); err != nil {
-			return err
+		for _, t := range thumbnails() {
+			picture = t.fit(picture)
+			var encoded bytes.Buffer
+			if err := jpeg.Encode(&encoded, picture, &jpeg.Options{Quality: jpegQual}); err != nil {
+				return err
+			}
+			if err := m.local.WriteFile(filepath.Join(dir, t.name), encoded.Bytes(), 0o600); err != nil {
+				return err
+			}
 		}
-	}
-	return m.update(func(x *tx) error {
-		x.setLastRendered(job)
-		return nil
+		return m.update(func(x *tx) error { x.setLastRendered(rendered.job); return nil })
 	})
 }
 

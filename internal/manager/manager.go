@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,8 @@ type Manager struct {
 	blobs *blobStore
 	local *os.Root // logs and images of jobs
 
-	jobFiles sync.RWMutex // read: files are put into a job's folder; written: a job goes with its folder
+	opened   []func() error // closes them
+	jobFiles sync.RWMutex   // read: files are put into a job's folder; written: a job goes with its folder
 
 	faults atomic.Pointer[Faults]
 
@@ -83,14 +85,18 @@ func (m *Manager) open() (err error) {
 	if m.store, err = openStore(filepath.Join(m.cfg.Dir, "manager.db"), m.cfg.Durable); err != nil {
 		return err
 	}
+	m.opened = append(m.opened, m.store.close)
 	m.store.full = func() bool { return m.fault().DiskFull }
 	if m.local, err = os.OpenRoot(filepath.Join(m.cfg.Dir, "local")); err != nil {
 		return err
 	}
+	m.opened = append(m.opened, m.local.Close)
 	if m.conf, err = openConfFile(filepath.Join(m.cfg.Dir, "flamenco-manager.yaml"), m.cfg, m.StorageDir()); err != nil {
 		return err
 	}
-	m.blobs, err = openBlobStore(m.StorageDir(), m.fault)
+	if m.blobs, err = openBlobStore(m.StorageDir(), m.fault); err == nil {
+		m.opened = append(m.opened, m.blobs.jobs.Close)
+	}
 	return err
 }
 
@@ -104,18 +110,11 @@ func (m *Manager) Close() error {
 	return m.closeErr
 }
 
-func (m *Manager) closeFiles() error {
-	var errs []error
-	if m.blobs != nil {
-		errs = append(errs, m.blobs.close())
+func (m *Manager) closeFiles() (err error) {
+	for _, shut := range slices.Backward(m.opened) {
+		err = errors.Join(err, shut())
 	}
-	if m.local != nil {
-		errs = append(errs, m.local.Close())
-	}
-	if m.store != nil {
-		errs = append(errs, m.store.close())
-	}
-	return errors.Join(errs...)
+	return err
 }
 
 // StorageDir is the shared storage on disk: blobs in file-store, checkouts in jobs.
@@ -157,7 +156,7 @@ func (m *Manager) Serve(ctx context.Context, listener net.Listener) error {
 func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := m.guard.check(r); err != nil {
 		m.log.Warn("request refused", "reason", err, "host", r.Host, "origin", r.Header.Get("Origin"))
-		writeError(w, &apiError{status: http.StatusForbidden, message: err.Error(), bare: true})
+		writeError(w, refuseBare(http.StatusForbidden, "%v", err))
 		return
 	}
 	if name, ok := strings.CutPrefix(r.URL.Path, jobFilesPrefix+"/"); ok {
@@ -172,10 +171,10 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			m.fail(q, err)
 		}
 	case known:
-		writeError(w, &apiError{status: http.StatusNotFound, message: "method not allowed", bare: true})
+		writeError(w, refuseBare(http.StatusNotFound, "method not allowed"))
 	case r.URL.Path == "/":
 		fmt.Fprintf(w, "%s, a Flamenco Manager embedded in flsync. Its API is below /api/v3/.\n", m.cfg.Name)
 	default:
-		writeError(w, &apiError{status: http.StatusNotFound, message: "Not Found", bare: true})
+		writeError(w, refuseBare(http.StatusNotFound, "Not Found"))
 	}
 }

@@ -1,7 +1,7 @@
 package manager
 
 import (
-	"maps"
+	"cmp"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -89,11 +89,8 @@ func storageProblem(path, own string) string {
 			". Pick an existing directory where Flamenco Manager can create files."
 	}
 	_, err = file.WriteString("Ünicöde")
-	closeErr := file.Close()
+	err = cmp.Or(err, file.Close())
 	_ = os.Remove(file.Name())
-	if err == nil {
-		err = closeErr
-	}
 	if err != nil {
 		return "unable to write to " + file.Name() + ": " + err.Error()
 	}
@@ -115,15 +112,14 @@ func (m *Manager) saveSetup(q *request, sent api.SetupAssistantConfig) error {
 	}
 	c := *m.conf.get()
 	c.SharedStoragePath = sent.StorageLocation
-	if c.Variables = maps.Clone(c.Variables); c.Variables == nil {
-		c.Variables = map[string]variable{}
+	variables := blenderVariables(executable)
+	for name, v := range c.Variables {
+		if _, replaced := variables[name]; !replaced {
+			variables[name] = v
+		}
 	}
-	blender := variable{}
-	for _, platform := range []string{"linux", "windows", "darwin"} {
-		blender.Values = append(blender.Values, variableValue{Audience: "all", Platform: platform, Value: executable})
-	}
-	c.Variables["blender"] = blender
-	c.Variables["blenderArgs"] = variable{Values: []variableValue{{Audience: "all", Platform: "all", Value: "-b -y"}}}
+	c.Variables = variables
+	c.normalize()
 	return q.ok(m.conf.replace(&c))
 }
 

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strconv"
+	"syscall"
 
 	"github.com/google/uuid"
 )
@@ -25,7 +27,7 @@ type request struct {
 type apiError struct {
 	status  int
 	message string
-	bare    bool // without "code": what comes from in front of the operations (routing, validation, authentication)
+	bare    bool // without "code"; see refuseBare
 }
 
 func (e *apiError) Error() string { return e.message }
@@ -33,6 +35,20 @@ func (e *apiError) Error() string { return e.message }
 // refuse makes the error of a request that cannot be granted.
 func refuse(status int, format string, args ...any) error {
 	return &apiError{status: status, message: fmt.Sprintf(format, args...)}
+}
+
+// refuseBare makes the error of what comes from in front of the operations: routing, validation, authentication.
+func refuseBare(status int, format string, args ...any) *apiError {
+	return &apiError{status: status, message: fmt.Sprintf(format, args...), bare: true}
+}
+
+// errDiskFull is what a write to a full disk fails with.
+const errDiskFull = syscall.ENOSPC
+
+func isDiskFull(err error) bool {
+	const handleDiskFull, diskFull = syscall.Errno(39), syscall.Errno(112) // of Windows
+	windows := runtime.GOOS == "windows" && (errors.Is(err, handleDiskFull) || errors.Is(err, diskFull))
+	return windows || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // fail answers with err.

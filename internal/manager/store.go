@@ -101,40 +101,29 @@ func create(tx *bolt.Tx) error {
 
 // load reads everything into memory.
 func (s *store) load(tx *bolt.Tx) error {
-	err := each(tx, bucketJobs, func(_ []byte, j job) {
-		e := &entry{job: j}
-		s.entries[j.ID] = e
-		s.ordered = append(s.ordered, e)
-		s.seq = max(s.seq, j.Seq)
-	})
-	if err != nil {
-		return err
-	}
-	bySeq := make(map[uint64]*entry, len(s.ordered))
-	for _, e := range s.ordered {
-		bySeq[e.Seq] = e
-	}
-	err = each(tx, bucketTasks, func(key []byte, t task) {
-		if e := bySeq[binary.BigEndian.Uint64(key)]; e != nil {
-			e.tasks = append(e.tasks, t)
-			s.tasks[t.ID] = taskRef{e, len(e.tasks) - 1}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	err = each(tx, bucketWorkers, func(_ []byte, w worker) {
-		s.workers[w.ID] = &w
-		s.seq = max(s.seq, w.Seq)
-	})
-	if err != nil {
-		return err
-	}
+	bySeq := make(map[uint64]*entry)
 	s.lastRendered = string(tx.Bucket(bucketMeta).Get(keyLast))
-	return each(tx, bucketTags, func(_ []byte, t tag) {
-		s.tags[t.ID] = &t
-		s.seq = max(s.seq, t.Seq)
-	})
+	return errors.Join( // in this order
+		each(tx, bucketJobs, func(_ []byte, j job) {
+			e := &entry{job: j}
+			s.entries[j.ID], bySeq[j.Seq] = e, e
+			s.ordered = append(s.ordered, e)
+			s.seq = max(s.seq, j.Seq)
+		}),
+		each(tx, bucketTasks, func(key []byte, t task) {
+			if e := bySeq[binary.BigEndian.Uint64(key)]; e != nil {
+				e.tasks = append(e.tasks, t)
+				s.tasks[t.ID] = taskRef{e, len(e.tasks) - 1}
+			}
+		}),
+		each(tx, bucketWorkers, func(_ []byte, w worker) {
+			s.workers[w.ID] = &w
+			s.seq = max(s.seq, w.Seq)
+		}),
+		each(tx, bucketTags, func(_ []byte, t tag) {
+			s.tags[t.ID] = &t
+			s.seq = max(s.seq, t.Seq)
+		}))
 }
 
 // each decodes every value of a bucket, in the order of keys.

@@ -112,12 +112,12 @@ func (m *Manager) readTail(name string) ([]byte, error) {
 func (m *Manager) serveJobFile(w http.ResponseWriter, r *http.Request, name string) {
 	isFile := strings.HasSuffix(name, ".txt") || strings.HasSuffix(name, ".jpg")
 	if !isFile || !fs.ValidPath(name) || r.Method != http.MethodGet && r.Method != http.MethodHead {
-		writeError(w, &apiError{status: http.StatusNotFound, message: "Not Found", bare: true})
+		writeError(w, refuseBare(http.StatusNotFound, "Not Found"))
 		return
 	}
 	file, err := m.local.Open(filepath.FromSlash(name))
 	if err != nil {
-		writeError(w, &apiError{status: http.StatusNotFound, message: "Not Found", bare: true})
+		writeError(w, refuseBare(http.StatusNotFound, "Not Found"))
 		return
 	}
 	defer file.Close()

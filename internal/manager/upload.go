@@ -58,11 +58,10 @@ func (q *request) blobKey() (blobKey, error) {
 }
 
 // errCrash is what the real Manager answers after a handler of its crashed.
-var errCrash = &apiError{status: http.StatusInternalServerError, message: "Internal Server Error", bare: true}
+var errCrash = refuseBare(http.StatusInternalServerError, "Internal Server Error")
 
 func badParameter(name string, err error) error {
-	return &apiError{status: http.StatusBadRequest, bare: true,
-		message: fmt.Sprintf("Invalid format for parameter %s: error binding string parameter: %v", name, err)}
+	return refuseBare(http.StatusBadRequest, "Invalid format for parameter %s: error binding string parameter: %v", name, err)
 }
 
 // upload stores a file. It answers without reading the body when the file is stored, or when it is on its way
@@ -87,16 +86,16 @@ func (m *Manager) upload(q *request) error {
 		m.blobs.end(k, transfer, err == nil)
 	}
 	switch {
-	case errors.Is(err, errStored):
-		q.w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
-		return q.empty(http.StatusAlreadyReported)
-	case errors.Is(err, errDefer):
-		q.w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
-		return q.empty(http.StatusTooEarly)
-	case err != nil:
+	case err == nil:
+		return q.empty(http.StatusOK)
+	case !errors.Is(err, errStored) && !errors.Is(err, errDefer):
 		return err
 	}
-	return q.empty(http.StatusOK)
+	q.w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
+	if errors.Is(err, errDefer) {
+		return q.empty(http.StatusTooEarly)
+	}
+	return q.empty(http.StatusAlreadyReported)
 }
 
 func (q *request) canDefer() (bool, error) {
@@ -121,15 +120,15 @@ func (b *blobStore) receive(q *request, k blobKey, t *transfer) error {
 	defer b.buffers.Put(buffer)
 	r := &receiver{store: b, key: k, transfer: t, hash: sha256.New()}
 	defer r.cleanUp()
-	for received := int64(0); ; {
+	for {
 		n, err := io.ReadFull(q.r.Body, buffer[:])
-		received += int64(n)
+		r.received += int64(n)
 		if t.over.Load() {
 			return errStored
 		}
 		// a short last read looks like a broken connection, unless as much came as was announced (-1: nothing
 		// was)
-		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && received >= q.r.ContentLength
+		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && r.received >= q.r.ContentLength
 		if err != nil && !last {
 			return fmt.Errorf("unable to copy request body to file: %w", err)
 		}
@@ -152,7 +151,6 @@ type receiver struct {
 
 // add takes a part. With the last one the file is checked and stored.
 func (r *receiver) add(part []byte, last bool) error {
-	r.received += int64(len(part))
 	r.hash.Write(part)
 	if !last {
 		if r.received > r.key.size+maxExcess {

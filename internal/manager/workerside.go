@@ -41,7 +41,7 @@ func (m *Manager) asWorker(handle workerHandler) handler {
 }
 
 func forbidden(reason string) error {
-	return &apiError{status: http.StatusForbidden, message: "security requirements failed: authorization failed: " + reason, bare: true}
+	return refuseBare(http.StatusForbidden, "security requirements failed: authorization failed: %s", reason)
 }
 
 func hashSecret(salt []byte, secret string) []byte {
