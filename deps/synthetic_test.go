@@ -12,6 +12,7 @@ import (
 
 	"github.com/flsync/flsync/deps/blend"
 	"github.com/flsync/flsync/deps/blend/blendtest"
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // dna5 has the structs of Blender 5 that name files, with the fields that are read.
@@ -469,8 +470,12 @@ func FuzzContents(f *testing.F) {
 	end := len(file.Unended())
 	whole := file.Bytes()
 	f.Add([]byte{})
-	for i := range end / 16 {
-		f.Add([]byte{byte(16 * i >> 8), byte(16 * i), 0x50})
+	step := 80
+	if long.Wanted() {
+		step = 16
+	}
+	for at := 0; at < end; at += step {
+		f.Add([]byte{byte(at >> 8), byte(at), 0x50})
 	}
 	f.Fuzz(func(t *testing.T, changes []byte) {
 		data := bytes.Clone(whole)

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // TestJobsList: only a whole list is one. What is no list must not pass for "there are no jobs", because then
@@ -31,6 +33,9 @@ func TestJobsList(t *testing.T) {
 		"too many":      {reply: `{"jobs":[` + strings.Repeat("{},", maxJobs) + `{}]}`, failure: "more than 250000 jobs"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "too many" {
+				long.Test(t)
+			}
 			client := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, test.reply) })
 			jobs, err := client.Jobs(t.Context())
 			if test.failure == "" {

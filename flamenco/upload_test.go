@@ -23,6 +23,8 @@ import (
 	"testing/iotest"
 	"testing/synctest"
 	"time"
+
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // A Manager that has no use for the rest of an upload answers in the middle of it and closes the connection.
@@ -51,7 +53,10 @@ func TestUploadAnsweredInMidBody(t *testing.T) {
 		"HTTP/1.1 425 Too Early\r\nContent-Length: 0\r\nConnection: close\r\n\r\n":        Deferred,
 		"HTTP/1.1 425 Too Early\r\nConnection: close\r\n\r\nlater":                        Deferred,
 	}
-	const rounds = 6
+	rounds := 2
+	if long.Wanted() {
+		rounds = 6
+	}
 	inMemory, onDisk := uploadOf(t, data, false), uploadOf(t, data, true)
 	for name, end := range endings {
 		for answer, want := range answers {

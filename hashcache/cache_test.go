@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/zeebo/blake3"
+
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 // later is a clock on which every file that a test has written settled long ago.
@@ -101,7 +103,10 @@ func sum(t *testing.T, c *Cache, path string, want Source) {
 
 // TestSources goes through what happens to files between two runs. Sizes: in one read, and in a stream.
 func TestSources(t *testing.T) {
-	t.Run("SHA-256", func(t *testing.T) { testSources(t, false) })
+	t.Run("SHA-256", func(t *testing.T) {
+		long.Test(t) // the other does more
+		testSources(t, false)
+	})
 	t.Run("both", func(t *testing.T) { testSources(t, true) })
 }
 

@@ -218,6 +218,9 @@ func TestFullDisk(t *testing.T) {
 	tree := makeTree(t, 300)
 	for _, limit := range []int{0, 1000, 10_000, 40_000, 100_000} {
 		t.Run(strconv.Itoa(limit), func(t *testing.T) {
+			if limit != 1000 && limit != 40_000 {
+				long.Test(t)
+			}
 			db := filepath.Join(t.TempDir(), "c.db")
 			output, err := program(t, "small disk", db, tree, strconv.Itoa(limit)).Output()
 			out := parse(t, output, err)

@@ -337,7 +337,7 @@ func TestTooLong(t *testing.T) {
 // TestRewriteFiles goes through files, where the system copies.
 func TestRewriteFiles(t *testing.T) {
 	dir := t.TempDir()
-	s := dialects()[0].sample(1 << 20)
+	s := dialects()[0].sample(1 << 18)
 	for name, pack := range containers(t) {
 		for _, text := range []string{"//scripts/rig.pz", "//scripts/a longer path than before.py"} {
 			packed := pack(s.data)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flsync/flsync/internal/lab/long"
 	"github.com/flsync/flsync/internal/place"
 )
 
@@ -240,9 +241,9 @@ func TestRandomRulesAgainstGit(t *testing.T) {
 			paths = append(paths, g.plant([]string{p})...)
 		}
 	}
-	rounds := 150
-	if testing.Short() {
-		rounds = 20
+	rounds := 20
+	if long.Wanted() {
+		rounds = 150
 	}
 	for range rounds {
 		var lines []string

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/flsync/flsync/flamenco/api"
+	"github.com/flsync/flsync/internal/lab/long"
 	"github.com/flsync/flsync/internal/manager"
 )
 
@@ -48,9 +49,9 @@ func TestKill(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs signals")
 	}
-	rounds := 4
-	if testing.Short() {
-		rounds = 1
+	rounds := 2
+	if long.Wanted() {
+		rounds = 4
 	}
 	dir := t.TempDir()
 	done := &promises{blobs: make(map[string]blob), jobs: make(map[string]int), checkouts: make(map[string]blob)}

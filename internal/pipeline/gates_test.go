@@ -14,6 +14,7 @@ import (
 
 	"github.com/flsync/flsync/deps/blend/blendtest"
 	"github.com/flsync/flsync/internal/gate"
+	"github.com/flsync/flsync/internal/lab/long"
 	"github.com/flsync/flsync/internal/report"
 	"github.com/flsync/flsync/submit/manifest"
 )
@@ -141,6 +142,9 @@ func TestExcludeMeansTheSame(t *testing.T) {
 	} {
 		for _, way := range []string{"sync", "submit", "submit --all", "exclude:", "files:"} {
 			t.Run(way+" "+strings.ReplaceAll(c.pattern, "/", "|"), func(t *testing.T) {
+				if way != "sync" && way != "submit" && c.pattern != "PROJECT/sub" && c.pattern != "none" {
+					long.Test(t)
+				}
 				n := newNight(t)
 				dir := filepath.Join(n.dir, "p")
 				plant(t, dir, files)

@@ -142,7 +142,7 @@ func TestJournalFails(t *testing.T) {
 // The number of goroutines does not grow with the number of files that are new to the cache.
 func TestGoroutinesAreBounded(t *testing.T) {
 	n := newNight(t)
-	const files = 3_000
+	const files = 1_200
 	for i := range files {
 		n.write(fmt.Sprintf("many/%03d/%02d.txt", i/100, i%100), fmt.Sprint(i))
 	}

@@ -377,6 +377,9 @@ func TestHugeManifests(t *testing.T) {
 		{"large", strings.Repeat("# comment\n", 7<<20), "larger than 64 MiB"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.name == "large" {
+				long.Test(t)
+			}
 			_, err := Load([]string{"-"}, Options{Dir: t.TempDir(), Stdin: strings.NewReader(tt.content)})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%.200v, want %q", err, tt.want)

@@ -67,9 +67,9 @@ func TestFlippedBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := os.Getpagesize()
-	step := 3011
+	step, rare := 9001, 16
 	if long.Wanted() {
-		step = 211
+		step, rare = 211, 1
 	}
 	sample := make(map[string]string)
 	for key, value := range want {
@@ -81,7 +81,7 @@ func TestFlippedBytes(t *testing.T) {
 		// Headers of pages and of their first element, meta pages, and samples of the rest.
 		dense := i%page < 32 && i%5 == 0 || i < 2*page && i%page < 80 && i%2 == 0
 		free := i >= 2*page+16 && i < 2*page+32 // the list of free pages
-		if !free && (!dense || i%4 != 0 && !long.Wanted()) && i%step != 0 || allZero(good[i/page*page:][:page]) {
+		if !free && (!dense || i%rare != 0) && i%step != 0 || allZero(good[i/page*page:][:page]) {
 			continue
 		}
 		masks := []byte{1 << (i % 8), 0xFF}
@@ -106,7 +106,11 @@ func TestTruncated(t *testing.T) {
 		t.Fatal(err)
 	}
 	used := len(bytes.TrimRight(good, "\x00")) // the file grows by more than it needs
-	for n := 0; n < used; n += 512 {
+	step := 2560
+	if long.Wanted() {
+		step = 512
+	}
+	for n := 0; n < used; n += step {
 		survives(t, filepath.Join(dir, "bad.db"), fmt.Sprintf("cut to %d bytes", n), good[:n], want)
 	}
 	for _, junk := range [][]byte{{}, []byte("x"), append(magic(), bytes.Repeat([]byte("junk"), 10_000)...), append(magic(), make([]byte, 100_000)...)} {
@@ -270,7 +274,11 @@ func TestCutOffWhileInUse(t *testing.T) {
 // before the batch or after it. bbolt writes the pages in order, flushes, and then writes one meta page.
 func TestPowerCut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.db")
-	old := fill(t, path, 1500)
+	keys := 500
+	if long.Wanted() {
+		keys = 1500
+	}
+	old := fill(t, path, keys)
 	before, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

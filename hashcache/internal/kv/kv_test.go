@@ -18,6 +18,8 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
 	"go.etcd.io/bbolt"
+
+	"github.com/flsync/flsync/internal/lab/long"
 )
 
 const (
@@ -184,7 +186,11 @@ func TestManyChanges(t *testing.T) {
 	var w warnings
 	db := mustOpen(t, filepath.Join(t.TempDir(), "c.db"), testOptions(&w))
 	want := make(map[string]string)
-	for round := range 60 {
+	rounds := 20 // the last of which only delete
+	if long.Wanted() {
+		rounds = 60
+	}
+	for round := range rounds {
 		for range r.IntN(400) {
 			key := fmt.Sprintf("%03x", r.IntN(1+round*60))
 			if r.IntN(3) == 0 || round%20 > 16 {

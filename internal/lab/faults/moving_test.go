@@ -131,7 +131,7 @@ func TestTreeInMotion(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	still := make(map[string]string)
-	for i := range 300 {
+	for i := range 150 {
 		name := fmt.Sprintf("still/%d.png", i)
 		still[name] = fmt.Sprint("still ", i)
 		writeText(t, b.tree, name, still[name])
@@ -141,7 +141,7 @@ func TestTreeInMotion(t *testing.T) {
 	var moving sync.WaitGroup
 	for w := range 3 {
 		moving.Go(func() {
-			for i := w; ctx.Err() == nil; i = (i + 7) % 300 {
+			for i := w; ctx.Err() == nil; i = (i + 7) % 150 {
 				path := filepath.Join(b.tree, fmt.Sprintf("moving/%d.png", i))
 				switch i % 4 {
 				case 0: // grows
@@ -266,10 +266,10 @@ func TestCacheThatCannotBeKept(t *testing.T) {
 			b.cache = place(t)
 			data := make([]byte, 1<<20)
 			_, _ = rand.Read(data)
-			for i := range 300 {
+			for i := range 100 {
 				writeText(t, b.tree, fmt.Sprintf("%d.png", i), string(data[i*1000:i*1000+2000]))
 			}
-			if _, failed, files, err := b.sync(t); err != nil || len(files) != 300 {
+			if _, failed, files, err := b.sync(t); err != nil || len(files) != 100 {
 				t.Errorf("%v, %d files, %v", err, len(files), failed)
 			}
 		})

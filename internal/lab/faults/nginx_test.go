@@ -95,9 +95,7 @@ func refusesStrangers(t *testing.T, config flamenco.Config, want string) {
 // TestNginxBodyLimit has the program send what is larger than nginx lets through by default: what fits goes,
 // what does not is named, and told why.
 func TestNginxBodyLimit(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the program")
-	}
+	long.Test(t)
 	t.Parallel()
 	direct := embedded(t)
 	dir := t.TempDir()
@@ -297,9 +295,7 @@ func writeText(t *testing.T, dir, name, text string) {
 // end before the Manager sees it: what the Manager answers in mid-body, that somebody else was faster, is
 // lost on the way.
 func TestNginxTwoAtOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the program")
-	}
+	long.Test(t)
 	t.Parallel()
 	program, direct, dir := buildProgram(t), embedded(t), t.TempDir()
 	address := startNginx(t, dir, false, "client_max_body_size 0;", "location / { proxy_pass "+direct+"; }")

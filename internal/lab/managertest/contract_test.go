@@ -33,12 +33,9 @@ func TestShamanOff(t *testing.T) {
 
 // TestOlder runs it against an embedded Manager that answers as older releases do.
 func TestOlder(t *testing.T) {
+	long.Test(t)
 	_, m := managertest.Embedded(t, t.TempDir())
-	minors := []int{3, 5, 6, 7, 8}
-	if !long.Wanted() {
-		minors = []int{3} // the oldest lacks most
-	}
-	for _, minor := range minors {
+	for _, minor := range []int{3, 5, 6, 7, 8} {
 		release := api.Release{Major: 3, Minor: minor}
 		t.Run(release.String(), func(t *testing.T) {
 			server := httptest.NewServer(managertest.Older(m, release))
