@@ -97,14 +97,14 @@ func (s *Shared) recycle(b []byte) {
 	}
 }
 
-// blocks gives an empty list with room.
-func (s *Shared) blocks() []Block {
+// blocks gives an empty list with room for room blocks or more.
+func (s *Shared) blocks(room int) []Block {
 	if s != nil {
-		if b, ok := s.headers.Get().(*[]Block); ok {
+		if b, ok := s.headers.Get().(*[]Block); ok && cap(*b) >= room {
 			return (*b)[:0]
 		}
 	}
-	return make([]Block, 0, 1<<10)
+	return make([]Block, 0, room)
 }
 
 // recycleBlocks takes a list back.

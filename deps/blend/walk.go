@@ -96,7 +96,7 @@ func (w *walker) run(yield func(*DataBlock, error) bool) error {
 // readHeaders reads the headers of all blocks of a file that is in memory.
 func (f *File) readHeaders() {
 	w := walker{f: f, pos: f.layout.headerSize}
-	list := f.shared.blocks()
+	list := f.shared.blocks(len(f.whole) / 256) // most blocks are larger
 	for {
 		b, err := w.next(w.pos)
 		if err != nil {

@@ -406,7 +406,15 @@ func (p Policy) Reach(near ...string) func(path string) bool {
 			real = followLinks(dir, may)
 			ways.Store(dir, real)
 		}
-		return real != "" && followLinks(filepath.Join(real.(string), filepath.Base(path)), may) != ""
+		if real == "" {
+			return false
+		}
+		at := filepath.Join(real.(string), filepath.Base(path))
+		if !may(at) {
+			return false
+		}
+		_, err := os.Readlink(at)
+		return err != nil || followLinks(at, may) != "" // mostly no link; those above it were followed
 	}
 }
 
@@ -469,29 +477,22 @@ func RemoteHost(path string) string { return remoteHost(path, runtime.GOOS == "w
 
 func remoteHost(p string, windows bool) string {
 	p = comparable(p, windows)
-	parts := strings.Split(strings.TrimLeft(p, "/"), "/")
-	part := func(i int) string {
-		if i < len(parts) {
-			return strings.ToLower(parts[i])
-		}
-		return ""
-	}
-	if windows {
-		switch {
-		case !strings.HasPrefix(p, "//"):
-			return ""
-		}
-		return part(0)
+	first, rest, _ := strings.Cut(strings.TrimLeft(p, "/"), "/")
+	next := func() (part string) {
+		part, rest, _ = strings.Cut(rest, "/")
+		return strings.ToLower(part)
 	}
 	switch {
-	case parts[0] == "net":
-		return part(1)
-	case parts[0] == "Network" && part(1) == "servers":
-		return part(2)
-	case parts[0] == "Network":
-		return part(1)
+	case windows && strings.HasPrefix(p, "//"):
+		return strings.ToLower(first)
+	case windows || first != "net" && first != "Network":
+		return ""
 	}
-	return ""
+	host := next()
+	if first == "Network" && host == "servers" {
+		return next()
+	}
+	return host
 }
 
 // comparable gives a path slashes where backslashes separate names, without . and .., and there in lower
