@@ -14,21 +14,16 @@ type Warning = kv.Warning
 type Config struct {
 	// Verify makes Sum read every file, whatever its stamp says, and compare it with the entry.
 	Verify bool
-
 	// BLAKE3 takes that digest of every file besides SHA-256, and reads a file again whose SHA-256 alone is
 	// known. Otherwise BLAKE3 is taken only where it is the faster digest, to recognise the contents of a
 	// file with new times: on amd64 processors without SHA instructions. Elsewhere Sum.BLAKE3 may be zero.
 	BLAKE3 bool
-
 	// ReadOnly uses what is known and keeps nothing: for a run that leaves no trace.
 	ReadOnly bool
-
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
-
 	// Warn hears of trouble, at most once for each code. It is called from any goroutine. Nil: nobody hears.
 	Warn func(Warning)
-
 	// For tests; else the values below, and that of package kv.
 	factsBytes           int64
 	batchAge, changeWait time.Duration

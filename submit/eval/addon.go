@@ -35,19 +35,17 @@ func (e *Evaluator) addFunctions() {
 
 // addScene adds the facts that the add-on provides.
 func (e *Evaluator) addScene() {
-	e.addFact("True", true)
-	e.addFact("False", false)
-	e.addFact("None", nil)
-	e.addFact("jobname", e.env.JobName)
-	e.addFact("settings", &object{})
 	f := &e.env.Facts
 	file := f.BlendFile
 	if f.Windows {
 		file = strings.ReplaceAll(file, "/", `\`)
 	}
-	e.addFact("C.blend_data.filepath", file)
-	e.addFact("C.blend_data.is_saved", file != "")
-	e.addFact("C.blend_data.is_dirty", false)
+	for name, value := range map[string]any{
+		"True": true, "False": false, "None": nil, "jobname": e.env.JobName, "settings": &object{},
+		"C.blend_data.filepath": file, "C.blend_data.is_saved": file != "", "C.blend_data.is_dirty": false,
+	} {
+		e.addFact(name, value)
+	}
 	for name, value := range f.Attributes {
 		e.addFact("C.scene."+name, value)
 	}
