@@ -3,6 +3,7 @@ package uploader
 import (
 	"cmp"
 	"container/heap"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -12,9 +13,10 @@ import (
 // is the first byte of a digest: the Manager keeps each in a folder of its own, which it removes and makes
 // anew while others use it, and an upload that falls into that gap fails.
 //
-// Small uploads go by shard, the shard with most of them first: what takes longest is the fullest shard,
-// because its uploads can only go one after another, so that one is never left to the end. Shards fill evenly
-// (digests are random), which keeps this fair.
+// Small uploads go by shard, the shard with most work first: what takes longest is the fullest shard, because
+// its uploads can only go one after another, so that one is never left to the end. Shards fill evenly (digests
+// are random), which keeps this fair. What takes long by its size begins early, too: that counts where a proxy
+// gives each connection little.
 //
 // Each uploader starts at a random shard and shuffles within it. Otherwise two uploaders of the same files
 // run in lock-step: the one behind learns at once that each file is there, catches up, and ends its uploads
@@ -81,7 +83,7 @@ func (q *queue) popSmall(room int64) *upload {
 	var fullest *shuffled
 	for i := range q.small {
 		shard := byte(i) + q.first
-		if f := &q.small[shard]; f.len() > 0 && !q.busy[shard] && (fullest == nil || f.len() > fullest.len()) {
+		if f := &q.small[shard]; f.len() > 0 && !q.busy[shard] && (fullest == nil || f.work > fullest.work) {
 			fullest = f
 		}
 	}
@@ -117,7 +119,12 @@ type shuffled struct {
 	list []*upload
 	head int
 	last int // uploads of the group that is not full yet
+	work int // see workOf
 }
+
+// workOf is how long an upload takes, roughly, so that many shards are alike: 1 below 256 KiB, and one more
+// each time that it has twice as much.
+func workOf(up *upload) int { return 1 + bits.Len64(uint64(up.blob.Size)>>18) }
 
 func (f *shuffled) len() int       { return len(f.list) - f.head }
 func (f *shuffled) first() *upload { return f.list[f.head] }
@@ -127,6 +134,7 @@ const group = 8
 
 // push puts an upload at a random place among the last ones, of its group.
 func (f *shuffled) push(up *upload) {
+	f.work += workOf(up)
 	f.last = min(f.last, f.len())
 	f.list = slices.Insert(f.list, len(f.list)-rand.IntN(f.last+1), up)
 	f.last = (f.last + 1) % group
@@ -134,6 +142,7 @@ func (f *shuffled) push(up *upload) {
 
 func (f *shuffled) pop() *upload {
 	up := f.list[f.head]
+	f.work -= workOf(up)
 	f.list[f.head] = nil
 	f.head++
 	if f.head >= 16 && 2*f.head >= len(f.list) { // keep the dead part small

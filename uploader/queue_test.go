@@ -37,6 +37,17 @@ func TestQueueFullestShardGoesFirst(t *testing.T) {
 	}
 }
 
+// TestQueueLongBeginsEarly: an upload of three units goes before two of one unit each in another shard.
+func TestQueueLongBeginsEarly(t *testing.T) {
+	q := queue{largeFile: 1 << 20}
+	for i, size := range []int64{1, 1, 600 << 10, 1} {
+		q.push(newJob(t, fmt.Sprintf("%02x%062x", i/2, i%2), size))
+	}
+	if up := q.popSmall(anyRoom); up.key.shard() != 1 {
+		t.Errorf("the first is one of %d bytes", up.blob.Size)
+	}
+}
+
 func TestQueueBeginsElsewhere(t *testing.T) {
 	q := queue{largeFile: 1 << 20, first: 254}
 	for i := range 256 {
@@ -50,29 +61,31 @@ func TestQueueBeginsElsewhere(t *testing.T) {
 	}
 }
 
-// Two programs that send the same files do not meet at each of them.
+// Two programs that send the same files do not meet at each of them, whatever the sizes.
 func TestQueueOrderIsItsOwn(t *testing.T) {
 	const n = 3000
-	var orders [2][]string
-	for i := range orders {
-		q := queue{largeFile: 1 << 20}
-		random := rand.New(rand.NewPCG(1, 2)) // the same in both
-		for range n {
-			q.push(newJob(t, fmt.Sprintf("%016x%048x", random.Uint64(), 0), 1))
+	for _, largest := range []int64{1, 8<<20 - 1} {
+		var orders [2][]string
+		for i := range orders {
+			q := queue{largeFile: 8 << 20, first: byte(i * 77)}
+			random := rand.New(rand.NewPCG(1, 2)) // the same in both
+			for range n {
+				q.push(newJob(t, fmt.Sprintf("%016x%048x", random.Uint64(), 0), random.Int64N(largest+1)))
+			}
+			for j := q.popSmall(anyRoom); j != nil; j = q.popSmall(anyRoom) {
+				orders[i] = append(orders[i], j.blob.SHA256)
+				q.release(j)
+			}
 		}
-		for j := q.popSmall(anyRoom); j != nil; j = q.popSmall(anyRoom) {
-			orders[i] = append(orders[i], j.blob.SHA256)
-			q.release(j)
+		close := 0 // of the second, those that the first sends at about the same time
+		for i, sha := range orders[1] {
+			if slices.Contains(orders[0][max(i-4, 0):min(i+5, n)], sha) {
+				close++
+			}
 		}
-	}
-	close := 0 // of the second, those that the first sends at about the same time
-	for i, sha := range orders[1] {
-		if slices.Contains(orders[0][max(i-4, 0):min(i+5, n)], sha) {
-			close++
+		if len(orders[1]) != n || close > n/5 {
+			t.Errorf("%d bytes at most: %d of %d uploads are near to the same one of another program", largest, close, len(orders[1]))
 		}
-	}
-	if len(orders[1]) != n || close > n/5 {
-		t.Errorf("%d of %d uploads are near to the same one of another program", close, len(orders[1]))
 	}
 }
 
