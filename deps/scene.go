@@ -7,75 +7,77 @@ import (
 )
 
 // Scene is what a render needs to know of a scene. The values are those that Blender's Python API has for the
-// same file, by the names that it has for them; the tag rna names the struct that holds an attribute there.
+// same file, by the names that it has for them; the tag rna names the struct that holds an attribute there. The
+// tag dna says where in the file the value is: a field of its struct Scene, and of a bool the bit, with a ! where
+// the bit says the opposite.
 type Scene struct {
 	Name string `json:"name" rna:""`
 	// Linked says that the scene is read from a library.
 	Linked bool `json:"linked"`
 
-	FrameStart   int `json:"frame_start" rna:""`
-	FrameEnd     int `json:"frame_end" rna:""`
-	FrameStep    int `json:"frame_step" rna:""`
-	FrameCurrent int `json:"frame_current" rna:""`
+	FrameStart   int `json:"frame_start" rna:"" dna:"r.sfra"`
+	FrameEnd     int `json:"frame_end" rna:"" dna:"r.efra"`
+	FrameStep    int `json:"frame_step" rna:"" dna:"r.frame_step"`
+	FrameCurrent int `json:"frame_current" rna:"" dna:"r.cfra"`
 	// UsePreviewRange renders only the frames from PreviewStart to PreviewEnd in the viewport.
-	UsePreviewRange bool `json:"use_preview_range" rna:""`
-	PreviewStart    int  `json:"frame_preview_start" rna:""`
-	PreviewEnd      int  `json:"frame_preview_end" rna:""`
+	UsePreviewRange bool `json:"use_preview_range" rna:"" dna:"r.flag,0"`
+	PreviewStart    int  `json:"frame_preview_start" rna:"" dna:"r.psfra"`
+	PreviewEnd      int  `json:"frame_preview_end" rna:"" dna:"r.pefra"`
 
 	// FPS divided by FPSBase is the number of frames in a second.
-	FPS     int     `json:"fps" rna:"render"`
-	FPSBase float32 `json:"fps_base" rna:"render"`
+	FPS     int     `json:"fps" rna:"render" dna:"r.frs_sec"`
+	FPSBase float32 `json:"fps_base" rna:"render" dna:"r.frs_sec_base"`
 
-	ResolutionX          int     `json:"resolution_x" rna:"render"` // pixels
-	ResolutionY          int     `json:"resolution_y" rna:"render"`
-	ResolutionPercentage int     `json:"resolution_percentage" rna:"render"`
-	PixelAspectX         float32 `json:"pixel_aspect_x" rna:"render"`
-	PixelAspectY         float32 `json:"pixel_aspect_y" rna:"render"`
+	ResolutionX          int     `json:"resolution_x" rna:"render" dna:"r.xsch"` // pixels
+	ResolutionY          int     `json:"resolution_y" rna:"render" dna:"r.ysch"`
+	ResolutionPercentage int     `json:"resolution_percentage" rna:"render" dna:"r.size"`
+	PixelAspectX         float32 `json:"pixel_aspect_x" rna:"render" dna:"r.xasp"`
+	PixelAspectY         float32 `json:"pixel_aspect_y" rna:"render" dna:"r.yasp"`
 
-	Engine string `json:"engine" rna:"render"` // CYCLES, BLENDER_EEVEE, …
+	Engine string `json:"engine" rna:"render" dna:"r.engine"` // CYCLES, BLENDER_EEVEE, …
 
 	// FileFormat is image_settings.file_format: PNG, OPEN_EXR, FFMPEG, …
 	// It is "" for a format that is not known.
 	FileFormat    string `json:"file_format" rna:"render.image_settings"`
 	FileExtension string `json:"file_extension" rna:"render"` // with its dot
 	IsMovie       bool   `json:"is_movie_format" rna:"render"`
-	ColorMode     string `json:"color_mode" rna:"render.image_settings"`  // BW, RGB, RGBA
-	ColorDepth    string `json:"color_depth" rna:"render.image_settings"` // bits of a channel
-	Quality       int    `json:"quality" rna:"render.image_settings"`     // percent
-	Compression   int    `json:"compression" rna:"render.image_settings"` // percent
+	ColorMode     string `json:"color_mode" rna:"render.image_settings"`                             // BW, RGB, RGBA
+	ColorDepth    string `json:"color_depth" rna:"render.image_settings"`                            // bits of a channel
+	Quality       int    `json:"quality" rna:"render.image_settings" dna:"r.im_format.quality"`      // percent
+	Compression   int    `json:"compression" rna:"render.image_settings" dna:"r.im_format.compress"` // percent
 	// Container and Codec are render.ffmpeg.format and codec, such as MPEG4 and H264, whatever the scene
 	// renders to; "" for one that is not known.
 	Container string `json:"container,omitempty"`
 	Codec     string `json:"codec,omitempty"`
 	// TAARenderSamples is eevee.taa_render_samples, 0 before Blender 2.8.
-	TAARenderSamples int `json:"taa_render_samples,omitempty"`
+	TAARenderSamples int `json:"taa_render_samples,omitempty" dna:"eevee.taa_render_samples"`
 	// Samples is how many samples of a pixel Cycles or EEVEE renders, with Cycles' default where the file
 	// holds none; 0 for other engines.
 	Samples int `json:"samples"`
 	// ViewTransform is view_settings.view_transform: Filmic, AgX, Standard.
-	ViewTransform string `json:"view_transform,omitempty"`
+	ViewTransform string `json:"view_transform,omitempty" dna:"view_settings.view_transform"`
 	// Frames is how many frames the range has.
 	Frames int `json:"frames"`
 	// UsePreview is image_settings.use_preview: a small JPEG beside each EXR image.
-	UsePreview bool `json:"use_preview" rna:"render.image_settings"`
+	UsePreview bool `json:"use_preview" rna:"render.image_settings" dna:"r.im_format.flag,1"`
 	// Filepath is where frames are rendered to, in Blender's syntax. Its slashes
 	// are those of the system, as in Blender.
-	Filepath string `json:"filepath" rna:"render"`
+	Filepath string `json:"filepath" rna:"render" dna:"r.pic"`
 
-	UseFileExtension  bool `json:"use_file_extension" rna:"render"`
-	UseOverwrite      bool `json:"use_overwrite" rna:"render"`
-	UsePlaceholder    bool `json:"use_placeholder" rna:"render"`
-	UseCompositing    bool `json:"use_compositing" rna:"render"`
-	UseSequencer      bool `json:"use_sequencer" rna:"render"`
+	UseFileExtension  bool `json:"use_file_extension" rna:"render" dna:"r.scemode,4"`
+	UseOverwrite      bool `json:"use_overwrite" rna:"render" dna:"r.mode,!22"`
+	UsePlaceholder    bool `json:"use_placeholder" rna:"render" dna:"r.mode,23"`
+	UseCompositing    bool `json:"use_compositing" rna:"render" dna:"r.scemode,6"`
+	UseSequencer      bool `json:"use_sequencer" rna:"render" dna:"r.scemode,0"`
 	HasStrips         bool `json:"has_strips"` // in the sequencer; without any UseSequencer does nothing
-	UseMultiview      bool `json:"use_multiview" rna:"render"`
-	UseRenderCache    bool `json:"use_render_cache" rna:"render"`
-	UseSingleLayer    bool `json:"use_single_layer" rna:"render"`
-	UsePersistentData bool `json:"use_persistent_data" rna:"render"`
-	UseMotionBlur     bool `json:"use_motion_blur" rna:"render"`
-	UseSimplify       bool `json:"use_simplify" rna:"render"`
-	UseFreestyle      bool `json:"use_freestyle" rna:"render"`
-	UseStamp          bool `json:"use_stamp" rna:"render"`
+	UseMultiview      bool `json:"use_multiview" rna:"render" dna:"r.scemode,21"`
+	UseRenderCache    bool `json:"use_render_cache" rna:"render" dna:"r.scemode,20"`
+	UseSingleLayer    bool `json:"use_single_layer" rna:"render" dna:"r.scemode,9"`
+	UsePersistentData bool `json:"use_persistent_data" rna:"render" dna:"r.mode,26"`
+	UseMotionBlur     bool `json:"use_motion_blur" rna:"render" dna:"r.mode,14"`
+	UseSimplify       bool `json:"use_simplify" rna:"render" dna:"r.mode,24"`
+	UseFreestyle      bool `json:"use_freestyle" rna:"render" dna:"r.mode,25"`
+	UseStamp          bool `json:"use_stamp" rna:"render" dna:"r.stamp,6"`
 	FilmTransparent   bool `json:"film_transparent" rna:"render"`
 	// UseNodes is always set from Blender 5 on, as in its Python API; HasCompositor says that there are
 	// nodes.
@@ -86,12 +88,12 @@ type Scene struct {
 
 	// UseBorder renders only a part of the frame: BorderMinX and so on, each
 	// from 0 to 1. UseCropToBorder makes the image that small.
-	UseBorder       bool    `json:"use_border" rna:"render"`
-	UseCropToBorder bool    `json:"use_crop_to_border" rna:"render"`
-	BorderMinX      float32 `json:"border_min_x" rna:"render"`
-	BorderMaxX      float32 `json:"border_max_x" rna:"render"`
-	BorderMinY      float32 `json:"border_min_y" rna:"render"`
-	BorderMaxY      float32 `json:"border_max_y" rna:"render"`
+	UseBorder       bool    `json:"use_border" rna:"render" dna:"r.mode,9"`
+	UseCropToBorder bool    `json:"use_crop_to_border" rna:"render" dna:"r.mode,11"`
+	BorderMinX      float32 `json:"border_min_x" rna:"render" dna:"r.border.xmin"`
+	BorderMaxX      float32 `json:"border_max_x" rna:"render" dna:"r.border.xmax"`
+	BorderMinY      float32 `json:"border_min_y" rna:"render" dna:"r.border.ymin"`
+	BorderMaxY      float32 `json:"border_max_y" rna:"render" dna:"r.border.ymax"`
 
 	// Camera is the object that is looked through.
 	Camera  Name     `json:"camera"`

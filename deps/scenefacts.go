@@ -2,35 +2,19 @@ package deps
 
 import (
 	"maps"
+	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/flsync/flsync/deps/blend"
 )
 
-// Bits in a scene's render settings (RenderData).
+// Bits and values in a scene's render settings (RenderData) and in layers.
 const (
-	modeBorder         = 1 << 9 // mode
-	modeCrop           = 1 << 11
-	modeMotionBlur     = 1 << 14
-	modeNoOverwrite    = 1 << 22
-	modeTouch          = 1 << 23
-	modeSimplify       = 1 << 24
-	modeFreestyle      = 1 << 25
-	modePersistentData = 1 << 26
-
-	sceneSequencer   = 1 << 0 // scemode
-	sceneExtension   = 1 << 4
-	sceneCompositing = 1 << 6
-	sceneSingleLayer = 1 << 9
-	sceneRenderCache = 1 << 20
-	sceneMultiview   = 1 << 21
-
-	stampImage   = 1 << 6 // stamp
-	previewRange = 1 << 0 // flag
-	imagePreview = 1 << 1 // im_format.flag
-	transparent  = 1      // alphamode
-	layerRender  = 1 << 0 // ViewLayer.flag
-	layerDisable = 1 << 16
+	sceneMultiview = 1 << 21 // scemode
+	transparent    = 1       // alphamode
+	layerRender    = 1 << 0  // ViewLayer.flag
+	layerDisable   = 1 << 16
 )
 
 // A sceneCollector gathers the facts about scenes. Which camera a pointer means
@@ -78,66 +62,26 @@ func bareName(name string) string { return name[min(2, len(name)):] }
 func readScene(d *blend.DataBlock, s blend.Struct, version blend.Version) foundScene {
 	r := s.Sub("r")
 	format := formatOf(r.Int("im_format.imtype"), r.Int("im_format.jp2_codec"))
-	mode, scemode := r.Int("mode"), r.Int("scemode")
 	f := foundScene{old: d.Old, camera: s.Pointer("camera"), world: s.Pointer("world")}
 	f.scene = Scene{
-		Name:                 bareName(string(s.Bytes("id.name"))),
-		FrameStart:           int(r.Int("sfra")),
-		FrameEnd:             int(r.Int("efra")),
-		FrameStep:            int(r.Int("frame_step")),
-		FrameCurrent:         int(r.Int("cfra")),
-		UsePreviewRange:      r.Int("flag")&previewRange != 0,
-		PreviewStart:         int(r.Int("psfra")),
-		PreviewEnd:           int(r.Int("pefra")),
-		FPS:                  int(r.Int("frs_sec")),
-		FPSBase:              float32(r.Float("frs_sec_base")),
-		ResolutionX:          int(r.Int("xsch")),
-		ResolutionY:          int(r.Int("ysch")),
-		ResolutionPercentage: int(r.Int("size")),
-		PixelAspectX:         float32(r.Float("xasp")),
-		PixelAspectY:         float32(r.Float("yasp")),
-		Engine:               string(r.Bytes("engine")),
-		FileFormat:           format.name,
-		FileExtension:        format.extension,
-		IsMovie:              format.movie,
-		ColorMode:            colorModes[r.Int("im_format.planes")],
-		ColorDepth:           colorDepths[r.Int("im_format.depth")],
-		Quality:              int(r.Int("im_format.quality")),
-		Compression:          int(r.Int("im_format.compress")),
-		UsePreview:           r.Int("im_format.flag")&imagePreview != 0,
-		Container:            containers[r.Int("ffcodecdata.type")],
-		Codec:                codecs[r.Int("ffcodecdata.codec")],
-		TAARenderSamples:     int(s.Int("eevee.taa_render_samples")),
-		ViewTransform:        string(s.Bytes("view_settings.view_transform")),
-		Filepath:             string(r.Bytes("pic")),
-		UseFileExtension:     scemode&sceneExtension != 0,
-		UseOverwrite:         mode&modeNoOverwrite == 0,
-		UsePlaceholder:       mode&modeTouch != 0,
-		UseCompositing:       scemode&sceneCompositing != 0,
-		UseSequencer:         scemode&sceneSequencer != 0,
-		HasStrips:            s.Follow("ed").Pointer("seqbase.first") != 0,
-		UseMultiview:         scemode&sceneMultiview != 0,
-		UseRenderCache:       scemode&sceneRenderCache != 0,
-		UseSingleLayer:       scemode&sceneSingleLayer != 0,
-		UsePersistentData:    mode&modePersistentData != 0,
-		UseMotionBlur:        mode&modeMotionBlur != 0,
-		UseSimplify:          mode&modeSimplify != 0,
-		UseFreestyle:         mode&modeFreestyle != 0,
-		UseStamp:             r.Int("stamp")&stampImage != 0,
-		FilmTransparent:      r.Int("alphamode") == transparent,
-		UseNodes:             s.Int("use_nodes") != 0 || version.AtLeast(5, 0),
-		HasCompositor:        s.Pointer("compositing_node_group") != 0 || s.Int("use_nodes") != 0 && s.Pointer("nodetree") != 0,
-		UseBorder:            mode&modeBorder != 0,
-		UseCropToBorder:      mode&modeCrop != 0,
-		BorderMinX:           float32(r.Float("border.xmin")),
-		BorderMaxX:           float32(r.Float("border.xmax")),
-		BorderMinY:           float32(r.Float("border.ymin")),
-		BorderMaxY:           float32(r.Float("border.ymax")),
-		Markers:              []Marker{},
-		ViewLayers:           []string{},
-		Layers:               []ViewLayer{},
-		Properties:           properties(s.Follow("id.properties")),
+		Name:            bareName(string(s.Bytes("id.name"))),
+		FileFormat:      format.name,
+		FileExtension:   format.extension,
+		IsMovie:         format.movie,
+		ColorMode:       colorModes[r.Int("im_format.planes")],
+		ColorDepth:      colorDepths[r.Int("im_format.depth")],
+		Container:       containers[r.Int("ffcodecdata.type")],
+		Codec:           codecs[r.Int("ffcodecdata.codec")],
+		HasStrips:       s.Follow("ed").Pointer("seqbase.first") != 0,
+		FilmTransparent: r.Int("alphamode") == transparent,
+		UseNodes:        s.Int("use_nodes") != 0 || version.AtLeast(5, 0),
+		HasCompositor:   s.Pointer("compositing_node_group") != 0 || s.Int("use_nodes") != 0 && s.Pointer("nodetree") != 0,
+		Markers:         []Marker{},
+		ViewLayers:      []string{},
+		Layers:          []ViewLayer{},
+		Properties:      properties(s.Follow("id.properties")),
 	}
+	f.scene.readTagged(s)
 	if span := f.scene.FrameEnd - f.scene.FrameStart; span >= 0 {
 		f.scene.Frames = span/max(f.scene.FrameStep, 1) + 1
 	}
@@ -156,6 +100,27 @@ func readScene(d *blend.DataBlock, s blend.Struct, version blend.Version) foundS
 	f.scene.Samples = samples(&f.scene, version)
 	f.addLayers(s)
 	return f
+}
+
+// readTagged reads the fields with a tag dna from the struct of a scene.
+func (scene *Scene) readTagged(s blend.Struct) {
+	value := reflect.ValueOf(scene).Elem()
+	for i := range value.NumField() {
+		field, bit, _ := strings.Cut(value.Type().Field(i).Tag.Get("dna"), ",")
+		switch v := value.Field(i); {
+		case field == "":
+		case v.Kind() == reflect.Int:
+			v.SetInt(s.Int(field))
+		case v.Kind() == reflect.Float32:
+			v.SetFloat(s.Float(field))
+		case v.Kind() == reflect.String:
+			v.SetString(string(s.Bytes(field)))
+		case v.Kind() == reflect.Bool:
+			number, opposite := strings.CutPrefix(bit, "!")
+			n, _ := strconv.Atoi(number) // a number by the type above
+			v.SetBool((s.Int(field)&(1<<n) != 0) != opposite)
+		}
+	}
 }
 
 // samples gives the samples of a pixel. Blender stores those of Cycles when they differ from the default.
