@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,13 @@ func prepare(cmd *cobra.Command, began *bool) {
 		cmd.Args = cobra.ArbitraryArgs
 		run = func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
+				hint := ""
+				cmd.SuggestionsMinimumDistance = 2 // letters that differ
+				if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+					slices.Sort(near)
+					hint = " (did you mean " + strings.Join(near, " or ") + "?)"
+				}
+				return usagef("unknown command %q for %q%s; see %s --help", args[0], cmd.CommandPath(), hint, cmd.CommandPath())
 			}
 			return cmd.Help()
 		}

@@ -47,3 +47,17 @@ func TestUsageAsJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestNearCommand: a slip in a command's name is answered with the commands that it may be.
+func TestNearCommand(t *testing.T) {
+	for line, want := range map[string]string{
+		"syncc":      `unknown command "syncc" for "flsync" (did you mean sync?); see flsync --help`,
+		"jobs lisst": `unknown command "lisst" for "flsync jobs" (did you mean list?); see flsync jobs --help`,
+		"work":       `unknown command "work" for "flsync" (did you mean workers?); see flsync --help`,
+		"nonsense":   `unknown command "nonsense" for "flsync"; see flsync --help`,
+	} {
+		if code, _, stderr := program(t, "", strings.Fields(line)...); code != exitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("flsync %s: exit code %d, want %s\n%s", line, code, want, stderr)
+		}
+	}
+}
