@@ -39,29 +39,29 @@ func (b *Blob) release() {
 	}
 }
 
-// key is what the Manager knows a blob by.
+// key names a blob in an Uploader, by half of its SHA-256: 128 bits are enough for no two to agree, and a run
+// may have millions. Requests have the whole.
 type key struct {
-	sha  [32]byte
+	sha  [16]byte
 	size int64
 }
 
-func (k key) shard() byte    { return k.sha[0] }
-func (k key) String() string { return hex.EncodeToString(k.sha[:]) }
+func (k key) shard() byte { return k.sha[0] }
 
 // parseKey reads a digest. A malformed one must not reach the Manager, whose requirements handler crashes on
 // it.
 func parseKey(sha string, size int64) (key, error) {
-	k := key{size: size}
 	if size < 0 {
-		return k, fmt.Errorf("negative size %d", size)
+		return key{}, fmt.Errorf("negative size %d", size)
 	}
-	if len(sha) != 2*len(k.sha) {
-		return k, fmt.Errorf("digest %.80q is not 64 hex digits", sha)
+	var whole [32]byte
+	if len(sha) != hex.EncodedLen(len(whole)) {
+		return key{}, fmt.Errorf("digest %.80q is not 64 hex digits", sha)
 	}
-	if _, err := hex.Decode(k.sha[:], []byte(sha)); err != nil || sha != strings.ToLower(sha) {
-		return k, fmt.Errorf("digest %q has other than lower-case hex digits", sha)
+	if _, err := hex.Decode(whole[:], []byte(sha)); err != nil || sha != strings.ToLower(sha) {
+		return key{}, fmt.Errorf("digest %q has other than lower-case hex digits", sha)
 	}
-	return k, nil
+	return key{[16]byte(whole[:]), size}, nil
 }
 
 // Pending is a blob on its way to the Manager.

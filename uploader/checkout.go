@@ -179,7 +179,7 @@ func (u *Uploader) await(ctx context.Context, keys []key) error {
 	var pending []*Pending
 	u.mu.Lock()
 	for _, k := range keys {
-		if up := u.known[k].upload; up != nil {
+		if up := u.underWay[k]; up != nil {
 			pending = append(pending, up.pending)
 		}
 	}
@@ -253,7 +253,7 @@ func (u *Uploader) invalidate(keys []key) {
 	u.assumeNothing()
 	for _, k := range keys {
 		if r, ok := u.known[k]; ok {
-			u.known[k] = record{upload: r.upload, stored: r.stored}
+			u.known[k] = record{stored: r.stored}
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (u *Uploader) Seen(earlier Seen, now time.Time) Seen {
 	var all []entry
 	u.mu.Lock()
 	for k, r := range u.known {
-		if r.upload == nil && !r.assumed && (r.seen > 0 || !u.doubted && !u.config.CheckOnly) {
+		if u.underWay[k] == nil && !r.assumed && (r.seen > 0 || !u.doubted && !u.config.CheckOnly) {
 			all = append(all, entry{[seenDigest]byte(k.sha[:seenDigest]), uint32(now.Unix())})
 		}
 	}

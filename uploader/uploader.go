@@ -37,8 +37,9 @@ type Uploader struct {
 	backlog   chan struct{} // one token for each upload
 	checkouts chan struct{} // one token for each checkout
 
-	mu    sync.Mutex
-	known map[key]record // everything given to Ensure, but for what failed
+	mu       sync.Mutex
+	known    map[key]record  // everything given to Ensure, but for what failed
+	underWay map[key]*upload // of these, what the Manager is not known to have
 
 	unchecked []*upload // wait for a requirements request
 	oldest    time.Time // when the first of them came
@@ -97,7 +98,7 @@ func New(ctx context.Context, shaman Shaman, config Config) (*Uploader, error) {
 	u := &Uploader{
 		shaman: shaman, config: config, limiter: newLimiter(config.LimitUpload), began: time.Now(),
 		wake: make(chan struct{}, 1), backlog: make(chan struct{}, config.Backlog), checkouts: make(chan struct{}, config.Checkouts),
-		known: make(map[key]record), batch: config.CheckBatch, inFlight: make(map[*upload]struct{}),
+		known: make(map[key]record), underWay: make(map[key]*upload), batch: config.CheckBatch, inFlight: make(map[*upload]struct{}),
 		queue: queue{largeFile: config.LargeFile, first: byte(rand.Uint32())}, pace: newPace(config), checkGate: newGate(), uploadGate: newGate(),
 	}
 	ctx, u.giveUp = context.WithCancelCause(ctx)

@@ -28,9 +28,8 @@ type upload struct {
 	moved int64    // of that, told to the observer
 }
 
-// record is what is known of a blob.
+// record is what is known of a blob: a few bytes, because a run may have millions.
 type record struct {
-	upload *upload // on its way; nil: the Manager has it
 	// seen is when the Manager last said that it has it, by leaving it out of a requirements reply or in
 	// answer to its upload: seconds since the run began, plus one. 0: never.
 	seen uint32
@@ -56,31 +55,36 @@ func (u *Uploader) admit(ctx context.Context) error {
 func (u *Uploader) lookUp(k key) *Pending {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	r, ok := u.known[k]
-	switch {
-	case !ok && !u.assume(k):
-		return nil
-	case r.upload == nil:
+	if p := u.pending(k); p != nil || !u.assume(k) {
+		return p
+	}
+	return &u.there
+}
+
+// pending returns the Pending of a blob that is known in this run, nil for others. It is called under the lock.
+func (u *Uploader) pending(k key) *Pending {
+	if up := u.underWay[k]; up != nil {
+		return up.pending
+	}
+	if _, known := u.known[k]; known {
 		return &u.there
 	}
-	return r.upload.pending
+	return nil
 }
 
 // add adds an upload, unless its blob became known meanwhile.
 func (u *Uploader) add(up *upload) (p *Pending, added bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	switch r, ok := u.known[up.key]; {
-	case ok && r.upload == nil:
-		return &u.there, false
-	case ok:
-		return r.upload.pending, false
+	switch p := u.pending(up.key); {
+	case p != nil:
+		return p, false
 	case u.ctx.Err() != nil:
 		return &Pending{err: context.Cause(u.ctx)}, false
 	case u.closed:
 		return &Pending{err: ErrClosed}, false
 	}
-	u.known[up.key] = record{upload: up}
+	u.known[up.key], u.underWay[up.key] = record{}, up
 	u.stats.Unique++
 	u.stats.UniqueBytes += up.blob.Size
 	u.stats.LeftBytes += up.blob.Size
@@ -112,8 +116,12 @@ func (u *Uploader) end(up *upload, err error) {
 	if over && err != nil {
 		err = context.Cause(u.ctx) // whatever it was
 	}
-	switch r := u.known[up.key]; {
-	case up.asks && err == errNotStored && r.upload == nil:
+	r := u.known[up.key]
+	if !up.asks {
+		delete(u.underWay, up.key)
+	}
+	switch {
+	case up.asks && err == errNotStored && u.underWay[up.key] == nil:
 		u.lost(up.key, r)
 	case up.asks:
 	case err == nil:
