@@ -38,7 +38,7 @@ type jobRun struct {
 
 	// since traced
 	jobType *api.AvailableJobType
-	trace   *deps.Trace     // nil without a blend file
+	trace   *deps.Trace     // nil without a blend file, and since planned
 	facts   *eval.Facts     // nil without a blend file
 	values  api.JobSettings // all but the blend file
 

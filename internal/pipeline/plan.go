@@ -102,7 +102,7 @@ func (s *submission) assignFiles(ctx context.Context, j *jobRun, plan *pack.Plan
 	if err := s.allowLacks(j); err != nil {
 		return err
 	}
-	j.state = planned
+	j.trace, j.state = nil, planned // a trace takes ten times the memory of the list of files
 	return nil
 }
 
