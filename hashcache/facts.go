@@ -55,6 +55,9 @@ func (c *Cache) trimFacts() {
 	if !c.facts.Load() {
 		return
 	}
+	if size, free, err := c.store.Size(); err == nil && size-free <= c.cfg.factsBytes {
+		return // the facts are fewer still, and to look at each takes as much memory as the file is long
+	}
 	var all []kv.Item
 	var total int64
 	// An error means that there is no time or no file for this; the next run trims.

@@ -17,10 +17,12 @@ type Item struct {
 	Sound      bool   // the checksum agrees; not looked at when Each was asked for the head of the value only
 }
 
-// portionItems and portionBytes bound what Each copies out of the file at a time.
+// portionItems and portionBytes bound what Each copies out of the file at a time. After portionsMapped of them
+// it gives up the memory map, of which each page that was read counts as memory of the program.
 const (
-	portionItems = 1000
-	portionBytes = 1 << 20
+	portionItems   = 1000
+	portionBytes   = 1 << 20
+	portionsMapped = 16
 )
 
 // Each visits what the file holds of a table, in the order of keys, and holds the file only while it copies a
@@ -29,7 +31,10 @@ const (
 // or says that the file is damaged.
 func (db *DB) Each(table Table, head int, visit func(Item) error) error {
 	var next []byte
-	for {
+	for portion := 1; ; portion++ {
+		if portion%portionsMapped == 0 {
+			db.leaveView()
+		}
 		var items []Item
 		err := db.read(func(v *view) error {
 			items = nil
