@@ -44,7 +44,7 @@ func TestManager(t *testing.T) {
 		t.Skip("the scripts use sh")
 	}
 	if testing.Short() {
-		t.Skip("-short, for the race detector: hundreds of programs that each do one thing after the other")
+		t.Skip("-short, for the race detector: hundreds of command lines, each of which does one thing after the other")
 	}
 	t.Run("embedded", func(t *testing.T) { runManagerScripts(t, embeddedManager(t)) })
 	t.Run("real", func(t *testing.T) {
