@@ -25,7 +25,8 @@ type app struct {
 	getenv         func(string) string
 	userConfigDir  func() (string, error)
 	userCacheDir   func() (string, error)
-	completionTime time.Duration
+	completionTime time.Duration // how long a shell waits for names
+	greetingTime   time.Duration // how long a run that begins waits for a Manager to answer
 	version        string
 
 	out   *output           // what main makes of stdout

@@ -42,6 +42,7 @@ func run(completionTime time.Duration) int {
 		userCacheDir:   os.UserCacheDir,
 		version:        buildVersion(),
 		completionTime: completionTime,
+		greetingTime:   greetingTime,
 	}
 	return a.main(ctx, os.Args[1:])
 }

@@ -90,7 +90,8 @@ func (in *inProcess) flsync(ts *testscript.TestScript, line []string) (code int,
 	var out, remarks bytes.Buffer
 	a := &app{
 		stdin: strings.NewReader(""), stdout: &out, stderr: &remarks, getenv: ts.Getenv,
-		userConfigDir: dir("XDG_CONFIG_HOME"), userCacheDir: dir("XDG_CACHE_HOME"), version: "test", completionTime: time.Minute,
+		userConfigDir: dir("XDG_CONFIG_HOME"), userCacheDir: dir("XDG_CACHE_HOME"), version: "test",
+		completionTime: time.Minute, greetingTime: time.Second,
 	}
 	code = a.main(context.Background(), line[1:])
 	ts.Stdout().Write(out.Bytes())

@@ -19,8 +19,8 @@ import (
 func quietApp(t *testing.T) (*app, *bytes.Buffer) {
 	dir, remarks := t.TempDir(), new(bytes.Buffer)
 	return &app{
-		completionTime: time.Minute,
-		stdin:          strings.NewReader(""), stdout: io.Discard, stderr: remarks, version: "test",
+		completionTime: time.Minute, greetingTime: time.Second,
+		stdin: strings.NewReader(""), stdout: io.Discard, stderr: remarks, version: "test",
 		getenv:        func(name string) string { return map[string]string{config.EnvState: filepath.Join(dir, "state")}[name] },
 		userConfigDir: func() (string, error) { return filepath.Join(dir, "config"), nil },
 		userCacheDir:  func() (string, error) { return filepath.Join(dir, "cache"), nil },

@@ -83,11 +83,13 @@ func (s *session) environment(ctx context.Context, t transfer) (pipeline.Env, er
 	return env, nil
 }
 
+// greetingTime is long enough for a Manager that is being restarted, and not too long for a wrong address.
+const greetingTime = 8 * time.Second
+
 // greet makes sure that a Manager answers before anything is read or sent. Later on a run outlives a Manager
-// that is away for minutes; a wrong address at its begin should not take minutes to be told, but one that is
-// just being restarted gets its few seconds. It returns what [pipeline.Greet] does.
+// that is away for minutes. It returns what [pipeline.Greet] does.
 func (s *session) greet(ctx context.Context, m pipeline.Greeted) (configuration string, err error) {
-	o := outage{every: time.Second, patience: 8 * time.Second, answered: time.Now(), message: "the Manager does not answer, trying again: "}
+	o := outage{every: time.Second, patience: s.greetingTime, answered: time.Now(), message: "the Manager does not answer, trying again: "}
 	err = outlast(ctx, s.sink, o, func(ctx context.Context) (bool, error) {
 		configuration, err = pipeline.Greet(ctx, m)
 		return err == nil, err

@@ -53,7 +53,7 @@ func TestGreet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out bytes.Buffer
-				s := &session{sink: report.NewText(&out, &out, report.Normal)}
+				s := &session{app: &app{greetingTime: greetingTime}, sink: report.NewText(&out, &out, report.Normal)}
 				began := time.Now()
 				_, err := s.greet(t.Context(), away{began.Add(test.away), test.takes, test.err})
 				if took := time.Since(began); (err == nil) != test.ok || took > test.within {
