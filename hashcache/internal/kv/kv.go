@@ -29,12 +29,10 @@ type Options struct {
 	// several times what a full batch takes on a disk, and below the second that two runs may keep each
 	// other.
 	Wait time.Duration
-	// BatchKeys, BatchBytes and BatchAge say when a batch is written: 10,000 keys are 20 ms of work and 3 MB
-	// of memory, 16 MiB bounds large values, and 5 s is what a kill may cost. With four batches in memory Put
-	// forgets.
-	BatchKeys  int
-	BatchBytes int
-	BatchAge   time.Duration
+	// BatchKeys and BatchAge say when a batch is written, but for batchBytes: 10,000 keys are 20 ms of work and
+	// 3 MB of memory, and 5 s is what a kill may cost. With four times as many in memory Put forgets.
+	BatchKeys int
+	BatchAge  time.Duration
 
 	// ReadOnly leaves the disk as it is: what Put stores serves this DB only, and is forgotten.
 	ReadOnly bool
@@ -87,7 +85,6 @@ func Open(path string, opt Options) (*DB, error) {
 	opt.View = cmp.Or(opt.View, 50*time.Millisecond)
 	opt.Wait = cmp.Or(opt.Wait, 700*time.Millisecond)
 	opt.BatchKeys = cmp.Or(opt.BatchKeys, 10_000)
-	opt.BatchBytes = cmp.Or(opt.BatchBytes, 16<<20)
 	opt.BatchAge = cmp.Or(opt.BatchAge, 5*time.Second)
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -138,6 +135,13 @@ func (db *DB) Get(table Table, key, dst []byte) ([]byte, bool) {
 	return stored[:len(dst)+len(value)], ok
 }
 
+// Values of batchBytes are a batch: while bbolt commits it, it takes four times their memory. With mostBytes, which
+// is several of the largest values, Put forgets.
+const (
+	batchBytes = 4 << 20
+	mostBytes  = 64 << 20
+)
+
 // Put stores a value, which must not be empty. It copies the slices.
 func (db *DB) Put(table Table, key, value []byte) { db.put(table, key, value) }
 
@@ -146,11 +150,11 @@ func (db *DB) Delete(table Table, key []byte) { db.put(table, key, nil) }
 
 func (db *DB) put(table Table, key, value []byte) {
 	db.mu.Lock()
-	full := len(db.pending.values) >= 4*db.opt.BatchKeys || db.pending.bytes+len(value) > 4*db.opt.BatchBytes
+	full := len(db.pending.values) >= 4*db.opt.BatchKeys || db.pending.bytes+len(value) > mostBytes
 	if !full {
 		db.pending.put(table, key, value)
 	}
-	enough := len(db.pending.values) >= db.opt.BatchKeys || db.pending.bytes >= db.opt.BatchBytes
+	enough := len(db.pending.values) >= db.opt.BatchKeys || db.pending.bytes >= batchBytes
 	db.mu.Unlock()
 	if db.opt.ReadOnly {
 		return
