@@ -30,5 +30,6 @@
 //
 // # Caveats
 //
-// Paths are in memory for a whole run, some 500 bytes a file; of contents no more than 16 MiB are.
+// Of each file of a tree some 250 bytes are in memory for a whole run, and a few times that of one that a job
+// names; of contents no more than 16 MiB are.
 package pipeline
