@@ -11,10 +11,9 @@ const readSize = 256 << 10
 
 // Content is what a file held when it was hashed.
 type Content struct {
-	buf  *[]byte
-	size int
-	pool *sync.Pool
-
+	buf    *[]byte
+	size   int
+	pool   *sync.Pool
 	hashed bool
 }
 
