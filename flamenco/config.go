@@ -6,12 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 )
@@ -165,8 +163,12 @@ func (c Config) hasSecrets(base *url.URL) bool {
 	if base.User != nil {
 		return true
 	}
-	names := slices.Collect(maps.Keys(c.Header))
-	return slices.ContainsFunc(names, func(name string) bool { return http.CanonicalHeaderKey(name) != "Host" })
+	for name := range c.Header {
+		if http.CanonicalHeaderKey(name) != "Host" {
+			return true
+		}
+	}
+	return false
 }
 
 // isLoopback reports whether a host is this machine. A name other than localhost is not trusted to stay what

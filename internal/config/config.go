@@ -133,8 +133,7 @@ type Source struct {
 // Load reads the file and lays the environment over it. A file that was named and is not there is an
 // error that wraps ErrUsage; the default one may be missing.
 func Load(s Source) (*Config, error) {
-	path, named := s.File, true
-	path = cmp.Or(path, s.Getenv(EnvConfig))
+	path, named := cmp.Or(s.File, s.Getenv(EnvConfig)), true
 	if path == "" {
 		dir, err := s.UserConfigDir()
 		if err == nil {

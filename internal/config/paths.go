@@ -40,8 +40,7 @@ func (c *Config) Paths(userCacheDir func() (string, error)) (Paths, error) {
 		return Paths{}, fmt.Errorf("%w: cache: %w", ErrUsage, err)
 	}
 	beside := filepath.Dir(cache)
-	state := expandHome(c.State)
-	state = cmp.Or(state, beside) // without a home folder no other place is known
+	state := cmp.Or(expandHome(c.State), beside) // without a home folder no other place is known
 	if state, err = filepath.Abs(state); err != nil {
 		return Paths{}, fmt.Errorf("%w: state: %w", ErrUsage, err)
 	}

@@ -105,7 +105,7 @@ type submission struct {
 func newSubmission(r *run, opt SubmitOptions) *submission {
 	pool := newHashPool(r.env.hashWorkers())
 	all := &digests{sender: r.sender, pool: pool, paths: make(map[string]*digestFuture)}
-	if r.sender != nil { // in a check
+	if r.sender != nil { // a check has none
 		r.sender.sent = all.sent
 	}
 	return &submission{
