@@ -94,8 +94,8 @@ func runCommand(use, short, out string, size string, timeLimit time.Duration) *c
 // errMemory: a budget is broken.
 var errMemory = errors.New("flsync needed more memory than it may")
 
-// errIncomplete: the results are saved, but not all of what was asked for.
-var errIncomplete = errors.New("not every scenario was measured")
+// errNotMeasured: the results are saved, but without those of a scenario.
+var errNotMeasured = errors.New("not measured")
 
 func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scenario) error {
 	const grace = 2 * time.Minute // for scenarios that take longer than they should
@@ -153,7 +153,7 @@ func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scen
 	}
 	for _, s := range results.Scenarios {
 		if s.Error != "" {
-			err = errIncomplete
+			err = errors.Join(err, fmt.Errorf("%s: %w: %s", s.Name, errNotMeasured, s.Error))
 		}
 		for _, g := range s.Goals {
 			lab.Log("%s", g)
