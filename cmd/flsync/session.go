@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -36,8 +37,9 @@ type session struct {
 	summary report.Summary // what the body counted; the session fills in the rest
 	keeps   bool           // a log of it stays, also when it fails before it has a Manager
 	started bool
-	listing bool // the results are lines for other programs: people get no summary behind them
-	closers []func() error
+	listing bool                         // the results are lines for other programs: people get no summary behind them
+	log     *report.Log                  // nil until started
+	closers []func() error               // of all but the log
 	jobs    report.Collected[report.Job] // of the run's events
 	notify  string                       // command that gets the summary
 	gc      gcPace
@@ -131,8 +133,7 @@ func (s *session) start(manager string, dryRun bool) {
 		if err != nil {
 			s.sink.Emit(report.Warning{Code: "run-log", Message: err.Error()})
 		} else {
-			s.sink = report.Tee(s.sink, log)
-			s.closers = append(s.closers, log.Close)
+			s.log, s.sink = log, report.Tee(s.sink, log)
 		}
 	}
 	s.started, s.summary.DryRun = true, dryRun
@@ -151,7 +152,8 @@ func (s *session) list() {
 	s.sink.Emit(s.startEvent(""))
 }
 
-// close emits how the run ended, and closes what it opened.
+// close closes what the run opened, and emits how it ended. The summary is the last event: what warns at the
+// end, such as a cache that could not be written, comes before it.
 func (s *session) close(ctx context.Context, err error) error {
 	if err != nil && s.keeps && !s.started && s.paths.Runs != "" {
 		s.start("", false)
@@ -159,6 +161,11 @@ func (s *session) close(ctx context.Context, err error) error {
 	if err != nil && !errors.As(err, new(*reportedError)) {
 		for _, e := range report.Split(err) {
 			s.sink.Emit(report.Error{Code: codeName(e), Message: e.Error()})
+		}
+	}
+	for _, closer := range slices.Backward(s.closers) {
+		if cerr := closer(); cerr != nil {
+			s.sink.Emit(report.Warning{Code: "close", Message: cerr.Error()})
 		}
 	}
 	if lost := s.lost(); lost != nil && !errors.Is(err, errOutput) {
@@ -172,15 +179,15 @@ func (s *session) close(ctx context.Context, err error) error {
 	s.summary.ExitCode = exitCode(ctx, err)
 	s.summary.Run = s.id
 	s.summary.Duration = time.Since(s.began).Seconds()
-	if s.json || !s.listing {
-		s.sink.Emit(s.summary)
-	}
 	if nerr := s.tellNotify(ctx); nerr != nil {
 		s.sink.Emit(report.Warning{Code: "notify", Message: nerr.Error()})
 	}
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		if cerr := s.closers[i](); cerr != nil {
-			report.NewText(s.stdout, s.stderr, s.verbosity()).Emit(report.Warning{Code: "close", Message: cerr.Error()})
+	if s.json || !s.listing {
+		s.sink.Emit(s.summary)
+	}
+	if s.log != nil {
+		if cerr := s.log.Close(); cerr != nil {
+			report.NewText(s.stdout, s.stderr, s.verbosity()).Emit(report.Warning{Code: "run-log", Message: cerr.Error()})
 		}
 	}
 	return err
