@@ -154,7 +154,8 @@ func (s *submission) finishJob(ctx context.Context, j *jobRun, err error) (faile
 		s.mu.Unlock()
 	}
 	if err != nil || j.state >= posted {
-		j.trace, j.facts, j.files = nil, nil, nil // the list of a large run's files is long
+		// Those of a large run are much memory, and a value may be a part of all that the cache keeps of a shot.
+		j.trace, j.facts, j.values, j.files = nil, nil, nil, nil
 	}
 	return err != nil
 }
