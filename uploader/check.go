@@ -132,11 +132,18 @@ func (u *Uploader) checked(batch []*upload, reply api.ShamanRequirementsResponse
 	u.stats.Checks++
 	u.stats.Stored += stored.blobs
 	u.stats.StoredBytes += stored.bytes
-	u.stats.Missing += lacking.blobs
-	u.stats.MissingBytes += lacking.bytes
-	u.reportTally(Checked, tally{stored.blobs + lacking.blobs, stored.bytes + lacking.bytes})
+	u.reportTally(Checked, stored)
 	u.reportTally(Stored, stored)
-	u.reportTally(Missing, lacking)
+	u.lacks(lacking)
+	u.allNew = stored.blobs == 0 && (u.allNew || lacking.blobs > 0)
+}
+
+// lacks counts blobs that the Manager lacks. It is called under the lock.
+func (u *Uploader) lacks(t tally) {
+	u.stats.Missing += t.blobs
+	u.stats.MissingBytes += t.bytes
+	u.reportTally(Checked, t)
+	u.reportTally(Missing, t)
 }
 
 // tally counts uploads.

@@ -26,7 +26,8 @@ import (
 // Direct is a [Shaman] whose store is mounted on this machine: it writes blobs there itself, and asks the
 // Manager for everything else. Before the first blob it proves, with probes that it removes again, that the
 // folder is the store of this Manager and that both can use what the other writes; otherwise, and after a
-// write that failed, blobs go to the Manager as ever.
+// write that failed, blobs go to the Manager as ever. An [Uploader] does not ask about blobs that are most
+// likely new, see [Uploader.enqueue].
 //
 // A blob gets its name when it is whole and has the right digest, which is taken of what is written unless it
 // was taken of the same memory before. No file of that name is ever overwritten, so that other clients, the
@@ -39,7 +40,7 @@ type Direct struct {
 	report  func(error)
 
 	once    sync.Once
-	off     atomic.Bool
+	proven  atomic.Bool // blobs are written here
 	written atomic.Int64
 	byLink  atomic.Bool // the file system cannot rename without overwriting
 	blocks  sync.Pool   // *[blockSize]byte
@@ -89,19 +90,17 @@ func (d *Direct) Written() int64 { return d.written.Load() }
 func (d *Direct) ShamanUpload(ctx context.Context, up flamenco.Upload) (flamenco.UploadOutcome, error) {
 	d.once.Do(func() {
 		err := d.Prove(ctx)
-		if err != nil {
-			d.off.Store(true)
-		}
+		d.proven.Store(err == nil)
 		if ctx.Err() == nil {
 			d.report(err)
 		}
 	})
-	if d.off.Load() {
+	if !d.proven.Load() {
 		return d.Shaman.ShamanUpload(ctx, up)
 	}
 	outcome, err := d.write(ctx, up)
 	if failed, ok := errors.AsType[*storeError](err); ok {
-		if !d.off.Swap(true) {
+		if d.proven.Swap(false) {
 			d.report(failed.err)
 		}
 		return d.Shaman.ShamanUpload(ctx, up)
@@ -130,7 +129,9 @@ func (d *Direct) blobPath(sha string, size int64) string {
 // failed.
 func (d *Direct) write(ctx context.Context, up flamenco.Upload) (outcome flamenco.UploadOutcome, err error) {
 	final := d.blobPath(up.SHA256, up.Size)
-	if up.Expect { // it is large, or somebody else is sending it
+	if made, err := d.makeFolder(filepath.Dir(final)); err != nil {
+		return 0, &storeError{err}
+	} else if !made {
 		if _, err := os.Lstat(final); err == nil {
 			return flamenco.AlreadyStored, nil
 		}
@@ -210,7 +211,7 @@ func (d *Direct) create(name string) (file *os.File, err error) {
 func (d *Direct) inFolder(name string, do func() error) error {
 	err := do()
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = d.makeFolder(filepath.Dir(name)); err == nil {
+		if _, err = d.makeFolder(filepath.Dir(name)); err == nil {
 			err = do()
 		}
 	}
@@ -303,14 +304,12 @@ func (w storeWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// name gives a blob its name, unless there is one: the error is then [fs.ErrExist]. moved reports that temp
-// is no more. The Manager removes folders that become empty, also between two calls here.
+// name gives a blob its name in a folder that write has made, unless there is one: the error is then
+// [fs.ErrExist]. moved reports that temp is no more. The Manager removes folders that become empty, also
+// between two calls here.
 func (d *Direct) name(temp, final string) (moved bool, err error) {
 	const tries = 5
 	for try := 1; ; try++ {
-		if err := d.makeFolder(filepath.Dir(final)); err != nil {
-			return false, err
-		}
 		err = errors.ErrUnsupported
 		if !d.byLink.Load() {
 			err = renameNew(temp, final)
@@ -322,15 +321,20 @@ func (d *Direct) name(temp, final string) (moved bool, err error) {
 		if !errors.Is(err, fs.ErrNotExist) || try == tries {
 			return moved, err
 		}
+		if _, err := d.makeFolder(filepath.Dir(final)); err != nil {
+			return false, err
+		}
 	}
 }
 
-// makeFolder makes a folder below the store, and those above it that are missing.
-func (d *Direct) makeFolder(dir string) error {
-	return folder.Make(dir, cmp.Or(d.dirMode, 0o777), func(made string) error {
+// makeFolder makes a folder below the store, and those above it that are missing. made is false if it was there.
+func (d *Direct) makeFolder(dir string) (made bool, err error) {
+	err = folder.Make(dir, cmp.Or(d.dirMode, 0o777), func(one string) error {
+		made = one == dir
 		if !d.chmod {
 			return nil
 		}
-		return folder.SetMode(made, d.dirMode)
+		return folder.SetMode(one, d.dirMode)
 	})
+	return made, err
 }

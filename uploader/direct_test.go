@@ -247,6 +247,59 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
+// asked notes the digests that a Manager is asked about.
+type asked struct {
+	uploader.Shaman
+	mu      sync.Mutex
+	digests []string
+}
+
+func (a *asked) ShamanRequirements(ctx context.Context, r api.ShamanRequirementsRequest) (api.ShamanRequirementsResponse, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, f := range r.Files {
+		a.digests = append(a.digests, f.Sha)
+	}
+	return a.Shaman.ShamanRequirements(ctx, r)
+}
+
+// TestDirectUnasked: once the Manager lacked all that it was asked about, blobs are written without a question,
+// until one is there already: the Manager is asked about that one, and about others after it.
+func TestDirectUnasked(t *testing.T) {
+	stores(t, func(t *testing.T, s *store) {
+		manager := &asked{Shaman: s.client}
+		direct := uploader.NewDirect(manager, s.storage, nil)
+		u, err := uploader.New(t.Context(), direct, uploader.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var blobs []uploader.Blob
+		for range 4 {
+			b, _ := random(t, 1000)
+			blobs = append(blobs, b)
+		}
+		theirs := blobs[2]
+		if err := send(t, s.client, uploader.Config{}, theirs)[0]; err != nil {
+			t.Fatal(err)
+		}
+		for i, b := range blobs {
+			p := u.Ensure(t.Context(), b)
+			if err := errors.Join(u.Flush(t.Context()), p.Wait(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			if want := i != 1; slices.Contains(manager.digests, b.SHA256) != want {
+				t.Errorf("blob %d: the Manager was asked about it: %v, want %v", i, !want, want)
+			}
+		}
+		if err := u.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if st := u.Stats(); st.Uploaded != 3 || st.Stored != 1 || direct.Written() != 3 {
+			t.Errorf("%d were sent, %d were stored, %d were written; want 3, 1, 3", st.Uploaded, st.Stored, direct.Written())
+		}
+	})
+}
+
 // TestDirectChanged: what is not what was hashed never gets its name, and leaves nothing.
 func TestDirectChanged(t *testing.T) {
 	stores(t, func(t *testing.T, s *store) {

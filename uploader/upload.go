@@ -172,7 +172,7 @@ func (u *Uploader) finish(up *upload, ours bool, now time.Time) {
 // all who upload a file when one of them ends, and that one may have failed. It is called under the lock.
 func (u *Uploader) reported208(up *upload) {
 	u.moved(up, -up.moved)
-	up.claimed = true
+	up.claimed, u.allNew = true, false
 	u.askAbout(up)
 }
 

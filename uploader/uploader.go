@@ -46,6 +46,7 @@ type Uploader struct {
 	flush     bool      // do not wait for more of them
 	batch     int       // the most in one request; smaller than configured if a proxy limits bodies
 	checks    int       // requests in flight
+	allNew    bool      // the Manager has had nothing of what it was last asked about
 	checkGate gate
 
 	queue      queue // wait for an upload

@@ -92,10 +92,17 @@ func (u *Uploader) add(up *upload) (p *Pending, added bool) {
 	return up.pending, true
 }
 
-// enqueue counts an upload and has the Manager asked about it. It is called under the lock.
+// enqueue counts an upload and has the Manager asked about it. A [Direct] whose Manager has had nothing so far
+// writes it without that question: it finds what is there, too. It is called under the lock.
 func (u *Uploader) enqueue(up *upload) {
 	u.unfinished++
-	u.askAbout(up)
+	if direct, ok := u.shaman.(*Direct); !ok || !u.allNew || up.asks || !direct.proven.Load() {
+		u.askAbout(up)
+		return
+	}
+	u.lacks(tally{1, up.blob.Size})
+	u.queue.push(up)
+	u.look()
 }
 
 // askAbout has the Manager asked, in the next requirements request, whether it has a upload's blob. It is
