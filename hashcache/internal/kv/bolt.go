@@ -53,13 +53,15 @@ type boltFile struct {
 	info    fs.FileInfo
 	tx      *bbolt.Tx
 	cursors map[Table]*bbolt.Cursor
+	roots   map[Table]int64 // pages; a small table has none of its own
+	pages   pages
 }
 
 // openBolt opens the file with bbolt, begins a transaction and judges the file. The boltFile carries the
 // file's info also with an error, once the file was opened. The caller has passed the turnstile: readers that
 // are still inside leave within one view's life.
 func (db *DB) openBolt(readOnly bool) (*boltFile, error) {
-	b := &boltFile{cursors: make(map[Table]*bbolt.Cursor)}
+	b := &boltFile{cursors: make(map[Table]*bbolt.Cursor), roots: make(map[Table]int64)}
 	opt := &bbolt.Options{
 		ReadOnly: readOnly, PreLoadFreelist: true, NoSync: db.opt.noSync, FreelistType: bbolt.FreelistMapType,
 		Timeout: time.Nanosecond, // one attempt; bbolt would wait for 50 ms between two
@@ -120,7 +122,6 @@ func (db *DB) judge(b *boltFile, writable bool) error {
 	var (
 		empty  bool
 		format []byte
-		roots  []int64 // pages; a small table has none of its own
 	)
 	err := guard(func() (err error) {
 		if b.tx, err = b.Begin(writable); err != nil {
@@ -134,9 +135,10 @@ func (db *DB) judge(b *boltFile, writable bool) error {
 		for _, table := range db.opt.Tables {
 			if bucket := b.tx.Bucket([]byte(table)); bucket != nil {
 				b.cursors[table] = bucket.Cursor()
-				roots = append(roots, int64(bucket.Root()))
+				b.roots[table] = int64(bucket.Root())
 			}
 		}
+		b.pages.file, b.pages.size = b.file, int64(b.Info().PageSize)
 		return nil
 	})
 	if err != nil || empty {
@@ -151,8 +153,8 @@ func (db *DB) judge(b *boltFile, writable bool) error {
 	if db.wasSound(b.info) {
 		return nil
 	}
-	for _, root := range roots {
-		if err := checkDepth(b.file, int64(b.Info().PageSize), root, 0); err != nil {
+	for _, root := range b.roots {
+		if err := checkDepth(b.file, b.pages.size, root, 0); err != nil {
 			return err
 		}
 	}
@@ -175,26 +177,20 @@ func (db *DB) setSound(info fs.FileInfo) {
 }
 
 // checkDepth reports damage when the pages below page id lead deeper than those of any sound file do. bbolt
-// follows them by recursion, and no program survives the overflow of its stack. A page has a header of 16
-// bytes, with its kind at 8 and the number of its elements at 10; a branch's element has 16 bytes, with the
-// number of the child page at 8.
+// follows them by recursion, and no program survives the overflow of its stack. See [pages] for the format.
 func checkDepth(file io.ReaderAt, pageSize, id int64, depth int) error {
-	const (
-		branch   = 1
-		maxDepth = 32 // with two children a page, 2^32 pages
-	)
-	var header [16]byte
+	var header [headerSize]byte
 	if _, err := file.ReadAt(header[:], id*pageSize); err != nil {
 		return damaged("page %d: %v", id, err)
 	}
-	if binary.NativeEndian.Uint16(header[8:]) != branch {
+	if binary.NativeEndian.Uint16(header[8:]) != branchPage {
 		return nil
 	}
-	elements := make([]byte, 16*int(binary.NativeEndian.Uint16(header[10:])))
-	if _, err := file.ReadAt(elements, id*pageSize+16); err != nil || depth == maxDepth {
+	elements := make([]byte, elementSize*int(binary.NativeEndian.Uint16(header[10:])))
+	if _, err := file.ReadAt(elements, id*pageSize+headerSize); err != nil || depth == maxDepth {
 		return damaged("page %d leads out of the file, or to itself", id)
 	}
-	for element := range slices.Chunk(elements, 16) {
+	for element := range slices.Chunk(elements, elementSize) {
 		if err := checkDepth(file, pageSize, int64(binary.NativeEndian.Uint64(element[8:])), depth+1); err != nil {
 			return err
 		}

@@ -122,6 +122,11 @@ func (db *DB) leaveView() {
 
 // get appends the stored bytes to dst.
 func (v *view) get(table Table, key, dst []byte) ([]byte, error) {
+	if root := v.roots[table]; root != 0 {
+		if got, err := v.pages.get(root, key, dst); err != errLong {
+			return got, err
+		}
+	}
 	if c := v.cursors[table]; c != nil {
 		if k, stored := c.Seek(key); k != nil && bytes.Equal(k, key) {
 			return append(dst, stored...), nil
