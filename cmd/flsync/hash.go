@@ -51,9 +51,10 @@ func (a *app) hashCommand() *cobra.Command {
 
 // hashed is the digest of a file, or why there is none.
 type hashed struct {
-	name string
-	sum  hashcache.Sum
-	err  error
+	walk.File
+	known bool // the cache had the digest
+	sum   hashcache.Sum
+	err   error
 }
 
 // hashTree hashes a tree and prints digests in the order of the walk.
@@ -68,10 +69,37 @@ func (s *session) hashTree(ctx context.Context, cache *hashcache.Cache, root str
 	if err != nil {
 		return usageError(fmt.Errorf("--exclude: %w", err))
 	}
-	list := func(ctx context.Context, pass func(walk.File) error) error {
+	list := func(ctx context.Context, pass func([]hashed) error) error {
+		var known []hashed // passed on together: the way through InOrder takes longer than a lookup
+		passKnown := func() error {
+			group := known
+			if known = nil; len(group) == 0 {
+				return nil
+			}
+			return pass(group)
+		}
 		err := walk.Walk(ctx, walk.Options{Root: abs, Exclude: patterns, Warn: func(w walk.Warning) {
 			s.sink.Emit(report.Warning{Code: w.Code, Path: w.Path, Message: w.Message})
-		}}, pass)
+		}}, func(f walk.File) error {
+			sum, ok := cache.Lookup(f.Path, f.Info)
+			if ok {
+				if known == nil {
+					known = make([]hashed, 0, groupSize)
+				}
+				known = append(known, hashed{File: f, known: true, sum: sum})
+				if len(known) < groupSize {
+					return nil
+				}
+			}
+			err := passKnown()
+			if err == nil && !ok {
+				err = pass([]hashed{{File: f}})
+			}
+			return err
+		})
+		if lost := passKnown(); err == nil {
+			err = lost
+		}
 		if some, ok := errors.AsType[*walk.IncompleteError](err); ok {
 			for _, e := range some.Errors {
 				s.sink.Emit(report.Error{Code: e.Code, Path: e.Path, Message: e.Error()})
@@ -81,29 +109,36 @@ func (s *session) hashTree(ctx context.Context, cache *hashcache.Cache, root str
 		}
 		return err
 	}
-	hash := func(ctx context.Context, f walk.File) hashed {
-		sum, err := cache.Sum(ctx, f.Path, f.Info)
-		return hashed{shownPath(root, abs, f.Path), sum, err}
+	hash := func(ctx context.Context, group []hashed) []hashed {
+		if f := &group[0]; !f.known {
+			f.sum, f.err = cache.Sum(ctx, f.Path, f.Info)
+		}
+		return group
 	}
 	flush := func() { _ = s.out.flush() } // a failure is remembered, and ends ctx
-	err = pipeline.InOrder(ctx, hashcache.Workers(), hashesAhead, list, hash, flush, func(r hashed) {
-		if ctx.Err() == nil { // else the file was not read to its end
-			s.printHash(r)
+	err = pipeline.InOrder(ctx, hashcache.Workers(), hashesAhead, list, hash, flush, func(group []hashed) {
+		for _, f := range group {
+			if ctx.Err() == nil { // else the file was not read to its end
+				s.printHash(shownPath(root, abs, f.Path), f)
+			}
 		}
 	})
 	s.summary.Files.Failed += int64(unlisted)
 	return err
 }
 
-// hashesAhead is how many digests may wait for that of a large file before them.
-const hashesAhead = 1024
+// hashesAhead is how many digests, or groups of groupSize known ones, may wait for that of a large file before them.
+const (
+	hashesAhead = 1024
+	groupSize   = 64
+)
 
-func (s *session) printHash(r hashed) {
+func (s *session) printHash(name string, r hashed) {
 	files := &s.summary.Files
 	files.Total++
 	if r.err != nil {
 		files.Failed++
-		s.sink.Emit(report.Error{Code: "unreadable", Path: r.name, Message: r.err.Error()})
+		s.sink.Emit(report.Error{Code: "unreadable", Path: name, Message: r.err.Error()})
 		return
 	}
 	files.Bytes += r.sum.Size
@@ -113,17 +148,16 @@ func (s *session) printHash(r hashed) {
 	} else {
 		files.Cached++
 	}
-	s.sink.Emit(report.Hash{
-		Path: r.name, Size: r.sum.Size, Cached: !r.sum.Source.Read(),
-		SHA256: hex.EncodeToString(r.sum.SHA256[:]), BLAKE3: hex.EncodeToString(r.sum.BLAKE3[:]),
-	})
+	digits := string(hex.AppendEncode(hex.AppendEncode(make([]byte, 0, 128), r.sum.SHA256[:]), r.sum.BLAKE3[:]))
+	s.sink.Emit(report.Hash{Path: name, Size: r.sum.Size, Cached: !r.sum.Source.Read(), SHA256: digits[:64], BLAKE3: digits[64:]})
 }
 
 // shownPath names a file the way its root was named, so that sha256sum -c finds it.
 func shownPath(root, abs, path string) string {
-	rel, err := filepath.Rel(abs, path)
-	if err != nil || filepath.IsAbs(root) {
-		return filepath.ToSlash(path)
+	if !filepath.IsAbs(root) {
+		if rel, err := filepath.Rel(abs, path); err == nil {
+			path = filepath.Join(root, rel)
+		}
 	}
-	return filepath.ToSlash(filepath.Join(root, rel))
+	return filepath.ToSlash(path)
 }

@@ -60,6 +60,7 @@ type Text struct {
 	mu           sync.Mutex
 	out, remarks io.Writer
 	verbosity    Verbosity
+	line         []byte
 }
 
 // Emit implements [Sink].
@@ -86,7 +87,8 @@ func (s *Text) Emit(e Event) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	io.WriteString(w, text+"\n") // nobody is left to tell when the terminal itself is gone
+	s.line = append(append(s.line[:0], text...), '\n')
+	_, _ = w.Write(s.line) // nobody is left to tell when the terminal itself is gone
 }
 
 // Collected is a sink that keeps the events of one type.

@@ -329,7 +329,7 @@ func (w *walker) reportClashes(d *dir) {
 			twice[names[i]] = true
 		}
 	}
-	if len(twice) == 0 || w.failed() {
+	if len(twice) == 0 || w.ended.Load() {
 		return
 	}
 	file, err := w.open(d)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/flsync/flsync/internal/gate"
@@ -211,6 +212,8 @@ type walker struct {
 	err    error      // ends the walk
 	missed IncompleteError
 	linked int // folders listed under links
+
+	ended atomic.Bool // err is set
 }
 
 // task is a folder to be read, from its beginning or from where another worker has left it.
@@ -291,14 +294,9 @@ func (w *walker) fail(err error) {
 	if w.err == nil {
 		w.err = err
 	}
+	w.ended.Store(true)
 	w.mu.Unlock()
 	w.more.Broadcast()
-}
-
-func (w *walker) failed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.err != nil
 }
 
 // emit hands files over.
@@ -311,7 +309,7 @@ func (w *walker) emit(files []File) {
 		defer w.emitting.Unlock()
 	}
 	for _, f := range files {
-		if w.failed() {
+		if w.ended.Load() {
 			return
 		}
 		if err := w.found(f); err != nil {

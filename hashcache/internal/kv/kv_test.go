@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -438,5 +439,47 @@ func TestReadOnlyLeavesNoTrace(t *testing.T) {
 		if len(left) > 0 || len(w.codes()) > 0 {
 			t.Errorf("folder there: %v; it left %v and warned %v", there, left, w.codes())
 		}
+	}
+}
+
+// TestPages: for keys that are there and for such that are not, the pages say what bbolt does.
+func TestPages(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	var w warnings
+	db := mustOpen(t, path, testOptions(&w))
+	for i := range 3000 {
+		size := 1 + i%200
+		if i%500 == 0 {
+			size = 3 * os.Getpagesize()
+		}
+		db.Put(fruits, fmt.Appendf(nil, "%05d", 2*i+1), bytes.Repeat([]byte{byte(i)}, size))
+	}
+	db.flush(nil)
+	b, err := db.openBolt(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close(nil)
+	long := 0
+	for i := range 6002 {
+		key := fmt.Appendf(nil, "%05d", i)
+		got, err := b.pages.get(b.roots[fruits], key, nil)
+		k, want := b.cursors[fruits].Seek(key)
+		switch {
+		case err == errLong:
+			long++
+		case !bytes.Equal(k, key):
+			if err != errMiss {
+				t.Errorf("%s is not there: %q, %v", key, got, err)
+			}
+		case err != nil || !bytes.Equal(got, want):
+			t.Errorf("%s: got %q, %v; want %q", key, got, err, want)
+		}
+		if _, there := db.Get(fruits, key, nil); there != bytes.Equal(k, key) {
+			t.Errorf("%s: there %v", key, there)
+		}
+	}
+	if long == 0 || long > 5000 {
+		t.Errorf("%d lookups end at a page that is continued in others", long)
 	}
 }
