@@ -148,16 +148,22 @@ func (s *submission) open(ctx context.Context) (err error) {
 		}
 		steps = s.journal
 	}
-	left, err := journal.LeftOpen(s.opt.Journal, env.Manager.URL())
-	if err != nil {
-		return err
-	}
-	config.Released, config.Earlier, config.Renamed = left.Released, left.Jobs, make(map[string]string)
+	config.Renamed = make(map[string]string)
+	var keys []string
 	for _, j := range s.opt.Jobs {
+		keys = append(append(keys, j.Key), j.OldKeys...)
 		for _, old := range j.OldKeys {
 			config.Renamed[old] = j.Key
 		}
 	}
+	if s.opt.MissingFrames != nil {
+		keys = nil // which frames are missing, and so the keys, are not known yet
+	}
+	left, err := journal.LeftOpen(s.opt.Journal, env.Manager.URL(), keys)
+	if err != nil {
+		return err
+	}
+	config.Released, config.Earlier = left.Released, left.Jobs
 	if !env.DryRun {
 		config.Unsettled = left.Unsettled
 	}

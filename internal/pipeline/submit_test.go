@@ -593,7 +593,7 @@ func TestWhatADeadRunSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	unsettled := func() bool {
-		left, err := journal.LeftOpen(dir, n.client.URL())
+		left, err := journal.LeftOpen(dir, n.client.URL(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

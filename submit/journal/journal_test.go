@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -95,7 +96,8 @@ func TestLeftOpen(t *testing.T) {
 		{Time: when, Step: Posted, Key: "held", Job: "id-3"}, {Time: when, Step: Releasing, Key: "held", Job: "id-3"}, {Time: when, Step: Released, Key: "held", Job: "id-3"},
 		{Time: when, Step: Posted, Key: "waits", Job: "id-4"}, {Time: when, Step: Releasing, Key: "waits", Job: "id-4"},
 	})
-	got, err := LeftOpen(dir, "http://m")
+	write(t, dir, "3", []Entry{{Time: when, Step: Skipped, Key: "held", Job: "id-3"}})
+	got, err := LeftOpen(dir, "http://m", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,11 +108,31 @@ func TestLeftOpen(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b Job) bool { return a.ID == b.ID })); diff != "" {
 		t.Error(diff)
 	}
-	got, err = LeftOpen(dir, "http://another")
+	for _, keys := range [][]string{{"held"}, {"waits", "lost"}, {"found later"}, {"answered", "unheard of"}} {
+		some, err := LeftOpen(dir, "http://m", keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.Released, some.Released); diff != "" {
+			t.Errorf("of %q: %s", keys, diff)
+		}
+		asked := func(key string) bool { return slices.Contains(keys, key) }
+		for key := range got.Jobs {
+			if got.Jobs[key].ID != some.Jobs[key].ID && asked(key) || some.Jobs[key].ID != "" && !asked(key) {
+				t.Errorf("of %q: %+v for %s", keys, some.Jobs[key], key)
+			}
+		}
+		for key, run := range got.Unsettled {
+			if asked(key) != (some.Unsettled[key] == run) {
+				t.Errorf("of %q: %s was sent by %q", keys, key, some.Unsettled[key])
+			}
+		}
+	}
+	got, err = LeftOpen(dir, "http://another", nil)
 	if err != nil || len(got.Unsettled)+len(got.Released) > 0 {
 		t.Errorf("%+v, %v: of another Manager", got, err)
 	}
-	if got, err := LeftOpen(t.TempDir(), "http://m"); err != nil || len(got.Unsettled) > 0 {
+	if got, err := LeftOpen(t.TempDir(), "http://m", nil); err != nil || len(got.Unsettled) > 0 {
 		t.Errorf("%+v, %v without a journal", got, err)
 	}
 }
@@ -121,7 +143,7 @@ func TestLeftOpenWithinASecond(t *testing.T) {
 		dir := t.TempDir()
 		write(t, dir, name.first, []Entry{{Time: when, Step: Posting, Key: "k"}, {Time: when, Step: Refused, Key: "k"}})
 		write(t, dir, name.second, []Entry{{Time: when, Step: Posting, Key: "k"}})
-		got, err := LeftOpen(dir, "http://m")
+		got, err := LeftOpen(dir, "http://m", nil)
 		if err != nil || got.Unsettled["k"] != name.second {
 			t.Errorf("%s after %s: %+v, %v", name.second, name.first, got, err)
 		}

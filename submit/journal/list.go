@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +19,9 @@ type Past struct {
 	Took         time.Duration
 	ExitCode     int
 	Jobs         []Job
+
+	path     string
+	released bool // it may have released held jobs
 }
 
 // Job is what a run did with one job.
@@ -53,23 +58,31 @@ func (j Job) Orphans() []string {
 // List reads the runs in dir, newest first, at most limit of them; 0 means all. A journal that vanishes
 // meanwhile, or in which nothing can be read, is left out.
 func List(dir string, limit int) ([]Past, error) {
+	runs, err := read(dir, limit, parse)
+	markUsed(runs)
+	return runs, err
+}
+
+// read is List with as many entries of each journal as parse returns. The first is enough for their order.
+func read(dir string, limit int, parse func(text []byte) []Entry) ([]Past, error) {
 	found, err := names(dir)
 	if err != nil {
 		return nil, err
 	}
 	var runs []Past
+	var text bytes.Buffer // of one after the other
 	for _, name := range found {
 		if limit > 0 && len(runs) == limit {
 			break
 		}
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		if errors.Is(err, fs.ErrNotExist) {
+		path := filepath.Join(dir, name)
+		if err := load(&text, path); errors.Is(err, fs.ErrNotExist) {
 			continue
-		}
-		if err != nil {
+		} else if err != nil {
 			return nil, err
 		}
-		if past, ok := tell(parse(text)); ok {
+		if past, ok := tell(parse(text.Bytes())); ok {
+			past.path, past.released = path, bytes.Contains(text.Bytes(), fmt.Appendf(nil, "%q", Released))
 			runs = append(runs, past)
 		}
 	}
@@ -79,8 +92,19 @@ func List(dir string, limit int) ([]Past, error) {
 	slices.SortStableFunc(runs, func(a, b Past) int {
 		return cmp.Or(yetToCome(a.Began.After(now), b.Began.After(now)), b.Began.Compare(a.Began))
 	})
-	markUsed(runs)
 	return runs, nil
+}
+
+// load puts the contents of a file into text.
+func load(text *bytes.Buffer, path string) error {
+	text.Reset()
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = text.ReadFrom(file)
+	return err
 }
 
 // markUsed finds the checkouts that have jobs after all: several jobs can share one, and a job whose answer
@@ -111,30 +135,48 @@ type Open struct {
 	Jobs map[string]Job
 }
 
-// lookBack is how many runs LeftOpen reads: more than a night has.
+// lookBack is how many runs LeftOpen looks at: more than a night has.
 const lookBack = 50
 
-// LeftOpen reads what earlier runs on a Manager leave open.
-func LeftOpen(dir, manager string) (Open, error) {
+// LeftOpen reads what earlier runs on a Manager leave open of the jobs of keys; nil: of all. It reads no
+// further back than it takes to know of each of them, but for journals of runs that released held jobs.
+func LeftOpen(dir, manager string, keys []string) (Open, error) {
 	open := Open{Unsettled: make(map[string]string), Released: make(map[string]bool), Jobs: make(map[string]Job)}
-	runs, err := List(dir, lookBack)
+	heads, err := read(dir, lookBack, func(text []byte) []Entry { return parse(text[:bytes.IndexByte(text, '\n')+1]) })
 	if err != nil {
 		return open, err
 	}
+	unknown := make(map[string]bool) // those of keys that no journal said enough of yet
+	for _, key := range keys {
+		unknown[key] = true
+	}
 	settled := make(map[string]bool)
-	for _, r := range runs { // newest first
-		if r.Manager != manager {
+	var text bytes.Buffer
+	for _, r := range heads { // newest first
+		if r.Manager != manager || keys != nil && len(unknown) == 0 && !r.released {
 			continue
 		}
+		if err := load(&text, r.path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return open, err
+		}
+		r, _ := tell(parse(text.Bytes()))
 		for _, j := range r.Jobs {
 			if j.Step == Released {
 				open.Released[j.ID] = true
+			}
+			if keys != nil && !unknown[j.Key] {
+				continue
 			}
 			if _, known := open.Unsettled[j.Key]; !known && !settled[j.Key] && j.sent {
 				open.Unsettled[j.Key] = r.Run
 			}
 			if _, known := open.Jobs[j.Key]; !known && j.ID != "" && open.Unsettled[j.Key] == "" {
 				open.Jobs[j.Key] = j
+			}
+			if j.ID != "" || open.Unsettled[j.Key] != "" {
+				delete(unknown, j.Key)
 			}
 			settled[j.Key] = true
 		}
