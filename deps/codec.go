@@ -113,6 +113,7 @@ func (e *encoder) value(v reflect.Value) {
 type decoder struct {
 	buf    []byte // what is left
 	text   string // all of it, of which strings are parts: they are most of it
+	parts  []Part // for references to come: most have one
 	failed bool
 }
 
@@ -138,6 +139,54 @@ func (d *decoder) length() int {
 	return int(n)
 }
 
+func (d *decoder) string() (s string) {
+	if n := d.length(); n > 0 {
+		at := len(d.text) - len(d.buf)
+		s, d.buf = d.text[at:at+n], d.buf[n:]
+	}
+	return s
+}
+
+func (d *decoder) uint8() uint8 {
+	n := d.int()
+	if n != int64(uint8(n)) {
+		d.fail()
+	}
+	return uint8(n)
+}
+
+func decodeList[T any](d *decoder, list *[]T, element func(*T)) {
+	n := d.length()
+	if n < 0 {
+		return
+	}
+	*list = make([]T, n)
+	for i := 0; i < n && !d.failed; i++ {
+		element(&(*list)[i])
+	}
+}
+
+func (d *decoder) id(id *ID) {
+	id.Name, id.Library, id.FirstRef, id.NumRefs = d.string(), int(d.int()), int(d.int()), int(d.int())
+	decodeList(d, &id.Uses, func(n *int32) { *n = int32(d.int()) })
+}
+
+func (d *decoder) reference(r *Reference) {
+	r.ID, r.Field, r.Kind, r.Path = d.string(), d.string(), Kind(d.string()), d.string()
+	r.Form, r.Base, r.Library = Form(d.uint8()), Base(d.uint8()), int(d.int())
+	decodeList(d, &r.Tiles, func(n *int) { *n = int(d.int()) })
+	r.Name, r.Stack, r.Optional = d.string(), int(d.int()), d.int() != 0
+	n := max(0, d.length())
+	if n > len(d.parts) {
+		d.parts = make([]Part, max(n, 64))
+	}
+	r.Parts, d.parts = d.parts[:n:n], d.parts[n:]
+	for i := range r.Parts {
+		p := &r.Parts[i]
+		p.Role, p.Offset, p.Size, p.Raw, p.Block, p.Length = Role(d.uint8()), d.int(), int(d.int()), d.string(), d.int(), d.int()
+	}
+}
+
 func (d *decoder) value(v reflect.Value, depth int) {
 	if depth > maxKeptDepth {
 		d.fail()
@@ -152,32 +201,29 @@ func (d *decoder) value(v reflect.Value, depth int) {
 			d.fail()
 		}
 	case reflect.Uint8:
-		n := d.int()
-		if v.SetUint(uint64(n)); int64(v.Uint()) != n {
-			d.fail()
-		}
+		v.SetUint(uint64(d.uint8()))
 	case reflect.Float32, reflect.Float64:
 		v.SetFloat(math.Float64frombits(uint64(d.int())))
 	case reflect.String:
-		if n := d.length(); n > 0 {
-			at := len(d.text) - len(d.buf)
-			v.SetString(d.text[at : at+n])
-			d.buf = d.buf[n:]
-		}
+		v.SetString(d.string())
 	case reflect.Struct:
 		for i := range v.NumField() {
 			d.value(v.Field(i), depth)
 		}
 	case reflect.Slice:
-		n := d.length()
-		if n < 0 {
+		switch list := v.Addr().Interface().(type) { // most of a file, so these go without reflection
+		case *[]int32:
+			decodeList(d, list, func(n *int32) { *n = int32(d.int()) })
+			return
+		case *[]ID:
+			decodeList(d, list, d.id)
+			return
+		case *[]Reference:
+			decodeList(d, list, d.reference)
 			return
 		}
-		if list, ok := v.Addr().Interface().(*[]int32); ok { // most of a large file
-			*list = make([]int32, n)
-			for i := range *list {
-				(*list)[i] = int32(d.int())
-			}
+		n := d.length()
+		if n < 0 {
 			return
 		}
 		v.Set(reflect.MakeSlice(v.Type(), n, n))
