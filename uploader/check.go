@@ -23,6 +23,10 @@ const (
 	// maxChecks is the most requests on their way. With batches that double, four hold 15,000 files.
 	maxChecks = 4
 
+	// plenty is how many uploads for each connection make a batch wait for more to come: the Manager has work,
+	// and each request costs it as much as an upload.
+	plenty = 4
+
 	// checkPath stands for the path in a requirements request, where the Manager needs one but uses only the
 	// digest and the size: leaving the real one out halves the request.
 	checkPath = "-"
@@ -38,9 +42,8 @@ func (u *Uploader) nextBatch(now time.Time) []*upload {
 	if n == 0 || u.checks >= maxChecks || !u.checkGate.open(now) || u.ctx.Err() != nil {
 		return nil
 	}
-	full := n >= u.fullBatch()
-	ripe := u.checks == 0 && (u.stats.Checks == 0 || u.flush || u.closed || now.Sub(u.oldest) >= batchDelay)
-	if !full && !ripe {
+	due := u.stats.Checks == 0 || u.flush || u.closed || now.Sub(u.oldest) >= batchDelay && !u.hasPlenty()
+	if n < u.fullBatch() && (u.checks > 0 || !due) {
 		return nil
 	}
 	batch := slices.Clone(u.unchecked[:min(n, u.batch)])
@@ -52,6 +55,9 @@ func (u *Uploader) nextBatch(now time.Time) []*upload {
 	}
 	return batch
 }
+
+// hasPlenty reports whether the connections have work for several round trips. It is called under the lock.
+func (u *Uploader) hasPlenty() bool { return u.queue.waiting >= plenty*u.pace.limit }
 
 // startCheck is called under the lock.
 func (u *Uploader) startCheck() (probe bool) {

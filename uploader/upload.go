@@ -98,7 +98,8 @@ func (u *Uploader) upload(up *upload, probe bool) (next *upload, nextProbe bool)
 	if next = u.nextUpload(now); next != nil {
 		nextProbe = u.startUpload(next)
 	}
-	if next == nil || u.isLarge(next) || u.queue.waiting > 0 && (u.small < u.pace.limit || len(u.queue.large) > 0) {
+	if next == nil || u.isLarge(next) || u.queue.waiting > 0 && (u.small < u.pace.limit || len(u.queue.large) > 0) ||
+		len(u.unchecked) > 0 && u.checks == 0 && !u.hasPlenty() {
 		u.look() // for more than this one, or other work than this
 	}
 	return next, nextProbe

@@ -143,6 +143,29 @@ func TestNearManagerGetsFewBatches(t *testing.T) {
 	})
 }
 
+// TestFewBatchesBesideUploads: while the Manager is busy with uploads, and files are found as fast as it takes
+// them, it is not asked about a handful at a time.
+func TestFewBatchesBesideUploads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.RTT, f.Capacity, f.Work = 200*time.Microsecond, 1, 500*time.Microsecond
+		u := start(t, f, Config{})
+		began := time.Now()
+		for i, b := range numbered(2_400) {
+			if u.Ensure(t.Context(), b); i >= 400 {
+				time.Sleep(f.Work)
+			}
+		}
+		closeIt(t, u)
+		if len(f.batches) > 20 {
+			t.Errorf("2,400 files took %d requests", len(f.batches))
+		}
+		if idle := time.Since(began) - 2_400*f.Work; idle > 20*time.Millisecond {
+			t.Errorf("the Manager had nothing to do for %v", idle)
+		}
+	})
+}
+
 func TestPartialBatchIsNotHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
