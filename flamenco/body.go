@@ -22,8 +22,9 @@ type bodySource struct {
 
 // smallBody is the size in bytes up to which contents are sent from memory, unless they come slowly. net/http
 // writes such a body together with the headers; otherwise it writes the headers by themselves, because a body
-// may make it wait. A write costs both sides a system call and the Manager a wake-up. smallBody leaves room
-// for the headers in writeBuffer.
+// may make it wait. A write costs both sides a system call and the Manager a wake-up. Above this size, memory
+// that each connection touches for the first time costs more than that. smallBody leaves room for the headers
+// in writeBuffer.
 const smallBody = writeBuffer - 4<<10
 
 // memories pools the memory of small bodies.

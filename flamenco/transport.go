@@ -17,7 +17,7 @@ import (
 const (
 	// writeBuffer holds the headers and the whole of a small file, which then leave in one packet train and
 	// one system call.
-	writeBuffer = 64 << 10
+	writeBuffer = 20 << 10
 	// sendChunk is how much of a file the kernel copies before the bytes are counted. Within the default
 	// Silence it lets a line of 4 KB/s pass for alive.
 	sendChunk = 256 << 10

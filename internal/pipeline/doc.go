@@ -31,5 +31,5 @@
 // # Caveats
 //
 // Of each file of a tree some 250 bytes are in memory for a whole run, and a few times that of one that a job
-// names; of contents no more than 16 MiB are.
+// names; of contents no more than 8 MiB are.
 package pipeline
