@@ -306,10 +306,17 @@ type stream interface {
 	readJSON(*json.Decoder) error
 }
 
+// replyBuffer is how many bytes of a reply are read at once. Most replies are shorter.
+const replyBuffer = 32 << 10
+
 // decode reads a JSON reply.
 func (r *reply) decode(into any) error {
 	limited := &io.LimitedReader{R: r.Body, N: r.limit}
-	buffered := bufio.NewReaderSize(limited, 32<<10)
+	size := int64(replyBuffer)
+	if r.ContentLength >= 0 {
+		size = min(size, r.ContentLength)
+	}
+	buffered := bufio.NewReaderSize(limited, int(size))
 	if !startsLikeJSON(buffered) && r.watch.ctx.Err() == nil {
 		return r.failureOf(buffered)
 	}

@@ -3,6 +3,7 @@ package uploader
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -72,7 +73,7 @@ func badPath(path string) string {
 // that agree in path and blob are fine. It returns the key of each file.
 func checkFiles(files []api.ShamanFileSpec) ([]key, error) {
 	keys := make([]key, len(files))
-	at := make(map[string]int32, len(files))
+	order := make([]int32, len(files)) // by path: mostly the one that files are in
 	for i := range files {
 		f := &files[i]
 		if err := CheckPath(f.Path); err != nil {
@@ -82,14 +83,13 @@ func checkFiles(files []api.ShamanFileSpec) ([]key, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Path, err)
 		}
-		keys[i] = k
-		if first, ok := at[f.Path]; ok {
-			if o := &files[first]; o.Sha != f.Sha || o.Size != f.Size {
-				return nil, &PathError{Path: f.Path, Reason: "stands for two files of different content"}
-			}
-			continue
+		keys[i], order[i] = k, int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(files[a].Path, files[b].Path) })
+	for n := range len(order) - 1 {
+		if a, b := &files[order[n]], &files[order[n+1]]; a.Path == b.Path && (a.Sha != b.Sha || a.Size != b.Size) {
+			return nil, &PathError{Path: a.Path, Reason: "stands for two files of different content"}
 		}
-		at[f.Path] = int32(i)
 	}
 
 	// Files of one folder mostly follow each other, so that each folder is looked at about once.
@@ -101,7 +101,8 @@ func checkFiles(files []api.ShamanFileSpec) ([]key, error) {
 		}
 		last = folder
 		for ; folder != ""; folder = parent(folder) {
-			if _, ok := at[folder]; ok {
+			_, isFile := slices.BinarySearchFunc(order, folder, func(i int32, path string) int { return strings.Compare(files[i].Path, path) })
+			if isFile {
 				return nil, &PathError{Path: files[i].Path, Reason: fmt.Sprintf("lies below %q, which is a file", folder)}
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/flsync/flsync/flamenco/api"
 )
 
 func TestCheckPath(t *testing.T) {
@@ -42,6 +44,38 @@ func TestCheckPath(t *testing.T) {
 	} {
 		if got := badPath(path); got != reason {
 			t.Errorf("%.60q: %q, want %q", path, got, reason)
+		}
+	}
+}
+
+// TestCheckFiles: what is wrong is found whatever the order of the files is.
+func TestCheckFiles(t *testing.T) {
+	digits := strings.Repeat("0123456789abcdef", 4)
+	file := func(path string, size int64) api.ShamanFileSpec {
+		return api.ShamanFileSpec{Path: path, Sha: digits, Size: size}
+	}
+	for name, c := range map[string]struct {
+		files []api.ShamanFileSpec
+		want  string
+	}{
+		"none":              {nil, ""},
+		"in order":          {[]api.ShamanFileSpec{file("a", 1), file("b/c", 1), file("b/d", 1), file("b-", 1)}, ""},
+		"twice":             {[]api.ShamanFileSpec{file("b", 1), file("a", 1), file("b", 1)}, ""},
+		"of two sizes":      {[]api.ShamanFileSpec{file("b", 1), file("c", 1), file("a", 1), file("b", 2)}, "two files of different content"},
+		"of two digests":    {[]api.ShamanFileSpec{file("b", 1), file("a", 1), {Path: "b", Sha: digits[1:] + "0", Size: 1}}, "two files of different content"},
+		"below a file":      {[]api.ShamanFileSpec{file("a/b/c", 1), file("a-", 1), file("a", 1)}, `lies below "a", which is a file`},
+		"upper-case digest": {[]api.ShamanFileSpec{{Path: "a", Sha: "A" + digits[1:]}}, "other than lower-case hex digits"},
+		"no hex digest":     {[]api.ShamanFileSpec{{Path: "a", Sha: digits[1:] + "g"}}, "other than lower-case hex digits"},
+		"short digest":      {[]api.ShamanFileSpec{{Path: "a", Sha: digits[1:]}}, "is not 64 hex digits"},
+	} {
+		keys, err := checkFiles(c.files)
+		if c.want == "" && (err != nil || len(keys) != len(c.files)) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %d keys, %v, want %q", name, len(keys), err, c.want)
+		}
+		for _, k := range keys {
+			if want := (key{[16]byte{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}, 1}); k != want {
+				t.Errorf("%s: key %x", name, k)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/hex"
 	"sync"
 	"time"
 
@@ -23,10 +24,16 @@ type digestState struct {
 	changed bool     // the file changed while it was sent: sum is a later one
 	counted bool     // as a file that failed
 	sum     [32]byte // SHA-256
+	sha     string   // the same as the Manager wants it: each of a night's checkouts has it
 	stamp   hashcache.Stamp
 	err     error
 	content *hashcache.Content // what was read, until it is sent
 	pending pending            // since it is sent
+}
+
+// set takes what was read of the file.
+func (d *digestState) set(sum hashcache.Sum, content *hashcache.Content) {
+	d.sum, d.sha, d.stamp, d.content = sum.SHA256, hex.EncodeToString(sum.SHA256[:]), sum.Stamp, content
 }
 
 // written returns when the file last changed, as far as its file system says.

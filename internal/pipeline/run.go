@@ -3,11 +3,8 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"iter"
-	"strings"
 	"sync"
 	"time"
 
@@ -123,10 +120,9 @@ func (r *run) checkedOut(ctx context.Context, requested, path string, n int, pat
 // specsOf describes files, whose digests must be known, as the Manager wants them described.
 func specsOf(files []*file) []api.ShamanFileSpec {
 	specs := make([]api.ShamanFileSpec, len(files))
-	digests := newHexDigests(len(files))
 	for i, f := range files {
 		d := f.digest.now()
-		specs[i] = api.ShamanFileSpec{Path: f.checkoutPath, Size: d.stamp.Size, Sha: digests.add(d.sum)}
+		specs[i] = api.ShamanFileSpec{Path: f.checkoutPath, Size: d.stamp.Size, Sha: d.sha}
 	}
 	return specs
 }
@@ -140,22 +136,6 @@ func pathsOf(files []*file) iter.Seq2[string, string] {
 			}
 		}
 	}
-}
-
-// hexDigests is one piece of memory for the hex digits of all digests of a checkout.
-type hexDigests struct{ all strings.Builder }
-
-func newHexDigests(n int) *hexDigests {
-	h := new(hexDigests)
-	h.all.Grow(hex.EncodedLen(sha256.Size) * n)
-	return h
-}
-
-func (h *hexDigests) add(sum [sha256.Size]byte) string {
-	var digits [2 * sha256.Size]byte
-	hex.Encode(digits[:], sum[:])
-	h.all.Write(digits[:])
-	return h.all.String()[h.all.Len()-len(digits):]
 }
 
 // ErrPartial reports that some jobs or files failed and the others were done. The Sink got one event for each

@@ -74,7 +74,8 @@ func (s *sender) hash(ctx context.Context, source string, info fs.FileInfo, d *d
 func (s *sender) resolve(ctx context.Context, source string, d *digestFuture, sum hashcache.Sum, content *hashcache.Content, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.sum, d.stamp, d.content, d.err = sum.SHA256, sum.Stamp, content, err
+	d.set(sum, content)
+	d.err = err
 	if d.wanted && err == nil {
 		s.put(ctx, source, d)
 	}
@@ -147,12 +148,12 @@ func (s *sender) send(ctx context.Context, source string, d *digestFuture) {
 func (s *sender) put(ctx context.Context, source string, d *digestFuture) {
 	content := d.content
 	d.content = nil // the store owns it
-	d.pending = s.store.put(ctx, s.blob(source, d.sum, d.stamp, content))
+	d.pending = s.store.put(ctx, s.blob(source, d.sha, d.stamp, content))
 }
 
 // blob describes a file to the store. Its content is in memory if it was kept, else on disk.
-func (s *sender) blob(source string, sum [32]byte, stamp hashcache.Stamp, content *hashcache.Content) uploader.Blob {
-	b := uploader.Blob{SHA256: hex.EncodeToString(sum[:]), Size: stamp.Size, Name: source}
+func (s *sender) blob(source, sha string, stamp hashcache.Stamp, content *hashcache.Content) uploader.Blob {
+	b := uploader.Blob{SHA256: sha, Size: stamp.Size, Name: source}
 	if content == nil {
 		b.Open = func() (io.ReadCloser, error) { return openStamped(source, stamp, hashcache.StampAt) }
 		b.Verify = func() error { return unchanged(source, stamp, hashcache.StampAt) }
@@ -187,7 +188,7 @@ func (s *sender) reopen(ctx context.Context, spec api.ShamanFileSpec) (uploader.
 	if sum.SHA256 != digest {
 		return uploader.Blob{}, fmt.Errorf("%s: %w", source, uploader.ErrChanged)
 	}
-	return s.blob(source, digest, sum.Stamp, nil), nil
+	return s.blob(source, spec.Sha, sum.Stamp, nil), nil
 }
 
 // sourceOf returns a file that had a content in this run, "" for none. The map of all is made for the first of
@@ -227,7 +228,8 @@ func (s *sender) sendAgain(ctx context.Context, source string, d *digestFuture, 
 	if err != nil {
 		return err
 	}
-	d.sum, d.stamp, d.content, d.changed = sum.SHA256, sum.Stamp, content, true
+	d.set(sum, content)
+	d.changed = true
 	s.put(ctx, source, d)
 	return nil
 }

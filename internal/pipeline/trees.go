@@ -3,6 +3,8 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"path"
 	"path/filepath"
@@ -148,7 +150,7 @@ func (t *trees) add(ctx context.Context, source, checkoutPath string, sum hashca
 
 // put hands a file to the store.
 func (t *trees) put(ctx context.Context, f *treeFile, stamp hashcache.Stamp, content *hashcache.Content) {
-	p := t.run.store.put(ctx, t.run.sender.blob(f.source(), f.digest, stamp, content))
+	p := t.run.store.put(ctx, t.run.sender.blob(f.source(), hex.EncodeToString(f.digest[:]), stamp, content))
 	if p.Stored() {
 		return
 	}
@@ -219,7 +221,7 @@ func (t *trees) waitStored(ctx context.Context, f sending) error {
 			return err
 		}
 		f.digest, f.size = sum.SHA256, sum.Stamp.Size
-		f.pending = t.run.store.put(ctx, t.run.sender.blob(f.source(), sum.SHA256, sum.Stamp, content))
+		f.pending = t.run.store.put(ctx, t.run.sender.blob(f.source(), hex.EncodeToString(f.digest[:]), sum.Stamp, content))
 	}
 }
 
@@ -227,9 +229,13 @@ func (t *trees) waitStored(ctx context.Context, f sending) error {
 func (t *trees) specs() []api.ShamanFileSpec {
 	slices.SortFunc(t.files, (*treeFile).compare)
 	specs := make([]api.ShamanFileSpec, len(t.files))
-	digests := newHexDigests(len(specs))
+	var digits strings.Builder // one piece of memory for all digests
+	digits.Grow(hex.EncodedLen(sha256.Size) * len(specs))
 	for i, f := range t.files {
-		specs[i] = api.ShamanFileSpec{Path: f.checkoutPath(), Size: f.size, Sha: digests.add(f.digest)}
+		var sha [2 * sha256.Size]byte
+		hex.Encode(sha[:], f.digest[:])
+		digits.Write(sha[:])
+		specs[i] = api.ShamanFileSpec{Path: f.checkoutPath(), Size: f.size, Sha: digits.String()[digits.Len()-len(sha):]}
 	}
 	return specs
 }
