@@ -38,8 +38,12 @@ type contents struct{ wrong, remedy string }
 // contents compares what is in a file with its name.
 func (d *disk) contents(file string) contents {
 	return d.contained.get(file, func() contents {
-		sample, err := sampleOf(filepath.FromSlash(file))
-		switch {
+		sample, _ := d.samples.Get().(*sniff.Sample)
+		if sample == nil {
+			sample = new(sniff.Sample)
+		}
+		defer d.samples.Put(sample)
+		switch err := takeSample(sample, filepath.FromSlash(file)); {
 		case err != nil: // whoever sends the file reports it
 		case isPointer(sample.Head):
 			return contents{"is a git-lfs pointer, not the file itself", pullRemedy}
@@ -50,18 +54,18 @@ func (d *disk) contents(file string) contents {
 	})
 }
 
-// sampleOf reads the first and last bytes of a file. It follows links.
-func sampleOf(file string) (sniff.Sample, error) {
+// takeSample reads the first and last bytes of a file. It follows links.
+func takeSample(sample *sniff.Sample, file string) error {
 	f, err := openfile.Named(file)
 	if err != nil {
-		return sniff.Sample{}, err
+		return err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return sniff.Sample{}, err
+		return err
 	}
-	return sniff.Read(f, info.Size())
+	return sample.Read(f, info.Size())
 }
 
 // contentLack says what is wrong with the contents of a file that a render needs. Of files that are no

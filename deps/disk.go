@@ -70,6 +70,7 @@ type disk struct {
 	singles   memo[single, expansion]
 	runs      memo[runKey, *sequence]
 	rules     memo[string, place.Rules]
+	samples   sync.Pool // of *sniff.Sample
 
 	mu      sync.Mutex // guards numbers, sound, and what sequences work out later
 	numbers map[string]int32

@@ -102,6 +102,7 @@ func (r *run) follow(ctx context.Context) error {
 // read reads libraries that were not yet.
 func (r *run) read(ctx context.Context, round []*visit) error {
 	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.t.config.Workers) // more would only wait, and many traces that begin at once want the same libraries
 	for _, v := range round {
 		if v.file != nil || v.err != nil {
 			continue

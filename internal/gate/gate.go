@@ -356,8 +356,8 @@ func pretends(f File) (reason string, err error) {
 		return "", err
 	}
 	defer file.Close()
-	sample, err := sniff.Read(file, f.Info.Size())
-	if err != nil {
+	var sample sniff.Sample
+	if err := sample.Read(file, f.Info.Size()); err != nil {
 		return "", err
 	}
 	if name := filepath.ToSlash(f.Path); !sample.Is(name) {

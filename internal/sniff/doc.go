@@ -2,7 +2,8 @@
 //
 // # Basics
 //
-//	sample, err := sniff.Read(f, size)
+//	var sample sniff.Sample
+//	err := sample.Read(f, size)
 //	mayLeave := sample.Is("tex/wood.png")
 //	spoils := sample.Contradicts("tex/wood.png")
 //

@@ -41,19 +41,20 @@ type Sample struct {
 	Size       int64 // of the whole file, in bytes
 }
 
-// Read takes a sample of a file of size bytes.
-func Read(f io.ReaderAt, size int64) (Sample, error) {
-	s := Sample{make([]byte, min(size, headLen)), make([]byte, min(size, tailLen)), size}
+// Read takes a sample of a file of size bytes. It reuses the memory of the sample before.
+func (s *Sample) Read(f io.ReaderAt, size int64) error {
+	s.Size = size
+	s.Head, s.Tail = slices.Grow(s.Head[:0], headLen)[:min(size, headLen)], slices.Grow(s.Tail[:0], tailLen)[:min(size, tailLen)]
 	n, err := f.ReadAt(s.Head, 0)
 	if err != nil && err != io.EOF {
-		return Sample{}, err
+		return err
 	}
 	m, err := f.ReadAt(s.Tail, size-int64(len(s.Tail)))
 	if err != nil && err != io.EOF {
-		return Sample{}, err
+		return err
 	}
 	s.Head, s.Tail = s.Head[:n], s.Tail[:m]
-	return s, nil
+	return nil
 }
 
 // Known reports whether a name, with slashes, is that of an image, movie, sound, font, cache, volume, shader
@@ -65,7 +66,13 @@ var bakeName = pattern.Lazy(`(^|/)(meta/[0-9]{5,}_[0-9]{5}\.json|blobs/[0-9]{5,}
 
 // IsBake reports whether a name, with slashes, is that of a file that geometry nodes bake. Of these some are
 // empty.
-func IsBake(name string) bool { return bakeName().MatchString(name) }
+func IsBake(name string) bool {
+	switch path.Ext(name) {
+	case ".json", ".blob", ".bdata":
+		return bakeName().MatchString(name)
+	}
+	return false
+}
 
 // bake reports whether a file is what geometry nodes bake: JSON, or numbers, which are no text.
 func (s *Sample) bake(name string) bool {
@@ -180,42 +187,37 @@ func claimedBy(ext string) class {
 }
 
 // signatures are the first bytes of formats that have some.
-func signatures() []struct {
+var signatures = [...]struct {
 	class class
 	start string
-} {
-	return []struct {
-		class class
-		start string
-	}{
-		{image, "\x89PNG\r\n\x1a\n"},
-		{image, "\xff\xd8\xff"}, // JPEG
-		{image, "GIF87a"}, {image, "GIF89a"},
-		{image, "\x76\x2f\x31\x01"}, // OpenEXR
-		{image, "#?RADIANCE"}, {image, "#?RGBE"},
-		{image, "II*\x00"}, {image, "MM\x00*"}, {image, "II+\x00"}, {image, "MM\x00+"}, // TIFF, BigTIFF
-		{image, "SDPX"}, {image, "XPDS"}, // DPX
-		{image, "\x80\x2a\x5f\xd7"}, {image, "\xd7\x5f\x2a\x80"}, // Cineon
-		{image, "8BPS"}, // Photoshop
-		{image, "DDS "},
-		{image, "\x01\xda"}, // IRIS
-		{image, "\x00\x00\x00\x0cjP  \r\n\x87\n"}, {image, "\xff\x4f\xff\x51"}, // JPEG 2000
-		{movie | sound, "\x1a\x45\xdf\xa3"}, // Matroska, WebM
-		{movie | sound, "OggS"},
-		{movie | sound, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"},      // ASF
-		{movie, "\x00\x00\x01\xba"}, {movie, "\x00\x00\x01\xb3"}, // MPEG
-		{movie, "FLV\x01"}, {movie, "\x06\x0e\x2b\x34\x02\x05\x01\x01"}, // MXF
-		{movie, "\x1f\x07\x00"}, // DV
-		{sound, "fLaC"}, {sound, "ID3"}, {sound, "\x0b\x77"}, {sound, ".snd"}, {sound, "riff\x2e\x91\xcf\x11"},
-		{font, "\x00\x01\x00\x00"}, {font, "true\x00"}, {font, "typ1"}, {font, "OTTO"}, {font, "ttcf"}, {font, "wOFF"}, {font, "wOF2"},
-		{font, "\x80\x01"},                             // Type 1; the text follows after four bytes of length
-		{cache, "Ogawa"}, {cache, "\x89HDF\r\n\x1a\n"}, // Alembic
-		{cache, "#usda "}, {cache, "PXR-USDC"}, {cache, "PK\x03\x04"}, // USD; USDZ is a Zip file
-		{cache, "BPHYSICS"}, {cache, "POINTCACHE2\x00"}, {cache, "BCDF"}, {cache, "ply\n"}, {cache, "ply\r"},
-		{cache, "BlenMIdx"}, // timecode of proxies
-		{volume, " BDV\x00\x00\x00\x00"}, {volume, "NanoVDB"},
-		{blendFile, "BLENDER_"}, {blendFile, "BLENDER-"}, {blendFile, "BLENDER17-"},
-	}
+}{
+	{image, "\x89PNG\r\n\x1a\n"},
+	{image, "\xff\xd8\xff"}, // JPEG
+	{image, "GIF87a"}, {image, "GIF89a"},
+	{image, "\x76\x2f\x31\x01"}, // OpenEXR
+	{image, "#?RADIANCE"}, {image, "#?RGBE"},
+	{image, "II*\x00"}, {image, "MM\x00*"}, {image, "II+\x00"}, {image, "MM\x00+"}, // TIFF, BigTIFF
+	{image, "SDPX"}, {image, "XPDS"}, // DPX
+	{image, "\x80\x2a\x5f\xd7"}, {image, "\xd7\x5f\x2a\x80"}, // Cineon
+	{image, "8BPS"}, // Photoshop
+	{image, "DDS "},
+	{image, "\x01\xda"}, // IRIS
+	{image, "\x00\x00\x00\x0cjP  \r\n\x87\n"}, {image, "\xff\x4f\xff\x51"}, // JPEG 2000
+	{movie | sound, "\x1a\x45\xdf\xa3"}, // Matroska, WebM
+	{movie | sound, "OggS"},
+	{movie | sound, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"},      // ASF
+	{movie, "\x00\x00\x01\xba"}, {movie, "\x00\x00\x01\xb3"}, // MPEG
+	{movie, "FLV\x01"}, {movie, "\x06\x0e\x2b\x34\x02\x05\x01\x01"}, // MXF
+	{movie, "\x1f\x07\x00"}, // DV
+	{sound, "fLaC"}, {sound, "ID3"}, {sound, "\x0b\x77"}, {sound, ".snd"}, {sound, "riff\x2e\x91\xcf\x11"},
+	{font, "\x00\x01\x00\x00"}, {font, "true\x00"}, {font, "typ1"}, {font, "OTTO"}, {font, "ttcf"}, {font, "wOFF"}, {font, "wOF2"},
+	{font, "\x80\x01"},                             // Type 1; the text follows after four bytes of length
+	{cache, "Ogawa"}, {cache, "\x89HDF\r\n\x1a\n"}, // Alembic
+	{cache, "#usda "}, {cache, "PXR-USDC"}, {cache, "PK\x03\x04"}, // USD; USDZ is a Zip file
+	{cache, "BPHYSICS"}, {cache, "POINTCACHE2\x00"}, {cache, "BCDF"}, {cache, "ply\n"}, {cache, "ply\r"},
+	{cache, "BlenMIdx"}, // timecode of proxies
+	{volume, " BDV\x00\x00\x00\x00"}, {volume, "NanoVDB"},
+	{blendFile, "BLENDER_"}, {blendFile, "BLENDER-"}, {blendFile, "BLENDER17-"},
 }
 
 // signed says what a file is by its first bytes; 0 when they say nothing.
@@ -259,8 +261,8 @@ func signed(head []byte) class {
 	if isTransportStream(head) {
 		return movie
 	}
-	for _, s := range signatures() {
-		if strings.HasPrefix(string(head[:min(len(head), 16)]), s.start) {
+	for i := range signatures {
+		if s := &signatures[i]; strings.HasPrefix(string(head[:min(len(head), 16)]), s.start) {
 			if s.start == "\x80\x01" && !bytes.Contains(head[:min(len(head), 64)], []byte("%!")) {
 				return 0
 			}

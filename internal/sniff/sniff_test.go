@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -83,11 +85,33 @@ func packedWith(t testing.TB, packer func(io.Writer) io.WriteCloser) func([]byte
 }
 
 func sample(content string) *Sample {
-	s, err := Read(strings.NewReader(content), int64(len(content)))
-	if err != nil {
+	var s Sample
+	if err := s.Read(strings.NewReader(content), int64(len(content))); err != nil {
 		panic(err)
 	}
 	return &s
+}
+
+// TestReadAgain takes samples of files with the memory of one: nothing of the file before is left in it, and
+// a look at a picture allocates nothing.
+func TestReadAgain(t *testing.T) {
+	s := sample(strings.Repeat("a longer file\n", 1000))
+	for _, content := range []string{"", "short", sniffed(t)["a.png"]} {
+		if err := s.Read(strings.NewReader(content), int64(len(content))); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(sample(content), s, cmpopts.EquateEmpty()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	picture := strings.NewReader(sniffed(t)["a.png"])
+	if n := testing.AllocsPerRun(10, func() {
+		if s.Read(picture, picture.Size()) != nil || !s.Is("a.png") {
+			t.Error("a.png is not taken for what it is")
+		}
+	}); n > 0 {
+		t.Errorf("a look at a picture allocates %v times", n)
+	}
 }
 
 // TestBakes takes what geometry nodes bake for what it is, and nothing else that has such a name.
