@@ -5,11 +5,12 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"unsafe"
 )
 
 // contentsFormat stands before the digest in the keys of kept contents. Its number goes up whenever the same
 // file may give other contents, or a field is added.
-const contentsFormat = "deps.contents.14:"
+const contentsFormat = "deps.contents.15:"
 
 // maxKeptDepth bounds how deep kept values nest: files packed into files, and groups of custom properties.
 const maxKeptDepth = maxPackedDepth + maxPropertyDepth + 6
@@ -17,16 +18,18 @@ const maxKeptDepth = maxPackedDepth + maxPropertyDepth + 6
 var errKept = errors.New("kept contents are damaged")
 
 // encodeContents packs contents for keeping: all fields, which must be exported, in their order, and numbers
-// as varints. A slice, map or string follows its length plus one; 0 is nil.
+// as varints. A slice, map or string follows its length plus one; 0 is nil. In place of a string that came
+// before stand its negative length and where it is: names and paths are most of a file, and come twice.
 func encodeContents(c *Contents) []byte {
-	e := encoder{buf: make([]byte, 0, 256+64*len(c.IDs)+128*len(c.Refs))}
+	e := encoder{buf: make([]byte, 0, 256+64*len(c.IDs)+128*len(c.Refs)), texts: make(map[string]int)}
 	e.value(reflect.ValueOf(c).Elem())
 	return e.buf
 }
 
-// decodeContents is the reverse of encodeContents. It believes nothing that it reads.
+// decodeContents is the reverse of encodeContents. It believes nothing that it reads. The texts of the result
+// are parts of data, which is not to change any more.
 func decodeContents(data []byte) (*Contents, error) {
-	d := decoder{buf: data, text: string(data)}
+	d := decoder{buf: data, text: unsafe.String(unsafe.SliceData(data), len(data))}
 	c := &Contents{}
 	d.value(reflect.ValueOf(c).Elem(), 0)
 	if d.failed || len(d.buf) > 0 || !c.sound() {
@@ -43,7 +46,10 @@ func keptTypes() []reflect.Type {
 	}
 }
 
-type encoder struct{ buf []byte }
+type encoder struct {
+	buf   []byte
+	texts map[string]int // where in buf they are
+}
 
 func (e *encoder) int(n int64) { e.buf = binary.AppendVarint(e.buf, n) }
 
@@ -72,8 +78,17 @@ func (e *encoder) value(v reflect.Value) {
 	case reflect.Float32, reflect.Float64:
 		e.int(int64(math.Float64bits(v.Float())))
 	case reflect.String:
-		e.int(int64(v.Len()) + 1)
-		e.buf = append(e.buf, v.String()...)
+		text := v.String()
+		if at, known := e.texts[text]; known {
+			e.int(-int64(len(text)))
+			e.int(int64(at))
+			return
+		}
+		e.int(int64(len(text)) + 1)
+		if text != "" {
+			e.texts[text] = len(e.buf)
+		}
+		e.buf = append(e.buf, text...)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			e.value(v.Field(i))
@@ -120,6 +135,11 @@ type decoder struct {
 func (d *decoder) fail() { d.failed, d.buf = true, nil }
 
 func (d *decoder) int() int64 {
+	if len(d.buf) > 0 && d.buf[0] < 0x80 { // most are small
+		n := int64(d.buf[0]>>1) ^ -int64(d.buf[0]&1)
+		d.buf = d.buf[1:]
+		return n
+	}
 	n, size := binary.Varint(d.buf)
 	if size <= 0 {
 		d.fail()
@@ -139,12 +159,20 @@ func (d *decoder) length() int {
 	return int(n)
 }
 
-func (d *decoder) string() (s string) {
-	if n := d.length(); n > 0 {
-		at := len(d.text) - len(d.buf)
-		s, d.buf = d.text[at:at+n], d.buf[n:]
+func (d *decoder) string() string {
+	n, at := d.int()-1, int64(len(d.text)-len(d.buf))
+	if n < -1 {
+		n, at = -(n + 1), d.int()
+	} else if n > 0 && n <= int64(len(d.buf)) {
+		d.buf = d.buf[n:]
 	}
-	return s
+	if n > 0 && (at < 0 || n > int64(len(d.text)) || at > int64(len(d.text))-n) {
+		d.fail()
+	}
+	if n <= 0 || d.failed {
+		return ""
+	}
+	return d.text[at : at+n]
 }
 
 func (d *decoder) uint8() uint8 {

@@ -14,7 +14,7 @@ import (
 	"github.com/flsync/flsync/deps/blend"
 )
 
-// Facts keeps what was read of blend files from run to run.
+// Facts keeps what was read of blend files from run to run. Nobody changes what Get returned.
 type Facts interface {
 	Get(key []byte) (value []byte, ok bool)
 	Put(key, value []byte)
