@@ -2,6 +2,7 @@ package uploader
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -109,5 +110,29 @@ func TestSeenGrows(t *testing.T) {
 			t.Errorf("%d blobs, want 2", three.len())
 		}
 		run(Seen(bytes.Repeat([]byte("odd"), 50)), Config{}, numbered(20)...)
+	})
+}
+
+// TestHas: a blob that an earlier run has seen, or this one has sent, counts without Ensure, and once.
+func TestHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		first := start(t, f, Config{})
+		ensureAll(t, first, numbered(1))
+		closeIt(t, first)
+		u := start(t, f, Config{Seen: first.Seen(nil, time.Now())})
+		ask := func(content string) bool { return u.Has(sha256.Sum256([]byte(content)), int64(len(content))) }
+		if seen, again, other := ask("file 000000"), ask("file 000000"), ask("file 000001"); !seen || !again || other {
+			t.Errorf("seen %v, again %v, not seen %v", seen, again, other)
+		}
+		f.batches = nil
+		ensureAll(t, u, numbered(2))
+		if !ask("file 000001") {
+			t.Error("it has sent it")
+		}
+		closeIt(t, u)
+		if s := u.Stats(); s.Unique != 2 || s.Stored != 1 || s.Uploaded != 1 || len(f.batches) != 1 {
+			t.Errorf("%+v after %d questions", s, len(f.batches))
+		}
 	})
 }

@@ -61,6 +61,13 @@ func (u *Uploader) lookUp(k key) *Pending {
 	return &u.there
 }
 
+// Has reports whether the Manager has a blob as far as is known of this run, or of an earlier one, see Config.Seen.
+// Nobody need make a [Blob] of it then: it counts as if [Uploader.Ensure] had got it.
+func (u *Uploader) Has(sha256 [32]byte, size int64) bool {
+	p := u.lookUp(key{[16]byte(sha256[:]), size})
+	return p != nil && p.Stored()
+}
+
 // pending returns the Pending of a blob that is known in this run, nil for others. It is called under the lock.
 func (u *Uploader) pending(k key) *Pending {
 	if up := u.underWay[k]; up != nil {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -18,6 +19,10 @@ type store interface {
 	// put sees to it that the store has a content. It returns at once, unless very much is under way; the store
 	// owns b from then on.
 	put(ctx context.Context, b uploader.Blob) pending
+
+	// has reports whether the store is known to have a content, which then need not be put. It may be false for one
+	// that the store has.
+	has(digest [sha256.Size]byte, size int64) bool
 
 	// flush returns when all that was put is stored or has failed. The error is about the run as a whole.
 	flush(ctx context.Context) error
@@ -122,6 +127,8 @@ func reportDirect(env Env, storage string, err error) {
 }
 
 func (s *shaman) put(ctx context.Context, b uploader.Blob) pending { return s.uploader.Ensure(ctx, b) }
+
+func (s *shaman) has(digest [sha256.Size]byte, size int64) bool { return s.uploader.Has(digest, size) }
 
 func (s *shaman) keep(string) (bool, error) { return true, nil } // the Manager removes checkouts with their jobs
 

@@ -148,8 +148,12 @@ func (t *trees) add(ctx context.Context, source, checkoutPath string, sum hashca
 	}
 }
 
-// put hands a file to the store.
+// put hands a file to the store, unless the store has it.
 func (t *trees) put(ctx context.Context, f *treeFile, stamp hashcache.Stamp, content *hashcache.Content) {
+	if t.run.store.has(f.digest, f.size) {
+		t.run.sender.drop(content)
+		return
+	}
 	p := t.run.store.put(ctx, t.run.sender.blob(f.source(), hex.EncodeToString(f.digest[:]), stamp, content))
 	if p.Stored() {
 		return
