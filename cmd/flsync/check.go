@@ -62,6 +62,7 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 	if err != nil {
 		return err
 	}
+	largePages(len(jobs))
 	cache, err := s.openCache(hashcache.Config{}, false)
 	if err != nil {
 		return err

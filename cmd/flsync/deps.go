@@ -106,6 +106,7 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 	do func(*deps.Tracer, context.Context, string) (T, error), each func(T),
 ) error {
 	s.raiseGOGC()
+	largePages(len(paths))
 	tracer, err := s.openTracer(paths...)
 	if err != nil {
 		return err

@@ -115,6 +115,7 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 	if err != nil {
 		return s.validateWithManager(ctx, f, jobs, err)
 	}
+	largePages(len(jobs))
 	if err := settings.CheckJobs(jobs).Err(); err != nil && !f.opt.UploadOnly {
 		return err // some of it could bring the Manager down
 	}
