@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// batchDelay is how long a batch waits for more to come, when the Manager could be asked at once: short
-	// enough not to be noticed, long enough for a walk to find a thousand files.
+	// batchDelay is how long a batch waits for more to come, when no request is on its way: short enough not to
+	// be noticed, long enough for a walk to find a thousand files.
 	batchDelay = 5 * time.Millisecond
 
 	// secondBatch is how many files make a second request worthwhile while one is on its way. Each further
-	// one takes twice as many, so that a near Manager, which answers before so many have come, gets one
+	// one takes twice as many, or twice as long, so that a near Manager, which answers before that, gets one
 	// request at a time, and a far one gets several.
 	secondBatch = 1000
 
@@ -35,6 +35,9 @@ const (
 // fullBatch returns how many unchecked uploads make a request of their own while another is on its way.
 func (u *Uploader) fullBatch() int { return min(secondBatch<<u.checks, u.batch) }
 
+// batchDelay returns how long unchecked uploads wait for more of them.
+func (u *Uploader) batchDelay() time.Duration { return batchDelay << u.checks }
+
 // nextBatch takes the uploads of a requirements request that should be sent now; nil for none. The first goes
 // out with whatever is there, so that uploads start early. It is called under the lock.
 func (u *Uploader) nextBatch(now time.Time) []*upload {
@@ -42,8 +45,9 @@ func (u *Uploader) nextBatch(now time.Time) []*upload {
 	if n == 0 || u.checks >= maxChecks || !u.checkGate.open(now) || u.ctx.Err() != nil {
 		return nil
 	}
-	due := u.stats.Checks == 0 || u.flush || u.closed || now.Sub(u.oldest) >= batchDelay && !u.hasPlenty()
-	if n < u.fullBatch() && (u.checks > 0 || !due) {
+	hurried := u.checks == 0 && (u.stats.Checks == 0 || u.flush || u.closed)
+	waited := now.Sub(u.oldest) >= u.batchDelay() && !u.hasPlenty()
+	if n < u.fullBatch() && !hurried && !waited {
 		return nil
 	}
 	batch := slices.Clone(u.unchecked[:min(n, u.batch)])

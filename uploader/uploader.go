@@ -168,7 +168,7 @@ func (u *Uploader) nextLook(now time.Time) time.Duration {
 		}
 	}
 	if len(u.unchecked) > 0 {
-		at(u.oldest.Add(batchDelay))
+		at(u.oldest.Add(u.batchDelay()))
 		at(u.checkGate.until)
 	}
 	if len(u.queue.later) > 0 {

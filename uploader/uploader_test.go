@@ -180,6 +180,22 @@ func TestPartialBatchIsNotHeldBack(t *testing.T) {
 	})
 }
 
+func TestSecondBatchGoesBesideTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.RTT = 40 * time.Millisecond
+		u := start(t, f, Config{CheckOnly: true})
+		began := time.Now()
+		u.Ensure(t.Context(), numbered(1)[0])
+		synctest.Wait()
+		ensureAll(t, u, numbered(100)[1:])
+		if took := time.Since(began); took > f.RTT+2*batchDelay {
+			t.Errorf("took %v, want one round trip and a short wait", took)
+		}
+		closeIt(t, u)
+	})
+}
+
 func TestBodyLimitOfProxySplitsBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
