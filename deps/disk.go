@@ -67,7 +67,7 @@ type disk struct {
 	folders   memo[string, []entry]
 	real      memo[string, string]
 	infos     memo[string, os.FileInfo] // see info
-	singles   memo[single, expansion]
+	singles   memo[single, *expansion]  // pointers: a map that grows copies what it holds
 	runs      memo[runKey, *sequence]
 	rules     memo[string, place.Rules]
 	samples   sync.Pool // of *sniff.Sample

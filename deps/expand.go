@@ -79,7 +79,10 @@ func (x *expander) expand(r *Reference, at bases) expansion {
 		return look()
 	}
 	folder := base[:strings.LastIndexByte(base, '/')+1]
-	return x.disk.singles.get(single{folder, r.Path, r.Kind == KindLibrary}, look)
+	return *x.disk.singles.get(single{folder, r.Path, r.Kind == KindLibrary}, func() *expansion {
+		found := look()
+		return &found
+	})
 }
 
 const (

@@ -132,7 +132,8 @@ func inOrder[T any](ctx context.Context, s *session, paths []string,
 	var last error
 	s.out.buffer()
 	flush := func() { _ = s.out.flush() } // a failure is remembered, and ends ctx
-	err = pipeline.InOrder(ctx, tracesAtOnce, tracesAtOnce, name, trace, flush, func(r result) {
+	atOnce := min(tracesAtOnce, len(paths))
+	err = pipeline.InOrder(ctx, atOnce, atOnce, name, trace, flush, func(r result) {
 		switch {
 		case ctx.Err() != nil:
 		case r.err != nil:

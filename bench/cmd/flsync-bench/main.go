@@ -168,7 +168,7 @@ func (o *options) run(ctx context.Context, log io.Writer, scenarios []bench.Scen
 // build builds flsync as it is released, and returns its revision, too, where git tells it.
 func build(ctx context.Context, dir string) (out, revision string, err error) {
 	out = filepath.Join(dir, "flsync.exe") // only Windows minds the ending
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, "github.com/flsync/flsync/cmd/flsync")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=bench", "-o", out, "github.com/flsync/flsync/cmd/flsync")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return "", "", fmt.Errorf("building flsync: %w\n%s", err, said)
