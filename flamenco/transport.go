@@ -1,6 +1,7 @@
 package flamenco
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +23,8 @@ const (
 	// sendChunk is how much of a file the kernel copies before the bytes are counted. Within the default
 	// Silence it lets a line of 4 KB/s pass for alive.
 	sendChunk = 256 << 10
+	// sendPiece is the same for what is sent from memory: a checkout of 500 files is one piece.
+	sendPiece = 64 << 10
 	// leastRate is the same for what comes, in bytes a second: less of it for Silence is as good as nothing,
 	// or whoever sends a byte a minute would be waited for until the night is over.
 	leastRate = 4 << 10
@@ -96,13 +100,18 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom is what net/http sends a body with. A file goes from kernel to kernel, in pieces, so that progress
-// is seen.
+// ReadFrom is what net/http sends the rest of a body with that does not fit into its buffer. A file goes from
+// kernel to kernel and memory goes without a copy, both in pieces, so that progress is seen.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	tcp, isTCP := c.Conn.(*net.TCPConn)
 	limited, isLimited := r.(*io.LimitedReader)
 	if !isTCP || !isLimited {
 		return io.Copy(writerOnly{c}, r)
+	}
+	if memory, ok := limited.R.(*bytes.Reader); ok && int64(memory.Len()) <= limited.N {
+		n, err := memory.WriteTo(inPieces{c})
+		limited.N -= n
+		return n, err
 	}
 	body, isBody := limited.R.(*fileBody)
 	if !isBody || body.file == nil {
@@ -150,6 +159,19 @@ func (c *conn) Close() error {
 
 // writerOnly hides ReadFrom, so that io.Copy does not come back to it.
 type writerOnly struct{ io.Writer }
+
+// inPieces writes sendPiece at once.
+type inPieces struct{ io.Writer }
+
+func (w inPieces) Write(p []byte) (written int, err error) {
+	for piece := range slices.Chunk(p, sendPiece) {
+		n, err := w.Writer.Write(piece)
+		if written += n; err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
 
 // slowError is ErrSilent for an answer that comes in drops.
 type slowError struct{}

@@ -4,14 +4,17 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -322,5 +325,45 @@ func TestIDsThatAreNone(t *testing.T) {
 		if err := client.DeleteJob(t.Context(), id); err == nil {
 			t.Errorf("%q is an id", id)
 		}
+	}
+}
+
+// TestLargeBodies: bodies that go in several pieces, and just not, arrive whole, and their connection is used
+// again.
+func TestLargeBodies(t *testing.T) {
+	var connections atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var request api.ShamanRequirementsRequest
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+			t.Error(err)
+		}
+		fmt.Fprintf(w, `{"files": [{"sha": %q, "size": %d, "path": "last", "status": "unknown"}]}`, request.Files[len(request.Files)-1].Sha, len(request.Files))
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	client := newTest(t, Config{URL: server.URL})
+	const perFile = len(`{"path":"-","sha":"","size":1},`) + 64
+	for _, n := range []int{1, writeBuffer / perFile, sendPiece / perFile, (sendPiece + writeBuffer) / perFile, 20_000} {
+		for files := n - 1; files <= n+1; files++ {
+			wanted := make([]api.ShamanFileSpec, max(1, files))
+			for i := range wanted {
+				wanted[i] = api.ShamanFileSpec{Path: "-", Sha: fmt.Sprintf("%064x", i), Size: 1}
+			}
+			reply, err := client.ShamanRequirements(t.Context(), api.ShamanRequirementsRequest{Files: wanted})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f := reply.Files[0]; f.Size != int64(len(wanted)) || f.Sha != wanted[len(wanted)-1].Sha {
+				t.Errorf("of %d files %d arrived, the last %s", len(wanted), f.Size, f.Sha)
+			}
+		}
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections", n)
 	}
 }
