@@ -95,7 +95,7 @@ func Check(ctx context.Context, env Env, opt SubmitOptions) (report.Summary, err
 			}
 			s.finishJob(ctx, j, err)
 			if j.state != traced {
-				j.trace, j.facts, j.files = nil, nil, nil
+				j.trace, j.facts, j.files, j.values = nil, nil, nil, nil // whose texts hold all that the cache keeps of the shot
 			}
 			return nil
 		})

@@ -56,6 +56,12 @@ func (s *submission) reportLacks(j *jobRun, lacks ...deps.Lack) {
 			j.spoils = append(j.spoils, l.Message)
 		}
 		if s.checking {
+			for _, text := range []*string{&event.Path, &event.UsedBy, &event.ID, &event.Field, &event.Scene, &event.Frames} {
+				*text = strings.Clone(*text) // which may be a part of all that the cache keeps of the shot
+			}
+			for i, link := range event.Chain {
+				event.Chain[i] = report.Link{Blend: strings.Clone(link.Blend), ID: strings.Clone(link.ID)}
+			}
 			j.found = append(j.found, event) // reported job by job
 			continue
 		}

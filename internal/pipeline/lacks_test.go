@@ -8,10 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/flsync/flsync/deps"
 	"github.com/flsync/flsync/internal/report"
+	"github.com/flsync/flsync/submit/manifest"
 )
 
 // lackSink collects lacks.
@@ -75,5 +78,25 @@ func TestLacksOfJobs(t *testing.T) {
 				t.Errorf("summary: %s", text)
 			}
 		})
+	}
+}
+
+// TestFoundHoldsNoShot: what a check keeps of a lack until its end is no part of what the cache keeps of the shot.
+func TestFoundHoldsNoShot(t *testing.T) {
+	shot := strings.Repeat("x", 1<<20)
+	s := newSubmission(&run{}, SubmitOptions{})
+	s.checking = true
+	j := &jobRun{job: &manifest.Job{Name: "sh010"}}
+	part := shot[10:20]
+	s.reportLacks(j, deps.Lack{
+		Code: deps.LackMissing, Path: part, UsedBy: part, ID: part, Field: part, Scene: part, Frames: part,
+		Chain: []deps.Link{{Blend: part, ID: part}}, Message: "gone", Remedy: "find it",
+	})
+	s.pool.close()
+	l := j.found[0]
+	for _, kept := range []string{l.Path, l.UsedBy, l.ID, l.Field, l.Scene, l.Frames, l.Chain[0].Blend, l.Chain[0].ID} {
+		if kept != part || unsafe.StringData(kept) == unsafe.StringData(part) {
+			t.Errorf("%q is a part of the shot", kept)
+		}
 	}
 }

@@ -152,7 +152,7 @@ func (s *submission) warnOfSameOutput(j *jobRun) {
 	s.mu.Lock()
 	other, taken := s.outputs[output]
 	if !taken {
-		s.outputs[output] = j.job.Blend
+		s.outputs[strings.Clone(output)] = j.job.Blend
 	}
 	s.mu.Unlock()
 	if taken && other != j.job.Blend {
