@@ -58,25 +58,11 @@ func parseKey(sha string, size int64) (key, error) {
 	if len(sha) != hex.EncodedLen(len(whole)) {
 		return key{}, fmt.Errorf("digest %.80q is not 64 hex digits", sha)
 	}
-	var odd byte
-	for i := range whole {
-		high, low := hexDigit[sha[2*i]], hexDigit[sha[2*i+1]]
-		whole[i], odd = high<<4|low, odd|high|low
-	}
-	if odd > 15 {
+	if _, err := hex.Decode(whole[:], []byte(sha)); err != nil || sha != strings.ToLower(sha) {
 		return key{}, fmt.Errorf("digest %q has other than lower-case hex digits", sha)
 	}
 	return key{[16]byte(whole[:]), size}, nil
 }
-
-// hexDigit has the values of lower-case hex digits, and 255 for anything else. Two hundred checkouts have a
-// hundred thousand digests.
-var hexDigit = func() (values [256]byte) {
-	for c := range values {
-		values[c] = byte(strings.IndexByte("0123456789abcdef", byte(c)))
-	}
-	return values
-}()
 
 // Pending is a blob on its way to the Manager.
 type Pending struct {
