@@ -54,7 +54,6 @@ The exit code is 3 when there is an error, and 0 when there are only warnings. d
 
 // check does what the command was told.
 func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags, targets []string, editFile, html string) error {
-	s.raiseGOGC()
 	if err := f.parse(s, targets); err != nil {
 		return err
 	}
@@ -62,7 +61,7 @@ func (s *session) check(ctx context.Context, f *submitFlags, edit *conformFlags,
 	if err != nil {
 		return err
 	}
-	largePages(len(jobs))
+	s.prepareHeap(len(jobs))
 	cache, err := s.openCache(hashcache.Config{}, false)
 	if err != nil {
 		return err

@@ -105,8 +105,7 @@ func (s *session) openTracer(blends ...string) (*deps.Tracer, error) {
 func inOrder[T any](ctx context.Context, s *session, paths []string,
 	do func(*deps.Tracer, context.Context, string) (T, error), each func(T),
 ) error {
-	s.raiseGOGC()
-	largePages(len(paths))
+	s.prepareHeap(len(paths))
 	tracer, err := s.openTracer(paths...)
 	if err != nil {
 		return err

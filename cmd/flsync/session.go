@@ -201,13 +201,15 @@ func newRunID(now time.Time) string {
 	return fmt.Sprintf("%s-%03x%x", now.UTC().Format(journal.NameTime), min(fraction, 0xfff), random)
 }
 
-// raiseGOGC has garbage collected half as often, where many blend files are read: a batch of 200 shots takes
-// a tenth less of the processor and 20 MB more memory, one large file a tenth less time. GOGC overrules it.
-func (s *session) raiseGOGC() {
+// prepareHeap has garbage collected half as often, where blend files of shots are read: a batch of 200 takes a
+// tenth less of the processor and 20 MB more memory, one large file a tenth less time. GOGC overrules it. It
+// also asks for large pages, see [largePages].
+func (s *session) prepareHeap(shots int) {
 	if s.getenv("GOGC") == "" {
 		s.gc.percent.Store(200)
 		debug.SetGCPercent(200)
 	}
+	largePages(shots)
 }
 
 // gcPace lowers the memory of runs that keep much: the more of heapRoom is in use after a collection, the less

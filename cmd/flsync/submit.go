@@ -101,7 +101,6 @@ It is safe to run again: a job that is there already and has not changed is skip
 
 // submit does what the command was told.
 func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) error {
-	s.raiseGOGC()
 	if f.notify = cmp.Or(f.notify, s.config.Notify); f.notify != "" && !f.dryRun {
 		s.notify = f.notify
 	}
@@ -115,7 +114,7 @@ func (s *session) submit(ctx context.Context, f *submitFlags, targets []string) 
 	if err != nil {
 		return s.validateWithManager(ctx, f, jobs, err)
 	}
-	largePages(len(jobs))
+	s.prepareHeap(len(jobs))
 	if err := settings.CheckJobs(jobs).Err(); err != nil && !f.opt.UploadOnly {
 		return err // some of it could bring the Manager down
 	}
